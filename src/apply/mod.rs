@@ -1,0 +1,343 @@
+//! A plan into an applied plan: each revision one message, fenced, and nothing said before it is true.
+
+mod script;
+
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::time::Instant;
+use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
+use tracing::{debug, info, warn};
+
+use crate::backoff::Pace;
+use crate::config::{Config, Transaction};
+use crate::connect::{Failure, Session};
+use crate::ledger::{Ledger, MOVED, State};
+use crate::lock::Lock;
+use crate::plan::{Direction, Plan, Step};
+use crate::report::{left, seconds};
+use crate::revision::statement::split;
+use crate::revision::{Id, Mode, Place};
+use script::{Part, Script};
+
+/// A revision that is applied, or undone, and committed.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// Which.
+    pub id: Id,
+    /// How long it took on the server.
+    pub duration: Duration,
+}
+
+/// Why a run ended before its plan did.
+#[derive(Debug, Error)]
+pub enum ApplyError {
+    /// A statement of a revision failed; the revision is rolled back.
+    #[error("revision {} failed", .0.revision)]
+    Revision(Box<SqlFailure>),
+    /// The server refused our own bookkeeping around a revision.
+    #[error("the bookkeeping of revision {revision} was refused")]
+    Bookkeeping {
+        /// Which revision, rolled back.
+        revision: Id,
+        /// What to do.
+        advice: String,
+        /// What the server said.
+        #[source]
+        source: Failure,
+    },
+    /// Somebody else moved the version table since the plan was made.
+    #[error("the version table was moved by somebody else")]
+    Moved(#[source] Failure),
+    /// The connection is gone; what became of the revision under way, only the database knows.
+    #[error("the connection was lost while revision {0} ran")]
+    Lost(Id, #[source] Failure),
+    /// The lock's connection is gone.
+    #[error("the connection that held the run lock was lost; the statement under way was cancelled")]
+    LockLost,
+    /// A step that can't be part of one transaction.
+    #[error("revision {0} is marked transaction:false, so it can't be part of PGMARCH_TRANSACTION=run; set PGMARCH_TRANSACTION=revision")]
+    StepwiseInRun(Id),
+    /// A step that this build can't run.
+    #[error("revision {0} is marked transaction:false, which this version does not run yet")]
+    Stepwise(Id),
+}
+
+impl ApplyError {
+    /// The revision it is about.
+    pub fn revision(&self) -> Option<&Id> {
+        match self {
+            Self::Revision(failure) => Some(&failure.revision),
+            Self::Bookkeeping { revision, .. } | Self::Lost(revision, _) | Self::StepwiseInRun(revision) | Self::Stepwise(revision) => {
+                Some(revision)
+            }
+            Self::Moved(_) | Self::LockLost => None,
+        }
+    }
+
+    /// The server's error code.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Revision(failure) => Some(failure.error.code().code()),
+            Self::Bookkeeping { source, .. } | Self::Moved(source) | Self::Lost(_, source) => source.code().map(SqlState::code),
+            Self::LockLost | Self::StepwiseInRun(_) | Self::Stepwise(_) => None,
+        }
+    }
+}
+
+/// What a run had committed when it stopped, and why it stopped.
+#[derive(Debug)]
+pub struct Stopped {
+    /// Committed before.
+    pub done: Vec<Done>,
+    /// What stopped it.
+    pub error: ApplyError,
+}
+
+/// A server's error in the text of a revision, and where that is.
+#[derive(Debug)]
+pub struct SqlFailure {
+    /// The revision.
+    pub revision: Id,
+    /// Which way it was going.
+    pub direction: Direction,
+    /// The file, for messages.
+    pub path: std::path::PathBuf,
+    /// The file's text.
+    pub text: String,
+    /// Where in the text, in bytes; `None` where the server's error has no place (a deferred constraint at commit).
+    pub range: Option<std::ops::Range<usize>>,
+    /// What the server said.
+    pub error: DbError,
+}
+
+impl SqlFailure {
+    /// Line and column, if there is a place.
+    pub fn place(&self) -> Option<Place> {
+        self.range.as_ref().map(|range| Place::of(&self.text, range.start))
+    }
+}
+
+/// Runs a plan. Having the lock is shown by lending it.
+pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Session, lock: &Lock) -> Result<Vec<Done>, Stopped> {
+    let mut run =
+        Run { ledger: state.ledger.clone(), config, session, server: state.server.number, direction: plan.direction, done: Vec::new() };
+    let outcome = tokio::select! {
+        outcome = run.all(plan) => outcome,
+        () = lock.lost() => {
+            session.cancel().await;
+            Err(ApplyError::LockLost)
+        }
+    };
+    match outcome {
+        Ok(()) => Ok(run.done),
+        Err(error) => Err(Stopped { done: run.done, error }),
+    }
+}
+
+struct Run<'r> {
+    ledger: Ledger,
+    config: &'r Config,
+    session: &'r Session,
+    server: u32,
+    direction: Direction,
+    done: Vec<Done>,
+}
+
+impl Run<'_> {
+    async fn all(&mut self, plan: &Plan<'_>) -> Result<(), ApplyError> {
+        match self.config.transaction {
+            Transaction::Revision => {
+                if let Some(step) = plan.steps.iter().find(|step| step.mode() == Mode::Stepwise) {
+                    return Err(ApplyError::Stepwise(step.revision.id.clone()));
+                }
+                for step in &plan.steps {
+                    let done = self.patiently(step).await?;
+                    self.committed(done);
+                }
+                Ok(())
+            }
+            Transaction::Run => self.together(plan).await,
+        }
+    }
+
+    fn committed(&mut self, done: Done) {
+        let verb = match self.direction {
+            Direction::Up => "applied",
+            Direction::Down => "undone",
+        };
+        info!(revision = %done.id, seconds = done.duration.as_secs_f64(), "{verb} {} in {}", done.id, seconds(done.duration));
+        self.ledger.has_ledger = true;
+        self.ledger.has_version_table = true;
+        self.done.push(done);
+    }
+
+    /// One step, rolled back and tried again while it only meets other sessions' locks.
+    async fn patiently(&mut self, step: &Step<'_>) -> Result<Done, ApplyError> {
+        let deadline = Instant::now() + self.config.retry_for;
+        let mut pace = Pace::new(Duration::from_millis(200), Duration::from_secs(10));
+        loop {
+            let script = self.script(step, &self.ledger).alone();
+            let failure = match self.session.run(&script.text).await {
+                Ok(answers) => return Ok(Done { id: step.revision.id.clone(), duration: script.duration(&answers) }),
+                Err(failure) => failure,
+            };
+            let now = Instant::now();
+            if !met_a_lock(&failure) || now >= deadline {
+                return Err(self.explain(&script, step, failure).await);
+            }
+            self.roll_back().await;
+            warn!(
+                revision = %step.revision.id,
+                "{} met another session's lock and was rolled back ({}); trying again, {} left",
+                step.revision.id,
+                crate::report::chain(&failure.source),
+                left(deadline)
+            );
+            tokio::time::sleep(pace.pause().min(deadline - now)).await;
+        }
+    }
+
+    /// All steps in one transaction: nothing is done until the COMMIT at the end is.
+    async fn together(&mut self, plan: &Plan<'_>) -> Result<(), ApplyError> {
+        if let Some(step) = plan.steps.iter().find(|step| step.mode() == Mode::Stepwise) {
+            return Err(ApplyError::StepwiseInRun(step.revision.id.clone()));
+        }
+        let Some(last) = plan.steps.last() else { return Ok(()) };
+        let mut done = Vec::new();
+        // BEGIN has succeeded before anything follows it: a text can't run outside of the transaction.
+        let opening = Script::begin();
+        if let Err(failure) = self.session.run(&opening.text).await {
+            return Err(self.explain(&opening, last, failure).await);
+        }
+        // What the first step makes, the later ones of this transaction find; others don't, until the end.
+        let mut ledger = self.ledger.clone();
+        for step in &plan.steps {
+            let script = self.script(step, &ledger);
+            match self.session.run(&script.text).await {
+                Ok(answers) => done.push(Done { id: step.revision.id.clone(), duration: script.duration(&answers) }),
+                Err(failure) => return Err(self.explain(&script, step, failure).await),
+            }
+            (ledger.has_ledger, ledger.has_version_table) = (true, true);
+        }
+        let closing = Script::commit();
+        if let Err(failure) = self.session.run(&closing.text).await {
+            return Err(self.explain(&closing, last, failure).await);
+        }
+        for done in done {
+            self.committed(done);
+        }
+        Ok(())
+    }
+
+    fn script(&self, step: &Step<'_>, ledger: &Ledger) -> Script {
+        Script::of(step, self.direction, ledger, self.config, self.server)
+    }
+
+    /// What a failure means: whose fault, where, what to do. The transaction is gone afterwards.
+    async fn explain(&self, script: &Script, step: &Step<'_>, failure: Failure) -> ApplyError {
+        let revision = &step.revision.id;
+        let lost = |failure| ApplyError::Lost(revision.clone(), failure);
+        if failure.is_lost() {
+            return lost(failure);
+        }
+        self.roll_back().await;
+        let Some(error) = failure.source.as_db_error().cloned() else { return lost(failure) };
+        let part = script.part(failure.completed, position(&error));
+        if error.code().code() == MOVED || (part == Part::Before && made_by_another(error.code())) {
+            return ApplyError::Moved(failure);
+        }
+        let range = match part {
+            Part::Before | Part::After => {
+                return ApplyError::Bookkeeping { revision: revision.clone(), advice: self.advice(&error), source: failure };
+            }
+            Part::Commit => None,
+            Part::Character(offset) => {
+                let sql = step.sql();
+                let start = sql.char_indices().nth(offset).map_or(sql.len(), |(byte, _)| byte);
+                Some(word(sql, start))
+            }
+            Part::Statement(number) => split(step.sql()).statements.get(number).map(|statement| statement.range.clone()),
+        };
+        let start = step.section.range.start;
+        let range = range.map(|range| range.start + start..range.end + start);
+        self.note_failure(revision, &error).await;
+        ApplyError::Revision(Box::new(SqlFailure {
+            revision: revision.clone(),
+            direction: self.direction,
+            path: step.revision.path.clone(),
+            text: step.revision.text.clone(),
+            range,
+            error,
+        }))
+    }
+
+    async fn roll_back(&self) {
+        if let Err(error) = self.session.run("ROLLBACK").await {
+            debug!(%error, "no rollback: the connection is gone, and the transaction with it");
+        }
+    }
+
+    /// Into the journal, if there is one: a first run that fails leaves the database as it was.
+    async fn note_failure(&self, revision: &Id, error: &DbError) {
+        if !self.ledger.has_ledger {
+            return;
+        }
+        let detail = format!("{}: {}", error.code().code(), error.message());
+        let mut sql = String::from("BEGIN;");
+        for setting in crate::ledger::session_settings(self.config) {
+            sql += &format!("{setting};");
+        }
+        sql += &self.ledger.record_failure(revision, self.direction, &detail);
+        sql += ";COMMIT";
+        if let Err(failure) = self.session.run(&sql).await {
+            debug!(error = %crate::report::chain(&failure.source), "the failure is not in the journal");
+            self.roll_back().await;
+        }
+    }
+
+    fn advice(&self, error: &DbError) -> String {
+        let (ledger, version) = (&self.ledger.schema, &self.ledger.version_table);
+        if *error.code() != SqlState::INSUFFICIENT_PRIVILEGE {
+            return "the message says what is in the way; `pgmarch status` shows where the database is".to_owned();
+        }
+        if self.ledger.has_ledger && self.ledger.has_version_table {
+            return format!(
+                "GRANT this role SELECT, INSERT, UPDATE and DELETE on {version} and on all tables of schema {ledger}, or let their owner run pgmarch (PGMARCH_ROLE)"
+            );
+        }
+        format!(
+            "as an owner run GRANT CREATE ON DATABASE … (for schema {ledger}) and GRANT CREATE ON SCHEMA {} (for {version}) TO this role; \
+             or name places it may use: PGMARCH_LEDGER_SCHEMA, PGMARCH_VERSION_TABLE=SCHEMA.NAME, PGMARCH_ROLE",
+            version.schema
+        )
+    }
+}
+
+/// Another session's lock was in the way, or a deadlock or a serialisation failure: the same text may pass later.
+fn met_a_lock(failure: &Failure) -> bool {
+    failure.code().is_some_and(|code| {
+        [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code)
+    })
+}
+
+/// The table or schema that we were about to make exists by now: another runner without our lock was quicker.
+fn made_by_another(code: &SqlState) -> bool {
+    [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_SCHEMA, SqlState::DUPLICATE_OBJECT].contains(code)
+}
+
+/// Where in its message the server saw the error, in characters from 0.
+fn position(error: &DbError) -> Option<usize> {
+    match error.position() {
+        Some(ErrorPosition::Original(position)) => Some(*position as usize).filter(|position| *position > 0).map(|position| position - 1),
+        Some(ErrorPosition::Internal { .. }) | None => None,
+    }
+}
+
+/// The word at `start`, for underlining: up to the next white space or punctuation, at least one character.
+fn word(sql: &str, start: usize) -> std::ops::Range<usize> {
+    let rest = &sql[start..];
+    let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+    let one = rest.chars().next().map_or(0, char::len_utf8);
+    start..start + length.max(one)
+}

@@ -1,0 +1,43 @@
+//! What a person may type. No work, no thought.
+
+use clap::{Args, Parser, Subcommand};
+
+/// Brings a PostgreSQL database to the revision that a deployment needs, and lets what depends on it start only then.
+#[derive(Debug, Parser)]
+#[command(name = "pgmarch", version, about, after_long_help = crate::commands::settings_help(), max_term_width = 100)]
+pub struct Cli {
+    /// What to do; without it, what PGMARCH_COMMAND says, else `upgrade`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Wait for the server, take the lock, apply what is pending, exit.
+    Upgrade(Upgrade),
+    /// Show where the database is and what is pending; changes nothing.
+    Status(Status),
+}
+
+/// Words of `upgrade`.
+#[derive(Debug, Default, Args)]
+pub struct Upgrade {
+    /// The revision to be at: head, heads, an id or the start of one, +N, ID+N, BRANCH@head [default: PGMARCH_TARGET, else head].
+    #[arg(allow_hyphen_values = true)]
+    pub revision: Option<String>,
+    /// Answer with one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Words of `status`.
+#[derive(Debug, Default, Args)]
+pub struct Status {
+    /// Exit 1 when something is pending.
+    #[arg(long)]
+    pub check: bool,
+    /// Answer with one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}

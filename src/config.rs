@@ -1,0 +1,463 @@
+//! Settings: what the environment says (`Raw`, by `envy`), then what it means ([`Config`]), decided and checked once.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::connect::conninfo::{self, ConninfoError};
+use crate::connect::wait::Widen;
+use crate::ledger::names::{Ident, Table};
+use crate::revision::nearest;
+
+/// One setting: its name, its default as the docs print it, and its meaning.
+#[derive(Debug)]
+pub struct Setting {
+    /// The environment variable; with `_FILE` appended, the file that holds the value.
+    pub name: &'static str,
+    /// The default in words; empty where there is none.
+    pub default: &'static str,
+    /// One line.
+    pub meaning: &'static str,
+}
+
+/// One table for the raw settings, their names and their documentation.
+macro_rules! settings {
+    ($($field:ident, $name:literal, $default:literal, $meaning:literal;)*) => {
+        /// What the environment says, before anything is decided.
+        #[derive(Debug, Default, Deserialize)]
+        #[allow(dead_code, reason = "the connection settings are read anew at each try, by connect::conninfo")]
+        struct Raw { $($field: Option<String>,)* }
+
+        /// Every `PGMARCH_` setting, in the order of the documentation.
+        pub const SETTINGS: &[Setting] = &[$(Setting { name: $name, default: $default, meaning: $meaning },)*];
+    };
+}
+
+settings! {
+    database_url, "PGMARCH_DATABASE_URL", "", "where to connect: a libpq URL or key=value string; then DATABASE_URL, then PGHOST…";
+    migrations, "PGMARCH_MIGRATIONS", "/migrations, else ./migrations", "folder of revisions";
+    command, "PGMARCH_COMMAND", "upgrade", "the verb, with its words, when no argument is given";
+    target, "PGMARCH_TARGET", "head", "the revision to be at";
+    wait_timeout, "PGMARCH_WAIT_TIMEOUT", "60s", "how long to wait for the server";
+    wait_for, "PGMARCH_WAIT_FOR", "", "refusals to wait for as well: password, database, rights, all, or SQLSTATEs, comma separated";
+    run_lock_timeout, "PGMARCH_RUN_LOCK_TIMEOUT", "10m", "how long to wait for another runner";
+    lock_timeout, "PGMARCH_LOCK_TIMEOUT", "5s", "how long a statement of a revision waits for a lock";
+    statement_timeout, "PGMARCH_STATEMENT_TIMEOUT", "0", "how long a statement of a revision may run";
+    retry_for, "PGMARCH_RETRY_FOR", "5m", "how long to try again after a lost connection or a lock timeout";
+    transaction, "PGMARCH_TRANSACTION", "revision", "one transaction for each revision, or for the whole run: revision, run";
+    version_table, "PGMARCH_VERSION_TABLE", "alembic_version", "table that says where the database is, [SCHEMA.]NAME";
+    ledger_schema, "PGMARCH_LEDGER_SCHEMA", "pgmarch", "schema of the ledger";
+    role, "PGMARCH_ROLE", "", "role to SET ROLE to, for revisions and bookkeeping";
+    search_path, "PGMARCH_SEARCH_PATH", "", "search path of the revisions";
+    log, "PGMARCH_LOG", "info", "what to log: off, error, warn, info, debug, trace, or MODULE=LEVEL, comma separated";
+    log_format, "PGMARCH_LOG_FORMAT", "auto", "text, json, or auto: text on a terminal, JSON lines elsewhere";
+    termination_log, "PGMARCH_TERMINATION_LOG", "/dev/termination-log where it exists", "file for the cause of a failure, as short JSON";
+}
+
+/// Text that prints as stars, for passwords and whatever may hold one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The secret itself, for the server's eyes only.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// One thing wrong with the settings. Values that may be secret are never part of it.
+#[derive(Debug, Error)]
+#[allow(missing_docs, reason = "each variant's message is its documentation")]
+pub enum ConfigFault {
+    #[error("{found} is not a setting{}; `pgmarch --help` lists them", .nearest.as_ref().map(|name| format!(" (did you mean {name}?)")).unwrap_or_default())]
+    Unknown { found: String, nearest: Option<String> },
+    #[error("{name} is not UTF-8; write it as UTF-8")]
+    NotUtf8 { name: String },
+    #[error("{name} and {name}_FILE are both set; keep one")]
+    Twice { name: String },
+    #[error("{name}_FILE: {path} can't be read ({reason}); mount it, or make it readable to the user that runs pgmarch")]
+    File { name: String, path: PathBuf, reason: String },
+    #[error("{name}_FILE: {path} is larger than 1 MiB; it should hold the value alone")]
+    FileSize { name: String, path: PathBuf },
+    #[error("{name} is `{value}`, which is no duration; write 500ms, 30s, 5m, 1h, or 0 for off")]
+    Duration { name: &'static str, value: String },
+    #[error("{name} is `{value}`; write {expected}")]
+    Choice { name: &'static str, value: String, expected: &'static str },
+    #[error(
+        "{name} is `{value}`, which can't be a name in PostgreSQL: it must be 1 to 63 bytes without a NUL, and a version table at most SCHEMA.NAME"
+    )]
+    Name { name: &'static str, value: String },
+    #[error("no database is named; set PGMARCH_DATABASE_URL=postgres://USER@HOST:5432/DATABASE (or DATABASE_URL, or PGHOST…)")]
+    NoDatabase,
+    #[error("{name}: {source}")]
+    Conninfo { name: String, source: ConninfoError },
+}
+
+/// The process's environment, taken once; files that hold values are read again whenever they are asked for.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, Secret>);
+
+/// The names of libpq and its kind that pgmarch reads besides its own.
+const FOREIGN: [&str; 2] = ["DATABASE_URL", "USER"];
+
+/// A file with a value in it may not be larger, in bytes.
+const LARGEST_VALUE: u64 = 1 << 20;
+
+impl Environment {
+    /// Takes what concerns pgmarch from `variables`; the rest is not looked at.
+    pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, Vec<ConfigFault>> {
+        let mut faults = Vec::new();
+        let mut kept = BTreeMap::new();
+        for (name, value) in variables {
+            let Some(name) = name.to_str().filter(|name| concerns(name)) else { continue };
+            match value.into_string() {
+                // An empty variable is an unset one, as for libpq: `FOO=` in a compose file means "nothing".
+                Ok(value) if value.is_empty() => {}
+                Ok(value) => {
+                    kept.insert(name.to_owned(), Secret::new(value));
+                }
+                Err(_) => faults.push(ConfigFault::NotUtf8 { name: name.to_owned() }),
+            }
+        }
+        if faults.is_empty() { Ok(Self(kept)) } else { Err(faults) }
+    }
+
+    /// The process's own environment.
+    pub fn of_process() -> Result<Self, Vec<ConfigFault>> {
+        Self::new(env::vars_os())
+    }
+
+    /// The value of `name`, or of the file that `name_FILE` names, without the newline at its end.
+    pub fn value(&self, name: &str) -> Result<Option<Secret>, ConfigFault> {
+        let file = self.0.get(&format!("{name}_FILE"));
+        match (self.0.get(name), file) {
+            (Some(_), Some(_)) => Err(ConfigFault::Twice { name: name.to_owned() }),
+            (value, None) => Ok(value.cloned()),
+            (None, Some(path)) => read_value(name, Path::new(path.reveal())).map(Some),
+        }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+fn concerns(name: &str) -> bool {
+    let plain = name.strip_suffix("_FILE").unwrap_or(name);
+    name.starts_with("PGMARCH_") || FOREIGN.contains(&plain) || conninfo::VARIABLES.iter().any(|(variable, _)| *variable == plain)
+}
+
+fn read_value(name: &str, path: &Path) -> Result<Secret, ConfigFault> {
+    let unreadable = |reason: String| ConfigFault::File { name: name.to_owned(), path: path.to_owned(), reason };
+    let size = fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+    if size > LARGEST_VALUE {
+        return Err(ConfigFault::FileSize { name: name.to_owned(), path: path.to_owned() });
+    }
+    let text = fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(Secret::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
+}
+
+/// One transaction for each revision, or for all of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transaction {
+    /// Each revision commits on its own.
+    Revision,
+    /// All pending revisions commit together.
+    Run,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Every setting, decided and checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the revisions are.
+    pub migrations: PathBuf,
+    /// The words of `PGMARCH_COMMAND`.
+    pub command: Vec<String>,
+    /// The name of the revision to be at, not yet looked up.
+    pub target: String,
+    /// How long to wait for the server.
+    pub wait_timeout: Duration,
+    /// Refusals that are waited for as well.
+    pub wait_for: Widen,
+    /// How long to wait for another runner.
+    pub run_lock_timeout: Duration,
+    /// `lock_timeout` of the revisions; zero is off.
+    pub lock_timeout: Duration,
+    /// `statement_timeout` of the revisions; zero is off.
+    pub statement_timeout: Duration,
+    /// How long to try again after a lost connection or a lock timeout.
+    pub retry_for: Duration,
+    /// What commits together.
+    pub transaction: Transaction,
+    /// The version table; without a schema, the one on the search path.
+    pub version_table: Table,
+    /// The ledger's schema.
+    pub ledger_schema: Ident,
+    /// The role that owns what revisions make.
+    pub role: Option<Ident>,
+    /// The search path of the revisions, as SQL takes it.
+    pub search_path: Option<String>,
+}
+
+/// What is needed to report anything, known even if the other settings are wrong.
+#[derive(Clone, Debug)]
+pub struct Reporting {
+    /// Level and modules, as `tracing_subscriber` takes them.
+    pub filter: tracing_subscriber::filter::Targets,
+    /// How log lines look.
+    pub format: LogFormat,
+    /// Where the cause of a failure is written for Kubernetes.
+    pub termination_log: Option<PathBuf>,
+}
+
+/// Where Kubernetes looks for a container's last words (its documentation, "Determine the Reason for Pod Failure").
+const TERMINATION_LOG: &str = "/dev/termination-log";
+
+/// Collects faults while values are decided, so that all are reported at once.
+#[derive(Default)]
+struct Decide(Vec<ConfigFault>);
+
+impl Decide {
+    fn duration(&mut self, name: &'static str, value: Option<String>, default: Duration) -> Duration {
+        let Some(value) = value else { return default };
+        match value.trim() {
+            "0" => Duration::ZERO,
+            text => humantime::parse_duration(text).unwrap_or_else(|_| {
+                self.0.push(ConfigFault::Duration { name, value });
+                default
+            }),
+        }
+    }
+
+    fn choice<T: Copy>(
+        &mut self,
+        name: &'static str,
+        value: Option<String>,
+        expected: &'static str,
+        choices: &[(&str, T)],
+        default: T,
+    ) -> T {
+        let Some(value) = value else { return default };
+        match choices.iter().find(|(word, _)| *word == value.trim()) {
+            Some((_, choice)) => *choice,
+            None => {
+                self.0.push(ConfigFault::Choice { name, value, expected });
+                default
+            }
+        }
+    }
+
+    fn name<T>(&mut self, name: &'static str, value: Option<String>, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let value = value?;
+        let parsed = parse(&value);
+        if parsed.is_none() {
+            self.0.push(ConfigFault::Name { name, value });
+        }
+        parsed
+    }
+}
+
+/// Decides every setting; or says all that is wrong with them. Reporting is decided in any case.
+pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<ConfigFault>>) {
+    let (raw, mut faults) = raw(environment);
+    let mut decide = Decide::default();
+    let reporting = decide.reporting(&raw);
+    let seconds = Duration::from_secs;
+    let config = Config {
+        migrations: raw.migrations.map(PathBuf::from).unwrap_or_else(default_migrations),
+        command: raw.command.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+        target: raw.target.unwrap_or_else(|| "head".to_owned()),
+        wait_timeout: decide.duration("PGMARCH_WAIT_TIMEOUT", raw.wait_timeout, seconds(60)),
+        wait_for: Widen::parse(raw.wait_for.as_deref().unwrap_or("")).unwrap_or_else(|value| {
+            let expected = "password, database, rights, all, or SQLSTATEs of five characters, comma separated";
+            decide.0.push(ConfigFault::Choice { name: "PGMARCH_WAIT_FOR", value, expected });
+            Widen::default()
+        }),
+        run_lock_timeout: decide.duration("PGMARCH_RUN_LOCK_TIMEOUT", raw.run_lock_timeout, seconds(600)),
+        lock_timeout: decide.duration("PGMARCH_LOCK_TIMEOUT", raw.lock_timeout, seconds(5)),
+        statement_timeout: decide.duration("PGMARCH_STATEMENT_TIMEOUT", raw.statement_timeout, Duration::ZERO),
+        retry_for: decide.duration("PGMARCH_RETRY_FOR", raw.retry_for, seconds(300)),
+        transaction: decide.choice(
+            "PGMARCH_TRANSACTION",
+            raw.transaction,
+            "revision or run",
+            &[("revision", Transaction::Revision), ("run", Transaction::Run)],
+            Transaction::Revision,
+        ),
+        version_table: decide.name("PGMARCH_VERSION_TABLE", raw.version_table, Table::parse).unwrap_or_default(),
+        ledger_schema: decide.name("PGMARCH_LEDGER_SCHEMA", raw.ledger_schema, Ident::parse).unwrap_or_else(Ident::pgmarch),
+        role: decide.name("PGMARCH_ROLE", raw.role, Ident::parse),
+        search_path: decide.name("PGMARCH_SEARCH_PATH", raw.search_path, crate::ledger::names::search_path),
+    };
+    faults.append(&mut decide.0);
+    (reporting, if faults.is_empty() { Ok(config) } else { Err(faults) })
+}
+
+impl Decide {
+    fn reporting(&mut self, raw: &Raw) -> Reporting {
+        let log = raw.log.clone().unwrap_or_else(|| "info".to_owned());
+        let filter = log.parse().unwrap_or_else(|_| {
+            let expected = "off, error, warn, info, debug, trace, or MODULE=LEVEL, comma separated";
+            self.0.push(ConfigFault::Choice { name: "PGMARCH_LOG", value: log, expected });
+            tracing_subscriber::filter::Targets::new().with_default(tracing::Level::INFO)
+        });
+        let auto = if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json };
+        let choices = [("auto", auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
+        let format = self.choice("PGMARCH_LOG_FORMAT", raw.log_format.clone(), "text, json or auto", &choices, auto);
+        let termination_log = match &raw.termination_log {
+            Some(path) => Some(PathBuf::from(path)),
+            None => Path::new(TERMINATION_LOG).exists().then(|| PathBuf::from(TERMINATION_LOG)),
+        };
+        Reporting { filter, format, termination_log }
+    }
+}
+
+/// The raw settings, with values from files in place; and what is wrong with names and files.
+fn raw(environment: &Environment) -> (Raw, Vec<ConfigFault>) {
+    let mut faults = Vec::new();
+    for found in environment.names().filter(|name| name.starts_with("PGMARCH_") && !is_service_link(name)) {
+        let plain = found.strip_suffix("_FILE").unwrap_or(found);
+        if !SETTINGS.iter().any(|setting| setting.name == plain) {
+            let nearest = nearest(plain, SETTINGS.iter().map(|setting| setting.name));
+            faults.push(ConfigFault::Unknown { found: found.to_owned(), nearest });
+        }
+    }
+    let mut pairs = Vec::new();
+    for name in SETTINGS.iter().map(|setting| setting.name) {
+        match environment.value(name) {
+            Ok(Some(value)) => pairs.push((name.to_owned(), value.reveal().to_owned())),
+            Ok(None) => {}
+            Err(fault) => faults.push(fault),
+        }
+    }
+    // Every field is an optional text, so this can't fail; whatever envy might say one day is not worth a panic.
+    let raw = envy::prefixed("PGMARCH_").from_iter(pairs).unwrap_or_default();
+    (raw, faults)
+}
+
+/// Kubernetes and Docker links announce a service called `pgmarch…` by variables that look like settings
+/// (Kubernetes documentation, "Service", environment variables): those are not typing mistakes.
+fn is_service_link(name: &str) -> bool {
+    name.ends_with("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || name == "PGMARCH_PORT" || name.ends_with("_PORT") || {
+        let protocol = |part: &str| matches!(part, "TCP" | "UDP" | "SCTP");
+        name.split('_').any(protocol) && name.contains("_PORT_")
+    }
+}
+
+fn default_migrations() -> PathBuf {
+    let mounted = PathBuf::from("/migrations");
+    if mounted.is_dir() { mounted } else { PathBuf::from("./migrations") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        Environment::new(pairs.iter().map(|(name, value)| ((*name).into(), (*value).into()))).expect("UTF-8")
+    }
+
+    fn faults(pairs: &[(&str, &str)]) -> Vec<String> {
+        decide(&environment(pairs)).1.expect_err("faults").iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_table() {
+        let (_, config) = decide(&environment(&[]));
+        let config = config.expect("sound");
+        for (name, value) in [
+            ("PGMARCH_WAIT_TIMEOUT", config.wait_timeout),
+            ("PGMARCH_RUN_LOCK_TIMEOUT", config.run_lock_timeout),
+            ("PGMARCH_LOCK_TIMEOUT", config.lock_timeout),
+            ("PGMARCH_RETRY_FOR", config.retry_for),
+        ] {
+            let setting = SETTINGS.iter().find(|setting| setting.name == name).expect("a setting");
+            assert_eq!(humantime::parse_duration(setting.default).ok(), Some(value), "{name}");
+        }
+        assert_eq!((config.target.as_str(), config.transaction), ("head", Transaction::Revision));
+        assert_eq!(config.version_table, Table::parse("alembic_version").expect("a table"));
+    }
+
+    #[test]
+    fn every_setting_of_the_table_reaches_its_field() {
+        for setting in SETTINGS {
+            let (raw, faults) = raw(&environment(&[(setting.name, "here")]));
+            assert!(faults.is_empty() && format!("{raw:?}").contains("here"), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn all_faults_are_reported_at_once() {
+        let found = faults(&[
+            ("PGMARCH_TARGETT", "x"),
+            ("PGMARCH_WAIT_TIMEOUT", "soon"),
+            ("PGMARCH_TRANSACTION", "both"),
+            ("PGMARCH_LOG", "loud=very"),
+            ("PGMARCH_ROLE", ""),
+            ("PGMARCH_LEDGER_SCHEMA_FILE", "/nowhere"),
+        ]);
+        assert_eq!(found.len(), 5, "{found:?}");
+        assert!(found[0].contains("PGMARCH_TARGETT is not a setting (did you mean PGMARCH_TARGET?)"));
+        assert!(found[1].contains("/nowhere can't be read"));
+    }
+
+    #[test]
+    fn service_links_are_no_settings() {
+        let names = [
+            "PGMARCH_SERVICE_HOST",
+            "PGMARCH_PORT",
+            "PGMARCH_PORT_8080_TCP",
+            "PGMARCH_PORT_8080_TCP_ADDR",
+            "PGMARCH_WEB_SERVICE_PORT_HTTP",
+            "PGMARCH_WEB_PORT",
+        ];
+        let pairs: Vec<(&str, &str)> = names.iter().map(|name| (*name, "tcp://10.0.0.1:8080")).collect();
+        assert!(decide(&environment(&pairs)).1.is_ok());
+    }
+
+    #[test]
+    fn a_value_comes_from_its_file_without_the_last_newline() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("target");
+        fs::write(&path, "002\n").expect("written");
+        let text = path.to_str().expect("UTF-8");
+        let config = decide(&environment(&[("PGMARCH_TARGET_FILE", text)])).1.expect("sound");
+        assert_eq!(config.target, "002");
+        assert!(faults(&[("PGMARCH_TARGET_FILE", text), ("PGMARCH_TARGET", "1")])[0].contains("both set"));
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        let shown = format!("{:?}", Secret::new("hunter2".into()));
+        assert_eq!(shown, "***");
+    }
+}

@@ -1,0 +1,280 @@
+//! The top error and its exit code; nothing else knows the numbers.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::apply::{ApplyError, Stopped};
+use crate::config::ConfigFault;
+use crate::connect::wait::WaitError;
+use crate::connect::{ConnectError, Failure};
+use crate::ledger::ReadError;
+use crate::lock::LockError;
+use crate::revision::name::NameError;
+use crate::revision::{Fault, Problem};
+use crate::signal::Signal;
+
+/// Exit codes, the same for every verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// At the target, durably; or nothing to do.
+    Success,
+    /// The answer is no.
+    No,
+    /// Usage or configuration.
+    Usage,
+    /// The revisions are unsound.
+    Unsound,
+    /// The database was not reachable in time.
+    Unreachable,
+    /// The lock was not obtained in time, or lost.
+    Locked,
+    /// A revision failed.
+    Failed,
+    /// The database is ahead by a breaking revision.
+    Ahead,
+    /// Postgres refused us for good.
+    Refused,
+    /// SIGINT or SIGTERM.
+    Signal(Signal),
+}
+
+/// An exit code as the documentation has it: number, meaning, who acts.
+pub const EXIT_CODES: &[(u8, &str, &str)] = &[
+    (0, "at the target (or nothing to do)", "nobody"),
+    (1, "the answer is no: pending (`status --check`, `wait` in time), differences, findings", "the author"),
+    (2, "usage or configuration", "the deployer"),
+    (3, "revisions unsound: parse, graph, changed after they were applied, unknown to both files and ledger", "the author"),
+    (4, "database not reachable in time", "the platform"),
+    (5, "lock not obtained in time, or lost", "the operator: the holder is named"),
+    (6, "a revision failed; what was applied before it is listed", "the author"),
+    (7, "the database is ahead by a breaking revision", "the deployer"),
+    (8, "Postgres refused us for good: password, database, certificate, rights", "the deployer"),
+    (130, "SIGINT", "whoever sent it"),
+    (143, "SIGTERM", "whoever sent it"),
+];
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::No => 1,
+            Self::Usage => 2,
+            Self::Unsound => 3,
+            Self::Unreachable => 4,
+            Self::Locked => 5,
+            Self::Failed => 6,
+            Self::Ahead => 7,
+            Self::Refused => 8,
+            Self::Signal(Signal::Interrupt) => 130,
+            Self::Signal(Signal::Terminate) => 143,
+        }
+    }
+}
+
+/// Everything that ends a command without success.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Settings that are unknown, unreadable or make no sense.
+    #[error("the settings are wrong")]
+    Config(Vec<ConfigFault>),
+    /// `PGMARCH_COMMAND` holds words that are no command.
+    #[error("PGMARCH_COMMAND: {0}")]
+    Command(String),
+    /// Revisions that can't be read as a graph.
+    #[error("the revisions are unsound")]
+    Revisions(Vec<Fault>),
+    /// A name that means nothing.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The text of applied revisions is another by now.
+    #[error("{} applied: {}", if .0.len() == 1 { "a revision was changed after it was" } else { "revisions were changed after they were" }, .0.iter().map(|changed| changed.path.display().to_string()).collect::<Vec<_>>().join(", "))]
+    Changed(Vec<Changed>),
+    /// The database is at a revision that nobody here knows.
+    #[error("the database is at {rows}, which neither {} nor the ledger knows", .folder.display())]
+    UnknownRows {
+        /// The rows.
+        rows: String,
+        /// The folder of revisions.
+        folder: PathBuf,
+    },
+    /// No server in time, or one that refuses us.
+    #[error(transparent)]
+    Wait(#[from] WaitError),
+    /// The state can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The server can't be written to.
+    #[error("{address} is read-only and {pending} revisions are pending")]
+    ReadOnly {
+        /// The database, without its password.
+        address: String,
+        /// How many.
+        pending: usize,
+    },
+    /// Connections kept being lost until the time for it was over.
+    #[error("the connection was lost again and again for PGMARCH_RETRY_FOR ({})", humantime::format_duration(*.patience))]
+    LostForGood {
+        /// The setting.
+        patience: std::time::Duration,
+        /// The last time.
+        #[source]
+        last: Box<Error>,
+    },
+    /// The lock is another run's.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The run stopped half-way.
+    #[error("{}", .0.error)]
+    Apply(Box<Stopped>),
+    /// `status --check`, and the answer is no.
+    #[error("not at {target}: {pending} pending")]
+    Pending {
+        /// The name asked for.
+        target: String,
+        /// How many.
+        pending: usize,
+    },
+    /// The answer can't be written.
+    #[error("the answer can't be written to standard output: {0}")]
+    Output(std::io::Error),
+    /// The operating system refused something that every run needs.
+    #[error("{what}: {source}")]
+    System {
+        /// What.
+        what: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A signal.
+    #[error("stopped by {}", .0.name())]
+    Interrupted(Signal),
+}
+
+/// A revision whose file says something else than what was applied.
+#[derive(Debug)]
+pub struct Changed {
+    /// The file.
+    pub path: PathBuf,
+    /// What differs, as a text diff from the applied text to the file's.
+    pub diff: String,
+}
+
+impl Error {
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_) | Self::Command(_) => Exit::Usage,
+            Self::Revisions(faults) => match faults.as_slice() {
+                // A folder that isn't there is the deployment's mistake, not an author's.
+                [Fault { problem: Problem::NoFolder, .. }] => Exit::Usage,
+                _ => Exit::Unsound,
+            },
+            Self::Name(NameError::SeveralHeads { .. }) => Exit::Unsound,
+            Self::Name(_) => Exit::Usage,
+            Self::Changed(_) | Self::UnknownRows { .. } => Exit::Unsound,
+            Self::Wait(WaitError::Timeout { .. }) | Self::ReadOnly { .. } | Self::LostForGood { .. } => Exit::Unreachable,
+            Self::Wait(WaitError::Refused { .. }) => Exit::Refused,
+            Self::Wait(WaitError::Settings(_)) => Exit::Usage,
+            Self::Read(ReadError::Server(failure)) if failure.is_lost() => Exit::Unreachable,
+            Self::Read(_) => Exit::Refused,
+            Self::Lock(LockError::Timeout { .. }) => Exit::Locked,
+            Self::Lock(LockError::Connect(ConnectError::Settings(_))) => Exit::Usage,
+            Self::Lock(LockError::Connect(_)) => Exit::Unreachable,
+            Self::Lock(LockError::Server(failure)) => {
+                if failure.is_lost() {
+                    Exit::Locked
+                } else {
+                    Exit::Refused
+                }
+            }
+            Self::Apply(stopped) => match &stopped.error {
+                ApplyError::Revision(_) => Exit::Failed,
+                ApplyError::Bookkeeping { .. } => Exit::Refused,
+                ApplyError::Lost(..) => Exit::Unreachable,
+                ApplyError::Moved(_) | ApplyError::LockLost => Exit::Locked,
+                ApplyError::StepwiseInRun(_) => Exit::Usage,
+                ApplyError::Stepwise(_) => Exit::Unsound,
+            },
+            Self::Pending { .. } => Exit::No,
+            Self::Output(_) | Self::System { .. } => Exit::Usage,
+            Self::Interrupted(signal) => Exit::Signal(*signal),
+        }
+    }
+
+    /// Whether the connection was lost: then the run starts over, as long as it may.
+    pub fn is_lost(&self) -> bool {
+        let lost = |failure: &Failure| failure.is_lost();
+        match self {
+            Self::Read(ReadError::Server(failure)) | Self::Lock(LockError::Server(failure)) => lost(failure),
+            Self::Lock(LockError::Connect(error)) => matches!(error, ConnectError::Server(_) | ConnectError::Silence(_)),
+            Self::Apply(stopped) => matches!(stopped.error, ApplyError::Lost(..) | ApplyError::Moved(_)),
+            Self::Config(_)
+            | Self::Command(_)
+            | Self::Revisions(_)
+            | Self::Name(_)
+            | Self::Changed(_)
+            | Self::UnknownRows { .. }
+            | Self::Wait(_) => false,
+            Self::Read(ReadError::NoSchema { .. } | ReadError::Unexpected(_)) | Self::ReadOnly { .. } | Self::LostForGood { .. } => false,
+            Self::Lock(LockError::Timeout { .. }) | Self::Pending { .. } | Self::Output(_) | Self::System { .. } | Self::Interrupted(_) => {
+                false
+            }
+        }
+    }
+
+    /// What to do next, in one line.
+    pub fn next(&self) -> String {
+        match self {
+            Self::Config(_) => "mend the settings above; `pgmarch --help` lists them with their defaults".to_owned(),
+            Self::Command(_) => "PGMARCH_COMMAND holds a verb and its words, such as `status --check`; `pgmarch --help` lists them".to_owned(),
+            Self::Revisions(_) => "mend the files above; nothing was connected to, nothing was changed".to_owned(),
+            Self::Name(_) => "`pgmarch history` and `pgmarch status` show what there is".to_owned(),
+            Self::Changed(_) => "put the applied text back and write the change as a new revision; or, if the file is right, accept it with `pgmarch repair REV`".to_owned(),
+            Self::UnknownRows { .. } => "run the image that has these revisions, or correct the version with `pgmarch stamp REV`".to_owned(),
+            Self::Wait(WaitError::Timeout { .. }) => "start the server, check host and port, or wait longer with PGMARCH_WAIT_TIMEOUT".to_owned(),
+            Self::Wait(WaitError::Refused { advice, .. }) => (*advice).to_owned(),
+            Self::Wait(WaitError::Settings(_)) => "mend the connection settings; `pgmarch --help` lists them".to_owned(),
+            Self::Read(_) => "the role needs CONNECT on the database and SELECT on the version table and the ledger; see the message".to_owned(),
+            Self::ReadOnly { .. } => "connect to the primary (target_session_attrs=read-write), or make the database writable".to_owned(),
+            Self::LostForGood { .. } => "look at the server's log and the network; a new run goes on where this one stopped".to_owned(),
+            Self::Lock(LockError::Timeout { .. }) => "wait for that run, or end it with SELECT pg_terminate_backend(PID); PGMARCH_RUN_LOCK_TIMEOUT waits longer".to_owned(),
+            Self::Lock(_) => "look at the server's log; nothing was changed, a new run starts afresh".to_owned(),
+            Self::Apply(stopped) => match &stopped.error {
+                ApplyError::Revision(failure) => format!("mend {} and run again: nothing of it was applied", failure.path.display()),
+                ApplyError::Bookkeeping { advice, .. } => advice.clone(),
+                ApplyError::Lost(..) | ApplyError::Moved(_) | ApplyError::LockLost => "run again: a new run goes on from where the database is".to_owned(),
+                ApplyError::StepwiseInRun(_) | ApplyError::Stepwise(_) => "nothing was changed".to_owned(),
+            },
+            Self::Pending { .. } => "run `pgmarch upgrade`".to_owned(),
+            Self::Output(_) => "check where standard output goes".to_owned(),
+            Self::System { .. } => "check the limits of the container".to_owned(),
+            Self::Interrupted(_) => "what was under way is rolled back; a new run goes on from where the database is".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_every_code() {
+        let all = [
+            Exit::Success,
+            Exit::No,
+            Exit::Usage,
+            Exit::Unsound,
+            Exit::Unreachable,
+            Exit::Locked,
+            Exit::Failed,
+            Exit::Ahead,
+            Exit::Refused,
+            Exit::Signal(Signal::Interrupt),
+            Exit::Signal(Signal::Terminate),
+        ];
+        let codes: Vec<u8> = all.iter().map(|exit| exit.code()).collect();
+        assert_eq!(codes, EXIT_CODES.iter().map(|(code, ..)| *code).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,37 @@
+DO {schema};
+CREATE TABLE {ledger}.revision (
+    version_table text NOT NULL,
+    revision text NOT NULL,
+    file text NOT NULL,
+    parents text[] NOT NULL,
+    depends_on text[] NOT NULL,
+    branch text,
+    message text NOT NULL,
+    created text,
+    breaking boolean NOT NULL,
+    text text NOT NULL,
+    exact text NOT NULL,
+    semantic text NOT NULL,
+    recorded timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (version_table, revision)
+);
+COMMENT ON TABLE {ledger}.revision IS 'pgmarch: the text of every revision ever applied, by the version table it was applied for';
+CREATE TABLE {ledger}.journal (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version_table text NOT NULL,
+    revision text NOT NULL,
+    direction text NOT NULL CHECK (direction IN ('upgrade', 'downgrade', 'stamp', 'repair')),
+    outcome text NOT NULL CHECK (outcome IN ('done', 'failed', 'started', 'noted')),
+    started timestamptz NOT NULL,
+    finished timestamptz,
+    duration interval GENERATED ALWAYS AS (finished - started) STORED,
+    statement integer,
+    role text NOT NULL DEFAULT current_user,
+    client_host text NOT NULL,
+    client_addr inet DEFAULT inet_client_addr(),
+    backend_pid integer NOT NULL DEFAULT pg_backend_pid(),
+    backend_start timestamptz,
+    pgmarch text NOT NULL,
+    detail text
+);
+COMMENT ON TABLE {ledger}.journal IS 'pgmarch: every run of a revision, append-only';

@@ -1,0 +1,156 @@
+//! Names of tables and schemas: the only texts that go into statements unescaped, so they are checked here.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// The longest name PostgreSQL keeps, in bytes (manual, 4.1.1).
+const LONGEST_NAME: usize = 63;
+
+/// One name as the catalog has it; prints quoted, so it can stand in any statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ident(String);
+
+impl Ident {
+    /// A name of 1 to 63 bytes without a NUL.
+    pub fn parse(text: &str) -> Option<Self> {
+        (!text.is_empty() && text.len() <= LONGEST_NAME && !text.contains('\0')).then(|| Self(text.to_owned()))
+    }
+
+    /// The ledger's schema by default.
+    pub fn pgmarch() -> Self {
+        Self("pgmarch".to_owned())
+    }
+
+    /// The bare name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Ident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.replace('"', "\"\""))
+    }
+}
+
+/// The version table as the settings name it: perhaps without a schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Its schema; `None` is wherever the search path finds it.
+    pub schema: Option<Ident>,
+    /// Its name.
+    pub name: Ident,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self { schema: None, name: Ident("alembic_version".to_owned()) }
+    }
+}
+
+impl Table {
+    /// `NAME` or `SCHEMA.NAME`, as the catalog has them.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once('.') {
+            Some((schema, name)) => {
+                Some(Self { schema: Some(Ident::parse(schema)?), name: Ident::parse(name).filter(|name| !name.0.contains('.'))? })
+            }
+            None => Some(Self { schema: None, name: Ident::parse(text)? }),
+        }
+    }
+}
+
+/// The version table where it is, or will be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Qualified {
+    /// Its schema.
+    pub schema: Ident,
+    /// Its name.
+    pub name: Ident,
+}
+
+impl Qualified {
+    /// `schema.name` without quotes: how the ledger and the lock know this database's project.
+    pub fn plain(&self) -> String {
+        format!("{}.{}", self.schema.as_str(), self.name.as_str())
+    }
+
+    /// The key of the run lock: the first eight bytes, big-endian, of the SHA-256 of `pgmarch:SCHEMA.NAME`.
+    /// PostgreSQL adds the database, so projects of other databases or version tables never meet.
+    pub fn lock_key(&self) -> i64 {
+        let hash = Sha256::digest(format!("pgmarch:{}", self.plain()).as_bytes());
+        hash.iter().take(8).fold(0i64, |key, byte| key << 8 | i64::from(*byte))
+    }
+}
+
+impl fmt::Display for Qualified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
+}
+
+/// A search path as SQL takes it, from names separated by commas; names in double quotes keep their case.
+pub fn search_path(text: &str) -> Option<String> {
+    let names: Option<Vec<String>> = text
+        .split(',')
+        .map(|name| match name.trim() {
+            quoted if quoted.len() > 2 && quoted.starts_with('"') && quoted.ends_with('"') => Ident::parse(&quoted[1..quoted.len() - 1]),
+            plain => Ident::parse(&plain.to_lowercase()),
+        })
+        .map(|name| name.map(|name| name.to_string()))
+        .collect();
+    names.map(|names| names.join(", "))
+}
+
+/// `text` as a dollar-quoted constant, which no setting can make mean something else.
+pub fn literal(text: &str) -> String {
+    let tag = tag(text);
+    format!("{tag}{text}{tag}")
+}
+
+/// A dollar quote that closes only behind `text`: also the end of the text and the quote may not make one together.
+fn tag(text: &str) -> String {
+    let candidates = (0..).map(|number: u32| if number == 0 { "$p$".to_owned() } else { format!("$p{number}$") });
+    let mut closing = candidates.filter(|tag| format!("{text}{tag}").find(tag.as_str()) == Some(text.len()));
+    closing.next().unwrap_or_default()
+}
+
+/// Texts as an array constant of type `text[]`.
+pub fn array<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let items: Vec<String> = texts.into_iter().map(literal).collect();
+    format!("ARRAY[{}]::text[]", items.join(","))
+}
+
+/// An optional text as a constant.
+pub fn nullable(text: Option<&str>) -> String {
+    text.map_or_else(|| "NULL".to_owned(), literal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted() {
+        assert_eq!(Ident::parse("a\"b").expect("a name").to_string(), "\"a\"\"b\"");
+        assert!(Ident::parse("").is_none() && Ident::parse(&"x".repeat(64)).is_none());
+        assert_eq!(search_path("App, \"My Schema\"").as_deref(), Some("\"app\", \"My Schema\""));
+        assert!(Table::parse("a.b.c").is_none());
+    }
+
+    #[test]
+    fn a_constant_holds_any_text() {
+        assert_eq!(literal("a $p$ b"), "$p1$a $p$ b$p1$");
+        assert_eq!(literal("a$p"), "$p1$a$p$p1$");
+        assert_eq!(literal(&literal("a")), "$p1$$p$a$p$$p1$");
+        assert_eq!(array(["1", "2"]), "ARRAY[$p$1$p$,$p$2$p$]::text[]");
+    }
+
+    #[test]
+    fn the_lock_key_is_that_of_the_documentation() {
+        let table = Qualified { schema: Ident("public".into()), name: Ident("alembic_version".into()) };
+        // printf pgmarch:public.alembic_version | sha256sum
+        assert_eq!(format!("{:016x}", table.lock_key()), "1d7b92afd11b5bb5");
+    }
+}

@@ -1,0 +1,122 @@
+//! pgmarch brings a PostgreSQL database to the revision that a deployment needs, and lets what depends on it start
+//! only then.
+//!
+//! ```text
+//! environment ─► Config ─► Graph ─► Pool ─► (nothing pending? exit 0) ─► Lock ─► Plan ─► Applied ─► exit code
+//! ```
+//!
+//! That line is [`commands::upgrade`]; everything else stands behind one of its nouns.
+//!
+//! # Layout, in reading order
+//!
+//! - [`cli`]: what a person may type.
+//! - [`config`]: environment → raw settings → [`config::Config`]; secrets that can't print.
+//! - [`exit`]: the top error and its exit code.
+//! - [`commands`]: one file per verb, each composing what follows.
+//! - [`revision`]: files → [`revision::Graph`]; statements, and the names people type for revisions. Knows no database.
+//! - [`connect`]: where and how to connect, the pool, one session; [`connect::wait`]: what is worth waiting for.
+//! - [`lock`]: the run lock: polled, named, its loss noticed.
+//! - [`ledger`]: the version table and the ledger: the only place that knows the tables in the database.
+//! - [`plan`]: (graph, version rows, target) → [`plan::Plan`]. Pure.
+//! - [`apply`]: a plan into an applied one: one fenced message per revision.
+//! - [`report`]: every line a person or a machine reads.
+//! - [`backoff`]: pauses between tries.
+//! - [`signal`]: SIGTERM and SIGINT.
+
+pub mod apply;
+pub mod backoff;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod connect;
+pub mod exit;
+pub mod ledger;
+pub mod lock;
+pub mod plan;
+pub mod report;
+pub mod revision;
+pub mod signal;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::time::{Instant, timeout};
+
+use commands::Context;
+use connect::Cancels;
+use exit::{Error, Exit};
+use signal::Signal;
+
+/// The whole program: words and environment in, exit code out.
+pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match cli::Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(asked) => {
+            // `--help` and `--version` come this way too, with code 0; clap prints each where it belongs.
+            let code = u8::try_from(asked.exit_code()).unwrap_or(Exit::Usage.code());
+            drop(asked.print());
+            return code.into();
+        }
+    };
+    let environment = config::Environment::of_process();
+    let (reporting, decided) = match &environment {
+        Ok(environment) => config::decide(environment),
+        Err(_) => config::decide(&config::Environment::default()),
+    };
+    report::log::start(&reporting);
+    let outcome = match (environment, decided) {
+        (Ok(environment), Ok(config)) => start(cli, Context { config, environment, cancels: Cancels::default() }),
+        (Err(faults), _) | (_, Err(faults)) => Err(Error::Config(faults)),
+    };
+    match outcome {
+        Ok(()) => Exit::Success.code().into(),
+        Err(failure) => {
+            report::failure::tell(&failure, &reporting);
+            failure.exit().code().into()
+        }
+    }
+}
+
+fn start(cli: cli::Cli, context: Context) -> Result<(), Error> {
+    let system = |what| move |source| Error::System { what, source };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system("no runtime"))?;
+    let outcome = runtime.block_on(async {
+        let signals = signal::catch().map_err(system("no signal handlers"))?;
+        interruptible(commands::run(cli.command, &context), signals, &context.cancels).await
+    });
+    // A name lookup that hangs in its thread must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// How long a statement under way gets to notice that it was cancelled; the whole exit takes less than a second.
+const GRACE: Duration = Duration::from_millis(700);
+/// A cancel request that arrives between two statements cancels neither: it is sent again this often.
+const CANCEL_EVERY: Duration = Duration::from_millis(50);
+
+/// Runs a command until it ends or a signal comes; then cancels what runs on the server and waits, shortly, for that to end.
+async fn interruptible(
+    command: impl Future<Output = Result<(), Error>>,
+    signals: impl Future<Output = Signal>,
+    cancels: &Cancels,
+) -> Result<(), Error> {
+    let mut command = std::pin::pin!(command);
+    let signal = tokio::select! {
+        outcome = &mut command => return outcome,
+        signal = signals => signal,
+    };
+    tracing::warn!("{} received: cancelling what is under way", signal.name());
+    let deadline = Instant::now() + GRACE;
+    while cancels.is_busy() && Instant::now() < deadline {
+        drop(timeout(CANCEL_EVERY, cancels.cancel_all()).await);
+        match timeout(CANCEL_EVERY, &mut command).await {
+            // It was just about to succeed, and did.
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(_)) => break,
+            Err(_) => {}
+        }
+    }
+    Err(Error::Interrupted(signal))
+}

@@ -1,0 +1,180 @@
+//! A failure, as a person reads it, as a log line, and as Kubernetes' termination message.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use serde::Serialize;
+use tracing::{error, warn};
+
+use super::{chain, seconds};
+use crate::apply::{ApplyError, SqlFailure};
+use crate::config::{LogFormat, Reporting};
+use crate::exit::Error;
+use crate::revision::Id;
+
+/// Kubernetes keeps so many bytes of a termination message (its documentation, "Customizing the termination message").
+const TERMINATION_BYTES: usize = 4096;
+
+/// What a machine reads about a failure.
+#[derive(Debug, Serialize)]
+struct Cause<'a> {
+    exit: u8,
+    error: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sqlstate: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    applied: Vec<&'a str>,
+    next: String,
+}
+
+/// Tells a failure to everybody who may want to know: stderr, and the termination log if there is one.
+pub fn tell(failure: &Error, reporting: &Reporting) {
+    match reporting.format {
+        LogFormat::Text => eprint_all(&text(failure)),
+        LogFormat::Json => {
+            let cause = cause(failure);
+            let (revision, sqlstate, place) = (cause.revision, cause.sqlstate, cause.place.as_deref());
+            error!(exit = cause.exit, revision, sqlstate, place, next = %cause.next, "{}", cause.error);
+        }
+    }
+    if let Some(path) = &reporting.termination_log {
+        write_termination(path, &cause(failure));
+    }
+}
+
+/// Standard error may be gone; there is nobody left to tell then.
+fn eprint_all(text: &str) {
+    use std::io::Write as _;
+    drop(std::io::stderr().write_all(text.as_bytes()));
+}
+
+fn write_termination(path: &Path, cause: &Cause<'_>) {
+    let mut json = serde_json::to_string(cause).unwrap_or_default();
+    if json.len() > TERMINATION_BYTES {
+        let error: String = cause.error.chars().take(1000).collect();
+        let next: String = cause.next.chars().take(500).collect();
+        let short = Cause { error, next, applied: Vec::new(), place: cause.place.clone(), ..*cause };
+        json = serde_json::to_string(&short).unwrap_or_default();
+    }
+    if let Err(problem) = std::fs::write(path, json + "\n") {
+        warn!("the termination log {} can't be written: {problem}; set PGMARCH_TERMINATION_LOG to a file that can", path.display());
+    }
+}
+
+fn cause(failure: &Error) -> Cause<'_> {
+    let mut cause = Cause {
+        exit: failure.exit().code(),
+        error: summary(failure),
+        revision: None,
+        sqlstate: None,
+        place: None,
+        applied: Vec::new(),
+        next: failure.next(),
+    };
+    if let Error::Apply(stopped) = failure {
+        cause.applied = stopped.done.iter().map(|done| done.id.as_str()).collect();
+        cause.revision = stopped.error.revision().map(Id::as_str);
+        cause.sqlstate = stopped.error.code();
+    }
+    cause.place =
+        failed_revision(failure).and_then(|sql| sql.place().map(|place| format!("{}:{}:{}", sql.path.display(), place.line, place.column)));
+    cause
+}
+
+/// One line, or one for each fault.
+fn summary(failure: &Error) -> String {
+    if let Error::Config(faults) = failure {
+        return faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    }
+    if let Error::Revisions(faults) = failure {
+        return faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    }
+    let Some(sql) = failed_revision(failure) else { return chain(failure) };
+    let file = sql.path.display();
+    let place = match sql.place() {
+        Some(place) => format!("at {file}:{}:{}", place.line, place.column),
+        None => format!("({file}, at COMMIT)"),
+    };
+    format!("revision {} failed {place}: {}", sql.revision, chain(&sql.error))
+}
+
+fn failed_revision(failure: &Error) -> Option<&SqlFailure> {
+    let Error::Apply(stopped) = failure else { return None };
+    if let ApplyError::Revision(sql) = &stopped.error { Some(sql) } else { None }
+}
+
+/// The whole story for a person; the last line says what to do next.
+fn text(failure: &Error) -> String {
+    let mut text = String::new();
+    if let Error::Apply(stopped) = failure
+        && !stopped.done.is_empty()
+    {
+        let done: Vec<String> = stopped.done.iter().map(|done| format!("{} ({})", done.id, seconds(done.duration))).collect();
+        let _ = writeln!(text, "done before it stopped: {}", done.join(", "));
+    }
+    match failed_revision(failure) {
+        Some(sql) => text += &snippet(sql),
+        None => {
+            for line in summary(failure).lines() {
+                let _ = writeln!(text, "error: {line}");
+            }
+        }
+    }
+    if let Error::Changed(changed) = failure {
+        for changed in changed {
+            let _ = write!(text, "--- applied\n+++ {}\n{}", changed.path.display(), changed.diff);
+        }
+    }
+    let _ = writeln!(text, "next: {}", failure.next());
+    text
+}
+
+/// The server's words, then `file:line:column`, the line and a caret.
+fn snippet(failure: &SqlFailure) -> String {
+    let error = &failure.error;
+    let mut text = format!("error: revision {} failed: {} (SQLSTATE {})\n", failure.revision, error.message(), error.code().code());
+    for (name, more) in [("detail", error.detail()), ("hint", error.hint()), ("context", error.where_())] {
+        if let Some(more) = more {
+            let _ = writeln!(text, "{name}: {more}");
+        }
+    }
+    let (Some(range), Some(place)) = (&failure.range, failure.place()) else {
+        let _ = writeln!(text, "  --> {} (at COMMIT: a deferred constraint or trigger)", failure.path.display());
+        return text;
+    };
+    // Only the line itself: a file may be large, and its neighbours may hold what is nobody's business.
+    let start = failure.text[..range.start].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = failure.text[range.start..].find('\n').map_or(failure.text.len(), |newline| range.start + newline);
+    let line = &failure.text[start..end];
+    let span = range.start - start..range.end.min(end) - start;
+    let path = failure.path.display().to_string();
+    let source = Snippet::source(line).line_start(place.line).path(path).annotation(AnnotationKind::Primary.span(span));
+    let rendered = Renderer::plain().render(&[Level::ERROR.primary_title("").element(source)]);
+    // The title is ours, above; the rest of the picture is the library's.
+    let picture = rendered.split_once('\n').map_or("", |(_, picture)| picture);
+    let _ = writeln!(text, "{picture}");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::connect::ConnectError;
+    use crate::connect::wait::WaitError;
+
+    #[test]
+    fn a_cause_is_named_once() {
+        let last = ConnectError::Silence(std::time::Duration::from_secs(5));
+        let failure = Error::Wait(WaitError::Timeout { address: "u@h:5432/d".into(), waited: std::time::Duration::from_secs(60), last });
+        assert!(failure.source().is_some());
+        let text = text(&failure);
+        assert!(text.starts_with("error: u@h:5432/d was not ready within 1m: no answer within 5s\nnext: "), "{text}");
+    }
+}

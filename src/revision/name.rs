@@ -1,0 +1,309 @@
+//! Names that a person types for revisions: `head`, an id or a unique prefix of one, `+2`, `ID-1`, `branch@head`.
+//! Their meaning is Alembic's ("Relative Migration Identifiers", "Working with Branches" in its documentation).
+
+use std::fmt;
+
+use thiserror::Error;
+
+use super::graph::{Graph, Node};
+use super::list;
+
+/// A name as typed, split into its parts; what it means depends on a graph and on where the database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    typed: String,
+    branch: Option<String>,
+    symbol: Symbol,
+    offset: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Symbol {
+    /// Nothing but an offset: from where the database is.
+    Current,
+    Head,
+    Heads,
+    Base,
+    Id(String),
+}
+
+/// Why a name means nothing here. Each names the candidates.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each variant's message is its documentation")]
+pub enum NameError {
+    #[error("`{0}` is not a revision's name; write head, heads, base, an id or the start of one, +N, -N, ID+N, ID-N or BRANCH@head")]
+    Malformed(String),
+    #[error("`{typed}` means several heads: {heads}; name one, write `{all}` for all, or join them with `pgmarch merge`")]
+    SeveralHeads { typed: String, heads: String, all: String },
+    #[error("no revision has the id `{id}`{}; `pgmarch history` lists them", .nearest.as_ref().map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default())]
+    Unknown { id: String, nearest: Option<String> },
+    #[error("`{prefix}` is the start of several ids: {ids}; write one of them out")]
+    Ambiguous { prefix: String, ids: String },
+    #[error("no branch or revision is called `{0}`; labels are set with `-- branch:` in a revision")]
+    UnknownBranch(String),
+    #[error("`{typed}`: there are only {walked} of {wanted} revisions that way")]
+    TooFar { typed: String, walked: u64, wanted: u64 },
+    #[error("`{typed}`: the way divides at {at} into {candidates}; name the revision, or the branch as BRANCH@{typed}")]
+    Fork { typed: String, at: String, candidates: String },
+    #[error("`{typed}` starts from where the database is, which is at several revisions: {rows}; write BRANCH@{typed}")]
+    SeveralRows { typed: String, rows: String },
+    #[error("`{0}` goes down; upgrade takes a name that goes up, downgrade one that goes down")]
+    WrongWay(String),
+    #[error("{0} is not applied, so there is nothing above it to undo")]
+    NotApplied(String),
+}
+
+impl Name {
+    /// Splits a name; says nothing yet about whether it exists. An id that itself ends in `-N` is settled later.
+    pub fn parse(typed: &str) -> Result<Self, NameError> {
+        let malformed = || NameError::Malformed(typed.to_owned());
+        let (branch, rest) = match typed.rsplit_once('@') {
+            Some((branch, rest)) => (Some(branch.to_owned()), rest),
+            None => (None, typed),
+        };
+        let sign = rest.rfind(['+', '-']).filter(|sign| {
+            let digits = &rest[sign + 1..];
+            !digits.is_empty() && digits.len() < 10 && digits.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        let (symbol, offset) = match sign {
+            Some(sign) => (&rest[..sign], rest[sign..].parse().map_err(|_| malformed())?),
+            None => (rest, 0),
+        };
+        let symbol = match symbol {
+            "" if sign.is_some() => Symbol::Current,
+            "head" => Symbol::Head,
+            "heads" => Symbol::Heads,
+            "base" => Symbol::Base,
+            id if !id.is_empty() && !id.contains(char::is_whitespace) && !id.contains(':') => Symbol::Id(id.to_owned()),
+            _ => return Err(malformed()),
+        };
+        if branch.as_deref() == Some("") {
+            return Err(malformed());
+        }
+        Ok(Self { typed: typed.to_owned(), branch, symbol, offset })
+    }
+
+    /// Whether it says "from where the database is".
+    pub fn is_relative(&self) -> bool {
+        self.symbol == Symbol::Current
+    }
+
+    /// Whether it means `base`, of the whole graph or of a branch.
+    pub fn is_base(&self) -> bool {
+        self.symbol == Symbol::Base && self.offset == 0
+    }
+
+    /// The revisions to be at, at least, going up from `rows`; none means base.
+    pub fn targets(&self, graph: &Graph, rows: &[Node]) -> Result<Vec<Node>, NameError> {
+        if let Some(node) = self.whole(graph) {
+            return Ok(vec![node]);
+        }
+        if self.symbol == Symbol::Current && self.offset < 0 {
+            return Err(NameError::WrongWay(self.typed.clone()));
+        }
+        let starts = if self.is_relative() { self.current(graph, rows)? } else { self.absolute(graph)? };
+        match (self.offset, starts.as_slice()) {
+            (0, _) => Ok(starts),
+            (_, []) => Ok(self.walk(graph, None)?.into_iter().collect()),
+            (_, [start]) => Ok(self.walk(graph, Some(*start))?.into_iter().collect()),
+            (_, several) => Err(self.several_heads(graph, several)),
+        }
+    }
+
+    /// The revision that one id, label, prefix or relative name means; `None` is base.
+    pub fn one(&self, graph: &Graph, rows: &[Node]) -> Result<Option<Node>, NameError> {
+        let found = match self.symbol {
+            Symbol::Current if self.offset < 0 => return self.walk(graph, self.single_row(graph, rows)?),
+            Symbol::Current | Symbol::Head | Symbol::Heads | Symbol::Base | Symbol::Id(_) => self.targets(graph, rows)?,
+        };
+        match found.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(*one)),
+            several => Err(self.several_heads(graph, several)),
+        }
+    }
+
+    /// The branch that limits this name, as the node that stands for it.
+    pub fn branch(&self, graph: &Graph) -> Result<Option<Node>, NameError> {
+        self.branch.as_deref().map(|branch| labelled(graph, branch)).transpose()
+    }
+
+    /// The row a downgrade by `-N` starts from: the one of the branch named, or the only one.
+    pub fn single_row(&self, graph: &Graph, rows: &[Node]) -> Result<Option<Node>, NameError> {
+        let mut starts = rows.to_vec();
+        if let Some(branch) = self.branch(graph)? {
+            let lineage = Lineage::of(graph, branch);
+            starts.retain(|node| lineage.has(*node));
+            if starts.is_empty() {
+                let applied = graph.reach(rows, Graph::below);
+                let on_branch: Vec<Node> = applied.nodes().filter(|node| lineage.has(*node)).collect();
+                starts.extend(on_branch.iter().filter(|node| !graph.children(**node).iter().any(|child| on_branch.contains(child))));
+            }
+        }
+        match starts.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(*one)),
+            several => {
+                let rows = list(several.iter().map(|node| graph.id(*node)));
+                Err(NameError::SeveralRows { typed: self.typed.clone(), rows })
+            }
+        }
+    }
+
+    /// An id spelled just like the whole name (`2024-11`) wins over any other reading of it.
+    fn whole(&self, graph: &Graph) -> Option<Node> {
+        graph.node(&self.typed)
+    }
+
+    fn absolute(&self, graph: &Graph) -> Result<Vec<Node>, NameError> {
+        let branch = self.branch(graph)?;
+        let lineage = branch.map(|branch| Lineage::of(graph, branch));
+        let in_branch = |node: &Node| lineage.as_ref().is_none_or(|lineage| lineage.has(*node));
+        match &self.symbol {
+            Symbol::Current | Symbol::Base => Ok(Vec::new()),
+            Symbol::Heads => Ok(graph.heads().into_iter().filter(in_branch).collect()),
+            Symbol::Head => {
+                let heads: Vec<Node> = graph.heads().into_iter().filter(in_branch).collect();
+                if heads.len() > 1 { Err(self.several_heads(graph, &heads)) } else { Ok(heads) }
+            }
+            Symbol::Id(id) => {
+                if let Some(node) = graph.node(id).or_else(|| label(graph, id)) {
+                    return Ok(vec![node]);
+                }
+                let starts: Vec<Node> =
+                    graph.nodes().filter(|node| graph.id(*node).as_str().starts_with(id.as_str())).filter(in_branch).collect();
+                match starts.as_slice() {
+                    [one] => Ok(vec![*one]),
+                    [] => {
+                        let known = graph.nodes().map(|node| graph.id(node).as_str());
+                        Err(NameError::Unknown { id: id.clone(), nearest: super::nearest(id, known) })
+                    }
+                    several => {
+                        Err(NameError::Ambiguous { prefix: id.clone(), ids: list(several.iter().take(10).map(|node| graph.id(*node))) })
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where a relative way up starts: the only row, or the branch's; none where nothing is applied there.
+    fn current(&self, graph: &Graph, rows: &[Node]) -> Result<Vec<Node>, NameError> {
+        Ok(self.single_row(graph, rows)?.into_iter().collect())
+    }
+
+    /// As many steps as the offset says, along parents or children; `None` is base.
+    fn walk(&self, graph: &Graph, start: Option<Node>) -> Result<Option<Node>, NameError> {
+        let wanted = self.offset.unsigned_abs();
+        let lineage = self.branch(graph)?.map(|branch| Lineage::of(graph, branch));
+        let mut at = start;
+        for walked in 0..wanted {
+            let next: Vec<Node> = match (self.offset > 0, at) {
+                (true, None) => graph.roots(),
+                (true, Some(node)) => graph.children(node).to_vec(),
+                (false, None) => return Err(NameError::TooFar { typed: self.typed.clone(), walked, wanted }),
+                (false, Some(node)) => graph.parents(node).to_vec(),
+            };
+            let next: Vec<Node> =
+                next.into_iter().filter(|node| self.offset < 0 || lineage.as_ref().is_none_or(|lineage| lineage.has(*node))).collect();
+            at = match next.as_slice() {
+                [] if self.offset < 0 => None,
+                [] => return Err(NameError::TooFar { typed: self.typed.clone(), walked, wanted }),
+                [one] => Some(*one),
+                several => {
+                    let candidates = list(several.iter().map(|node| graph.id(*node)));
+                    return Err(NameError::Fork { typed: self.typed.clone(), at: list(at.map(|node| graph.id(node))), candidates });
+                }
+            };
+        }
+        Ok(at)
+    }
+
+    fn several_heads(&self, graph: &Graph, heads: &[Node]) -> NameError {
+        let all = self.branch.as_ref().map_or_else(|| "heads".to_owned(), |branch| format!("{branch}@heads"));
+        NameError::SeveralHeads { typed: self.typed.clone(), heads: list(heads.iter().map(|node| graph.id(*node))), all }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.typed)
+    }
+}
+
+/// A revision with all its ancestors and descendants, by parents alone.
+struct Lineage(super::graph::Set, super::graph::Set);
+
+impl Lineage {
+    fn of(graph: &Graph, node: Node) -> Self {
+        Self(graph.reach(&[node], Graph::parents), graph.reach(&[node], Graph::children))
+    }
+
+    fn has(&self, node: Node) -> bool {
+        self.0.has(node) || self.1.has(node)
+    }
+}
+
+fn label(graph: &Graph, text: &str) -> Option<Node> {
+    graph.nodes().find(|node| graph.revision(*node).branch.as_deref() == Some(text))
+}
+
+/// The revision a label or an id before `@` stands for.
+fn labelled(graph: &Graph, text: &str) -> Result<Node, NameError> {
+    label(graph, text).or_else(|| graph.node(text)).ok_or_else(|| NameError::UnknownBranch(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::graph::tests::graph;
+    use super::*;
+
+    const FORKED: [&str; 6] = ["a1 <", "a2 < a1", "b1 < a1 @ blue", "b2 < b1", "c1 < @ red", "20-1 < c1"];
+
+    fn targets(typed: &str, rows: &[&str]) -> Result<String, NameError> {
+        let graph = graph(&FORKED);
+        let rows: Vec<Node> = rows.iter().map(|id| graph.node(id).expect("a row")).collect();
+        let found = Name::parse(typed)?.targets(&graph, &rows)?;
+        Ok(list(found.iter().map(|node| graph.id(*node))))
+    }
+
+    #[test]
+    fn names_that_go_up() {
+        for (typed, rows, expected) in [
+            ("heads", &[][..], "a2, b2, 20-1"),
+            ("blue@head", &[], "b2"),
+            ("red@head", &[], "20-1"),
+            ("a2@head", &[], "a2"),
+            ("a1", &[], "a1"),
+            ("blue", &[], "b1"),
+            ("20", &[], "20-1"),
+            ("20-1", &[], "20-1"),
+            ("20-1-1", &[], "c1"),
+            ("b2-1", &[], "b1"),
+            ("b1+1", &[], "b2"),
+            ("blue@+2", &[], "b1"),
+            ("blue@+1", &["a1"], "b1"),
+            ("blue@+1", &["a2"], "b1"),
+            ("red@+1", &["a2"], "c1"),
+            ("base", &["a2"], "base"),
+        ] {
+            assert_eq!(targets(typed, rows).as_deref(), Ok(expected), "{typed} from {rows:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_mean_nothing_say_what_would() {
+        let message = |typed: &str, rows: &[&str]| targets(typed, rows).expect_err(typed).to_string();
+        assert!(message("head", &[]).contains("several heads: a2, b2, 20-1"));
+        assert!(message("a1@head", &[]).contains("`a1@heads` for all"));
+        assert!(message("b", &[]).contains("the start of several ids: b1, b2"));
+        assert!(message("z9", &[]).contains("no revision has the id `z9`"));
+        assert!(message("a22", &[]).contains("did you mean `a2`"));
+        assert!(message("green@head", &[]).contains("no branch or revision is called `green`"));
+        assert!(message("+1", &["a1"]).contains("divides at a1 into a2, b1"));
+        assert!(message("+1", &["a2", "b2"]).contains("several revisions: a2, b2"));
+        assert!(message("+3", &["b1"]).contains("only 1 of 3"));
+        assert!(message("-1", &["b1"]).contains("goes down"));
+        assert!(message("a b", &[]).contains("is not a revision's name"));
+        assert!(message("@head", &[]).contains("is not a revision's name"));
+    }
+}

@@ -1,0 +1,31 @@
+//! What the scenarios are told with: a server, a database, a project of revisions, the program, a faulty network.
+
+#![allow(dead_code, unused_imports, reason = "a vocabulary: not every word is used by every set of scenarios")]
+
+pub(crate) mod address;
+pub(crate) mod database;
+pub(crate) mod installation;
+pub(crate) mod outcome;
+mod output;
+pub(crate) mod program;
+pub(crate) mod project;
+pub(crate) mod proxy;
+pub(crate) mod server;
+pub(crate) mod session;
+mod traffic;
+mod wire;
+
+pub(crate) use address::Address;
+pub(crate) use database::{Database, Role};
+pub(crate) use outcome::Outcome;
+pub(crate) use program::{Program, Running, pgmarch, pgmarch_at, pgmarch_without_database};
+pub(crate) use project::Project;
+pub(crate) use proxy::{EVERY, Proxy};
+pub(crate) use server::Server;
+pub(crate) use session::{Pending, Session};
+pub(crate) use traffic::Side;
+
+use std::time::Duration;
+
+/// How long anything that is certain to happen may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// Brings a PostgreSQL database to the revision that a deployment needs, and lets what depends on it start only then.
 #[derive(Debug, Parser)]
-#[command(name = "pgmarch", version, about, after_long_help = crate::commands::settings_help(), max_term_width = 100)]
+#[command(name = "pgmarch", version, after_long_help = crate::commands::settings_help(), max_term_width = 100)]
 pub struct Cli {
     /// What to do; without it, what PGMARCH_COMMAND says, else `upgrade`.
     #[command(subcommand)]

@@ -106,7 +106,7 @@ pub enum Error {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The server can't be written to.
-    #[error("{address} is read-only and {pending} revisions are pending")]
+    #[error("{address} is read-only and {} pending", crate::report::count(*.pending, "revision"))]
     ReadOnly {
         /// The database, without its password.
         address: String,

@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 use crate::backoff::Pace;
 use crate::config::{Config, Transaction};
 use crate::connect::{Failure, Session};
-use crate::ledger::{Ledger, MOVED, State};
+use crate::ledger::{Ledger, MOVED, Server, State};
 use crate::lock::Lock;
 use crate::plan::{Direction, Plan, Step};
 use crate::report::{left, seconds};
@@ -121,7 +121,7 @@ impl SqlFailure {
 /// Runs a plan. Having the lock is shown by lending it.
 pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Session, lock: &Lock) -> Result<Vec<Done>, Stopped> {
     let mut run =
-        Run { ledger: state.ledger.clone(), config, session, server: state.server.number, direction: plan.direction, done: Vec::new() };
+        Run { ledger: state.ledger.clone(), config, session, server: state.server.clone(), direction: plan.direction, done: Vec::new() };
     let outcome = tokio::select! {
         outcome = run.all(plan) => outcome,
         () = lock.lost() => {
@@ -139,7 +139,7 @@ struct Run<'r> {
     ledger: Ledger,
     config: &'r Config,
     session: &'r Session,
-    server: u32,
+    server: Server,
     direction: Direction,
     done: Vec<Done>,
 }
@@ -231,7 +231,7 @@ impl Run<'_> {
     }
 
     fn script(&self, step: &Step<'_>, ledger: &Ledger) -> Script {
-        Script::of(step, self.direction, ledger, self.config, self.server)
+        Script::of(step, self.direction, ledger, self.config, self.server.number)
     }
 
     /// What a failure means: whose fault, where, what to do. The transaction is gone afterwards.
@@ -297,19 +297,19 @@ impl Run<'_> {
     }
 
     fn advice(&self, error: &DbError) -> String {
-        let (ledger, version) = (&self.ledger.schema, &self.ledger.version_table);
+        let (ledger, version, role) = (&self.ledger.schema, &self.ledger.version_table, &self.server.role);
         if *error.code() != SqlState::INSUFFICIENT_PRIVILEGE {
             return "the message says what is in the way; `pgmarch status` shows where the database is".to_owned();
         }
         if self.ledger.has_ledger && self.ledger.has_version_table {
             return format!(
-                "GRANT this role SELECT, INSERT, UPDATE and DELETE on {version} and on all tables of schema {ledger}, or let their owner run pgmarch (PGMARCH_ROLE)"
+                "GRANT SELECT, INSERT, UPDATE, DELETE ON {version} TO {role}, the same ON ALL TABLES IN SCHEMA {ledger}, and USAGE ON SCHEMA {ledger}; or let their owner run pgmarch (PGMARCH_ROLE)"
             );
         }
         format!(
-            "as an owner run GRANT CREATE ON DATABASE … (for schema {ledger}) and GRANT CREATE ON SCHEMA {} (for {version}) TO this role; \
+            "as an owner run GRANT CREATE ON DATABASE {} TO {role} (for schema {ledger}) and GRANT CREATE ON SCHEMA {} TO {role} (for the version table); \
              or name places it may use: PGMARCH_LEDGER_SCHEMA, PGMARCH_VERSION_TABLE=SCHEMA.NAME, PGMARCH_ROLE",
-            version.schema
+            self.server.database, version.schema
         )
     }
 }

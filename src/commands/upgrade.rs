@@ -16,7 +16,7 @@ use crate::exit::Error;
 use crate::ledger::{self, State};
 use crate::lock::Lock;
 use crate::plan::Plan;
-use crate::report::{chain, left, seconds};
+use crate::report::{chain, count, left, seconds};
 use crate::revision::graph::Graph;
 use crate::revision::name::Name;
 
@@ -127,7 +127,7 @@ async fn once(graph: &Graph, target: &Name, context: &Context, done: &mut Vec<Do
         info!("another run brought the database to {}", rows(&state));
         return Ok(state.rows);
     };
-    info!("applying {} revisions to {}, from {}", plan.steps.len(), pool.address(), rows(&state));
+    info!("applying {} to {}, from {}", count(plan.steps.len(), "revision"), pool.address(), rows(&state));
     match apply(&plan, &state, config, &session, &lock).await {
         Ok(mut applied) => {
             done.append(&mut applied);
@@ -160,7 +160,12 @@ async fn wait_for_writes(pool: &Pool, pending: usize, deadline: Instant, said: &
         return Err(Error::ReadOnly { address: pool.address(), pending });
     }
     if said.is_news("read-only") {
-        info!("waiting for the server: {} is read-only and {pending} revisions are pending; {} left", pool.address(), left(deadline));
+        info!(
+            "waiting for the server: {} is read-only and {} pending; {} left",
+            pool.address(),
+            count(pending, "revision"),
+            left(deadline)
+        );
     }
     tokio::time::sleep(Duration::from_millis(500).min(deadline - now)).await;
     Ok(())

@@ -111,7 +111,7 @@ pub enum ConnectError {
     #[error("connection failed")]
     Server(#[source] tokio_postgres::Error),
     /// Nobody answered in the time of one try.
-    #[error("no answer within {}", humantime::format_duration(*.0))]
+    #[error("no answer within {}", crate::report::rough(*.0))]
     Silence(Duration),
     /// The pool itself, which should not happen.
     #[error("no connection: {0}")]

@@ -94,7 +94,9 @@ fn summary(failure: &Error) -> String {
     if let Error::Revisions(faults) = failure {
         return faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     }
-    let Some(sql) = failed_revision(failure) else { return chain(failure) };
+    let Some(sql) = failed_revision(failure) else {
+        return if let Error::Apply(stopped) = failure { chain(&stopped.error) } else { chain(failure) };
+    };
     let file = sql.path.display();
     let place = match sql.place() {
         Some(place) => format!("at {file}:{}:{}", place.line, place.column),

@@ -42,10 +42,19 @@ fn database_error(error: &tokio_postgres::error::DbError) -> String {
     text
 }
 
+/// A duration in whole seconds, for what was or will be waited.
+pub fn rough(duration: Duration) -> String {
+    humantime::format_duration(Duration::from_secs(duration.as_secs_f64().round() as u64)).to_string()
+}
+
 /// How long is left until `deadline`, in whole seconds.
 pub fn left(deadline: Instant) -> String {
-    let left = deadline.saturating_duration_since(Instant::now());
-    humantime::format_duration(Duration::from_secs(left.as_secs_f64().round() as u64)).to_string()
+    rough(deadline.saturating_duration_since(Instant::now()))
+}
+
+/// A number of things: `1 revision`, `2 revisions`.
+pub fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A duration for people: `13 ms`, `2.4 s`, `3m 20s`.

@@ -45,7 +45,9 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 impl Script {
     /// A step without BEGIN and COMMIT.
     pub(super) fn of(step: &Step<'_>, direction: Direction, ledger: &Ledger, config: &Config, server: u32) -> Self {
-        let mut before = settings(config, server);
+        // In a transaction of several steps the one before has left the path of its bookkeeping.
+        let mut before = vec!["RESET search_path".to_owned()];
+        before.extend(settings(config, server));
         before.extend(session_settings(config));
         before.extend(ledger.install());
         before.push(ledger.fence(&step.before, &step.after));

@@ -116,7 +116,9 @@ async fn once(graph: &Graph, target: &Name, context: &Context, done: &mut Vec<Do
         if !state.server.read_only {
             break (session, state);
         }
-        wait_for_writes(&pool, plan.steps.len(), deadline, &mut said).await?;
+        let pending = plan.steps.len();
+        session.discard();
+        wait_for_writes(&pool, pending, deadline, &mut said).await?;
     };
     debug!(server = %state.server.version, database = %state.server.database, role = %state.server.role, "ready");
     let lock = Lock::acquire(&pool, &state, config.run_lock_timeout).await?;

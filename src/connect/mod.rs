@@ -261,6 +261,11 @@ impl Session {
         self.client.is_closed()
     }
 
+    /// Ends the connection instead of giving it back: the next session is a new one, perhaps to another server.
+    pub fn discard(self) {
+        drop(Object::take(self.client));
+    }
+
     /// Asks the server, over a connection of its own, to cancel what runs here.
     pub async fn cancel(&self) {
         if let Err(error) = self.client.cancel_token().cancel_query(NoTls).await {

@@ -136,6 +136,12 @@ impl Server {
         self.control(&["start", "-w", "-t", "60", "-l", &log.to_string_lossy()]);
     }
 
+    /// Starts it and returns at once, while it refuses connections because it is starting up.
+    pub(crate) fn start_without_waiting(&self) {
+        let log = self.folder.join("log");
+        self.control(&["start", "-W", "-l", &log.to_string_lossy()]);
+    }
+
     /// Stops it in order, disconnecting everybody.
     pub(crate) fn stop(&self) {
         self.control(&["stop", "-m", "fast"]);

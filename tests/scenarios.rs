@@ -1,6 +1,7 @@
 //! Everything that the program promises, told as scenarios against a real PostgreSQL; and the harness that tells them.
 
 mod cli;
+mod docs;
 mod failures;
 mod harness;
 mod lock;

@@ -1,0 +1,63 @@
+//! What the documents say is what the program does: tables are those of the code, examples run.
+
+use std::fs;
+use std::path::Path;
+
+use pgmarch::config::SETTINGS;
+use pgmarch::exit::EXIT_CODES;
+
+use crate::support::{Database, Project, pgmarch};
+
+fn document(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The part between `<!-- name -->` and `<!-- /name -->` must be `expected`; PGMARCH_WRITE_DOCS=1 writes it.
+fn part_is(path: &str, name: &str, expected: &str) {
+    let text = document(path);
+    let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let start = text.find(&open).unwrap_or_else(|| panic!("{path} has no {open}")) + open.len();
+    let end = start + text[start..].find(&close).unwrap();
+    if std::env::var_os("PGMARCH_WRITE_DOCS").is_some() {
+        fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join(path), format!("{}{expected}{}", &text[..start], &text[end..])).unwrap();
+    } else {
+        assert_eq!(&text[start..end], expected, "{path}, {name}: PGMARCH_WRITE_DOCS=1 cargo test docs writes it");
+    }
+}
+
+#[test]
+fn the_readmes_tables_are_those_of_the_code() {
+    let mut settings = String::from("\n| name | default | |\n| --- | --- | --- |\n");
+    for setting in SETTINGS {
+        settings += &format!("| `{}` | {} | {} |\n", setting.name, setting.default, setting.meaning.replace('|', "\\|"));
+    }
+    part_is("README.md", "settings", &(settings + "\n"));
+    let mut codes = String::from("\n| code | meaning | who acts |\n| --- | --- | --- |\n");
+    for (code, meaning, who) in EXIT_CODES {
+        codes += &format!("| {code} | {meaning} | {who} |\n");
+    }
+    part_is("README.md", "exit codes", &(codes + "\n"));
+}
+
+#[test]
+fn the_readmes_revision_is_one() {
+    let readme = document("README.md");
+    let (_, rest) = readme.split_once("```sql\n").unwrap();
+    let (revision, _) = rest.split_once("```").unwrap();
+    let database = Database::new();
+    let project =
+        Project::new().child("001", "base", "CREATE TABLE services ();", "DROP TABLE services;").file("002_add_rate_limits.sql", revision);
+    pgmarch(&database, &project).run().exits(0).stdout_contains("at 002");
+    pgmarch(&database, &project).args(["status"]).run().exits(0).stdout_contains("Add rate limits to services");
+}
+
+#[test]
+fn relative_links_lead_somewhere() {
+    for path in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
+        let text = document(path);
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).filter(|link| !link.contains("://")) {
+            let target = Path::new(env!("CARGO_MANIFEST_DIR")).join(link.split('#').next().unwrap());
+            assert!(target.exists(), "{path} links to {link}");
+        }
+    }
+}

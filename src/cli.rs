@@ -18,6 +18,10 @@ pub enum Command {
     Upgrade(Upgrade),
     /// Show where the database is and what is pending; changes nothing.
     Status(Status),
+    /// Write the next revision.
+    Create(Create),
+    /// Look for faults: exit 0 when there is none.
+    Check(Check),
 }
 
 /// Words of `upgrade`.
@@ -37,6 +41,40 @@ pub struct Status {
     /// Exit 1 when something is pending.
     #[arg(long)]
     pub check: bool,
+    /// Answer with one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Words of `create`.
+#[derive(Debug, Default, Args)]
+pub struct Create {
+    /// What the revision does, in one line; the file's name is made from it.
+    #[arg(required = true)]
+    pub message: Vec<String>,
+    /// Write an empty revision, to be filled in by hand.
+    #[arg(long)]
+    pub manual: bool,
+    /// The revision to stand on, where there are several heads; `base` starts a branch [default: head].
+    #[arg(long, value_name = "REV")]
+    pub head: Option<String>,
+    /// A label for the branch that this revision starts.
+    #[arg(long, value_name = "LABEL")]
+    pub branch: Option<String>,
+    /// A revision that must be applied first without being a parent; may be given several times.
+    #[arg(long, value_name = "REV")]
+    pub depends_on: Vec<String>,
+    /// Answer with one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Words of `check`.
+#[derive(Debug, Default, Args)]
+pub struct Check {
+    /// Look at the files alone, without a database: the graph, one head, headers, names, both directions.
+    #[arg(long)]
+    pub offline: bool,
     /// Answer with one JSON object.
     #[arg(long)]
     pub json: bool,

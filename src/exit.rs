@@ -128,6 +128,30 @@ pub enum Error {
     /// The run stopped half-way.
     #[error("{}", .0.error)]
     Apply(Box<Stopped>),
+    /// A file that can't be written.
+    #[error("{} can't be written", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Arguments that the command line's own rules don't catch.
+    #[error("{problem}")]
+    Usage {
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// `check` found something; the findings are the answer.
+    #[error("{} found", crate::report::count(*.findings, "fault"))]
+    Findings {
+        /// How many.
+        findings: usize,
+        /// Whether an upgrade would refuse as well.
+        unsound: bool,
+    },
     /// `status --check`, and the answer is no.
     #[error("not at {target}: {pending} pending")]
     Pending {
@@ -197,8 +221,9 @@ impl Error {
                 ApplyError::StepwiseInRun(_) => Exit::Usage,
                 ApplyError::Stepwise(_) => Exit::Unsound,
             },
-            Self::Pending { .. } => Exit::No,
-            Self::Output(_) | Self::System { .. } => Exit::Usage,
+            Self::Findings { unsound: true, .. } => Exit::Unsound,
+            Self::Pending { .. } | Self::Findings { .. } => Exit::No,
+            Self::Write { .. } | Self::Usage { .. } | Self::Output(_) | Self::System { .. } => Exit::Usage,
             Self::Interrupted(signal) => Exit::Signal(*signal),
         }
     }
@@ -218,6 +243,7 @@ impl Error {
             | Self::UnknownRows { .. }
             | Self::Wait(_) => false,
             Self::Read(ReadError::NoSchema { .. } | ReadError::Unexpected(_)) | Self::ReadOnly { .. } | Self::LostForGood { .. } => false,
+            Self::Write { .. } | Self::Usage { .. } | Self::Findings { .. } => false,
             Self::Lock(LockError::Timeout { .. }) | Self::Pending { .. } | Self::Output(_) | Self::System { .. } | Self::Interrupted(_) => {
                 false
             }
@@ -248,6 +274,9 @@ impl Error {
                 ApplyError::StepwiseInRun(_) | ApplyError::Stepwise(_) => "nothing was changed".to_owned(),
             },
             Self::Pending { .. } => "run `pgmarch upgrade`".to_owned(),
+            Self::Write { .. } => "check the folder and its rights, or name another with PGMARCH_MIGRATIONS; no file was written over".to_owned(),
+            Self::Usage { advice, .. } => (*advice).to_owned(),
+            Self::Findings { .. } => "mend what is listed above and check again".to_owned(),
             Self::Output(_) => "check where standard output goes".to_owned(),
             Self::System { .. } => "check the limits of the container".to_owned(),
             Self::Interrupted(_) => "what was under way is rolled back; a new run goes on from where the database is".to_owned(),

@@ -1,5 +1,7 @@
 //! One file per verb, each composing the rest in a few lines.
 
+pub mod check;
+pub mod create;
 pub mod status;
 pub mod upgrade;
 
@@ -62,6 +64,8 @@ pub async fn run(command: Option<Command>, context: &Context) -> Result<(), Erro
     match command {
         Command::Upgrade(words) => upgrade::run(&words, context).await,
         Command::Status(words) => status::run(&words, context).await,
+        Command::Create(words) => create::run(&words, context),
+        Command::Check(words) => check::run(&words, context).await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Every line a person or a machine reads: logs, answers, failures, the termination message.
 
+pub mod check;
 pub mod failure;
 pub mod log;
 pub mod status;

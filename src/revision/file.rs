@@ -85,6 +85,15 @@ fn normalise(text: String) -> String {
     if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
 }
 
+/// Where a header of a revision stands, if it has it.
+pub fn header_place(revision: &Revision, header: &str) -> Option<Place> {
+    let is_it = |line: &str| {
+        line.strip_prefix("--").and_then(|rest| rest.trim_start().strip_prefix(header)).is_some_and(|rest| rest.starts_with(':'))
+    };
+    let line = revision.text.lines().take_while(|line| !line.starts_with(MARKER)).position(is_it)?;
+    Some(Place { line: line + 1, column: 1 })
+}
+
 #[derive(Default)]
 struct Headers<'a>(Vec<(&'a str, &'a str, usize)>);
 

@@ -5,15 +5,15 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::file::{Parsed, parse};
-use super::{Fault, Id, Place, Problem, Revision, nearest};
+use super::file::{Parsed, header_place, parse};
+use super::{Fault, Id, Problem, Revision, nearest};
 
 /// The place of a revision in its graph; every revision stands after those below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Node(usize);
 
 /// Revisions, checked to be a graph: unique ids, no missing parent, no circle.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Graph {
     /// In an order in which they can be applied; where the graph leaves a choice, by id.
     revisions: Vec<Revision>,
@@ -24,6 +24,8 @@ pub struct Graph {
     below: Vec<Vec<Node>>,
     /// Children and dependents.
     above: Vec<Vec<Node>>,
+    /// Whether the files say what they revise; otherwise the order of their ids does.
+    says_revises: bool,
 }
 
 /// The name that is the model, not a revision (a file or a folder).
@@ -55,6 +57,7 @@ impl Graph {
     /// Joins revisions to a graph; or every fault of it.
     pub fn build(mut parsed: Vec<Parsed>) -> Result<Self, Vec<Fault>> {
         parsed.sort_by(|a, b| natural(a.revision.id.as_str(), b.revision.id.as_str()));
+        let says_revises = parsed.iter().any(|parsed| parsed.has_revises);
         let mut faults = chain(&mut parsed);
         faults.extend(duplicates(&parsed));
         let revisions: Vec<Revision> = parsed.into_iter().map(|parsed| parsed.revision).collect();
@@ -63,14 +66,15 @@ impl Graph {
             faults.sort();
             return Err(faults);
         }
-        Self::connect(order(revisions)?)
+        Self::connect(order(revisions)?, says_revises)
     }
 
     /// `revisions` in an applicable order, all ids known.
-    fn connect(revisions: Vec<Revision>) -> Result<Self, Vec<Fault>> {
+    fn connect(revisions: Vec<Revision>, says_revises: bool) -> Result<Self, Vec<Fault>> {
         let nodes: HashMap<Id, Node> = revisions.iter().enumerate().map(|(place, revision)| (revision.id.clone(), Node(place))).collect();
         let empty = vec![Vec::new(); revisions.len()];
-        let mut graph = Self { parents: empty.clone(), children: empty.clone(), below: empty.clone(), above: empty, nodes, revisions };
+        let mut graph =
+            Self { parents: empty.clone(), children: empty.clone(), below: empty.clone(), above: empty, nodes, revisions, says_revises };
         for (place, revision) in graph.revisions.iter().enumerate() {
             for parent in revision.parents.iter().filter_map(|id| graph.nodes.get(id)) {
                 graph.parents[place].push(*parent);
@@ -82,6 +86,11 @@ impl Graph {
             }
         }
         Ok(graph)
+    }
+
+    /// Whether the files say what they revise; otherwise the order of their ids is the chain.
+    pub fn says_revises(&self) -> bool {
+        self.says_revises
     }
 
     /// How many revisions there are.
@@ -242,20 +251,14 @@ fn missing(revisions: &[Revision]) -> Vec<Fault> {
         let unknown = |id: &&Id| !ids.contains(id.as_str());
         for id in revision.parents.iter().filter(unknown) {
             let problem = Problem::MissingParent { parent: id.to_string(), nearest: nearest(id.as_str(), ids.iter().copied()) };
-            faults.push(Fault::at(&revision.path, header_place(revision, "revises"), problem));
+            faults.push(Fault { path: revision.path.clone(), place: header_place(revision, "revises"), problem });
         }
         for id in revision.depends_on.iter().filter(unknown) {
             let problem = Problem::MissingDependency { dependency: id.to_string(), nearest: nearest(id.as_str(), ids.iter().copied()) };
-            faults.push(Fault::at(&revision.path, header_place(revision, "depends-on"), problem));
+            faults.push(Fault { path: revision.path.clone(), place: header_place(revision, "depends-on"), problem });
         }
     }
     faults
-}
-
-/// Where a header of a revision stands.
-fn header_place(revision: &Revision, header: &str) -> Place {
-    let line = revision.text.lines().position(|line| line.strip_prefix("--").is_some_and(|rest| rest.trim_start().starts_with(header)));
-    Place { line: line.unwrap_or(0) + 1, column: 1 }
 }
 
 /// Kahn's order, the smallest id first among those that are free; what remains is a circle.

@@ -1,5 +1,6 @@
 //! Revisions as plain data: what a file says, before any database is asked.
 
+pub mod draft;
 pub mod file;
 pub mod graph;
 pub mod name;

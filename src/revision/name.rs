@@ -83,6 +83,11 @@ impl Name {
         Ok(Self { typed: typed.to_owned(), branch, symbol, offset })
     }
 
+    /// The error that nothing has this name, for where there is nothing at all.
+    pub fn unknown(&self) -> NameError {
+        NameError::Unknown { id: self.typed.clone(), nearest: None }
+    }
+
     /// Whether it says "from where the database is".
     pub fn is_relative(&self) -> bool {
         self.symbol == Symbol::Current

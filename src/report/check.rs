@@ -1,0 +1,90 @@
+//! The answer of `check`, as text and as JSON.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::revision::{Fault, Place};
+
+/// One thing that is wrong, or ought to be looked at.
+#[derive(Debug, Serialize)]
+pub struct Finding {
+    /// What kind it is, a word that stays the same.
+    pub kind: &'static str,
+    /// The file or folder.
+    pub path: String,
+    /// Line, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// Column in characters, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+    /// What it is and what to do.
+    pub message: String,
+    /// Whether `upgrade` would refuse because of it.
+    pub stops_upgrade: bool,
+}
+
+impl Finding {
+    /// A fault that stops every run.
+    pub fn of(fault: &Fault) -> Self {
+        Self {
+            kind: "unsound",
+            path: fault.path.display().to_string(),
+            line: fault.place.map(|place| place.line),
+            column: fault.place.map(|place| place.column),
+            message: fault.problem.to_string(),
+            stops_upgrade: true,
+        }
+    }
+
+    /// Something about a file that does not stop a run.
+    pub fn about(kind: &'static str, path: &std::path::Path, place: Option<Place>, message: String) -> Self {
+        Self {
+            kind,
+            path: path.display().to_string(),
+            line: place.map(|place| place.line),
+            column: place.map(|place| place.column),
+            message,
+            stops_upgrade: false,
+        }
+    }
+}
+
+/// What was looked at and what was found. The JSON of `check --json` is this object.
+#[derive(Debug, Default, Serialize)]
+pub struct Check {
+    /// How many revisions there are.
+    pub revisions: usize,
+    /// The revisions that nothing revises.
+    pub heads: Vec<String>,
+    /// What was compared: `files`, and without `--offline` `ledger`.
+    pub checked: Vec<&'static str>,
+    /// What was found; nothing is exit 0.
+    pub findings: Vec<Finding>,
+}
+
+impl Check {
+    /// For a person.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for finding in &self.findings {
+            let place = match (finding.line, finding.column) {
+                (Some(line), Some(column)) => format!(":{line}:{column}"),
+                _ => String::new(),
+            };
+            let _ = writeln!(text, "{}{place}: {} [{}]", finding.path, finding.message, finding.kind);
+        }
+        if self.findings.is_empty() {
+            let heads = if self.heads.len() == 1 { "head" } else { "heads" };
+            let _ = writeln!(
+                text,
+                "{}, {heads} {}: nothing found ({})",
+                super::count(self.revisions, "revision"),
+                self.heads.join(", "),
+                self.checked.join(", ")
+            );
+        }
+        text
+    }
+}

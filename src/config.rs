@@ -57,6 +57,8 @@ settings! {
     ledger_schema, "PGMARCH_LEDGER_SCHEMA", "pgmarch", "schema of the ledger";
     role, "PGMARCH_ROLE", "", "role to SET ROLE to, for revisions and bookkeeping";
     search_path, "PGMARCH_SEARCH_PATH", "", "search path of the revisions";
+    ahead, "PGMARCH_AHEAD", "allow", "a database ahead of these files: allow (unless by a breaking revision), refuse";
+    confirm, "PGMARCH_CONFIRM", "", "yes: downgrade without asking";
     log, "PGMARCH_LOG", "info", "what to log: off, error, warn, info, debug, trace, or MODULE=LEVEL, comma separated";
     log_format, "PGMARCH_LOG_FORMAT", "auto", "text, json, or auto: text on a terminal, JSON lines elsewhere";
     termination_log, "PGMARCH_TERMINATION_LOG", "/dev/termination-log where it exists", "file for the cause of a failure, as short JSON";
@@ -186,6 +188,15 @@ pub enum Transaction {
     Run,
 }
 
+/// What to do about a database that is ahead of these files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    /// Carry on with a warning, unless a breaking revision is in between.
+    Allow,
+    /// Stop.
+    Refuse,
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -226,6 +237,10 @@ pub struct Config {
     pub role: Option<Ident>,
     /// The search path of the revisions, as SQL takes it.
     pub search_path: Option<String>,
+    /// What to do about a database that is ahead.
+    pub ahead: Ahead,
+    /// Whether a downgrade needs no more asking.
+    pub confirmed: bool,
 }
 
 /// What is needed to report anything, known even if the other settings are wrong.
@@ -317,6 +332,14 @@ pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<Confi
         ledger_schema: decide.name("PGMARCH_LEDGER_SCHEMA", raw.ledger_schema, Ident::parse).unwrap_or_else(Ident::pgmarch),
         role: decide.name("PGMARCH_ROLE", raw.role, Ident::parse),
         search_path: decide.name("PGMARCH_SEARCH_PATH", raw.search_path, crate::ledger::names::search_path),
+        ahead: decide.choice(
+            "PGMARCH_AHEAD",
+            raw.ahead,
+            "allow or refuse",
+            &[("allow", Ahead::Allow), ("refuse", Ahead::Refuse)],
+            Ahead::Allow,
+        ),
+        confirmed: decide.choice("PGMARCH_CONFIRM", raw.confirm, "yes, or leave it out", &[("yes", true)], false),
     };
     faults.append(&mut decide.0);
     (reporting, if faults.is_empty() { Ok(config) } else { Err(faults) })

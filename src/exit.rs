@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::apply::{ApplyError, Stopped};
+use crate::checksum::{Changed, Moved};
 use crate::config::ConfigFault;
 use crate::connect::wait::WaitError;
 use crate::connect::{ConnectError, Failure};
 use crate::ledger::ReadError;
 use crate::lock::LockError;
+use crate::plan::DownError;
+use crate::position::PositionError;
 use crate::revision::name::NameError;
 use crate::revision::{Fault, Problem};
 use crate::signal::Signal;
@@ -91,13 +94,29 @@ pub enum Error {
     /// The text of applied revisions is another by now.
     #[error("{} applied: {}", if .0.len() == 1 { "a revision was changed after it was" } else { "revisions were changed after they were" }, .0.iter().map(|changed| changed.path.display().to_string()).collect::<Vec<_>>().join(", "))]
     Changed(Vec<Changed>),
-    /// The database is at a revision that nobody here knows.
-    #[error("the database is at {rows}, which neither {} nor the ledger knows", .folder.display())]
-    UnknownRows {
-        /// The rows.
-        rows: String,
-        /// The folder of revisions.
-        folder: PathBuf,
+    /// Applied revisions stand somewhere else in the graph by now.
+    #[error("{}", .0.iter().map(|moved| format!("{}: {} was applied on {}, now it stands on {}", moved.path.display(), moved.id, moved.recorded, moved.now)).collect::<Vec<_>>().join("\n"))]
+    Regrafted(Vec<Moved>),
+    /// The database is somewhere that this image's files don't lead to.
+    #[error(transparent)]
+    Position(#[from] PositionError),
+    /// There is no way down.
+    #[error(transparent)]
+    Down(#[from] DownError),
+    /// The question was not answered with `yes`.
+    #[error("not confirmed: nothing was done")]
+    Unconfirmed,
+    /// Nobody is there to be asked.
+    #[error("a downgrade must be confirmed, and standard input is no terminal")]
+    NobodyToAsk,
+    /// The ledger or the version table refused a note.
+    #[error("the version table or the ledger can't be written to")]
+    Note(#[source] Failure),
+    /// `show` or `repair` of a revision that has no text anywhere.
+    #[error("{problem}")]
+    Missing {
+        /// What is missing.
+        problem: String,
     },
     /// No server in time, or one that refuses us.
     #[error(transparent)]
@@ -176,15 +195,6 @@ pub enum Error {
     Interrupted(Signal),
 }
 
-/// A revision whose file says something else than what was applied.
-#[derive(Debug)]
-pub struct Changed {
-    /// The file.
-    pub path: PathBuf,
-    /// What differs, as a text diff from the applied text to the file's.
-    pub diff: String,
-}
-
 impl Error {
     /// The exit code.
     pub fn exit(&self) -> Exit {
@@ -197,7 +207,16 @@ impl Error {
             },
             Self::Name(NameError::SeveralHeads { .. }) => Exit::Unsound,
             Self::Name(_) => Exit::Usage,
-            Self::Changed(_) | Self::UnknownRows { .. } => Exit::Unsound,
+            Self::Changed(_) | Self::Regrafted(_) => Exit::Unsound,
+            Self::Position(PositionError::Breaking { .. } | PositionError::Refused { .. }) => Exit::Ahead,
+            Self::Position(PositionError::Unknown { .. } | PositionError::Diverged { .. } | PositionError::Misfit(_)) => Exit::Unsound,
+            Self::Down(DownError::Irreversible(_)) => Exit::Unsound,
+            Self::Down(DownError::Moved(_)) => Exit::Locked,
+            Self::Unconfirmed | Self::Missing { .. } => Exit::No,
+            Self::NobodyToAsk => Exit::Usage,
+            Self::Note(failure) if failure.is_lost() => Exit::Unreachable,
+            Self::Note(failure) if failure.code().is_some_and(|code| code.code() == crate::ledger::MOVED) => Exit::Locked,
+            Self::Note(_) => Exit::Refused,
             Self::Wait(WaitError::Timeout { .. }) | Self::ReadOnly { .. } | Self::LostForGood { .. } => Exit::Unreachable,
             Self::Wait(WaitError::Refused { .. }) => Exit::Refused,
             Self::Wait(WaitError::Settings(_)) => Exit::Usage,
@@ -240,7 +259,13 @@ impl Error {
             | Self::Revisions(_)
             | Self::Name(_)
             | Self::Changed(_)
-            | Self::UnknownRows { .. }
+            | Self::Regrafted(_)
+            | Self::Position(_)
+            | Self::Down(_)
+            | Self::Unconfirmed
+            | Self::NobodyToAsk
+            | Self::Note(_)
+            | Self::Missing { .. }
             | Self::Wait(_) => false,
             Self::Read(ReadError::NoSchema { .. } | ReadError::Unexpected(_)) | Self::ReadOnly { .. } | Self::LostForGood { .. } => false,
             Self::Write { .. } | Self::Usage { .. } | Self::Findings { .. } => false,
@@ -258,7 +283,19 @@ impl Error {
             Self::Revisions(_) => "mend the files above; nothing was connected to, nothing was changed".to_owned(),
             Self::Name(_) => "`pgmarch history` and `pgmarch status` show what there is".to_owned(),
             Self::Changed(_) => "put the applied text back and write the change as a new revision; or, if the file is right, accept it with `pgmarch repair REV`".to_owned(),
-            Self::UnknownRows { .. } => "run the image that has these revisions, or correct the version with `pgmarch stamp REV`".to_owned(),
+            Self::Regrafted(_) => "a revision that came in below an applied one is never run: put `revises` (or, without headers, the files) back as they were and add the new revision at the end; if it is right so, `pgmarch repair REV`".to_owned(),
+            Self::Position(PositionError::Unknown { .. }) => "run the image that has these revisions, or correct the version with `pgmarch stamp --purge REV`".to_owned(),
+            Self::Position(PositionError::Diverged { .. }) => "the files of this image lack what was applied: was its tag pushed again with other revisions? Run the image that has them, or go back first with `pgmarch downgrade REV`".to_owned(),
+            Self::Position(PositionError::Misfit(_)) => "run the image that has these revisions".to_owned(),
+            Self::Position(PositionError::Breaking { .. }) => "run an image that has these revisions, or undo them with `pgmarch downgrade REV` (their texts are in the ledger)".to_owned(),
+            Self::Position(PositionError::Refused { .. }) => "run an image that has these revisions, or set PGMARCH_AHEAD=allow".to_owned(),
+            Self::Down(DownError::Irreversible(_)) => "nothing was undone; write the way down into the files, or name a revision above these".to_owned(),
+            Self::Down(DownError::Moved(_)) => "nothing more was undone; look at `pgmarch status` and say again what is to go".to_owned(),
+            Self::Unconfirmed => "type `yes`, the whole word, to go on".to_owned(),
+            Self::NobodyToAsk => "add --yes, or set PGMARCH_CONFIRM=yes; nothing was done".to_owned(),
+            Self::Note(failure) if failure.code().is_some_and(|code| code.code() == crate::ledger::MOVED) => "somebody else moved the version table; look at `pgmarch status` and run again".to_owned(),
+            Self::Note(_) => "the message says what is in the way; nothing was changed".to_owned(),
+            Self::Missing { .. } => "`pgmarch history` lists what there is".to_owned(),
             Self::Wait(WaitError::Timeout { .. }) => "start the server, check host and port, or wait longer with PGMARCH_WAIT_TIMEOUT".to_owned(),
             Self::Wait(WaitError::Refused { advice, .. }) => (*advice).to_owned(),
             Self::Wait(WaitError::Settings(_)) => "mend the connection settings; `pgmarch --help` lists them".to_owned(),

@@ -17,6 +17,8 @@
 //! - [`connect`]: where and how to connect, the pool, one session; [`connect::wait`]: what is worth waiting for.
 //! - [`lock`]: the run lock: polled, named, its loss noticed.
 //! - [`ledger`]: the version table and the ledger: the only place that knows the tables in the database.
+//! - [`position`]: where the database stands, seen from this image: behind, there, ahead. Pure.
+//! - [`checksum`]: the files of applied revisions against what the ledger kept of them. Pure.
 //! - [`plan`]: (graph, version rows, target) → [`plan::Plan`]. Pure.
 //! - [`apply`]: a plan into an applied one: one fenced message per revision.
 //! - [`report`]: every line a person or a machine reads.
@@ -25,6 +27,7 @@
 
 pub mod apply;
 pub mod backoff;
+pub mod checksum;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -33,6 +36,7 @@ pub mod exit;
 pub mod ledger;
 pub mod lock;
 pub mod plan;
+pub mod position;
 pub mod report;
 pub mod revision;
 pub mod signal;

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::revision::graph::{Graph, Node};
-use crate::revision::name::{Name, NameError};
-use crate::revision::{Id, Mode, Revision, Section};
+use thiserror::Error;
+
+use crate::revision::graph::{Graph, Node, Set};
+use crate::revision::name::{Lower, Name, NameError};
+use crate::revision::{Id, Mode, Revision, Section, list};
 
 /// Which way a step goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,22 +64,60 @@ pub struct Plan<'g> {
     pub steps: Vec<Step<'g>>,
 }
 
+/// Why there is no way down.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum DownError {
+    /// Revisions without a `-- migrate:down` section.
+    #[error("{} can't be undone: no `-- migrate:down` section", .0.iter().map(|revision| format!("{} ({})", revision.id, revision.path.display())).collect::<Vec<_>>().join(", "))]
+    Irreversible(Vec<Irreversible>),
+    /// The database was moved since it was said what goes: other revisions stand on those now.
+    #[error("{} would go as well by now, which was not asked for: the database was moved meanwhile", list(.0))]
+    Moved(Vec<Id>),
+}
+
+/// A revision that only goes up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Irreversible {
+    /// Its id.
+    pub id: Id,
+    /// Its file.
+    pub path: std::path::PathBuf,
+}
+
 impl<'g> Plan<'g> {
-    /// From `rows` up to the revisions that `target` means.
-    pub fn upgrade(graph: &'g Graph, rows: &[Node], target: &Name) -> Result<Self, NameError> {
-        let targets = target.targets(graph, rows)?;
-        let wanted = graph.reach(&targets, Graph::below);
-        let applied = graph.reach(rows, Graph::below);
+    /// From `rows` up to at least `targets`.
+    pub fn upgrade(graph: &'g Graph, rows: &[Node], targets: &[Node]) -> Self {
+        let wanted = graph.reach(targets, Graph::below);
         let mut tracker = Tracker::new(graph, rows);
-        let pending = wanted.nodes().filter(|node| !applied.has(*node));
-        let steps = pending
-            .map(|node| {
-                let revision = graph.revision(node);
-                let (before, after) = tracker.up(node);
-                Step { revision, section: &revision.up, before, after }
-            })
-            .collect();
-        Ok(Self { direction: Direction::Up, steps })
+        let pending: Vec<Node> = wanted.nodes().filter(|node| !tracker.applied.has(*node)).collect();
+        let steps = pending.into_iter().map(|node| {
+            let revision = graph.revision(node);
+            let (before, after) = tracker.up(node);
+            Step { revision, section: &revision.up, before, after }
+        });
+        Self { direction: Direction::Up, steps: steps.collect() }
+    }
+
+    /// From `rows` down, undoing exactly `doomed`, as far as they are still applied.
+    pub fn downgrade(graph: &'g Graph, rows: &[Node], doomed: &BTreeSet<Id>) -> Result<Self, DownError> {
+        let mut tracker = Tracker::new(graph, rows);
+        let going: Vec<Node> = tracker.applied.nodes().filter(|node| doomed.contains(graph.id(*node))).collect();
+        let standing = graph.reach(&going, Graph::above);
+        let more = standing.nodes().filter(|node| tracker.applied.has(*node) && !doomed.contains(graph.id(*node)));
+        let more: Vec<Id> = more.map(|node| graph.id(node).clone()).collect();
+        if !more.is_empty() {
+            return Err(DownError::Moved(more));
+        }
+        let (mut steps, mut irreversible) = (Vec::new(), Vec::new());
+        for node in going.into_iter().rev() {
+            let revision = graph.revision(node);
+            let (before, after) = tracker.down(node);
+            match &revision.down {
+                Some(section) => steps.push(Step { revision, section, before, after }),
+                None => irreversible.push(Irreversible { id: revision.id.clone(), path: revision.path.clone() }),
+            }
+        }
+        if irreversible.is_empty() { Ok(Self { direction: Direction::Down, steps }) } else { Err(DownError::Irreversible(irreversible)) }
     }
 
     /// Whether there is nothing to do.
@@ -86,25 +126,98 @@ impl<'g> Plan<'g> {
     }
 }
 
-/// Follows the version rows from step to step.
+/// What a downgrade from `rows` to `name` undoes: the revisions above the target, and whatever stands on them.
+pub fn doomed(graph: &Graph, rows: &[Node], name: &Name) -> Result<BTreeSet<Id>, NameError> {
+    let Lower { target, roots } = name.lower(graph, rows)?;
+    let applied = graph.reach(rows, Graph::below);
+    let above = graph.reach(&roots, Graph::above);
+    let doomed: BTreeSet<Id> = applied.nodes().filter(|node| above.has(*node)).map(|node| graph.id(node).clone()).collect();
+    match target {
+        Some(node) if !applied.has(node) => Err(NameError::NotApplied(graph.id(node).to_string())),
+        Some(_) | None => Ok(doomed),
+    }
+}
+
+/// The version rows once the database is said to be at `targets`: what shares no line with one of them stays; a
+/// target that another one stands on is implied by it. Base, of a branch or of all, is a [`Lower`] without target.
+pub fn stamp(graph: &Graph, rows: &[Node], names: &[Name]) -> Result<Rows, NameError> {
+    let mut kept = rows.to_vec();
+    let mut targets = Vec::new();
+    for name in names {
+        if name.is_base() {
+            let lineage = name.branch(graph)?.map(|branch| Related::of(graph, branch));
+            kept.retain(|row| lineage.as_ref().is_some_and(|lineage| !lineage.has(*row)));
+        } else {
+            for target in name.one_or_heads(graph, rows)? {
+                let related = Related::of(graph, target);
+                kept.retain(|row| !related.has(*row));
+                targets.push(target);
+            }
+        }
+    }
+    kept.extend(targets);
+    Ok(Tracker::new(graph, &kept).maximal)
+}
+
+/// A revision, all it stands on and all that stands on it.
+struct Related(Set, Set);
+
+impl Related {
+    fn of(graph: &Graph, node: Node) -> Self {
+        Self(graph.reach(&[node], Graph::below), graph.reach(&[node], Graph::above))
+    }
+
+    fn has(&self, node: Node) -> bool {
+        self.0.has(node) || self.1.has(node)
+    }
+}
+
+/// Follows the version rows from step to step: they are the applied revisions that no applied one stands on.
 struct Tracker<'g> {
     graph: &'g Graph,
+    applied: Set,
+    /// How many applied revisions stand on each.
+    bearing: Vec<usize>,
+    /// What the table holds; at the start perhaps more than it should (Alembic leaves such rows in a rare case).
     rows: Rows,
+    maximal: Rows,
 }
 
 impl<'g> Tracker<'g> {
     fn new(graph: &'g Graph, rows: &[Node]) -> Self {
-        Self { graph, rows: rows.iter().map(|node| graph.id(*node).clone()).collect() }
+        let applied = graph.reach(rows, Graph::below);
+        let mut bearing = vec![0; graph.len()];
+        for below in applied.nodes().flat_map(|node| graph.below(node)) {
+            bearing[below.place()] += 1;
+        }
+        let maximal = applied.nodes().filter(|node| bearing[node.place()] == 0).map(|node| graph.id(node).clone()).collect();
+        Self { graph, applied, bearing, rows: rows.iter().map(|node| graph.id(*node).clone()).collect(), maximal }
     }
 
     /// A revision takes the place of those rows it stands on.
     fn up(&mut self, node: Node) -> (Rows, Rows) {
-        let before = self.rows.clone();
         for below in self.graph.below(node) {
-            self.rows.remove(self.graph.id(*below));
+            self.bearing[below.place()] += 1;
+            self.maximal.remove(self.graph.id(*below));
         }
-        self.rows.insert(self.graph.id(node).clone());
-        (before, self.rows.clone())
+        self.maximal.insert(self.graph.id(node).clone());
+        self.moved()
+    }
+
+    /// A revision gives its place back to those that nothing else stands on.
+    fn down(&mut self, node: Node) -> (Rows, Rows) {
+        self.maximal.remove(self.graph.id(node));
+        for below in self.graph.below(node) {
+            self.bearing[below.place()] -= 1;
+            if self.bearing[below.place()] == 0 {
+                self.maximal.insert(self.graph.id(*below).clone());
+            }
+        }
+        self.moved()
+    }
+
+    fn moved(&mut self) -> (Rows, Rows) {
+        (std::mem::replace(&mut self.rows, self.maximal.clone()), self.maximal.clone())
     }
 }
 
@@ -112,13 +225,29 @@ impl<'g> Tracker<'g> {
 mod tests {
     use super::*;
     use crate::revision::graph::tests::graph;
-    use crate::revision::list;
+
+    fn nodes(graph: &Graph, ids: &[&str]) -> Vec<Node> {
+        ids.iter().map(|id| graph.node(id).expect("a row")).collect()
+    }
+
+    fn told(plan: &Plan<'_>) -> Vec<String> {
+        plan.steps.iter().map(|step| format!("{}: {} → {}", step.revision.id, list(&step.before), list(&step.after))).collect()
+    }
 
     fn upgrade(lines: &[&str], rows: &[&str], target: &str) -> Vec<String> {
         let graph = graph(lines);
-        let rows: Vec<Node> = rows.iter().map(|id| graph.node(id).expect("a row")).collect();
-        let plan = Plan::upgrade(&graph, &rows, &Name::parse(target).expect("a name")).expect("a plan");
-        plan.steps.iter().map(|step| format!("{}: {} → {}", step.revision.id, list(&step.before), list(&step.after))).collect()
+        let rows = nodes(&graph, rows);
+        let targets = Name::parse(target).expect("a name").targets(&graph, &rows).expect("targets");
+        told(&Plan::upgrade(&graph, &rows, &targets))
+    }
+
+    fn downgrade(lines: &[&str], rows: &[&str], target: &str) -> Vec<String> {
+        let graph = graph(lines);
+        let rows = nodes(&graph, rows);
+        match doomed(&graph, &rows, &Name::parse(target).expect("a name")) {
+            Ok(doomed) => told(&Plan::downgrade(&graph, &rows, &doomed).expect("a plan")),
+            Err(error) => vec![error.to_string()],
+        }
     }
 
     #[test]
@@ -127,18 +256,181 @@ mod tests {
         assert_eq!(upgrade(&["1", "2", "3"], &[], "2"), ["1: base → 1", "2: 1 → 2"]);
         assert_eq!(upgrade(&["1", "2", "3"], &["3"], "head"), Vec::<String>::new());
         assert_eq!(upgrade(&["1", "2", "3"], &["3"], "1"), Vec::<String>::new());
+        assert_eq!(downgrade(&["1", "2", "3"], &["3"], "-2"), ["3: 3 → 2", "2: 2 → 1"]);
+        assert_eq!(downgrade(&["1", "2", "3"], &["2"], "base"), ["2: 2 → 1", "1: 1 → base"]);
+        assert_eq!(downgrade(&["1", "2", "3"], &["2"], "2"), Vec::<String>::new());
+        assert_eq!(downgrade(&["1", "2", "3"], &["2"], "3"), ["3 is not applied, so there is nothing above it to undo"]);
     }
 
     #[test]
     fn branches_add_rows_and_merges_join_them() {
-        assert_eq!(
-            upgrade(&["1 <", "2a < 1", "2b < 1", "3 < 2a, 2b"], &[], "head"),
-            ["1: base → 1", "2a: 1 → 2a", "2b: 2a → 2a, 2b", "3: 2a, 2b → 3"]
-        );
+        let forked = ["1 <", "2a < 1", "2b < 1", "3 < 2a, 2b"];
+        assert_eq!(upgrade(&forked, &[], "head"), ["1: base → 1", "2a: 1 → 2a", "2b: 2a → 2a, 2b", "3: 2a, 2b → 3"]);
+        assert_eq!(downgrade(&forked, &["3"], "1"), ["3: 3 → 2a, 2b", "2b: 2a, 2b → 2a", "2a: 2a → 1"]);
+        assert_eq!(downgrade(&forked, &["2a", "2b"], "2b@1"), ["2b: 2a, 2b → 2a"]);
     }
 
     #[test]
     fn a_dependency_is_implied_by_its_dependent() {
-        assert_eq!(upgrade(&["a1 <", "b1 <", "a2 < a1 ! b1"], &["a1"], "a2"), ["b1: a1 → a1, b1", "a2: a1, b1 → a2"]);
+        let crossed = ["a1 <", "b1 <", "a2 < a1 ! b1"];
+        assert_eq!(upgrade(&crossed, &["a1"], "a2"), ["b1: a1 → a1, b1", "a2: a1, b1 → a2"]);
+        assert_eq!(downgrade(&crossed, &["a2"], "-1"), ["a2: a2 → a1, b1"]);
+        assert_eq!(downgrade(&crossed, &["a2"], "-2"), ["a2: a2 → a1, b1", "a1: a1, b1 → b1"]);
+        assert_eq!(downgrade(&crossed, &["a2"], "b1@base"), ["a2: a2 → a1, b1", "b1: a1, b1 → a1"]);
+        assert_eq!(downgrade(&crossed, &["a2"], "b1"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_row_that_another_implies_goes_with_the_next_step() {
+        let graph = graph(&["1", "2", "3"]);
+        let plan = Plan::upgrade(&graph, &nodes(&graph, &["1", "2"]), &nodes(&graph, &["3"]));
+        assert_eq!(told(&plan), ["3: 1, 2 → 3"]);
+    }
+
+    #[test]
+    fn what_only_goes_up_is_refused_with_all_its_like() {
+        let lines = |down: &str| {
+            let file = |id: &str| format!("-- migrate:up\nSELECT 1;\n{}", if id == "1" { "-- migrate:down\nSELECT 2;\n" } else { down });
+            let parse =
+                |id| crate::revision::file::parse(std::path::Path::new(&format!("{id}.sql")), file(id).into_bytes()).expect("sound");
+            Graph::build(["1", "2", "3"].map(parse).into()).expect("a graph")
+        };
+        let graph = lines("");
+        let rows = nodes(&graph, &["3"]);
+        let doomed = doomed(&graph, &rows, &Name::parse("base").expect("a name")).expect("ids");
+        let error = Plan::downgrade(&graph, &rows, &doomed).expect_err("irreversible");
+        assert_eq!(error.to_string(), "3 (3.sql), 2 (2.sql) can't be undone: no `-- migrate:down` section");
+    }
+
+    #[test]
+    fn what_was_not_asked_for_is_not_undone() {
+        let graph = graph(&["1", "2", "3"]);
+        let asked: BTreeSet<Id> = [Id::parse("2").expect("an id")].into();
+        assert_eq!(told(&Plan::downgrade(&graph, &nodes(&graph, &["2"]), &asked).expect("a plan")), ["2: 2 → 1"]);
+        assert_eq!(told(&Plan::downgrade(&graph, &nodes(&graph, &["1"]), &asked).expect("a plan")), Vec::<String>::new());
+        let error = Plan::downgrade(&graph, &nodes(&graph, &["3"]), &asked).expect_err("3 stands on it");
+        assert!(error.to_string().starts_with("3 would go as well"));
+    }
+
+    #[test]
+    fn a_stamp_takes_the_place_of_what_it_is_related_to() {
+        let graph = graph(&["a1 <", "a2 < a1", "b1 < a1 @ blue", "m < a2, b1", "c1 < @ red"]);
+        let stamped = |rows: &[&str], names: &[&str]| {
+            let names: Vec<Name> = names.iter().map(|name| Name::parse(name).expect("a name")).collect();
+            stamp(&graph, &nodes(&graph, rows), &names).map(|rows| list(&rows)).unwrap_or_else(|error| error.to_string())
+        };
+        assert_eq!(stamped(&[], &["heads"]), "c1, m");
+        assert_eq!(stamped(&["a2", "b1", "c1"], &["a1"]), "a1, c1");
+        assert_eq!(stamped(&["m"], &["a2", "blue"]), "a2, b1");
+        assert_eq!(stamped(&["a2"], &["b1"]), "a2, b1");
+        assert_eq!(stamped(&["m", "c1"], &["base"]), "base");
+        assert_eq!(stamped(&["m", "c1"], &["red@base"]), "m");
+        assert_eq!(stamped(&["m"], &["-1"]), "`-1`: the way divides at m into a2, b1; name the revision, or the branch as BRANCH@-1");
+        assert!(stamped(&[], &["head"]).contains("several heads"));
+    }
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        /// A graph of up to a dozen revisions: what each stands on, by two numbers a bit of which says yes.
+        fn graphs() -> impl Strategy<Value = Graph> {
+            proptest::collection::vec((any::<u16>(), any::<u16>(), any::<u16>()), 1..12).prop_map(|bits| {
+                let pick = |bits: u16, end: usize| (0..end).filter(move |place| bits >> place & 1 == 1).map(|place| format!("r{place}"));
+                let lines: Vec<String> = bits
+                    .iter()
+                    .enumerate()
+                    .map(|(place, (first, second, third))| {
+                        let parents: Vec<String> = pick(first & second, place).take(3).collect();
+                        let depends: Vec<String> = pick(first & third & !second, place).take(2).collect();
+                        let depends = if depends.is_empty() { String::new() } else { format!("! {}", depends.join(", ")) };
+                        format!("r{place} < {} {depends}", parents.join(", "))
+                    })
+                    .collect();
+                graph(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+            })
+        }
+
+        fn chosen(graph: &Graph, bits: u16) -> Vec<Node> {
+            graph.nodes().filter(|node| bits >> node.place() & 1 == 1).collect()
+        }
+
+        /// The rows of the database that the revisions `chosen` and all below them were applied to.
+        fn rows(graph: &Graph, chosen: &[Node]) -> Vec<Node> {
+            let applied = graph.reach(chosen, Graph::below);
+            applied.nodes().filter(|node| !graph.above(*node).iter().any(|above| applied.has(*above))).collect()
+        }
+
+        /// Runs a plan by its own word, checking every step: what it leaves applied.
+        fn run(graph: &Graph, start: &[Node], plan: &Plan<'_>) -> Vec<Node> {
+            let mut applied = graph.reach(start, Graph::below).nodes().collect::<BTreeSet<_>>();
+            let mut expected: Rows = start.iter().map(|node| graph.id(*node).clone()).collect();
+            for step in &plan.steps {
+                let node = graph.node(step.revision.id.as_str()).expect("a node");
+                assert_eq!(step.before, expected);
+                match plan.direction {
+                    Direction::Up => {
+                        assert!(graph.below(node).iter().all(|below| applied.contains(below)), "below first");
+                        assert!(applied.insert(node), "once");
+                    }
+                    Direction::Down => {
+                        assert!(!graph.above(node).iter().any(|above| applied.contains(above)), "above first");
+                        assert!(applied.remove(&node), "once");
+                    }
+                }
+                let all: Vec<Node> = applied.iter().copied().collect();
+                assert_eq!(step.after, rows(graph, &all).into_iter().map(|node| graph.id(node).clone()).collect::<Rows>(), "maximal");
+                expected = step.after.clone();
+            }
+            rows(graph, &applied.into_iter().collect::<Vec<_>>())
+        }
+
+        proptest! {
+            #[test]
+            fn up_and_then_down_returns(graph in graphs(), state in any::<u16>(), target in any::<u16>()) {
+                let start = rows(&graph, &chosen(&graph, state));
+                let up = Plan::upgrade(&graph, &start, &chosen(&graph, target));
+                let reached = run(&graph, &start, &up);
+                let now = graph.reach(&reached, Graph::below);
+                prop_assert!(chosen(&graph, target).iter().chain(&start).all(|node| now.has(*node)));
+                let doomed = up.steps.iter().map(|step| step.revision.id.clone()).collect();
+                let down = Plan::downgrade(&graph, &reached, &doomed).expect("nothing else stands on what was new");
+                prop_assert_eq!(run(&graph, &reached, &down), start);
+            }
+
+            #[test]
+            fn down_to_any_name_and_up_again_returns(graph in graphs(), state in any::<u16>(), target in 0usize..12, label in 0usize..12) {
+                let start = rows(&graph, &chosen(&graph, state));
+                let id = |place: usize| graph.nodes().nth(place % graph.len()).map(|node| graph.id(node).to_string()).expect("an id");
+                let names = [id(target), "base".into(), "-1".into(), "-2".into(), format!("{}@-1", id(label)), format!("{}@base", id(label)), format!("{}@{}", id(label), id(target))];
+                for typed in names {
+                    let name = Name::parse(&typed).expect("a name");
+                    let Ok(doomed) = doomed(&graph, &start, &name) else { continue };
+                    let down = Plan::downgrade(&graph, &start, &doomed).expect("all that stands on it is doomed too");
+                    let reached = run(&graph, &start, &down);
+                    prop_assert_eq!(down.steps.len(), doomed.len());
+                    if let Ok(Some(node)) = name.lower(&graph, &start).map(|lower| lower.target) {
+                        prop_assert!(graph.reach(&reached, Graph::below).has(node), "the target itself stays");
+                    }
+                    if typed == "base" {
+                        prop_assert!(reached.is_empty());
+                    }
+                    prop_assert_eq!(run(&graph, &reached, &Plan::upgrade(&graph, &reached, &start)), start.clone());
+                }
+            }
+
+            #[test]
+            fn a_stamp_leaves_rows_that_mean_its_targets(graph in graphs(), state in any::<u16>(), target in any::<u16>()) {
+                let start = rows(&graph, &chosen(&graph, state));
+                let targets = chosen(&graph, target);
+                let names: Vec<Name> = targets.iter().map(|node| Name::parse(graph.id(*node).as_str()).expect("a name")).collect();
+                let stamped = stamp(&graph, &start, &names).expect("rows");
+                let nodes: Vec<Node> = stamped.iter().map(|id| graph.node(id.as_str()).expect("a node")).collect();
+                prop_assert_eq!(&rows(&graph, &nodes), &graph.nodes().filter(|node| nodes.contains(node)).collect::<Vec<_>>());
+                let now = graph.reach(&nodes, Graph::below);
+                prop_assert!(targets.iter().all(|node| now.has(*node)));
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A plan into an applied plan: each revision one message, fenced, and nothing said before it is true.
 
+mod note;
 mod script;
 
 use std::time::Duration;
@@ -19,6 +20,8 @@ use crate::report::{left, seconds};
 use crate::revision::statement::split;
 use crate::revision::{Id, Mode, Place};
 use script::{Part, Script};
+
+pub use note::note;
 
 /// A revision that is applied, or undone, and committed.
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod create;
+mod run;
 pub mod status;
 pub mod upgrade;
 
@@ -12,12 +13,15 @@ use clap::Parser as _;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::checksum::{self, Verdict};
 use crate::cli::{Cli, Command};
 use crate::config::{Config, Environment, SETTINGS};
-use crate::connect::{Cancels, Pool};
-use crate::exit::{Changed, EXIT_CODES, Error};
-use crate::ledger::State;
-use crate::revision::graph::{Graph, Node};
+use crate::connect::{Cancels, Pool, Session};
+use crate::exit::{EXIT_CODES, Error};
+use crate::ledger::{ReadError, State};
+use crate::position::Position;
+use crate::revision::Revision;
+use crate::revision::graph::Graph;
 
 /// What every verb has at hand.
 #[derive(Debug)]
@@ -89,38 +93,40 @@ fn json(value: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(|error| Error::Output(error.into()))
 }
 
-/// The nodes of the version rows; rows that no file has are an error.
-fn position(graph: &Graph, state: &State, config: &Config) -> Result<Vec<Node>, Error> {
-    let unknown: Vec<&str> = state.rows.iter().map(String::as_str).filter(|row| graph.node(row).is_none()).collect();
-    if !unknown.is_empty() {
-        return Err(Error::UnknownRows { rows: unknown.join(", "), folder: config.migrations.clone() });
+/// Where the database stands: what has no file here is looked up in the ledger.
+async fn locate<'g>(graph: &'g Graph, state: &State, session: &Session) -> Result<Position<'g>, Error> {
+    let mut recorded = Vec::new();
+    if state.rows.iter().any(|row| graph.node(row).is_none()) {
+        let strangers: Vec<&str> = state.recorded.keys().map(String::as_str).filter(|id| graph.node(id).is_none()).collect();
+        recorded = state.ledger.recorded(session, &strangers).await.map_err(ReadError::Server)?;
     }
-    Ok(state.rows.iter().filter_map(|row| graph.node(row)).collect())
+    Ok(Position::of(graph, &state.rows, &recorded)?)
 }
 
-/// Compares the files of applied revisions with what the ledger recorded; comments and layout don't count.
-async fn verify(graph: &Graph, rows: &[Node], state: &State, session: &crate::connect::Session) -> Result<(), Error> {
-    let applied = graph.reach(rows, Graph::below);
-    let differs = |node: &Node| {
-        let revision = graph.revision(*node);
-        state.recorded.get(revision.id.as_str()).is_some_and(|exact| *exact != revision.exact())
-    };
-    let suspects: Vec<&str> = applied.nodes().filter(differs).map(|node| graph.id(node).as_str()).collect();
+/// Where the database stands, the files of what is applied being what was applied; and the ways down mended since.
+async fn settle<'g>(graph: &'g Graph, state: &State, session: &Session) -> Result<(Position<'g>, Vec<Revision>), Error> {
+    let position = locate(graph, state, session).await?;
+    let moved = checksum::moved(&position.graph, &position.rows, &state.recorded);
+    if !moved.is_empty() {
+        return Err(Error::Regrafted(moved));
+    }
+    let suspects = checksum::suspects(&position.graph, &position.rows, &state.recorded);
     if suspects.is_empty() {
-        return Ok(());
+        return Ok((position, Vec::new()));
     }
-    let mut changed = Vec::new();
-    for row in state.ledger.texts(session, &suspects).await.map_err(crate::ledger::ReadError::Server)? {
-        let Ok([Some(id), Some(semantic), Some(text)]) = <[Option<String>; 3]>::try_from(row) else { continue };
-        let Some(revision) = graph.node(&id).map(|node| graph.revision(node)) else { continue };
-        if revision.semantic(&revision.up) == semantic {
-            tracing::debug!("{} differs from what was applied in comments, layout or its way down alone", revision.path.display());
-            continue;
-        }
-        let diff = similar::TextDiff::from_lines(&text, &revision.text).unified_diff().context_radius(2).to_string();
-        changed.push(Changed { path: revision.path.clone(), diff });
+    let recorded = state.ledger.recorded(session, &suspects).await.map_err(ReadError::Server)?;
+    let Verdict { changed, mended } = checksum::compare(&position.graph, &recorded);
+    if !changed.is_empty() {
+        return Err(Error::Changed(changed));
     }
-    if changed.is_empty() { Ok(()) } else { Err(Error::Changed(changed)) }
+    tracing::debug!("{} differ from what was applied, in comments, layout or the way down alone", suspects.join(", "));
+    let mended = mended.into_iter().cloned().collect();
+    Ok((position, mended))
+}
+
+/// The version rows, for a message.
+fn rows(state: &State) -> String {
+    if state.rows.is_empty() { "base".to_owned() } else { state.rows.join(", ") }
 }
 
 /// The end of `--help`: settings and exit codes, from the tables that the code itself uses.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Context, answer, json, position};
+use super::{Context, answer, json, locate};
 use crate::cli;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
@@ -20,8 +20,9 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
     let state = ledger::read(&session, config).await?;
-    let rows = position(&graph, &state, config)?;
-    let plan = Plan::upgrade(&graph, &rows, &target)?;
+    let position = locate(&graph, &state, &session).await?;
+    let rows = position.rows.clone();
+    let plan = Plan::upgrade(&position.graph, &rows, &position.targets(&target)?);
     let mut ran = HashMap::new();
     for row in state.ledger.history(&session).await.map_err(ledger::ReadError::Server)? {
         if let Ok([Some(id), at, seconds]) = <[Option<String>; 3]>::try_from(row) {

@@ -11,7 +11,7 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                 WHERE n.nspname = {ledger} AND c.relname = 'revision') THEN
-        OPEN recorded FOR EXECUTE format('SELECT revision, exact FROM %I.revision WHERE version_table = %L',
+        OPEN recorded FOR EXECUTE format('SELECT revision, exact, array_to_string(parents || depends_on, '','') FROM %I.revision WHERE version_table = %L',
                                          {ledger}, {place} || '.' || {version_name});
     ELSE
         OPEN recorded FOR SELECT NULL WHERE false;

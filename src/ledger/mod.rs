@@ -1,6 +1,7 @@
 //! The only place that knows the tables in the database: the version table and the ledger.
 
 pub mod names;
+mod recorded;
 
 use std::collections::HashMap;
 
@@ -10,8 +11,10 @@ use crate::config::Config;
 use crate::connect::{Answer, Failure, Session, host_name};
 use crate::plan::{Direction, Rows, Step};
 use crate::revision::statement::split;
-use crate::revision::{Id, list};
+use crate::revision::{Id, Revision, list};
 use names::{Ident, Qualified, array, literal, nullable};
+
+pub use recorded::{Entry, Kept, Recorded};
 
 /// Our own SQLSTATE: the version table is not where the plan says. No class of PostgreSQL's begins with `PG`.
 pub const MOVED: &str = "PGM01";
@@ -23,8 +26,8 @@ pub struct State {
     pub server: Server,
     /// The version rows, as they stand there.
     pub rows: Vec<String>,
-    /// Exact checksums by revision, as the ledger has them.
-    pub recorded: HashMap<String, String>,
+    /// What the ledger has of each revision, as far as every run must know it.
+    pub recorded: HashMap<String, Kept>,
     /// The tables, which of them exist.
     pub ledger: Ledger,
 }
@@ -71,7 +74,7 @@ pub async fn read(session: &Session, config: &Config) -> Result<State, ReadError
     let server = answers.nth(skipped).and_then(|rows| rows.into_iter().next()).ok_or(ReadError::Unexpected("no server row"))?;
     let mut answers = answers.skip(1);
     let rows = answers.next().unwrap_or_default().into_iter().filter_map(first).collect();
-    let recorded = answers.next().unwrap_or_default().into_iter().filter_map(pair).collect();
+    let recorded = answers.next().unwrap_or_default().into_iter().filter_map(kept).collect();
     let [number, database, role, schema, read_only, version_schema, has_ledger, version] =
         <[Option<String>; 8]>::try_from(server).map_err(|_| ReadError::Unexpected("server row"))?;
     let role = role.unwrap_or_default();
@@ -100,9 +103,9 @@ fn first(row: Vec<Option<String>>) -> Option<String> {
     row.into_iter().next().flatten()
 }
 
-fn pair(row: Vec<Option<String>>) -> Option<(String, String)> {
-    match <[Option<String>; 2]>::try_from(row) {
-        Ok([Some(key), Some(value)]) => Some((key, value)),
+fn kept(row: Vec<Option<String>>) -> Option<(String, Kept)> {
+    match <[Option<String>; 3]>::try_from(row) {
+        Ok([Some(revision), Some(exact), below]) => Some((revision, Kept { exact, below: below.unwrap_or_default() })),
         _ => None,
     }
 }
@@ -215,7 +218,7 @@ impl Ledger {
     pub fn record(&self, step: &Step<'_>, direction: Direction) -> Vec<String> {
         let mut statements = Vec::new();
         if direction == Direction::Up {
-            statements.push(self.keep_text(step));
+            statements.push(self.keep(step.revision));
         }
         statements.push(format!(
             "INSERT INTO {}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch) \
@@ -231,8 +234,8 @@ impl Ledger {
         statements
     }
 
-    fn keep_text(&self, step: &Step<'_>) -> String {
-        let revision = step.revision;
+    /// One statement that keeps a revision's text, instead of what the ledger had of it before.
+    pub fn keep(&self, revision: &Revision) -> String {
         let columns = "file, parents, depends_on, branch, message, created, breaking, text, exact, semantic";
         let excluded: Vec<String> = columns.split(", ").map(|column| format!("EXCLUDED.{column}")).collect();
         format!(
@@ -279,17 +282,6 @@ impl Ledger {
              FROM {}.journal WHERE version_table = {} AND direction = 'upgrade' AND outcome = 'done' ORDER BY revision, id DESC",
             self.schema,
             self.key()
-        );
-        Ok(session.run(&sql).await?.into_iter().next().unwrap_or_default())
-    }
-
-    /// The semantic checksum and the text that the ledger has for these revisions.
-    pub async fn texts(&self, session: &Session, revisions: &[&str]) -> Result<Answer, Failure> {
-        let sql = format!(
-            "SELECT revision, semantic, text FROM {}.revision WHERE version_table = {} AND revision = ANY ({})",
-            self.schema,
-            self.key(),
-            array(revisions.iter().copied())
         );
         Ok(session.run(&sql).await?.into_iter().next().unwrap_or_default())
     }

@@ -12,6 +12,13 @@ use super::{Fault, Id, Problem, Revision, nearest};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Node(usize);
 
+impl Node {
+    /// Its number in the graph's order, from 0.
+    pub fn place(self) -> usize {
+        self.0
+    }
+}
+
 /// Revisions, checked to be a graph: unique ids, no missing parent, no circle.
 #[derive(Clone, Debug)]
 pub struct Graph {
@@ -67,6 +74,14 @@ impl Graph {
             return Err(faults);
         }
         Self::connect(order(revisions)?, says_revises)
+    }
+
+    /// This graph and revisions that have no file here, whose parents and dependencies are all known.
+    pub fn extended(&self, more: Vec<Revision>) -> Result<Self, Vec<Fault>> {
+        let mut revisions = self.revisions.clone();
+        revisions.extend(more);
+        revisions.sort_by(|a, b| natural(a.id.as_str(), b.id.as_str()));
+        Self::connect(order(revisions)?, self.says_revises)
     }
 
     /// `revisions` in an applicable order, all ids known.

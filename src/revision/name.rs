@@ -51,6 +51,44 @@ pub enum NameError {
     WrongWay(String),
     #[error("{0} is not applied, so there is nothing above it to undo")]
     NotApplied(String),
+    #[error("`{0}` goes up; downgrade takes -N, base, an id or the start of one, ID-N, BRANCH@-N or BRANCH@base")]
+    WrongWayDown(String),
+    #[error("`{typed}`: {id} is not on that branch; write `{id}` alone, or name another branch")]
+    OffBranch { typed: String, id: String },
+    #[error("`{0}` is not a range; write FROM:TO, two names of revisions")]
+    NoRange(String),
+    #[error("`{0}` starts from where the database is, which nobody is asked here; write an id, base or head")]
+    Nowhere(String),
+}
+
+/// `FROM:TO`, or one name alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Where it begins; `None` if only one name was typed.
+    pub from: Option<Name>,
+    /// Where it ends.
+    pub to: Name,
+}
+
+impl Range {
+    /// Splits at the colon. Where `FROM:` or `:TO` leave an end out, it is the whole graph's.
+    pub fn parse(typed: &str) -> Result<Self, NameError> {
+        let name = |text: &str, absent: &str| Name::parse(if text.is_empty() { absent } else { text });
+        match typed.split_once(':') {
+            None => Ok(Self { from: None, to: Name::parse(typed)? }),
+            Some((_, to)) if to.contains(':') => Err(NameError::NoRange(typed.to_owned())),
+            Some((from, to)) => Ok(Self { from: Some(name(from, "base")?), to: name(to, "heads")? }),
+        }
+    }
+}
+
+/// What a downgrade means: what it leads to, and the revisions right above that, which go with all that stands on them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lower {
+    /// The revision to be at; `None` is base.
+    pub target: Option<Node>,
+    /// The revisions to undo first of all, dependents not counted.
+    pub roots: Vec<Node>,
 }
 
 impl Name {
@@ -115,16 +153,63 @@ impl Name {
         }
     }
 
+    /// The revisions that this name means without asking a database.
+    pub fn absolute_targets(&self, graph: &Graph) -> Result<Vec<Node>, NameError> {
+        if self.is_relative() && self.whole(graph).is_none() {
+            return Err(NameError::Nowhere(self.typed.clone()));
+        }
+        self.targets(graph, &[])
+    }
+
+    /// What a downgrade from `rows` to this name undoes. A branch before `@` (for a bare `-N`, the branch of the only
+    /// row) keeps what stands beside it.
+    pub fn lower(&self, graph: &Graph, rows: &[Node]) -> Result<Lower, NameError> {
+        let mut branch = self.branch(graph)?;
+        let target = match (&self.symbol, self.offset, self.whole(graph)) {
+            (_, _, Some(node)) => Some(node),
+            (Symbol::Current, 0.., None) => return Err(NameError::WrongWayDown(self.typed.clone())),
+            (Symbol::Current, _, None) => {
+                let row = self.single_row(graph, rows)?;
+                branch = branch.or(row);
+                self.walk(graph, row)?
+            }
+            (Symbol::Head | Symbol::Heads | Symbol::Base | Symbol::Id(_), offset, None) => {
+                let starts = self.unchecked(graph)?;
+                match starts.as_slice() {
+                    [_, _, ..] => return Err(self.several_heads(graph, &starts)),
+                    one if offset == 0 => one.first().copied(),
+                    one => self.walk(graph, one.first().copied())?,
+                }
+            }
+        };
+        let mut roots = target.map_or_else(|| graph.roots(), |node| graph.children(node).to_vec());
+        if let Some(branch) = branch.filter(|_| roots.len() > 1) {
+            let lineage = Lineage::of(graph, branch);
+            roots.retain(|node| lineage.has(*node));
+        }
+        Ok(Lower { target, roots })
+    }
+
     /// The revision that one id, label, prefix or relative name means; `None` is base.
     pub fn one(&self, graph: &Graph, rows: &[Node]) -> Result<Option<Node>, NameError> {
         let found = match self.symbol {
-            Symbol::Current if self.offset < 0 => return self.walk(graph, self.single_row(graph, rows)?),
+            Symbol::Current if self.offset < 0 && self.whole(graph).is_none() => return self.walk(graph, self.single_row(graph, rows)?),
             Symbol::Current | Symbol::Head | Symbol::Heads | Symbol::Base | Symbol::Id(_) => self.targets(graph, rows)?,
         };
         match found.as_slice() {
             [] => Ok(None),
             [one] => Ok(Some(*one)),
             several => Err(self.several_heads(graph, several)),
+        }
+    }
+
+    /// The one revision that this name means, also one that goes down; `heads` alone may mean several.
+    pub fn one_or_heads(&self, graph: &Graph, rows: &[Node]) -> Result<Vec<Node>, NameError> {
+        match self.symbol {
+            Symbol::Heads if self.offset == 0 => self.targets(graph, rows),
+            Symbol::Current | Symbol::Head | Symbol::Heads | Symbol::Base | Symbol::Id(_) => {
+                Ok(self.one(graph, rows)?.into_iter().collect())
+            }
         }
     }
 
@@ -160,7 +245,18 @@ impl Name {
         graph.node(&self.typed)
     }
 
+    /// Going up, an id that is named with a branch must be on it, as for Alembic; going down the branch only says what stays.
     fn absolute(&self, graph: &Graph) -> Result<Vec<Node>, NameError> {
+        let found = self.unchecked(graph)?;
+        if let (Some(branch), [one], Symbol::Id(_)) = (self.branch(graph)?, found.as_slice(), &self.symbol)
+            && !Lineage::of(graph, branch).has(*one)
+        {
+            return Err(NameError::OffBranch { typed: self.typed.clone(), id: graph.id(*one).to_string() });
+        }
+        Ok(found)
+    }
+
+    fn unchecked(&self, graph: &Graph) -> Result<Vec<Node>, NameError> {
         let branch = self.branch(graph)?;
         let lineage = branch.map(|branch| Lineage::of(graph, branch));
         let in_branch = |node: &Node| lineage.as_ref().is_none_or(|lineage| lineage.has(*node));
@@ -175,8 +271,9 @@ impl Name {
                 if let Some(node) = graph.node(id).or_else(|| label(graph, id)) {
                     return Ok(vec![node]);
                 }
-                let starts: Vec<Node> =
-                    graph.nodes().filter(|node| graph.id(*node).as_str().starts_with(id.as_str())).filter(in_branch).collect();
+                let label = |node: Node| graph.revision(node).branch.as_deref().is_some_and(|label| label.starts_with(id.as_str()));
+                let starts = |node: &Node| graph.id(*node).as_str().starts_with(id.as_str()) || label(*node);
+                let starts: Vec<Node> = graph.nodes().filter(starts).filter(in_branch).collect();
                 match starts.as_slice() {
                     [one] => Ok(vec![*one]),
                     [] => {
@@ -208,8 +305,10 @@ impl Name {
                 (false, None) => return Err(NameError::TooFar { typed: self.typed.clone(), walked, wanted }),
                 (false, Some(node)) => graph.parents(node).to_vec(),
             };
-            let next: Vec<Node> =
-                next.into_iter().filter(|node| self.offset < 0 || lineage.as_ref().is_none_or(|lineage| lineage.has(*node))).collect();
+            // Downwards a branch only settles which way to go at a merge.
+            let limited = self.offset > 0 || next.len() > 1;
+            let on_branch = |node: &Node| !limited || lineage.as_ref().is_none_or(|lineage| lineage.has(*node));
+            let next: Vec<Node> = next.into_iter().filter(on_branch).collect();
             at = match next.as_slice() {
                 [] if self.offset < 0 => None,
                 [] => return Err(NameError::TooFar { typed: self.typed.clone(), walked, wanted }),
@@ -295,6 +394,63 @@ mod tests {
         }
     }
 
+    fn lower(typed: &str, rows: &[&str]) -> Result<String, NameError> {
+        let graph = graph(&FORKED);
+        let rows: Vec<Node> = rows.iter().map(|id| graph.node(id).expect("a row")).collect();
+        let Lower { target, roots } = Name::parse(typed)?.lower(&graph, &rows)?;
+        Ok(format!("{} < {}", list(target.map(|node| graph.id(node))), list(roots.iter().map(|node| graph.id(*node)))))
+    }
+
+    #[test]
+    fn names_that_go_down() {
+        for (typed, rows, expected) in [
+            ("base", &["a2"][..], "base < a1, c1"),
+            ("blue@base", &["a2", "c1"], "base < a1"),
+            ("red@base", &["a2", "c1"], "base < c1"),
+            ("a1", &["a2", "b2"], "a1 < a2, b1"),
+            ("a2@a1", &["a2", "b2"], "a1 < a2"),
+            ("blue@a1", &["a2", "b2"], "a1 < b1"),
+            ("-1", &["b2"], "b1 < b2"),
+            ("-1", &["b1"], "a1 < b1"),
+            ("-2", &["b1"], "base < a1"),
+            ("blue@-1", &["a2", "b2"], "b1 < b2"),
+            ("blue@-2", &["a2", "b2"], "a1 < b1"),
+            ("blue@-3", &["a2", "b2"], "base < a1"),
+            ("b2-1", &["b2"], "b1 < b2"),
+            ("base+1", &["b2"], "the way divides"),
+            ("red@base+1", &["b2"], "c1 < 20-1"),
+            ("20-1", &["20-1"], "20-1 < base"),
+            ("20-1-1", &["20-1"], "c1 < 20-1"),
+            ("-1", &["a2", "b2"], "several revisions: a2, b2"),
+            ("-1", &[], "only 0 of 1"),
+            ("-3", &["b1"], "only 2 of 3"),
+            ("+1", &["b1"], "goes up"),
+            ("heads", &["b1"], "several heads"),
+        ] {
+            let found = lower(typed, rows).unwrap_or_else(|error| error.to_string());
+            assert!(found.contains(expected), "{typed} from {rows:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_branch_settles_the_way_down_from_a_merge() {
+        let graph = graph(&["a1 <", "a2 < a1", "b1 < a1 @ blue", "m < a2, b1"]);
+        let merge = [graph.node("m").expect("m")];
+        let lower = |typed: &str| Name::parse(typed)?.lower(&graph, &merge);
+        assert!(lower("-1").expect_err("a fork").to_string().contains("divides at m into a2, b1"));
+        assert_eq!(lower("blue@-1").expect("one way").target, graph.node("b1"));
+    }
+
+    #[test]
+    fn a_range_has_two_ends() {
+        let range = |typed: &str| Range::parse(typed).map(|range| (range.from.map(|from| from.to_string()), range.to.to_string()));
+        assert_eq!(range("1:2"), Ok((Some("1".into()), "2".into())));
+        assert_eq!(range(":2"), Ok((Some("base".into()), "2".into())));
+        assert_eq!(range("1:"), Ok((Some("1".into()), "heads".into())));
+        assert_eq!(range("head"), Ok((None, "head".into())));
+        assert!(matches!(range("1:2:3"), Err(NameError::NoRange(_))));
+    }
+
     #[test]
     fn names_that_mean_nothing_say_what_would() {
         let message = |typed: &str, rows: &[&str]| targets(typed, rows).expect_err(typed).to_string();
@@ -308,6 +464,7 @@ mod tests {
         assert!(message("+1", &["a2", "b2"]).contains("several revisions: a2, b2"));
         assert!(message("+3", &["b1"]).contains("only 1 of 3"));
         assert!(message("-1", &["b1"]).contains("goes down"));
+        assert!(message("red@b2", &[]).contains("b2 is not on that branch"));
         assert!(message("a b", &[]).contains("is not a revision's name"));
         assert!(message("@head", &[]).contains("is not a revision's name"));
     }

@@ -1,0 +1,142 @@
+//! The files of applied revisions against what the ledger kept of them. A comment or a line break is no change; another
+//! way up is one, and so is another place in the graph: what came in below an applied revision would never be run.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+
+use crate::ledger::{Kept, Recorded};
+use crate::revision::graph::{Graph, Node};
+use crate::revision::{Id, Revision};
+
+/// A revision whose file says something else than what was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Its id.
+    pub id: Id,
+    /// The file.
+    pub path: PathBuf,
+    /// What differs, as a text diff from the applied text to the file's.
+    pub diff: String,
+}
+
+/// A revision that stood on others when it was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Its id.
+    pub id: Id,
+    /// The file.
+    pub path: PathBuf,
+    /// Parents and dependencies when it was applied.
+    pub recorded: String,
+    /// Parents and dependencies by its file.
+    pub now: String,
+}
+
+/// What comparing files and ledger came to.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict<'g> {
+    /// Their way up is another: an upgrade stops.
+    pub changed: Vec<Changed>,
+    /// Only their way down is another: the next run keeps the new one.
+    pub mended: Vec<&'g Revision>,
+}
+
+/// Applied revisions whose files are not, byte by byte, what the ledger kept.
+pub fn suspects<'g>(graph: &'g Graph, rows: &[Node], kept: &HashMap<String, Kept>) -> Vec<&'g str> {
+    let differs = |revision: &&Revision| kept.get(revision.id.as_str()).is_some_and(|kept| kept.exact != revision.exact());
+    applied(graph, rows).filter(differs).map(|revision| revision.id.as_str()).collect()
+}
+
+/// Applied revisions that stand somewhere else than when they were applied.
+pub fn moved(graph: &Graph, rows: &[Node], kept: &HashMap<String, Kept>) -> Vec<Moved> {
+    let judge = |revision: &Revision| {
+        let recorded: BTreeSet<&str> = kept.get(revision.id.as_str())?.below.split(',').filter(|id| !id.is_empty()).collect();
+        let now: BTreeSet<&str> = revision.below().map(Id::as_str).collect();
+        let words =
+            |ids: &BTreeSet<&str>| if ids.is_empty() { "base".to_owned() } else { ids.iter().copied().collect::<Vec<_>>().join(", ") };
+        let (id, path) = (revision.id.clone(), revision.path.clone());
+        (recorded != now).then(|| Moved { id, path, recorded: words(&recorded), now: words(&now) })
+    };
+    applied(graph, rows).filter_map(judge).collect()
+}
+
+fn applied<'g>(graph: &'g Graph, rows: &[Node]) -> impl Iterator<Item = &'g Revision> + use<'g> {
+    let applied: Vec<Node> = graph.reach(rows, Graph::below).nodes().collect();
+    applied.into_iter().map(|node| graph.revision(node))
+}
+
+/// Compares the suspects' texts by their tokens.
+pub fn compare<'g>(graph: &'g Graph, recorded: &[Recorded]) -> Verdict<'g> {
+    let mut verdict = Verdict::default();
+    for recorded in recorded {
+        let Some(revision) = graph.node(recorded.id.as_str()).map(|node| graph.revision(node)) else { continue };
+        if revision.semantic(&revision.up) != recorded.semantic {
+            verdict.changed.push(Changed {
+                id: revision.id.clone(),
+                path: revision.path.clone(),
+                diff: diff(&recorded.text, &revision.text),
+            });
+        } else if way_down(revision) != way_down(&recorded.revision()) {
+            verdict.mended.push(revision);
+        }
+    }
+    verdict
+}
+
+/// What counts of a way down: its tokens, and how it is run.
+fn way_down(revision: &Revision) -> Option<(String, crate::revision::Mode)> {
+    revision.down.as_ref().map(|section| (revision.semantic(section), section.mode))
+}
+
+/// The lines that differ, with two around them.
+pub fn diff(applied: &str, file: &str) -> String {
+    similar::TextDiff::from_lines(applied, file).unified_diff().context_radius(2).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::revision::file::parse;
+
+    fn read(text: &str) -> Revision {
+        parse(std::path::Path::new("1_x.sql"), text.as_bytes().to_vec()).expect("sound").revision
+    }
+
+    fn verdict(applied: &str, file: &str) -> (usize, usize) {
+        let (applied, file) = (read(applied), read(file));
+        let graph = Graph::build(vec![crate::revision::file::Parsed { revision: file, has_revises: false }]).expect("a graph");
+        let recorded = Recorded {
+            id: applied.id.clone(),
+            file: "1_x.sql".into(),
+            parents: Vec::new(),
+            depends_on: Vec::new(),
+            message: String::new(),
+            breaking: false,
+            semantic: applied.semantic(&applied.up),
+            text: applied.text.clone(),
+        };
+        let verdict = compare(&graph, &[recorded]);
+        (verdict.changed.len(), verdict.mended.len())
+    }
+
+    #[test]
+    fn only_what_runs_counts() {
+        let applied = "-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n";
+        assert_eq!(verdict(applied, applied), (0, 0));
+        assert_eq!(verdict(applied, "-- message: x\n\n-- migrate:up\nselect\n  1 ; -- one\n-- migrate:down\nSELECT 2;"), (0, 0));
+        assert_eq!(verdict(applied, "-- migrate:up\nSELECT 3;\n-- migrate:down\nSELECT 2;\n"), (1, 0));
+        assert_eq!(verdict(applied, "-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 3;\n"), (0, 1));
+        assert_eq!(verdict(applied, "-- migrate:up\nSELECT 1;\n"), (0, 1));
+        assert_eq!(verdict(applied, "-- migrate:up\nSELECT 1;\n-- migrate:down transaction:false\nSELECT 2;\n"), (0, 1));
+    }
+
+    #[test]
+    fn another_place_in_the_graph_is_found() {
+        let graph = crate::revision::graph::tests::graph(&["1", "1b", "2"]);
+        let kept = |below: &str| HashMap::from([("2".to_owned(), Kept { exact: String::new(), below: below.into() })]);
+        let rows = [graph.node("2").expect("2")];
+        assert_eq!(moved(&graph, &rows, &kept("1b")), []);
+        let found = moved(&graph, &rows, &kept("1"));
+        assert_eq!((found[0].recorded.as_str(), found[0].now.as_str()), ("1", "1b"));
+    }
+}

@@ -1,0 +1,189 @@
+//! The one loop that changes a database, up or down: wait, read, plan, lock, plan again, apply; and all over again when
+//! the connection is lost.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::{Context, rows, settle};
+use crate::apply::{ApplyError, Done, apply, note};
+use crate::backoff::Pace;
+use crate::connect::Pool;
+use crate::connect::wait::{Said, for_server};
+use crate::exit::Error;
+use crate::ledger::{self, State};
+use crate::lock::Lock;
+use crate::plan::{Direction, Plan};
+use crate::position::Position;
+use crate::report::{chain, count, left};
+use crate::revision::graph::{Graph, Node};
+use crate::revision::name::Name;
+use crate::revision::{Id, Revision};
+
+/// What a run is to bring about.
+#[derive(Debug)]
+pub(super) enum Goal<'n> {
+    /// At least what a name means. One that says "from here" means one thing for the whole run: what it meant at
+    /// the first plan under the lock, else a run that starts over would go further than was asked.
+    Up(&'n Name, Option<Vec<Id>>),
+    /// Without exactly these, which were shown and confirmed.
+    Down(BTreeSet<Id>),
+}
+
+/// What one run brought about.
+#[derive(Debug)]
+pub(super) struct Reached {
+    /// What was run, in order.
+    pub(super) done: Vec<Done>,
+    /// The version rows at the end.
+    pub(super) current: Vec<String>,
+}
+
+/// A lost connection is answered by a new run from the start, with a new plan: nothing is ever sent twice.
+pub(super) async fn persistently(graph: &Graph, mut goal: Goal<'_>, context: &Context) -> Result<Reached, Error> {
+    let patience = context.config.retry_for;
+    let mut done = Vec::new();
+    let mut since: Option<Instant> = None;
+    let mut pace = Pace::new(Duration::from_millis(100), Duration::from_secs(2));
+    loop {
+        let error = match once(graph, &mut goal, context, &mut done).await {
+            Ok(current) => return Ok(Reached { done, current }),
+            Err(error) => error,
+        };
+        if !error.is_lost() {
+            return Err(told_in_full(error, done));
+        }
+        let deadline = *since.get_or_insert_with(Instant::now) + patience;
+        if Instant::now() >= deadline {
+            return Err(if patience.is_zero() { error } else { Error::LostForGood { patience, last: Box::new(error) } });
+        }
+        warn!("{}; planning anew, {} left", chain(&error), left(deadline));
+        tokio::time::sleep(pace.pause()).await;
+    }
+}
+
+/// What earlier rounds of the same run had committed belongs to the story of a failure.
+fn told_in_full(mut error: Error, mut earlier: Vec<Done>) -> Error {
+    if let Error::Apply(stopped) = &mut error {
+        earlier.append(&mut stopped.done);
+        stopped.done = earlier;
+    }
+    error
+}
+
+/// One run: environment → session → state → plan → lock → plan again → applied. Gives back the version rows.
+async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut Vec<Done>) -> Result<Vec<String>, Error> {
+    let config = &context.config;
+    let pool = context.pool()?;
+    let deadline = context.wait_deadline();
+    let mut said = Said::default();
+    let (session, state) = loop {
+        let session = for_server(&pool, &config.wait_for, config.wait_timeout, deadline).await?;
+        let state = ledger::read(&session, config).await?;
+        let (position, mended) = settle(graph, &state, &session).await?;
+        let targets = targets(goal, &position)?;
+        tell_ahead(goal, &position, &targets, context)?;
+        let plan = plan(goal, &position, &targets)?;
+        if plan.is_empty() && (mended.is_empty() || state.server.read_only) {
+            info!("nothing to do on {}: at {}", pool.address(), rows(&state));
+            return Ok(state.rows);
+        }
+        if !state.server.read_only {
+            break (session, state);
+        }
+        let pending = plan.steps.len();
+        session.discard();
+        wait_for_writes(&pool, pending, deadline, &mut said).await?;
+    };
+    debug!(server = %state.server.version, database = %state.server.database, role = %state.server.role, "ready");
+    let lock = Lock::acquire(&pool, &state, config.run_lock_timeout).await?;
+    let state = ledger::read(&session, config).await?;
+    let (position, mended) = settle(graph, &state, &session).await?;
+    let targets = targets(goal, &position)?;
+    if let Goal::Up(_, fixed) = goal {
+        fixed.get_or_insert_with(|| targets.iter().map(|node| position.graph.id(*node).clone()).collect());
+    }
+    keep_mended(&mended, &state, &session, context).await;
+    let plan = plan(goal, &position, &targets)?;
+    let Some(last) = plan.steps.last() else {
+        lock.release().await;
+        info!("nothing left to do: the database is at {}", rows(&state));
+        return Ok(state.rows);
+    };
+    let doing = match plan.direction {
+        Direction::Up => "applying",
+        Direction::Down => "undoing",
+    };
+    info!("{doing} {} on {}, from {}", count(plan.steps.len(), "revision"), pool.address(), rows(&state));
+    match apply(&plan, &state, config, &session, &lock).await {
+        Ok(mut applied) => {
+            done.append(&mut applied);
+            lock.release().await;
+            Ok(last.after.iter().map(ToString::to_string).collect())
+        }
+        Err(mut stopped) => {
+            if matches!(stopped.error, ApplyError::Lost(..) | ApplyError::Moved(_)) {
+                done.append(&mut stopped.done);
+            }
+            Err(Error::Apply(Box::new(stopped)))
+        }
+    }
+}
+
+/// The revisions to be at, going up.
+fn targets(goal: &Goal<'_>, position: &Position<'_>) -> Result<Vec<Node>, Error> {
+    match goal {
+        Goal::Down(_) => Ok(Vec::new()),
+        Goal::Up(_, Some(fixed)) => Ok(fixed.iter().filter_map(|id| position.graph.node(id.as_str())).collect()),
+        Goal::Up(name, None) => Ok(position.targets(name)?),
+    }
+}
+
+fn plan<'p>(goal: &Goal<'_>, position: &'p Position<'_>, targets: &[Node]) -> Result<Plan<'p>, Error> {
+    match goal {
+        Goal::Up(..) => Ok(Plan::upgrade(&position.graph, &position.rows, targets)),
+        Goal::Down(doomed) => Ok(Plan::downgrade(&position.graph, &position.rows, doomed)?),
+    }
+}
+
+/// Going up, a database that is ahead is let be, or refused; going down is the way back from it.
+fn tell_ahead(goal: &Goal<'_>, position: &Position<'_>, targets: &[Node], context: &Context) -> Result<(), Error> {
+    if matches!(goal, Goal::Down(_)) || position.beyond.is_empty() {
+        return Ok(());
+    }
+    let beyond = position.ahead(targets, context.config.ahead)?;
+    warn!("the database is ahead of these files by {beyond}, none of them marked breaking: letting it be");
+    Ok(())
+}
+
+/// Keeps ways down that were mended since they were recorded; a role that may not write is no reason to stop.
+async fn keep_mended(mended: &[Revision], state: &State, session: &crate::connect::Session, context: &Context) {
+    for revision in mended {
+        let id = revision.id.as_str();
+        let statements = vec![state.ledger.keep(revision), state.ledger.note("repair", id, "the way down was mended in its file")];
+        match note(session, &context.config, &state.server, statements).await {
+            Ok(()) => info!(revision = id, "the way down of {id} was mended: the ledger keeps the new one"),
+            Err(failure) => warn!(revision = id, "the mended way down of {id} is not in the ledger: {}", chain(&failure.source)),
+        }
+    }
+}
+
+/// A standby may be promoted, or a maintenance end: worth waiting for as long as for the server itself.
+async fn wait_for_writes(pool: &Pool, pending: usize, deadline: Instant, said: &mut Said) -> Result<(), Error> {
+    let now = Instant::now();
+    if now >= deadline {
+        return Err(Error::ReadOnly { address: pool.address(), pending });
+    }
+    if said.is_news("read-only") {
+        info!(
+            "waiting for the server: {} is read-only and {} pending; {} left",
+            pool.address(),
+            count(pending, "revision"),
+            left(deadline)
+        );
+    }
+    tokio::time::sleep(Duration::from_millis(500).min(deadline - now)).await;
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! What the ledger kept: revisions as they were run, and the journal of what was done to them.
+
+use std::path::Path;
+
+use super::names::array;
+use super::{BACKEND_START, Ledger, literal};
+use crate::connect::{Answer, Failure, Session, host_name};
+use crate::revision::file::parse;
+use crate::revision::{Id, Mode, Revision, Section};
+
+/// What every run must know of a revision in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Exact checksum.
+    pub exact: String,
+    /// Parents and dependencies it was applied on, comma separated.
+    pub below: String,
+}
+
+/// A revision as the ledger has it, whether or not there is a file for it here.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Its id.
+    pub id: Id,
+    /// The name of the file it came from.
+    pub file: String,
+    /// Its parents when it was applied.
+    pub parents: Vec<Id>,
+    /// Its dependencies when it was applied.
+    pub depends_on: Vec<Id>,
+    /// Its message.
+    pub message: String,
+    /// Whether it was marked breaking.
+    pub breaking: bool,
+    /// Semantic checksum of its way up.
+    pub semantic: String,
+    /// Its whole text.
+    pub text: String,
+}
+
+impl Recorded {
+    /// The revision itself, its parents as recorded. Of a text that this version can't read, only the place in the
+    /// graph is left: enough to know that the database is ahead, not to undo it.
+    pub fn revision(&self) -> Revision {
+        let path = Path::new("ledger").join(&self.file);
+        let (parents, depends_on) = (self.parents.clone(), self.depends_on.clone());
+        match parse(&path, self.text.clone().into_bytes()) {
+            Ok(parsed) => Revision { id: self.id.clone(), parents, depends_on, ..parsed.revision },
+            Err(_) => Revision {
+                id: self.id.clone(),
+                parents,
+                depends_on,
+                branch: None,
+                message: self.message.clone(),
+                created: None,
+                breaking: self.breaking,
+                up: Section { range: 0..0, mode: Mode::Transaction },
+                down: None,
+                path,
+                text: self.text.clone(),
+            },
+        }
+    }
+}
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Entry {
+    /// `upgrade`, `downgrade`, `stamp` or `repair`.
+    pub direction: String,
+    /// `done`, `failed`, `started` or `noted`.
+    pub outcome: String,
+    /// When it began, in UTC.
+    pub started: Option<String>,
+    /// How long it took, in seconds.
+    pub seconds: Option<f64>,
+    /// The role.
+    pub role: Option<String>,
+    /// The host that pgmarch ran on.
+    pub host: Option<String>,
+    /// The version of pgmarch.
+    pub pgmarch: Option<String>,
+    /// More, such as what failed.
+    pub detail: Option<String>,
+}
+
+impl Ledger {
+    /// What the ledger has of these revisions.
+    pub async fn recorded(&self, session: &Session, revisions: &[&str]) -> Result<Vec<Recorded>, Failure> {
+        if !self.has_ledger || revisions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT revision, file, array_to_string(parents, ','), array_to_string(depends_on, ','), message, breaking, semantic, text \
+             FROM {}.revision WHERE version_table = {} AND revision = ANY ({})",
+            self.schema,
+            self.key(),
+            array(revisions.iter().copied())
+        );
+        let rows = session.run(&sql).await?.into_iter().next().unwrap_or_default();
+        Ok(rows.into_iter().filter_map(recorded).collect())
+    }
+
+    /// The journal of one revision, oldest first.
+    pub async fn journal(&self, session: &Session, revision: &Id) -> Result<Vec<Entry>, Failure> {
+        if !self.has_ledger {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT direction, outcome, to_char(started AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), extract(epoch FROM duration), \
+             role, client_host, pgmarch, detail FROM {}.journal WHERE version_table = {} AND revision = '{revision}' ORDER BY id",
+            self.schema,
+            self.key()
+        );
+        let rows: Answer = session.run(&sql).await?.into_iter().next().unwrap_or_default();
+        let entry = |row: Vec<Option<String>>| {
+            let [direction, outcome, started, seconds, role, host, pgmarch, detail] = <[Option<String>; 8]>::try_from(row).ok()?;
+            let seconds = seconds.and_then(|seconds| seconds.parse().ok());
+            let (direction, outcome) = (direction.unwrap_or_default(), outcome.unwrap_or_default());
+            Some(Entry { direction, outcome, started, seconds, role, host, pgmarch, detail })
+        };
+        Ok(rows.into_iter().filter_map(entry).collect())
+    }
+
+    /// One statement that notes something which ran no revision: a stamp, a repair.
+    pub fn note(&self, verb: &str, revision: &str, detail: &str) -> String {
+        format!(
+            "INSERT INTO {}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, detail) \
+             VALUES ({}, {}, '{verb}', 'noted', statement_timestamp(), clock_timestamp(), {}, {BACKEND_START}, '{}', {})",
+            self.schema,
+            self.key(),
+            literal(revision),
+            literal(&host_name()),
+            env!("CARGO_PKG_VERSION"),
+            literal(detail),
+        )
+    }
+}
+
+fn recorded(row: Vec<Option<String>>) -> Option<Recorded> {
+    let [revision, file, parents, depends_on, message, breaking, semantic, text] = <[Option<String>; 8]>::try_from(row).ok()?;
+    let ids = |text: Option<String>| -> Vec<Id> { text.unwrap_or_default().split(',').filter_map(|id| Id::parse(id).ok()).collect() };
+    Some(Recorded {
+        id: Id::parse(&revision?).ok()?,
+        file: file.unwrap_or_default(),
+        parents: ids(parents),
+        depends_on: ids(depends_on),
+        message: message.unwrap_or_default(),
+        breaking: breaking.as_deref() == Some("t"),
+        semantic: semantic.unwrap_or_default(),
+        text: text.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,190 @@
+//! Where the database stands, seen from the files of this image: behind them, at them, or ahead (what the ledger knows).
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use thiserror::Error;
+
+use crate::config::Ahead;
+use crate::ledger::Recorded;
+use crate::revision::graph::{Graph, Node};
+use crate::revision::name::{Name, NameError};
+use crate::revision::{Id, list};
+
+/// The version rows in a graph that knows all of them.
+#[derive(Clone, Debug)]
+pub struct Position<'g> {
+    /// The files and, where the database is ahead, what the ledger kept of the revisions that have none.
+    pub graph: Cow<'g, Graph>,
+    /// The version rows.
+    pub rows: Vec<Node>,
+    /// Applied revisions that have no file here, in an applicable order.
+    pub beyond: Vec<Node>,
+    files: &'g Graph,
+}
+
+/// Why an image and a database don't fit.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum PositionError {
+    /// Rows that neither the files nor the ledger know.
+    #[error("the database is at {rows}, which neither the files nor the ledger know{}", .missing.as_ref().map(|missing| format!(" (the ledger knows it, but not {missing}, on which it stands)")).unwrap_or_default())]
+    Unknown {
+        /// The rows.
+        rows: String,
+        /// What the ledger's own revision stands on, if only that is missing.
+        missing: Option<String>,
+    },
+    /// The ledger knows the row, but it does not stand on what this image wants.
+    #[error("the database is at {rows}, which has no file here and does not stand on {target}: the ways part after {after}")]
+    Diverged {
+        /// The rows.
+        rows: String,
+        /// What this image wants.
+        target: String,
+        /// The last revisions that both have.
+        after: String,
+    },
+    /// A revision in between is marked breaking.
+    #[error("the database is ahead of these files by {beyond}, and {breaking} is marked breaking: this image can't run on it")]
+    Breaking {
+        /// What is applied and has no file.
+        beyond: String,
+        /// Which of them break.
+        breaking: String,
+    },
+    /// `PGMARCH_AHEAD=refuse`.
+    #[error("the database is ahead of these files by {beyond}, and PGMARCH_AHEAD=refuse")]
+    Refused {
+        /// What is applied and has no file.
+        beyond: String,
+    },
+    /// What the ledger kept makes no graph with the files.
+    #[error("what the ledger kept does not fit the files: {0}")]
+    Misfit(String),
+}
+
+impl<'g> Position<'g> {
+    /// Finds `rows` among the files and, for those without one, in what the ledger recorded.
+    pub fn of(files: &'g Graph, rows: &[String], recorded: &[Recorded]) -> Result<Self, PositionError> {
+        let known: HashMap<&str, &Recorded> = recorded.iter().map(|recorded| (recorded.id.as_str(), recorded)).collect();
+        let mut open: Vec<&str> = rows.iter().map(String::as_str).filter(|row| files.node(row).is_none()).collect();
+        let strangers = open.clone();
+        let mut more: HashMap<&str, &Recorded> = HashMap::new();
+        while let Some(id) = open.pop() {
+            let Some(recorded) = known.get(id) else {
+                let missing = (!strangers.contains(&id)).then(|| id.to_owned());
+                return Err(PositionError::Unknown { rows: strangers.join(", "), missing });
+            };
+            if more.insert(id, recorded).is_none() {
+                let below = recorded.parents.iter().chain(&recorded.depends_on).map(Id::as_str);
+                open.extend(below.filter(|id| files.node(id).is_none()));
+            }
+        }
+        let graph = if more.is_empty() {
+            Cow::Borrowed(files)
+        } else {
+            let revisions = more.values().map(|recorded| recorded.revision()).collect();
+            let misfit = |faults: Vec<crate::revision::Fault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            Cow::Owned(files.extended(revisions).map_err(|faults| PositionError::Misfit(misfit(faults)))?)
+        };
+        let rows = rows.iter().filter_map(|row| graph.node(row)).collect();
+        let beyond = graph.nodes().filter(|node| more.contains_key(graph.id(*node).as_str())).collect();
+        Ok(Self { graph, rows, beyond, files })
+    }
+
+    /// What `name` means here: a name that says "from where the database is" in all that is known, any other among the
+    /// files, so that `head` is always this image's.
+    pub fn targets(&self, name: &Name) -> Result<Vec<Node>, NameError> {
+        if name.is_relative() || self.beyond.is_empty() {
+            return name.targets(&self.graph, &self.rows);
+        }
+        let targets = name.targets(self.files, &[])?;
+        Ok(targets.into_iter().filter_map(|node| self.graph.node(self.files.id(node).as_str())).collect())
+    }
+
+    /// Whether what is ahead lets this image run on it; the applied revisions it has no file for.
+    pub fn ahead(&self, targets: &[Node], policy: Ahead) -> Result<String, PositionError> {
+        let beyond = self.list(self.beyond.iter().copied());
+        if self.beyond.is_empty() || targets.is_empty() {
+            return Ok(beyond);
+        }
+        let above = self.graph.reach(targets, Graph::above);
+        let astray = self.rows.iter().copied().filter(|row| self.beyond.contains(row) && !above.has(*row));
+        let astray: Vec<Node> = astray.collect();
+        if !astray.is_empty() {
+            let common = self.graph.reach(&astray, Graph::below);
+            let wanted = self.graph.reach(targets, Graph::below);
+            let both = |node: &Node| common.has(*node) && wanted.has(*node);
+            let last = common.nodes().filter(|node| both(node) && !self.graph.above(*node).iter().any(|above| both(above)));
+            return Err(PositionError::Diverged {
+                after: self.list(last),
+                rows: self.list(astray.iter().copied()),
+                target: self.list(targets.iter().copied()),
+            });
+        }
+        let breaking: Vec<Node> = self.beyond.iter().copied().filter(|node| self.graph.revision(*node).breaking).collect();
+        match policy {
+            _ if !breaking.is_empty() => Err(PositionError::Breaking { beyond, breaking: self.list(breaking) }),
+            Ahead::Refuse => Err(PositionError::Refused { beyond }),
+            Ahead::Allow => Ok(beyond),
+        }
+    }
+
+    fn list(&self, nodes: impl IntoIterator<Item = Node>) -> String {
+        list(nodes.into_iter().map(|node| self.graph.id(node)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::revision::graph::tests::graph;
+
+    fn recorded(name: &str, parents: &[&str], breaking: bool) -> Recorded {
+        let id = |id: &str| Id::parse(id).expect("an id");
+        let headers = if breaking { "-- breaking: true\n" } else { "" };
+        Recorded {
+            id: id(name),
+            file: format!("{name}_later.sql"),
+            parents: parents.iter().map(|parent| id(parent)).collect(),
+            depends_on: Vec::new(),
+            message: "later".into(),
+            breaking,
+            semantic: String::new(),
+            text: format!("{headers}-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n"),
+        }
+    }
+
+    fn ahead(files: &[&str], rows: &[&str], later: &[Recorded], target: &str, policy: Ahead) -> String {
+        let files = graph(files);
+        let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
+        let position = match Position::of(&files, &rows, later) {
+            Ok(position) => position,
+            Err(error) => return error.to_string(),
+        };
+        let targets = position.targets(&Name::parse(target).expect("a name")).expect("targets");
+        position.ahead(&targets, policy).unwrap_or_else(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_database_ahead_is_let_be_unless_it_breaks_us() {
+        let later = [recorded("3", &["2"], false), recorded("4", &["3"], false), recorded("x", &["9"], false)];
+        let allow = |target| ahead(&["1", "2"], &["4"], &later, target, Ahead::Allow);
+        assert_eq!(allow("head"), "3, 4");
+        assert_eq!(allow("1"), "3, 4");
+        assert!(ahead(&["1", "2"], &["4"], &later, "head", Ahead::Refuse).ends_with("PGMARCH_AHEAD=refuse"));
+        let breaking = [recorded("3", &["2"], true), recorded("4", &["3"], false)];
+        assert!(ahead(&["1", "2"], &["4"], &breaking, "head", Ahead::Allow).contains("by 3, 4, and 3 is marked breaking"));
+        assert_eq!(ahead(&["1", "2"], &["2"], &later, "head", Ahead::Refuse), "base", "not ahead at all");
+    }
+
+    #[test]
+    fn what_nobody_knows_and_what_parted_is_told_apart() {
+        let later = [recorded("3", &["2"], false), recorded("x", &["9"], false)];
+        let told = |files: &[&str], rows: &[&str]| ahead(files, rows, &later, "heads", Ahead::Allow);
+        assert_eq!(told(&["1", "2"], &["7"]), "the database is at 7, which neither the files nor the ledger know");
+        assert!(told(&["1", "2"], &["x"]).contains("but not 9, on which it stands"));
+        assert!(told(&["1", "2", "3b"], &["3"]).contains("does not stand on 3b: the ways part after 2"));
+        assert_eq!(told(&["1 <", "2 < 1", "2b < 1"], &["3", "1"]), "3");
+    }
+}

@@ -16,10 +16,22 @@ pub struct Cli {
 pub enum Command {
     /// Wait for the server, take the lock, apply what is pending, exit.
     Upgrade(Upgrade),
+    /// Undo revisions, after showing which and asking.
+    Downgrade(Downgrade),
     /// Show where the database is and what is pending; changes nothing.
     Status(Status),
+    /// Draw the graph of revisions, newest first.
+    History(History),
+    /// Show one revision: its header, its text, what became of it.
+    Show(Show),
     /// Write the next revision.
     Create(Create),
+    /// Write a revision that joins heads.
+    Merge(Merge),
+    /// Say where the database is, without running anything.
+    Stamp(Stamp),
+    /// Accept a file that is another than what was applied.
+    Repair(Repair),
     /// Look for faults: exit 0 when there is none.
     Check(Check),
 }
@@ -30,6 +42,90 @@ pub struct Upgrade {
     /// The revision to be at: head, heads, an id or the start of one, +N, ID+N, BRANCH@head [default: PGMARCH_TARGET, else head].
     #[arg(allow_hyphen_values = true)]
     pub revision: Option<String>,
+    /// Print the script instead of running it, for `psql -v ON_ERROR_STOP=1 -f`; FROM:TO needs no database.
+    #[arg(long, conflicts_with = "json")]
+    pub sql: bool,
+    /// Answer with one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Words of `downgrade`.
+#[derive(Debug, Default, Args)]
+pub struct Downgrade {
+    /// What to go down to: -N, base, an id or the start of one, ID-N, BRANCH@-N, BRANCH@base.
+    #[arg(allow_hyphen_values = true)]
+    pub revision: String,
+    /// Don't ask.
+    #[arg(long)]
+    pub yes: bool,
+    /// Print the script instead of running it; takes FROM:TO and needs no database.
+    #[arg(long, conflicts_with = "json")]
+    pub sql: bool,
+    /// Answer with one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Words of `history`.
+#[derive(Debug, Default, Args)]
+pub struct History {
+    /// Only what lies between two revisions, both included: FROM:TO, FROM:, :TO; `current` is where the database is.
+    #[arg(allow_hyphen_values = true)]
+    pub range: Option<String>,
+    /// Answer with one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Words of `show`.
+#[derive(Debug, Default, Args)]
+pub struct Show {
+    /// The revision: head, an id or the start of one, `current`, -N…
+    #[arg(allow_hyphen_values = true)]
+    pub revision: String,
+    /// Answer with one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Words of `merge`.
+#[derive(Debug, Default, Args)]
+pub struct Merge {
+    /// The revisions to join: at least two, or `heads`.
+    #[arg(required = true)]
+    pub revisions: Vec<String>,
+    /// What it joins, in one line [default: the ids].
+    #[arg(long, short)]
+    pub message: Option<String>,
+    /// A label for the branch that this revision starts.
+    #[arg(long, value_name = "LABEL")]
+    pub branch: Option<String>,
+    /// Answer with one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Words of `stamp`.
+#[derive(Debug, Default, Args)]
+pub struct Stamp {
+    /// Where the database is to be: one revision or several, head, heads, base.
+    #[arg(required = true, allow_hyphen_values = true)]
+    pub revisions: Vec<String>,
+    /// Forget all rows of the version table first, also those nobody knows.
+    #[arg(long)]
+    pub purge: bool,
+    /// Answer with one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Words of `repair`.
+#[derive(Debug, Default, Args)]
+pub struct Repair {
+    /// The revision.
+    #[arg(allow_hyphen_values = true)]
+    pub revision: String,
     /// Answer with one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -92,6 +92,14 @@ impl<'g> Position<'g> {
         Ok(Self { graph, rows, beyond, files })
     }
 
+    /// The same with one more revision that the ledger has; `None` if what it stands on is not known.
+    pub fn with(&self, recorded: &Recorded) -> Option<Self> {
+        let graph = self.graph.extended(vec![recorded.revision()]).ok()?;
+        let moved = |nodes: &[Node]| nodes.iter().filter_map(|node| graph.node(self.graph.id(*node).as_str())).collect();
+        let (rows, beyond) = (moved(&self.rows), moved(&self.beyond));
+        Some(Self { graph: Cow::Owned(graph), rows, beyond, files: self.files })
+    }
+
     /// What `name` means here: a name that says "from where the database is" in all that is known, any other among the
     /// files, so that `head` is always this image's.
     pub fn targets(&self, name: &Name) -> Result<Vec<Node>, NameError> {

@@ -40,7 +40,7 @@ pub(super) enum Part {
     Commit,
 }
 
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 impl Script {
     /// A step without BEGIN and COMMIT.
@@ -115,7 +115,7 @@ impl Script {
 }
 
 /// Timeouts for a revision's statements, until its transaction ends; the revision's own SET LOCAL comes later and wins.
-pub(super) fn settings(config: &Config, server: u32) -> Vec<String> {
+fn settings(config: &Config, server: u32) -> Vec<String> {
     let mut settings = vec![
         format!("SET LOCAL lock_timeout = {}", config.lock_timeout.as_millis()),
         format!("SET LOCAL statement_timeout = {}", config.statement_timeout.as_millis()),

@@ -2,7 +2,13 @@
 
 pub mod check;
 pub mod create;
+pub mod downgrade;
+pub mod history;
+pub mod merge;
+pub mod repair;
 mod run;
+pub mod show;
+pub mod stamp;
 pub mod status;
 pub mod upgrade;
 
@@ -68,6 +74,12 @@ pub async fn run(command: Option<Command>, context: &Context) -> Result<(), Erro
     match command {
         Command::Upgrade(words) => upgrade::run(&words, context).await,
         Command::Status(words) => status::run(&words, context).await,
+        Command::Downgrade(words) => downgrade::run(&words, context).await,
+        Command::History(words) => history::run(&words, context).await,
+        Command::Show(words) => show::run(&words, context).await,
+        Command::Merge(words) => merge::run(&words, context),
+        Command::Stamp(words) => stamp::run(&words, context).await,
+        Command::Repair(words) => repair::run(&words, context).await,
         Command::Create(words) => create::run(&words, context),
         Command::Check(words) => check::run(&words, context).await,
     }

@@ -163,7 +163,7 @@ async fn keep_mended(mended: &[Revision], state: &State, session: &crate::connec
     for revision in mended {
         let id = revision.id.as_str();
         let statements = vec![state.ledger.keep(revision), state.ledger.note("repair", id, "the way down was mended in its file")];
-        match note(session, &context.config, &state.server, statements).await {
+        match note(session, &context.config, statements).await {
             Ok(()) => info!(revision = id, "the way down of {id} was mended: the ledger keeps the new one"),
             Err(failure) => warn!(revision = id, "the mended way down of {id} is not in the ledger: {}", chain(&failure.source)),
         }

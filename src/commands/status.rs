@@ -1,18 +1,17 @@
 //! `status`: where the database is. Creates nothing, locks nothing.
 
-use std::collections::HashMap;
-
-use super::{Context, answer, json, locate};
+use super::history::{Asked, entries};
+use super::{Context, answer, json, locate, settle};
 use crate::cli;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
 use crate::ledger;
 use crate::plan::Plan;
-use crate::report::status::{Entry, Status};
-use crate::revision::graph::Graph;
-use crate::revision::name::Name;
+use crate::report::status::{Branch, Status};
+use crate::revision::graph::{Graph, Node};
+use crate::revision::name::{Name, NameError};
 
-/// Shows it; with `--check`, says by the exit code whether something is pending.
+/// Shows it; with `--check`, says by the exit code whether something is pending, or in the way.
 pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let target = Name::parse(&config.target)?;
@@ -21,48 +20,69 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
     let state = ledger::read(&session, config).await?;
     let position = locate(&graph, &state, &session).await?;
-    let rows = position.rows.clone();
-    let plan = Plan::upgrade(&position.graph, &rows, &position.targets(&target)?);
-    let mut ran = HashMap::new();
-    for row in state.ledger.history(&session).await.map_err(ledger::ReadError::Server)? {
-        if let Ok([Some(id), at, seconds]) = <[Option<String>; 3]>::try_from(row) {
-            ran.insert(id, (at, seconds.and_then(|seconds| seconds.parse::<f64>().ok())));
-        }
-    }
-    let applied = graph.reach(&rows, Graph::below);
-    let history = graph
-        .nodes()
-        .map(|node| {
-            let revision = graph.revision(node);
-            let ran = applied.has(node).then(|| ran.remove(revision.id.as_str())).flatten();
-            let (applied_at, seconds) = ran.unwrap_or((None, None));
-            Entry {
-                revision: revision.id.to_string(),
-                parents: revision.parents.iter().map(ToString::to_string).collect(),
-                message: revision.message.clone(),
-                state: if applied.has(node) { "applied" } else { "pending" },
-                current: rows.contains(&node),
-                head: graph.children(node).is_empty(),
-                applied_at,
-                seconds,
-            }
-        })
-        .collect();
+    let named = position.targets(&target);
+    // With several heads `head` means nothing; what is pending is still of interest.
+    let targets = match &named {
+        Ok(targets) => targets.clone(),
+        Err(NameError::SeveralHeads { .. }) => position.targets(&Name::parse("heads")?)?,
+        Err(error) => return Err(error.clone().into()),
+    };
+    let plan = Plan::upgrade(&position.graph, &position.rows, &targets);
+    // What would stop an upgrade is part of where the database is.
+    let refusal = match position.ahead(&targets, config.ahead) {
+        _ if named.is_err() => named.err().map(Error::Name),
+        Err(refusal) => Some(Error::Position(refusal)),
+        Ok(_) => match settle(&graph, &state, &session).await {
+            Ok(_) => None,
+            Err(refusal @ (Error::Changed(_) | Error::Regrafted(_))) => Some(refusal),
+            Err(error) => return Err(error),
+        },
+    };
+    let changed = match &refusal {
+        Some(Error::Changed(changed)) => changed.iter().map(|changed| changed.id.to_string()).collect(),
+        Some(Error::Regrafted(moved)) => moved.iter().map(|moved| moved.id.to_string()).collect(),
+        _ => Vec::new(),
+    };
+    let asked = Asked { address: pool.address(), session, state };
+    let history = entries(&graph, &position, Some(&asked)).await?;
+    let Asked { address, state, .. } = asked;
     let status = Status {
-        connection: pool.address(),
+        connection: address,
         server: state.server.version.clone(),
         version_table: state.ledger.version_table.plain(),
         current: state.rows.clone(),
-        heads: graph.heads().into_iter().map(|node| graph.id(node).to_string()).collect(),
-        branches: graph.nodes().filter_map(|node| graph.revision(node).branch.clone()).collect(),
+        heads: ids(&graph, &graph.heads()),
+        branches: branches(&graph),
         target: config.target.clone(),
         pending: plan.steps.iter().map(|step| step.revision.id.to_string()).collect(),
-        at_target: plan.is_empty(),
+        ahead: ids(&position.graph, &position.beyond),
+        changed,
+        at_target: plan.is_empty() && refusal.is_none(),
+        refusal: refusal.as_ref().map(ToString::to_string),
         history,
     };
     answer(&if words.json { json(&status)? } else { status.text() })?;
-    if words.check && !status.at_target {
-        return Err(Error::Pending { target: status.target, pending: status.pending.len() });
+    match refusal {
+        _ if !words.check => Ok(()),
+        Some(refusal) => Err(refusal),
+        None if !status.at_target => Err(Error::Pending { target: status.target, pending: status.pending.len() }),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+fn ids(graph: &Graph, nodes: &[Node]) -> Vec<String> {
+    nodes.iter().map(|node| graph.id(*node).to_string()).collect()
+}
+
+fn branches(graph: &Graph) -> Vec<Branch> {
+    let labelled = graph.nodes().filter_map(|node| graph.revision(node).branch.clone().map(|label| (node, label)));
+    let heads = graph.heads();
+    let above = |node: Node| graph.reach(&[node], Graph::children);
+    labelled
+        .map(|(node, label)| {
+            let above = above(node);
+            let heads: Vec<Node> = heads.iter().copied().filter(|head| above.has(*head)).collect();
+            Branch { label, revision: graph.id(node).to_string(), heads: ids(graph, &heads) }
+        })
+        .collect()
 }

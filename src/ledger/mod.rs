@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::connect::{Answer, Failure, Session, host_name};
 use crate::plan::{Direction, Rows, Step};
 use crate::revision::statement::split;
-use crate::revision::{Id, Revision, list};
+use crate::revision::{Id, Revision};
 use names::{Ident, Qualified, array, literal, nullable};
 
 pub use recorded::{Entry, Kept, Recorded};
@@ -202,14 +202,35 @@ impl Ledger {
         for to in &new[updated..] {
             moves += &format!("INSERT INTO {table} (version_num) VALUES ('{to}');\n");
         }
-        let expected = array(before.iter().map(Id::as_str));
+        let expected: Vec<&str> = before.iter().map(Id::as_str).collect();
+        self.guarded(&expected, &moves)
+    }
+
+    /// The same for rows that may be anything, such as those of another tool: they all go, and `after` comes.
+    pub fn put(&self, before: &[String], after: &Rows) -> String {
+        let table = &self.version_table;
+        let mut moves = format!("DELETE FROM {table};\n");
+        for row in after {
+            moves += &format!("INSERT INTO {table} (version_num) VALUES ('{row}');\n");
+        }
+        let expected: Vec<&str> = before.iter().map(String::as_str).collect();
+        self.guarded(&expected, &moves)
+    }
+
+    /// `moves`, if the rows are as expected and nobody else writes them.
+    fn guarded(&self, expected: &[&str], moves: &str) -> String {
+        let table = &self.version_table;
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        let named = if expected.is_empty() { "base".to_owned() } else { expected.join(", ") };
+        let named = literal(&format!("expected {named}, found "));
+        let expected = array(expected);
         let body = format!(
             "DECLARE found text[];\nBEGIN\nLOCK TABLE {table} IN EXCLUSIVE MODE;\n\
              SELECT coalesce(array_agg(version_num::text ORDER BY version_num COLLATE \"C\"), '{{}}') INTO found FROM {table};\n\
              IF found <> {expected} THEN\n\
-             RAISE EXCEPTION USING ERRCODE = '{MOVED}', MESSAGE = 'the version table is not where the plan starts', DETAIL = 'expected {}, found ' || coalesce(nullif(array_to_string(found, ', '), ''), 'base');\n\
-             END IF;\n{moves}END",
-            list(before)
+             RAISE EXCEPTION USING ERRCODE = '{MOVED}', MESSAGE = 'the version table is not where the plan starts', DETAIL = {named} || coalesce(nullif(array_to_string(found, ', '), ''), 'base');\n\
+             END IF;\n{moves}END"
         );
         format!("DO {}", literal(&body))
     }

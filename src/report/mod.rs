@@ -2,7 +2,10 @@
 
 pub mod check;
 pub mod failure;
+pub mod history;
+pub mod lanes;
 pub mod log;
+pub mod show;
 pub mod status;
 
 use std::error::Error;

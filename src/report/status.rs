@@ -4,26 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-/// One revision in the history.
-#[derive(Debug, Serialize)]
-pub struct Entry {
-    /// Its id.
-    pub revision: String,
-    /// What it revises.
-    pub parents: Vec<String>,
-    /// Its message.
-    pub message: String,
-    /// `applied` or `pending`.
-    pub state: &'static str,
-    /// Whether the database is at it.
-    pub current: bool,
-    /// Whether nothing revises it.
-    pub head: bool,
-    /// When it was applied, in UTC, as far as the ledger knows.
-    pub applied_at: Option<String>,
-    /// How long that took, in seconds.
-    pub seconds: Option<f64>,
-}
+use super::history::Entry;
 
 /// Where a database is. The JSON of `status --json` is this object.
 #[derive(Debug, Serialize)]
@@ -39,15 +20,32 @@ pub struct Status {
     /// The heads of the files.
     pub heads: Vec<String>,
     /// Branch labels.
-    pub branches: Vec<String>,
+    pub branches: Vec<Branch>,
     /// The target asked for.
     pub target: String,
     /// What an upgrade to the target would apply, in order.
     pub pending: Vec<String>,
-    /// Whether nothing is pending.
+    /// Applied revisions that have no file here: the database is ahead.
+    pub ahead: Vec<String>,
+    /// Files that are another than what was applied: an upgrade refuses.
+    pub changed: Vec<String>,
+    /// Why an upgrade would refuse, if it would.
+    pub refusal: Option<String>,
+    /// Whether nothing is pending and nothing stands in the way.
     pub at_target: bool,
     /// All revisions, in an applicable order.
     pub history: Vec<Entry>,
+}
+
+/// A branch label and where it leads.
+#[derive(Debug, Serialize)]
+pub struct Branch {
+    /// The label.
+    pub label: String,
+    /// The revision that carries it.
+    pub revision: String,
+    /// The heads above that.
+    pub heads: Vec<String>,
 }
 
 impl Status {
@@ -55,37 +53,62 @@ impl Status {
     pub fn text(&self) -> String {
         let mut text = String::new();
         let list = |ids: &[String], none: &str| if ids.is_empty() { none.to_owned() } else { ids.join(", ") };
-        for (name, value) in [
-            ("connection", self.connection.clone()),
-            ("server", format!("PostgreSQL {}", self.server)),
-            ("current", list(&self.current, "base (nothing applied)")),
-            ("head", list(&self.heads, "none")),
-        ] {
+        let mut line = |name: &str, value: &str| {
             let _ = writeln!(text, "{name:<11} {value}");
+        };
+        line("connection", &self.connection);
+        line("server", &format!("PostgreSQL {}", self.server));
+        line("current", &list(&self.current, "base (nothing applied)"));
+        line(if self.heads.len() == 1 { "head" } else { "heads" }, &list(&self.heads, "none"));
+        for branch in &self.branches {
+            line("branch", &format!("{} ({} to {})", branch.label, branch.revision, branch.heads.join(", ")));
         }
-        if !self.branches.is_empty() {
-            let _ = writeln!(text, "{:<11} {}", "branches", self.branches.join(", "));
+        let numbered = |ids: &[String]| if ids.is_empty() { "none".to_owned() } else { format!("{}: {}", ids.len(), shortened(ids)) };
+        line("pending", &numbered(&self.pending));
+        if !self.ahead.is_empty() {
+            line("ahead", &format!("{} (no file here)", numbered(&self.ahead)));
         }
-        let _ = writeln!(
-            text,
-            "{:<11} {}",
-            "pending",
-            if self.pending.is_empty() { "none".to_owned() } else { format!("{}: {}", self.pending.len(), self.pending.join(", ")) }
-        );
+        if !self.changed.is_empty() {
+            line("changed", &format!("{} (the file is another than what was applied)", numbered(&self.changed)));
+        }
+        if let Some(refusal) = &self.refusal {
+            line("refused", refusal);
+        }
         let _ = writeln!(text, "\nhistory (oldest first)");
         let width = self.history.iter().map(|entry| entry.revision.chars().count()).max().unwrap_or(0);
         for entry in &self.history {
             let mark = if entry.current { "→" } else { " " };
-            let when = match (&entry.applied_at, entry.seconds) {
-                (Some(at), Some(seconds)) => {
-                    format!("applied {at}, {}", super::seconds(std::time::Duration::from_secs_f64(seconds.max(0.0))))
-                }
-                _ => entry.state.to_owned(),
-            };
             let head = if entry.head { " (head)" } else { "" };
-            let _ = writeln!(text, " {mark} {:<width$}  {}{head}  [{when}]", entry.revision, entry.message);
+            let file = if entry.file.is_none() { " (no file here)" } else { "" };
+            let _ = writeln!(text, " {mark} {:<width$}  {}{head}{file}  [{}]", entry.revision, entry.message, entry.state_text());
         }
-        let _ = writeln!(text, "\nnext: {}", if self.at_target { "nothing to do" } else { "pgmarch upgrade" });
+        let _ = write!(text, "\nnext: {}\n\ncommon commands\n{COMMANDS}", self.next());
         text
+    }
+
+    fn next(&self) -> String {
+        if self.refusal.is_some() {
+            "see above; `pgmarch upgrade` would refuse and say what to do".to_owned()
+        } else if self.at_target {
+            "nothing to do".to_owned()
+        } else {
+            "pgmarch upgrade".to_owned()
+        }
+    }
+}
+
+const COMMANDS: &str = "  pgmarch upgrade                    apply what is pending
+  pgmarch upgrade --sql              the same as a script, nothing is run
+  pgmarch downgrade -1               undo the last revision
+  pgmarch create --manual MESSAGE    write the next revision
+  pgmarch history                    the graph, drawn
+  pgmarch show REV                   one revision
+";
+
+/// The first and the last of many.
+fn shortened(ids: &[String]) -> String {
+    match ids {
+        [first, second, third, .., last] if ids.len() > 12 => format!("{first}, {second}, {third} … {last}"),
+        few => few.join(", "),
     }
 }

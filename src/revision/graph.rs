@@ -76,11 +76,15 @@ impl Graph {
         Self::connect(order(revisions)?, says_revises)
     }
 
-    /// This graph and revisions that have no file here, whose parents and dependencies are all known.
+    /// This graph and revisions that have no file here.
     pub fn extended(&self, more: Vec<Revision>) -> Result<Self, Vec<Fault>> {
         let mut revisions = self.revisions.clone();
         revisions.extend(more);
         revisions.sort_by(|a, b| natural(a.id.as_str(), b.id.as_str()));
+        let faults = missing(&revisions);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
         Self::connect(order(revisions)?, self.says_revises)
     }
 

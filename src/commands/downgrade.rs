@@ -1,0 +1,117 @@
+//! `downgrade`: show what goes, ask, undo. The same wait, lock, fence and ledger as `upgrade`.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use serde::Serialize;
+use tracing::info;
+
+use super::run::{Goal, persistently};
+use super::{Context, answer, json, rows, settle};
+use crate::cli;
+use crate::connect::wait::for_server;
+use crate::exit::Error;
+use crate::ledger;
+use crate::plan::{Plan, doomed};
+use crate::report::{count, seconds};
+use crate::revision::graph::Graph;
+use crate::revision::loss::losing;
+use crate::revision::name::Name;
+
+/// The JSON of `downgrade --json`.
+#[derive(Debug, Serialize)]
+struct Downgraded<'a> {
+    /// The target as it was named.
+    target: &'a str,
+    /// The version rows at the end.
+    current: Vec<String>,
+    /// What this run undid, in order.
+    undone: Vec<Undone<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Undone<'a> {
+    revision: &'a str,
+    seconds: f64,
+}
+
+/// Takes the database down to the target.
+pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error> {
+    let config = &context.config;
+    let target = Name::parse(&words.revision)?;
+    let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;
+    let asks = !words.yes && !config.confirmed;
+    if asks && !std::io::stdin().is_terminal() {
+        return Err(Error::NobodyToAsk);
+    }
+    let pool = context.pool()?;
+    let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
+    let state = ledger::read(&session, config).await?;
+    let (position, _) = settle(&graph, &state, &session).await?;
+    // No connection is held while somebody thinks.
+    drop(session);
+    let doomed = doomed(&position.graph, &position.rows, &target)?;
+    let plan = Plan::downgrade(&position.graph, &position.rows, &doomed)?;
+    if plan.is_empty() {
+        info!("nothing to undo on {}: at {}", pool.address(), rows(&state));
+        return tell(words, &state.rows, &[]);
+    }
+    tell_what_goes(&preview(&plan, &pool.address()))?;
+    if asks {
+        ask().await?;
+    }
+    let reached = persistently(&graph, Goal::Down(doomed), context).await?;
+    tell(words, &reached.current, &reached.done)
+}
+
+fn tell(words: &cli::Downgrade, current: &[String], done: &[crate::apply::Done]) -> Result<(), Error> {
+    if words.json {
+        let undone = done.iter().map(|done| Undone { revision: done.id.as_str(), seconds: done.duration.as_secs_f64() }).collect();
+        return answer(&json(&Downgraded { target: &words.revision, current: current.to_vec(), undone })?);
+    }
+    let at = if current.is_empty() { "base".to_owned() } else { current.join(", ") };
+    let total: Duration = done.iter().map(|done| done.duration).sum();
+    answer(&match done.len() {
+        0 => format!("at {at}, nothing to undo\n"),
+        count => format!("at {at}, {count} undone in {}\n", seconds(total)),
+    })
+}
+
+/// Revision by revision what goes, and which statements lose data.
+fn preview(plan: &Plan<'_>, address: &str) -> String {
+    let mut text = format!("{} will be undone on {address}, in this order:\n", count(plan.steps.len(), "revision"));
+    let mut losses = 0;
+    for step in &plan.steps {
+        let revision = step.revision;
+        let _ = writeln!(text, "  {}  {}  ({})", revision.id, revision.message, revision.path.display());
+        for statement in losing(step.sql()) {
+            losses += 1;
+            let _ = writeln!(text, "      loses data: {statement}");
+        }
+    }
+    text += match losses {
+        0 => "No statement that drops or deletes data was seen; make sure that there is a backup nevertheless.\n",
+        _ => "WARNING: what is dropped or deleted is lost. A later upgrade makes the tables and columns again, not their data.\n",
+    };
+    text
+}
+
+/// To standard error: the answer on standard output may be for a machine.
+fn tell_what_goes(text: &str) -> Result<(), Error> {
+    use std::io::Write as _;
+    std::io::stderr().write_all(text.as_bytes()).map_err(Error::Output)
+}
+
+/// Only the whole word `yes` goes on; anything else, and the end of input, doesn't.
+async fn ask() -> Result<(), Error> {
+    tell_what_goes("Type yes to go on: ")?;
+    let line = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map(|_| line)
+    });
+    match line.await {
+        Ok(Ok(line)) if line.trim() == "yes" => Ok(()),
+        Ok(_) | Err(_) => Err(Error::Unconfirmed),
+    }
+}

@@ -1,0 +1,135 @@
+//! `history`: the graph as it is drawn, and what the ledger knows of each revision. Creates nothing, locks nothing.
+
+use std::collections::HashMap;
+
+use super::{Context, answer, json, locate};
+use crate::cli;
+use crate::config::ConfigFault;
+use crate::connect::Session;
+use crate::connect::wait::{WaitError, for_server};
+use crate::exit::Error;
+use crate::ledger::{self, ReadError, State};
+use crate::position::Position;
+use crate::report::history::{Entry, History};
+use crate::revision::graph::{Graph, Node, Set};
+use crate::revision::name::{Name, NameError, Range};
+
+/// What a database tells about its history.
+pub(super) struct Asked {
+    /// How a person names it.
+    pub(super) address: String,
+    /// The connection.
+    pub(super) session: Session,
+    /// What one read said.
+    pub(super) state: State,
+}
+
+/// Reads the database that the settings name; where they name none, files alone must do.
+pub(super) async fn ask(context: &Context) -> Result<Option<Asked>, Error> {
+    let config = &context.config;
+    let pool = context.pool()?;
+    let session = match for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await {
+        Err(WaitError::Settings(crate::connect::ConnectError::Settings(ConfigFault::NoDatabase))) => return Ok(None),
+        session => session?,
+    };
+    let state = ledger::read(&session, config).await?;
+    Ok(Some(Asked { address: pool.address(), session, state }))
+}
+
+/// Draws it.
+pub async fn run(words: &cli::History, context: &Context) -> Result<(), Error> {
+    let files = Graph::load(&context.config.migrations).map_err(Error::Revisions)?;
+    let asked = ask(context).await?;
+    let position = match &asked {
+        Some(asked) => locate(&files, &asked.state, &asked.session).await?,
+        None => Position::of(&files, &[], &[])?,
+    };
+    let entries = entries(&files, &position, asked.as_ref()).await?;
+    let shown = match &words.range {
+        None => None,
+        Some(range) => Some(shown(&Range::parse(range)?, &position, asked.is_some())?),
+    };
+    let order = newest_first(&position.graph);
+    let history = order.into_iter().filter(|node| shown.as_ref().is_none_or(|shown| shown.iter().all(|set| set.has(*node))));
+    let history = history.map(|node| entries[node.place()].clone()).collect();
+    let history = History { connection: asked.map(|asked| asked.address), history };
+    answer(&if words.json { json(&history)? } else { history.text() })
+}
+
+/// All revisions, in the graph's order.
+pub(super) async fn entries(files: &Graph, position: &Position<'_>, asked: Option<&Asked>) -> Result<Vec<Entry>, Error> {
+    let mut ran = HashMap::new();
+    if let Some(asked) = asked {
+        for row in asked.state.ledger.history(&asked.session).await.map_err(ReadError::Server)? {
+            if let Ok([Some(id), at, seconds]) = <[Option<String>; 3]>::try_from(row) {
+                ran.insert(id, (at, seconds.and_then(|seconds| seconds.parse::<f64>().ok())));
+            }
+        }
+    }
+    let graph = &position.graph;
+    let applied = graph.reach(&position.rows, Graph::below);
+    let words = |ids: &[crate::revision::Id]| ids.iter().map(ToString::to_string).collect();
+    let entry = |node: Node| {
+        let revision = graph.revision(node);
+        let ran = applied.has(node).then(|| ran.remove(revision.id.as_str())).flatten();
+        let (applied_at, seconds) = ran.unwrap_or((None, None));
+        Entry {
+            revision: revision.id.to_string(),
+            parents: words(&revision.parents),
+            depends_on: words(&revision.depends_on),
+            branch: revision.branch.clone(),
+            message: revision.message.clone(),
+            created: revision.created.clone(),
+            breaking: revision.breaking,
+            file: files.node(revision.id.as_str()).map(|_| revision.path.display().to_string()),
+            state: asked.map(|_| if applied.has(node) { "applied" } else { "pending" }),
+            current: position.rows.contains(&node),
+            head: graph.children(node).is_empty(),
+            applied_at,
+            seconds,
+        }
+    };
+    Ok(graph.nodes().map(entry).collect())
+}
+
+/// Every revision before those it revises, a line of descent kept together, as `git log --topo-order` does.
+pub(super) fn newest_first(graph: &Graph) -> Vec<Node> {
+    let mut waiting: Vec<usize> = graph.nodes().map(|node| graph.children(node).len()).collect();
+    let mut ready = graph.heads();
+    let mut order = Vec::with_capacity(graph.len());
+    while let Some(node) = ready.pop() {
+        order.push(node);
+        for parent in graph.parents(node) {
+            waiting[parent.place()] -= 1;
+            if waiting[parent.place()] == 0 {
+                ready.push(*parent);
+            }
+        }
+    }
+    order
+}
+
+/// What lies between two names, both included.
+fn shown(range: &Range, position: &Position<'_>, has_database: bool) -> Result<Vec<Set>, NameError> {
+    let graph = &position.graph;
+    let resolve = |name: &Name| {
+        let typed = name.to_string();
+        match typed.as_str() {
+            "current" if has_database => Ok(position.rows.clone()),
+            _ if !has_database => name.absolute_targets(graph),
+            _ => name.one_or_heads(graph, &position.rows),
+        }
+    };
+    let upper = match resolve(&range.to)? {
+        targets if targets.is_empty() => Vec::new(),
+        targets => targets,
+    };
+    let mut sets = vec![graph.reach(&upper, Graph::below)];
+    if let Some(from) = &range.from {
+        let from = resolve(from)?;
+        if !from.is_empty() {
+            sets.push(graph.reach(&from, Graph::above));
+        }
+    }
+    Ok(sets)
+}

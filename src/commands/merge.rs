@@ -1,0 +1,56 @@
+//! `merge`: a revision that joins heads.
+
+use super::create::{self, describe};
+use super::{Context, answer, json};
+use crate::cli;
+use crate::exit::Error;
+use crate::revision::draft::{Draft, Part, now};
+use crate::revision::graph::{Graph, Node};
+use crate::revision::name::Name;
+use crate::revision::{Id, list};
+
+/// Writes it.
+pub fn run(words: &cli::Merge, context: &Context) -> Result<(), Error> {
+    let folder = &context.config.migrations;
+    let graph = Graph::load(folder).map_err(Error::Revisions)?;
+    let mut joined: Vec<Node> = Vec::new();
+    for name in &words.revisions {
+        for node in Name::parse(name)?.absolute_targets(&graph)? {
+            if !joined.contains(&node) {
+                joined.push(node);
+            }
+        }
+    }
+    let usage = |problem: String| Error::Usage { problem, advice: "name at least two heads, or `heads` for all; no file was written" };
+    let parents: Vec<Id> = joined.iter().map(|node| graph.id(*node).clone()).collect();
+    if joined.len() < 2 {
+        return Err(usage(format!("{} alone is nothing to merge", list(&parents))));
+    }
+    for node in &joined {
+        let below = graph.reach(&[*node], Graph::parents);
+        if let Some(other) = joined.iter().find(|other| *other != node && below.has(**other)) {
+            return Err(usage(format!("{} already stands on {}", graph.id(*node), graph.id(*other))));
+        }
+    }
+    let ids: Vec<&str> = parents.iter().map(Id::as_str).collect();
+    let message = words.message.clone().unwrap_or_else(|| format!("Merge {}", ids.join(" and ")));
+    if let Some(label) = &words.branch {
+        Id::parse(label).map_err(|_| usage(crate::revision::Problem::BadBranch(label.clone()).to_string()))?;
+    }
+    let draft = Draft {
+        id: create::next(Some(&graph))?,
+        revises: Some(parents),
+        depends_on: Vec::new(),
+        branch: words.branch.clone(),
+        created: Some(now()),
+        message,
+        up: Part::nothing(),
+        down: Some(Part::nothing()),
+    };
+    let path = draft.write(folder).map_err(|source| Error::Write { path: folder.join(draft.file_name()), source })?;
+    let created = describe(&draft, &path, Some(&graph));
+    if words.json {
+        return answer(&json(&created)?);
+    }
+    answer(&format!("{}\n\n{}\nnext: pgmarch check --offline, then pgmarch upgrade\n", created.path, created.text))
+}

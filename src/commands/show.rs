@@ -1,0 +1,70 @@
+//! `show`: one revision: header, text, ledger. Creates nothing, locks nothing.
+
+use super::history::{ask, entries};
+use super::{Context, answer, json, locate};
+use crate::checksum;
+use crate::cli;
+use crate::exit::Error;
+use crate::ledger::ReadError;
+use crate::position::Position;
+use crate::report::show::Show;
+use crate::revision::graph::{Graph, Node};
+use crate::revision::name::{Name, NameError};
+
+/// Shows it.
+pub async fn run(words: &cli::Show, context: &Context) -> Result<(), Error> {
+    let files = Graph::load(&context.config.migrations).map_err(Error::Revisions)?;
+    let asked = ask(context).await?;
+    let mut position = match &asked {
+        Some(asked) => locate(&files, &asked.state, &asked.session).await?,
+        None => Position::of(&files, &[], &[])?,
+    };
+    let mut found = find(words, &position);
+    // One that was undone, or never followed by this image: the ledger may still have its text.
+    if let (Err(NameError::Unknown { id, .. }), Some(asked)) = (&found, &asked)
+        && let Some(recorded) = asked.state.ledger.recorded(&asked.session, &[id]).await.map_err(ReadError::Server)?.first()
+        && let Some(with) = position.with(recorded)
+    {
+        found = Ok(with.graph.node(id).into_iter().collect());
+        position = with;
+    }
+    let found = found?;
+    let entries = entries(&files, &position, asked.as_ref()).await?;
+    let mut shown = Vec::new();
+    for node in found {
+        let revision = position.graph.revision(node);
+        let (mut journal, mut changed) = (Vec::new(), None);
+        if let Some(asked) = &asked {
+            let ledger = &asked.state.ledger;
+            journal = ledger.journal(&asked.session, &revision.id).await.map_err(ReadError::Server)?;
+            let recorded = ledger.recorded(&asked.session, &[revision.id.as_str()]).await.map_err(ReadError::Server)?;
+            let differs = recorded.first().filter(|recorded| recorded.text != revision.text);
+            changed = differs.map(|recorded| checksum::diff(&recorded.text, &revision.text));
+        }
+        shown.push(Show {
+            entry: entries[node.place()].clone(),
+            reversible: revision.down.is_some(),
+            text: revision.text.clone(),
+            exact: revision.exact(),
+            semantic: revision.semantic(&revision.up),
+            changed,
+            journal,
+        });
+    }
+    if words.json {
+        return match shown.as_slice() {
+            [one] => answer(&json(one)?),
+            several => answer(&json(&several)?),
+        };
+    }
+    let texts: Vec<String> = shown.iter().map(Show::text).collect();
+    answer(&texts.join("\n"))
+}
+
+/// `current` and `heads` may mean several, base none.
+fn find(words: &cli::Show, position: &Position<'_>) -> Result<Vec<Node>, NameError> {
+    if words.revision == "current" && position.graph.node("current").is_none() {
+        return Ok(position.rows.clone());
+    }
+    Name::parse(&words.revision)?.one_or_heads(&position.graph, &position.rows)
+}

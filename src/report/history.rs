@@ -1,0 +1,106 @@
+//! The answer of `history`: the graph, newest first.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::lanes;
+
+/// One revision of a history.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Entry {
+    /// Its id.
+    pub revision: String,
+    /// What it revises.
+    pub parents: Vec<String>,
+    /// What must be applied first without being a parent.
+    pub depends_on: Vec<String>,
+    /// Its branch label.
+    pub branch: Option<String>,
+    /// Its message.
+    pub message: String,
+    /// When it was written, as its file says.
+    pub created: Option<String>,
+    /// Whether an older program can't run on it.
+    pub breaking: bool,
+    /// Its file; `null` if only the ledger has it.
+    pub file: Option<String>,
+    /// `applied` or `pending`; `null` where no database was asked.
+    pub state: Option<&'static str>,
+    /// Whether the database is at it.
+    pub current: bool,
+    /// Whether nothing revises it.
+    pub head: bool,
+    /// When it was last applied, in UTC, as far as the ledger knows.
+    pub applied_at: Option<String>,
+    /// How long that took, in seconds.
+    pub seconds: Option<f64>,
+}
+
+impl Entry {
+    /// Whether it is applied, when, how long it took.
+    pub fn state_text(&self) -> String {
+        match (self.state, &self.applied_at, self.seconds) {
+            (Some("applied"), Some(at), Some(seconds)) => {
+                format!("applied {at}, {}", super::seconds(Duration::from_secs_f64(seconds.max(0.0))))
+            }
+            (Some(state), ..) => state.to_owned(),
+            (None, ..) => String::new(),
+        }
+    }
+
+    /// What else there is to say: `head, current, blue…`.
+    fn marks(&self) -> String {
+        let mut marks: Vec<String> = Vec::new();
+        if self.current {
+            marks.push("current".into());
+        }
+        if self.head {
+            marks.push("head".into());
+        }
+        marks.extend(self.branch.as_ref().map(|branch| format!("branch {branch}")));
+        if self.breaking {
+            marks.push("breaking".into());
+        }
+        if !self.depends_on.is_empty() {
+            marks.push(format!("depends on {}", self.depends_on.join(", ")));
+        }
+        if self.file.is_none() {
+            marks.push("no file here".into());
+        }
+        if marks.is_empty() { String::new() } else { format!(" ({})", marks.join(", ")) }
+    }
+}
+
+/// The graph or a part of it. The JSON of `history --json` is this object.
+#[derive(Debug, Serialize)]
+pub struct History {
+    /// The database, without its password; `null` where none is named.
+    pub connection: Option<String>,
+    /// The revisions, newest first.
+    pub history: Vec<Entry>,
+}
+
+impl History {
+    /// Drawn as `git log --graph` does.
+    pub fn text(&self) -> String {
+        let keys: HashMap<&str, usize> = self.history.iter().enumerate().map(|(key, entry)| (entry.revision.as_str(), key)).collect();
+        let rows: Vec<(usize, Vec<usize>, Vec<String>)> = self
+            .history
+            .iter()
+            .enumerate()
+            .map(|(key, entry)| {
+                let below = entry.parents.iter().filter_map(|parent| keys.get(parent.as_str()).copied()).collect();
+                let mut line = format!("{}{}  {}", entry.revision, entry.marks(), entry.message);
+                let state = entry.state_text();
+                if !state.is_empty() {
+                    let _ = write!(line, "  [{state}]");
+                }
+                (key, below, vec![line])
+            })
+            .collect();
+        lanes::draw(&rows)
+    }
+}

@@ -1,0 +1,94 @@
+//! The answer of `show`: one revision.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::history::Entry;
+
+/// One revision. The JSON of `show --json` is this object.
+#[derive(Debug, Serialize)]
+pub struct Show {
+    /// What `history` says of it.
+    #[serde(flatten)]
+    pub entry: Entry,
+    /// Whether it can be undone.
+    pub reversible: bool,
+    /// The whole text of the file; of one that has none here, as the ledger kept it.
+    pub text: String,
+    /// SHA-256 of that text.
+    pub exact: String,
+    /// SHA-256 of the tokens of its way up.
+    pub semantic: String,
+    /// The text diff from what was applied to the file, if they differ.
+    pub changed: Option<String>,
+    /// What the journal says, oldest first.
+    pub journal: Vec<crate::ledger::Entry>,
+}
+
+impl Show {
+    /// For a person.
+    pub fn text(&self) -> String {
+        let entry = &self.entry;
+        let list = |ids: &[String]| if ids.is_empty() { "base".to_owned() } else { ids.join(", ") };
+        let mut text = String::new();
+        let mut line = |name: &str, value: &str| {
+            let _ = writeln!(text, "{name:<11} {value}");
+        };
+        line("revision", &entry.revision);
+        line("revises", &list(&entry.parents));
+        if !entry.depends_on.is_empty() {
+            line("depends on", &entry.depends_on.join(", "));
+        }
+        if let Some(branch) = &entry.branch {
+            line("branch", branch);
+        }
+        line("message", &entry.message);
+        if let Some(created) = &entry.created {
+            line("created", created);
+        }
+        if entry.breaking {
+            line("breaking", "yes: an older program can't run on it");
+        }
+        if !self.reversible {
+            line("undo", "impossible: no `-- migrate:down` section");
+        }
+        line("file", entry.file.as_deref().unwrap_or("none here; the text below is the ledger's"));
+        let state = entry.state_text();
+        if !state.is_empty() {
+            line("state", &if entry.current { format!("{state} (current)") } else { state });
+        }
+        line("checksum", &format!("exact {}, semantic {}", short(&self.exact), short(&self.semantic)));
+        if !self.journal.is_empty() {
+            text += "\njournal\n";
+            for run in &self.journal {
+                let seconds = run.seconds.map(|seconds| format!(" in {}", super::seconds(Duration::from_secs_f64(seconds.max(0.0)))));
+                let _ = writeln!(
+                    text,
+                    "  {}  {} {}{}, {} on {}, pgmarch {}{}",
+                    run.started.as_deref().unwrap_or("?"),
+                    run.direction,
+                    run.outcome,
+                    seconds.unwrap_or_default(),
+                    run.role.as_deref().unwrap_or("?"),
+                    run.host.as_deref().filter(|host| !host.is_empty()).unwrap_or("?"),
+                    run.pgmarch.as_deref().unwrap_or("?"),
+                    run.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default(),
+                );
+            }
+        }
+        if let Some(changed) = &self.changed {
+            let _ = write!(text, "\nchanged since it was applied\n{changed}");
+        }
+        let _ = write!(text, "\n{}", self.text);
+        if !self.text.ends_with('\n') {
+            text.push('\n');
+        }
+        text
+    }
+}
+
+fn short(checksum: &str) -> &str {
+    checksum.get(..16).unwrap_or(checksum)
+}

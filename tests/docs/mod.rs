@@ -1,7 +1,9 @@
 //! What the documents say is what the program does: tables are those of the code, examples run.
 
+mod session;
+
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pgmarch::config::SETTINGS;
 use pgmarch::exit::EXIT_CODES;
@@ -51,13 +53,37 @@ fn the_readmes_revision_is_one() {
     pgmarch(&database, &project).args(["status"]).run().exits(0).stdout_contains("Add rate limits to services");
 }
 
+/// Every document for people: path from the repository's root, and text.
+fn documents() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root.join(name)).to_vec();
+    paths.extend(
+        fs::read_dir(root.join("docs"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|kind| kind == "md")),
+    );
+    paths.sort();
+    paths.iter().map(|path| (path.strip_prefix(root).unwrap().display().to_string(), fs::read_to_string(path).unwrap())).collect()
+}
+
 #[test]
 fn relative_links_lead_somewhere() {
-    for path in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
-        let text = document(path);
+    for (path, text) in documents() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(&path).parent().unwrap().to_owned();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).filter(|link| !link.contains("://")) {
-            let target = Path::new(env!("CARGO_MANIFEST_DIR")).join(link.split('#').next().unwrap());
+            let target = folder.join(link.split('#').next().unwrap());
             assert!(target.exists(), "{path} links to {link}");
         }
     }
+}
+
+#[test]
+fn getting_started_runs_as_it_is_written() {
+    session::holds("docs/getting-started.md", &document("docs/getting-started.md"));
+}
+
+#[test]
+fn what_the_guide_for_authors_shows_is_what_happens() {
+    session::holds("docs/revisions.md", &document("docs/revisions.md"));
 }

@@ -1,14 +1,16 @@
 //! What the documents say is what the program does: tables are those of the code, examples run.
 
+mod schema;
 mod session;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::CommandFactory;
 use pgmarch::config::SETTINGS;
 use pgmarch::exit::EXIT_CODES;
 
-use crate::support::{Database, Project, pgmarch};
+use crate::support::{Database, Project, pgmarch, pgmarch_without_database};
 
 fn document(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -27,18 +29,42 @@ fn part_is(path: &str, name: &str, expected: &str) {
     }
 }
 
+/// The same for a part of the reference.
+fn generated_is(name: &str, expected: &str) {
+    part_is("docs/reference.md", name, expected);
+}
+
 #[test]
-fn the_readmes_tables_are_those_of_the_code() {
+fn the_tables_of_settings_are_those_of_the_code() {
     let mut settings = String::from("\n| name | default | |\n| --- | --- | --- |\n");
     for setting in SETTINGS {
         settings += &format!("| `{}` | {} | {} |\n", setting.name, setting.default, setting.meaning.replace('|', "\\|"));
     }
-    part_is("README.md", "settings", &(settings + "\n"));
+    settings.push('\n');
+    part_is("README.md", "settings", &settings);
+    generated_is("settings", &settings);
+}
+
+#[test]
+fn the_tables_of_exit_codes_are_those_of_the_code() {
     let mut codes = String::from("\n| code | meaning | who acts |\n| --- | --- | --- |\n");
     for (code, meaning, who) in EXIT_CODES {
         codes += &format!("| {code} | {meaning} | {who} |\n");
     }
-    part_is("README.md", "exit codes", &(codes + "\n"));
+    codes.push('\n');
+    part_is("README.md", "exit codes", &codes);
+    generated_is("exit codes", &codes);
+}
+
+#[test]
+fn the_references_verbs_are_those_of_the_program() {
+    let mut text = String::new();
+    let cli = pgmarch::cli::Cli::command();
+    for verb in cli.get_subcommands().filter(|verb| verb.get_name() != "help") {
+        let help = pgmarch_without_database(&Project::new()).args([verb.get_name(), "--help"]).run().exits(0);
+        text += &format!("\n### {}\n\n```text\n{}\n```\n", verb.get_name(), help.stdout.trim_end());
+    }
+    generated_is("verbs", &(text + "\n"));
 }
 
 #[test]

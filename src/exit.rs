@@ -222,7 +222,8 @@ impl Error {
             Self::Wait(WaitError::Settings(_)) => Exit::Usage,
             Self::Read(ReadError::Server(failure)) if failure.is_lost() => Exit::Unreachable,
             Self::Read(_) => Exit::Refused,
-            Self::Lock(LockError::Timeout { .. }) => Exit::Locked,
+            Self::Lock(LockError::Timeout { .. } | LockError::Lost | LockError::Elsewhere) => Exit::Locked,
+            Self::Lock(LockError::NoWorker { .. }) => Exit::Unreachable,
             Self::Lock(LockError::Connect(ConnectError::Settings(_))) => Exit::Usage,
             Self::Lock(LockError::Connect(_)) => Exit::Unreachable,
             Self::Lock(LockError::Server(failure)) => {
@@ -237,8 +238,10 @@ impl Error {
                 ApplyError::Bookkeeping { .. } => Exit::Refused,
                 ApplyError::Lost(..) => Exit::Unreachable,
                 ApplyError::Moved(_) | ApplyError::LockLost => Exit::Locked,
-                ApplyError::StepwiseInRun(_) => Exit::Usage,
-                ApplyError::Stepwise(_) => Exit::Unsound,
+                ApplyError::StepwiseInRun(_) | ApplyError::Pooler(_) => Exit::Usage,
+                ApplyError::Rewritten { .. } => Exit::Unsound,
+                ApplyError::Unfinished(_) | ApplyError::Invalid { .. } => Exit::Failed,
+                ApplyError::Occupied { .. } => Exit::Locked,
             },
             Self::Findings { unsound: true, .. } => Exit::Unsound,
             Self::Pending { .. } | Self::Findings { .. } => Exit::No,
@@ -269,9 +272,12 @@ impl Error {
             | Self::Wait(_) => false,
             Self::Read(ReadError::NoSchema { .. } | ReadError::Unexpected(_)) | Self::ReadOnly { .. } | Self::LostForGood { .. } => false,
             Self::Write { .. } | Self::Usage { .. } | Self::Findings { .. } => false,
-            Self::Lock(LockError::Timeout { .. }) | Self::Pending { .. } | Self::Output(_) | Self::System { .. } | Self::Interrupted(_) => {
-                false
-            }
+            Self::Lock(LockError::Lost | LockError::Elsewhere) => true,
+            Self::Lock(LockError::Timeout { .. } | LockError::NoWorker { .. })
+            | Self::Pending { .. }
+            | Self::Output(_)
+            | Self::System { .. }
+            | Self::Interrupted(_) => false,
         }
     }
 
@@ -303,12 +309,27 @@ impl Error {
             Self::ReadOnly { .. } => "connect to the primary (target_session_attrs=read-write), or make the database writable".to_owned(),
             Self::LostForGood { .. } => "look at the server's log and the network; a new run goes on where this one stopped".to_owned(),
             Self::Lock(LockError::Timeout { .. }) => "wait for that run, or end it with SELECT pg_terminate_backend(PID); PGMARCH_RUN_LOCK_TIMEOUT waits longer".to_owned(),
+            Self::Lock(LockError::NoWorker { .. }) => "a run needs two connections at once, and a third to watch: give the pooler a pool size of at least 2, or connect past it (PGMARCH_DATABASE_URL); nothing was changed".to_owned(),
             Self::Lock(_) => "look at the server's log; nothing was changed, a new run starts afresh".to_owned(),
             Self::Apply(stopped) => match &stopped.error {
-                ApplyError::Revision(failure) => format!("mend {} and run again: nothing of it was applied", failure.path.display()),
+                ApplyError::Revision(failure) => failure.next(),
                 ApplyError::Bookkeeping { advice, .. } => advice.clone(),
                 ApplyError::Lost(..) | ApplyError::Moved(_) | ApplyError::LockLost => "run again: a new run goes on from where the database is".to_owned(),
-                ApplyError::StepwiseInRun(_) | ApplyError::Stepwise(_) => "nothing was changed".to_owned(),
+                ApplyError::StepwiseInRun(_) => "nothing was changed".to_owned(),
+                ApplyError::Pooler(_) => "connect past the pooler: name the server itself in PGMARCH_DATABASE_URL, or a pool in session mode; nothing of the revision was changed".to_owned(),
+                ApplyError::Unfinished(was) => {
+                    let verb = match was.direction {
+                        crate::plan::Direction::Up => "upgrade",
+                        crate::plan::Direction::Down => "downgrade",
+                    };
+                    format!("finish it with `pgmarch {verb}`; or put right by hand what is half done and say so with `pgmarch repair {}`", was.revision)
+                }
+                ApplyError::Rewritten { was, .. } => format!(
+                    "put the text of those statements back; or undo them by hand and start over with `pgmarch repair {}`",
+                    was.revision
+                ),
+                ApplyError::Occupied { .. } => "wait for it, or end it with SELECT pg_terminate_backend(PID); then run again".to_owned(),
+                ApplyError::Invalid { .. } => "look at the server's log, and run again: it is dropped and built again".to_owned(),
             },
             Self::Pending { .. } => "run `pgmarch upgrade`".to_owned(),
             Self::Write { .. } => "check the folder and its rights, or name another with PGMARCH_MIGRATIONS; no file was written over".to_owned(),

@@ -9,9 +9,9 @@ use tracing::{debug, info};
 
 use crate::backoff::Pace;
 use crate::connect::wait::Said;
-use crate::connect::{ConnectError, Failure, Pool, Session};
+use crate::connect::{Answer, ConnectError, Failure, Pool, Session};
 use crate::ledger::State;
-use crate::report::left;
+use crate::report::{chain, left};
 
 /// Why the lock is not ours.
 #[derive(Debug, Error)]
@@ -30,37 +30,67 @@ pub enum LockError {
     /// The server refused a statement about it, or is gone.
     #[error("the run lock can't be taken")]
     Server(#[from] Failure),
+    /// The lock's connection went while the run got ready.
+    #[error("the connection that held the run lock was lost before anything was applied")]
+    Lost,
+    /// The second connection reached another server than the lock's: the hosts of the URL are in the middle of a change.
+    #[error("the run lock and the next connection are on different servers")]
+    Elsewhere,
+    /// No second connection, or none that answers.
+    #[error("no answer on a connection for the run within {}", crate::report::rough(*.waited))]
+    NoWorker {
+        /// How long was waited.
+        waited: Duration,
+        /// What the last try met; `None` where nothing came at all.
+        #[source]
+        cause: Option<ConnectError>,
+    },
 }
 
 /// The lock, held by an idle transaction that has no snapshot and so delays nobody. To have one is the leave to apply.
 #[derive(Debug)]
 pub struct Lock {
     session: Session,
+    /// Its backend.
+    pid: String,
+    key: i64,
+    /// For the connections beside it: the worker's and the watcher's.
+    pool: Pool,
 }
 
 /// How often a run looks whether the lock's connection still lives.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// One try to connect.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// An empty message this often shows both sides that the other is there. It takes no snapshot, so it delays nobody.
+const BEAT_EVERY: Duration = Duration::from_secs(15);
+/// An answer to it may take this long, and the server gives the lock up after [`LEASE`] without one.
+const BEAT_PATIENCE: Duration = Duration::from_secs(30);
+/// `idle_in_transaction_session_timeout` of the lock's transaction: nothing else ends a lock whose network went silent.
+const LEASE: Duration = Duration::from_secs(60);
+/// Giving the lock back is a courtesy too: the end of the connection does it as well.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Lock {
-    /// Tries until the lock is ours or `timeout` is over, and says who is in the way.
+    /// Tries until the lock is ours or `timeout` is over, and says who is in the way. Between tries it is not even
+    /// connected: a pooler's few connections, or a server's, are left to the run that has the lock.
     pub async fn acquire(pool: &Pool, state: &State, timeout: Duration) -> Result<Self, LockError> {
-        let session = pool.session(PATIENCE).await?;
         let key = state.ledger.version_table.lock_key();
         let attempt = attempt_sql(key, state.server.number);
         let deadline = Instant::now() + timeout;
         let mut pace = Pace::new(Duration::from_millis(50), Duration::from_secs(1));
         let mut said = Said::default();
         loop {
-            let answers = session.run(&attempt).await?;
-            if answers.last().is_some_and(|rows| rows.first().is_some_and(|row| row.first().is_some_and(|got| got.as_deref() == Some("t"))))
+            let session = pool.session(PATIENCE).await?;
+            let answers = patiently(&session, &attempt, deadline, &mut said).await?;
+            if let Some([got, pid]) = answers.last().and_then(|rows| rows.first()).map(Vec::as_slice)
+                && got.as_deref() == Some("t")
             {
-                debug!(key, "run lock taken");
-                return Ok(Self { session });
+                debug!(key, pid, "run lock taken");
+                return Ok(Self { session, pid: pid.clone().unwrap_or_default(), key, pool: pool.clone() });
             }
-            // Between tries the connection is free of any transaction: it holds no snapshot, and a pooler may lend its server on.
-            let answers = session.run(&format!("ROLLBACK; {}", holder_sql(key))).await?;
+            let answers = patiently(&session, &format!("ROLLBACK; {}", holder_sql(key)), deadline, &mut said).await?;
+            session.close();
             let holder = answers.last().and_then(|rows| rows.first()).and_then(|row| row.first().cloned().flatten());
             let holder = holder.unwrap_or_else(|| "a run that has just ended".to_owned());
             let now = Instant::now();
@@ -74,38 +104,122 @@ impl Lock {
         }
     }
 
+    /// A second connection to the same server, for the work under the lock.
+    pub async fn worker(&self, patience: Duration) -> Result<Session, LockError> {
+        let deadline = Instant::now() + patience;
+        let mut pace = Pace::new(Duration::from_millis(50), Duration::from_millis(500));
+        let mut said = Said::default();
+        loop {
+            let connecting = async {
+                let session = self.pool.session(PATIENCE).await?;
+                // A pooler lets everybody in, and makes the first question wait.
+                let answer = patiently(&session, &seen_sql(&self.pid, self.key), deadline, &mut said).await?;
+                Ok((session, answer))
+            };
+            let outcome = tokio::select! {
+                outcome = connecting => outcome,
+                () = self.lost() => return Err(LockError::Lost),
+            };
+            let error = match outcome {
+                Ok((session, answer)) if answer.last().is_some_and(|rows| !rows.is_empty()) => return Ok(session),
+                // Several hosts, and this is another one than that of the lock.
+                Ok(_) => return Err(LockError::Elsewhere),
+                Err(error) => error,
+            };
+            let now = Instant::now();
+            let LockError::Connect(cause) = error else { return Err(error) };
+            if now >= deadline || matches!(cause, ConnectError::Settings(_)) {
+                return Err(LockError::NoWorker { waited: patience, cause: Some(cause) });
+            }
+            if said.is_news(&chain(&cause)) {
+                info!("waiting for a second connection beside the run lock's: {}; {} left", chain(&cause), left(deadline));
+            }
+            tokio::time::sleep(pace.pause().min(deadline - now)).await;
+        }
+    }
+
+    /// Connections of the same run.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     /// Ends when the lock's connection is gone, and with it the lock.
     pub async fn lost(&self) {
+        let mut beat = Instant::now() + BEAT_EVERY;
         while !self.session.is_closed() {
             tokio::time::sleep(LOOK_EVERY).await;
+            if Instant::now() < beat {
+                continue;
+            }
+            match tokio::time::timeout(BEAT_PATIENCE, self.session.run("")).await {
+                Ok(Ok(_)) => beat = Instant::now() + BEAT_EVERY,
+                Ok(Err(_)) | Err(_) => return,
+            }
         }
     }
 
     /// Ends the transaction, and with it the lock.
     pub async fn release(self) {
-        if let Err(error) = self.session.run("COMMIT").await {
-            debug!(%error, "the run lock ended with its connection");
+        match tokio::time::timeout(RELEASE_PATIENCE, self.session.run("COMMIT")).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => debug!(%error, "the run lock ended with its connection"),
+            Err(_) => debug!("no answer to the release of the run lock; it ends with its connection"),
         }
     }
 }
+
+/// Sends what takes no time. Where no answer comes, says so and goes on waiting: a pooler without a free connection
+/// answers as soon as it has one.
+async fn patiently(session: &Session, sql: &str, deadline: Instant, said: &mut Said) -> Result<Vec<Answer>, LockError> {
+    let mut asking = std::pin::pin!(session.run(sql));
+    let started = Instant::now();
+    loop {
+        let look = (Instant::now() + ANSWERS_WITHIN).min(deadline.max(started + ANSWERS_WITHIN));
+        if let Ok(outcome) = tokio::time::timeout_at(look, &mut asking).await {
+            return Ok(outcome?);
+        }
+        if Instant::now() >= deadline {
+            return Err(LockError::NoWorker { waited: started.elapsed(), cause: None });
+        }
+        if said.is_news("no answer") {
+            info!("waiting for an answer: the server is busy, or a pooler has no free connection for us; {} left", left(deadline));
+        }
+    }
+}
+
+/// A pooler that has no connection to give, or a server that hangs, is told of after this long.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Opens the transaction that will hold the lock, safe from the timeouts that end idle ones.
 fn attempt_sql(key: i64, server: u32) -> String {
     let transaction_timeout = if server >= 170_000 { "SET LOCAL transaction_timeout = 0;" } else { "" };
     format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = 0; {transaction_timeout} SELECT pg_try_advisory_xact_lock({key})"
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = {}; SET LOCAL statement_timeout = 0; \
+         {transaction_timeout} SELECT pg_try_advisory_xact_lock({key}), pg_backend_pid()",
+        LEASE.as_millis()
     )
 }
 
-/// Who holds a 64-bit advisory lock: `pg_locks` shows it as two halves (manual, 54.12).
-fn holder_sql(key: i64) -> String {
+/// Whether the lock that another connection holds is to be seen from this one.
+fn seen_sql(pid: &str, key: i64) -> String {
+    format!("SELECT 1 FROM pg_locks WHERE pid = {} AND granted AND {}", pid.parse().unwrap_or(0), is_key_sql(key))
+}
+
+/// `pg_locks` shows a 64-bit advisory lock as two halves (manual, 54.12).
+fn is_key_sql(key: i64) -> String {
     let (high, low) = ((key >> 32) & 0xffff_ffff, key & 0xffff_ffff);
+    format!("locktype = 'advisory' AND objsubid = 1 AND classid = {high}::oid AND objid = {low}::oid")
+}
+
+/// Who holds a 64-bit advisory lock.
+fn holder_sql(key: i64) -> String {
     format!(
         "SELECT format('pid %s, role %s, application %s, from %s, since %s', a.pid, coalesce(a.usename, '?'), \
          coalesce(nullif(a.application_name, ''), '?'), coalesce(host(a.client_addr), 'a local socket'), \
          coalesce(date_trunc('second', clock_timestamp() - a.xact_start)::text, '?')) \
          FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
-         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = {high}::oid AND l.objid = {low}::oid \
-         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+         WHERE l.granted AND {} \
+         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        is_key_sql(key)
     )
 }

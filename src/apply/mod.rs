@@ -1,8 +1,13 @@
 //! A plan into an applied plan: each revision one message, fenced, and nothing said before it is true.
 
+mod leftover;
 mod note;
 mod script;
+mod stepwise;
+mod watch;
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -13,13 +18,14 @@ use tracing::{debug, info, warn};
 use crate::backoff::Pace;
 use crate::config::{Config, Transaction};
 use crate::connect::{Failure, Session};
-use crate::ledger::{Ledger, MOVED, Server, State};
+use crate::ledger::{Ledger, MOVED, Server, State, Unfinished};
 use crate::lock::Lock;
 use crate::plan::{Direction, Plan, Step};
 use crate::report::{left, seconds};
 use crate::revision::statement::split;
 use crate::revision::{Id, Mode, Place};
-use script::{Part, Script};
+use script::{Marks, Part, Script};
+use watch::{Target, Watch};
 
 pub use note::note;
 
@@ -61,9 +67,38 @@ pub enum ApplyError {
     /// A step that can't be part of one transaction.
     #[error("revision {0} is marked transaction:false, so it can't be part of PGMARCH_TRANSACTION=run; set PGMARCH_TRANSACTION=revision")]
     StepwiseInRun(Id),
-    /// A step that this build can't run.
-    #[error("revision {0} is marked transaction:false, which this version does not run yet")]
-    Stepwise(Id),
+    /// A `transaction:false` revision was begun, and this plan does not finish it.
+    #[error("{0}, and this run would not finish it")]
+    Unfinished(Box<Unfinished>),
+    /// The text of what is done already is another by now.
+    #[error("{was}; but in {} its statements up to there say something else by now", .path.display())]
+    Rewritten {
+        /// What was done.
+        was: Box<Unfinished>,
+        /// The file.
+        path: std::path::PathBuf,
+    },
+    /// The session goes from server to server.
+    #[error(
+        "revision {0} is marked transaction:false, whose statements need a session of their own, but a pooler in transaction mode stands between us and the server"
+    )]
+    Pooler(Id),
+    /// An earlier run's backend still works on it, or somebody else on an index in the way.
+    #[error("revision {revision} can't go on: {who} is still at it")]
+    Occupied {
+        /// Which.
+        revision: Id,
+        /// Who.
+        who: String,
+    },
+    /// The server said that an index is built, and it is not valid.
+    #[error("revision {revision} built the index {index}, but it is INVALID")]
+    Invalid {
+        /// Which.
+        revision: Id,
+        /// The index.
+        index: String,
+    },
 }
 
 impl ApplyError {
@@ -71,10 +106,13 @@ impl ApplyError {
     pub fn revision(&self) -> Option<&Id> {
         match self {
             Self::Revision(failure) => Some(&failure.revision),
-            Self::Bookkeeping { revision, .. } | Self::Lost(revision, _) | Self::StepwiseInRun(revision) | Self::Stepwise(revision) => {
-                Some(revision)
-            }
-            Self::Moved(_) | Self::LockLost => None,
+            Self::Bookkeeping { revision, .. }
+            | Self::Lost(revision, _)
+            | Self::StepwiseInRun(revision)
+            | Self::Pooler(revision)
+            | Self::Occupied { revision, .. }
+            | Self::Invalid { revision, .. } => Some(revision),
+            Self::Moved(_) | Self::LockLost | Self::Unfinished(_) | Self::Rewritten { .. } => None,
         }
     }
 
@@ -83,7 +121,13 @@ impl ApplyError {
         match self {
             Self::Revision(failure) => Some(failure.error.code().code()),
             Self::Bookkeeping { source, .. } | Self::Moved(source) | Self::Lost(_, source) => source.code().map(SqlState::code),
-            Self::LockLost | Self::StepwiseInRun(_) | Self::Stepwise(_) => None,
+            Self::LockLost
+            | Self::StepwiseInRun(_)
+            | Self::Unfinished(_)
+            | Self::Rewritten { .. }
+            | Self::Pooler(_)
+            | Self::Occupied { .. }
+            | Self::Invalid { .. } => None,
         }
     }
 }
@@ -112,9 +156,38 @@ pub struct SqlFailure {
     pub range: Option<std::ops::Range<usize>>,
     /// What the server said.
     pub error: DbError,
+    /// Statements before it that are done and stay so: only `transaction:false` has any.
+    pub kept: usize,
+    /// How it was run.
+    pub mode: Mode,
 }
 
 impl SqlFailure {
+    /// What to do about it, in one line.
+    pub fn next(&self) -> String {
+        let file = self.path.display();
+        let code = self.error.code().code();
+        match (self.mode, self.kept) {
+            (Mode::Transaction, _) if ["25001", "2D000"].contains(&code) => {
+                format!(
+                    "this statement can't run in a transaction: write `transaction:false` behind `-- migrate:{}` in {file}, or give it a revision of its own that has it; nothing of it was applied",
+                    if self.direction == Direction::Up { "up" } else { "down" }
+                )
+            }
+            (Mode::Transaction, _) if code == "55P04" => {
+                format!(
+                    "a new value of an enum can be used only once it is committed: in {file}, move the use of it to a revision of its own; nothing of it was applied"
+                )
+            }
+            (Mode::Transaction, _) | (Mode::Stepwise, 0) => format!("mend {file} and run again: nothing of it was applied"),
+            (Mode::Stepwise, kept) => format!(
+                "mend {file} from statement {} on and run again: statements up to {kept} are done and stay; or undo them by hand and start over with `pgmarch repair {}`",
+                kept + 1,
+                self.revision
+            ),
+        }
+    }
+
     /// Line and column, if there is a place.
     pub fn place(&self) -> Option<Place> {
         self.range.as_ref().map(|range| Place::of(&self.text, range.start))
@@ -123,8 +196,18 @@ impl SqlFailure {
 
 /// Runs a plan. Having the lock is shown by lending it.
 pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Session, lock: &Lock) -> Result<Vec<Done>, Stopped> {
-    let mut run =
-        Run { ledger: state.ledger.clone(), config, session, server: state.server.clone(), direction: plan.direction, done: Vec::new() };
+    let token = RandomState::new().hash_one(std::process::id()).cast_signed();
+    let mut run = Run {
+        ledger: state.ledger.clone(),
+        config,
+        session,
+        server: state.server.clone(),
+        unfinished: &state.unfinished,
+        direction: plan.direction,
+        token,
+        watch: Watch::new(lock.pool().clone(), token, state.server.number, config.lock_timeout, config.retry_for),
+        done: Vec::new(),
+    };
     let outcome = tokio::select! {
         outcome = run.all(plan) => outcome,
         () = lock.lost() => {
@@ -138,12 +221,37 @@ pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Se
     }
 }
 
+/// Refuses a plan that would leave, or build on, a revision that is half done. Also where there is nothing to do: a
+/// database with half a revision undone is not at its target.
+pub fn check_unfinished(plan: &Plan<'_>, state: &State) -> Result<(), ApplyError> {
+    for unfinished in &state.unfinished {
+        let goes_on = |step: &&Step<'_>| step.revision.id.as_str() == unfinished.revision && plan.direction == unfinished.direction;
+        let in_the_way = match (plan.direction, unfinished.direction) {
+            (Direction::Up, Direction::Up) => false,
+            // A target below what is half applied: it stays as it is.
+            (Direction::Down, Direction::Up) | (Direction::Up, Direction::Down) => true,
+            (Direction::Down, Direction::Down) => !plan.is_empty() && !plan.steps.iter().any(|step| goes_on(&step)),
+        };
+        match plan.steps.iter().find(goes_on) {
+            None if in_the_way => return Err(ApplyError::Unfinished(Box::new(unfinished.clone()))),
+            None if plan.is_empty() => warn!("{unfinished}; what this run is to reach lies below it"),
+            None => {}
+            Some(step) => stepwise::check_text(step, unfinished)?,
+        }
+    }
+    Ok(())
+}
+
 struct Run<'r> {
     ledger: Ledger,
     config: &'r Config,
     session: &'r Session,
     server: Server,
+    unfinished: &'r [Unfinished],
     direction: Direction,
+    /// A number that only this run has.
+    token: i64,
+    watch: Watch,
     done: Vec<Done>,
 }
 
@@ -151,11 +259,14 @@ impl Run<'_> {
     async fn all(&mut self, plan: &Plan<'_>) -> Result<(), ApplyError> {
         match self.config.transaction {
             Transaction::Revision => {
-                if let Some(step) = plan.steps.iter().find(|step| step.mode() == Mode::Stepwise) {
-                    return Err(ApplyError::Stepwise(step.revision.id.clone()));
+                if let Some(step) = plan.steps.iter().find(|step| stepwise::needs_session(step)) {
+                    self.check_session(&step.revision.id).await?;
                 }
                 for step in &plan.steps {
-                    let done = self.patiently(step).await?;
+                    let done = match step.mode() {
+                        Mode::Transaction => self.patiently(step).await?,
+                        Mode::Stepwise => self.stepwise(step).await?,
+                    };
                     self.committed(done);
                 }
                 Ok(())
@@ -177,27 +288,18 @@ impl Run<'_> {
 
     /// One step, rolled back and tried again while it only meets other sessions' locks.
     async fn patiently(&mut self, step: &Step<'_>) -> Result<Done, ApplyError> {
-        let deadline = Instant::now() + self.config.retry_for;
-        let mut pace = Pace::new(Duration::from_millis(200), Duration::from_secs(10));
+        let id = &step.revision.id;
+        let mut tries = Tries::new(self.config.retry_for);
         loop {
-            let script = self.script(step, &self.ledger).alone();
-            let failure = match self.session.run(&script.text).await {
-                Ok(answers) => return Ok(Done { id: step.revision.id.clone(), duration: script.duration(&answers) }),
-                Err(failure) => failure,
-            };
-            let now = Instant::now();
-            if !met_a_lock(&failure) || now >= deadline {
-                return Err(self.explain(&script, step, failure).await);
+            let script = Script::alone(step, self.direction, &self.ledger, self.config, &self.marks(id));
+            match self.watch.over(id.as_str(), Target::Mark, self.session.run(&script.text)).await {
+                Ok(answers) => return Ok(Done { id: id.clone(), duration: script.duration(&answers) }),
+                Err(failure) if met_a_lock(&failure) && tries.left() => {
+                    self.roll_back().await;
+                    tries.pause(id.clone(), "was rolled back", &failure, &self.watch).await;
+                }
+                Err(failure) => return Err(self.explain(&script, step, failure, 0).await),
             }
-            self.roll_back().await;
-            warn!(
-                revision = %step.revision.id,
-                "{} met another session's lock and was rolled back ({}); trying again, {} left",
-                step.revision.id,
-                crate::report::chain(&failure.source),
-                left(deadline)
-            );
-            tokio::time::sleep(pace.pause().min(deadline - now)).await;
         }
     }
 
@@ -210,22 +312,23 @@ impl Run<'_> {
         let mut done = Vec::new();
         // BEGIN has succeeded before anything follows it: a text can't run outside of the transaction.
         let opening = Script::begin();
-        if let Err(failure) = self.session.run(&opening.text).await {
-            return Err(self.explain(&opening, last, failure).await);
+        if let Err(failure) = self.session.ask(&opening.text).await {
+            return Err(self.explain(&opening, last, failure, 0).await);
         }
         // What the first step makes, the later ones of this transaction find; others don't, until the end.
         let mut ledger = self.ledger.clone();
         for step in &plan.steps {
-            let script = self.script(step, &ledger);
-            match self.session.run(&script.text).await {
-                Ok(answers) => done.push(Done { id: step.revision.id.clone(), duration: script.duration(&answers) }),
-                Err(failure) => return Err(self.explain(&script, step, failure).await),
+            let id = &step.revision.id;
+            let script = Script::of(step, self.direction, &ledger, self.config, &self.marks(id));
+            match self.watch.over(id.as_str(), Target::Mark, self.session.run(&script.text)).await {
+                Ok(answers) => done.push(Done { id: id.clone(), duration: script.duration(&answers) }),
+                Err(failure) => return Err(self.explain(&script, step, failure, 0).await),
             }
             (ledger.has_ledger, ledger.has_version_table) = (true, true);
         }
         let closing = Script::commit();
-        if let Err(failure) = self.session.run(&closing.text).await {
-            return Err(self.explain(&closing, last, failure).await);
+        if let Err(failure) = self.watch.over(last.revision.id.as_str(), Target::Mark, self.session.run(&closing.text)).await {
+            return Err(self.explain(&closing, last, failure, 0).await);
         }
         for done in done {
             self.committed(done);
@@ -233,12 +336,13 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn script(&self, step: &Step<'_>, ledger: &Ledger) -> Script {
-        Script::of(step, self.direction, ledger, self.config, self.server.number)
+    fn marks<'m>(&self, revision: &'m Id) -> Marks<'m> {
+        Marks { server: self.server.number, token: self.token, revision }
     }
 
-    /// What a failure means: whose fault, where, what to do. The transaction is gone afterwards.
-    async fn explain(&self, script: &Script, step: &Step<'_>, failure: Failure) -> ApplyError {
+    /// What a failure means: whose fault, where, what to do; `kept` statements before it are done. The transaction is
+    /// gone afterwards.
+    async fn explain(&self, script: &Script, step: &Step<'_>, failure: Failure, kept: usize) -> ApplyError {
         let revision = &step.revision.id;
         let lost = |failure| ApplyError::Lost(revision.clone(), failure);
         if failure.is_lost() {
@@ -264,7 +368,9 @@ impl Run<'_> {
         };
         let start = step.section.range.start;
         let range = range.map(|range| range.start + start..range.end + start);
-        self.note_failure(revision, &error).await;
+        if step.mode() == Mode::Transaction {
+            self.note_failure(revision, &error).await;
+        }
         ApplyError::Revision(Box::new(SqlFailure {
             revision: revision.clone(),
             direction: self.direction,
@@ -272,11 +378,13 @@ impl Run<'_> {
             text: step.revision.text.clone(),
             range,
             error,
+            kept,
+            mode: step.mode(),
         }))
     }
 
     async fn roll_back(&self) {
-        if let Err(error) = self.session.run("ROLLBACK").await {
+        if let Err(error) = self.session.ask("ROLLBACK").await {
             debug!(%error, "no rollback: the connection is gone, and the transaction with it");
         }
     }
@@ -293,7 +401,7 @@ impl Run<'_> {
         }
         sql += &self.ledger.record_failure(revision, self.direction, &detail);
         sql += ";COMMIT";
-        if let Err(failure) = self.session.run(&sql).await {
+        if let Err(failure) = self.session.ask(&sql).await {
             debug!(error = %crate::report::chain(&failure.source), "the failure is not in the journal");
             self.roll_back().await;
         }
@@ -314,6 +422,37 @@ impl Run<'_> {
              or name places it may use: PGMARCH_LEDGER_SCHEMA, PGMARCH_VERSION_TABLE=SCHEMA.NAME, PGMARCH_ROLE",
             self.server.database, version.schema
         )
+    }
+}
+
+/// Tries of the same thing, until the time for them is over.
+struct Tries {
+    deadline: Instant,
+    pace: Pace,
+}
+
+impl Tries {
+    fn new(patience: Duration) -> Self {
+        Self { deadline: Instant::now() + patience, pace: Pace::new(Duration::from_millis(200), Duration::from_secs(10)) }
+    }
+
+    fn left(&self) -> bool {
+        Instant::now() < self.deadline
+    }
+
+    /// Says who was in the way, and waits for the next try.
+    async fn pause(&mut self, revision: Id, happened: &str, failure: &Failure, watch: &Watch) {
+        let blockers = watch.blockers();
+        let who = blockers.as_ref().map(|blockers| format!("; in the way: {blockers}")).unwrap_or_default();
+        warn!(
+            %revision,
+            in_the_way = blockers,
+            sqlstate = failure.code().map(SqlState::code),
+            "{revision} met another session's lock and {happened} ({}){who}; trying again, {} left",
+            crate::report::chain(&failure.source),
+            left(self.deadline)
+        );
+        tokio::time::sleep(self.pace.pause().min(self.deadline.saturating_duration_since(Instant::now()))).await;
     }
 }
 

@@ -1,28 +1,48 @@
-//! One revision as one simple-query message: settings, fence, text, ledger. What a failure's place in it means.
+//! One revision, or one statement of it, as one simple-query message: settings, fence, text, ledger. What a failure's
+//! place in it means.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::connect::Answer;
+use crate::connect::{Answer, application_name};
+use crate::ledger::names::literal;
 use crate::ledger::{Ledger, session_settings};
 use crate::plan::{Direction, Step};
+use crate::revision::Id;
+use crate::revision::kind::resets;
 use crate::revision::statement::split;
 
-/// A message, and where in it the revision's text stands.
-#[derive(Debug)]
+/// A message, and what each part of it is.
+#[derive(Debug, Default)]
 pub(super) struct Script {
     /// What is sent.
     pub(super) text: String,
-    /// Statements before the revision's text.
-    before: usize,
-    /// Statements of the revision's text.
-    own: usize,
-    /// Statements after it.
-    after: usize,
-    /// The characters of the revision's text in the message: first and end.
-    characters: (usize, usize),
-    /// Whether COMMIT is the last statement.
-    commits: bool,
+    /// Its length in characters: the server counts those.
+    length: usize,
+    pieces: Vec<Piece>,
+}
+
+/// A part of a message.
+#[derive(Debug)]
+struct Piece {
+    what: What,
+    /// Where it stands, in characters.
+    characters: Range<usize>,
+    /// How many statements it has.
+    statements: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// Ours, ahead of the text.
+    Before,
+    /// The revision's: where its piece begins in the section, in characters and in statements.
+    Own { character: usize, statement: usize },
+    /// Ours, amid or behind the text.
+    After,
+    /// COMMIT.
+    Commit,
 }
 
 /// Where in a script something failed.
@@ -44,106 +64,274 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 impl Script {
     /// A step without BEGIN and COMMIT.
-    pub(super) fn of(step: &Step<'_>, direction: Direction, ledger: &Ledger, config: &Config, server: u32) -> Self {
-        // In a transaction of several steps the one before has left the path of its bookkeeping.
-        let mut before = vec!["RESET search_path".to_owned()];
-        before.extend(settings(config, server));
-        before.extend(session_settings(config));
-        before.extend(ledger.install());
-        before.push(ledger.fence(&step.before, &step.after));
-        let mut after = vec!["RESET SESSION AUTHORIZATION".to_owned(), "RESET ROLE".to_owned(), "RESET ALL".to_owned()];
-        after.extend(config.role.as_ref().map(|role| format!("SET LOCAL ROLE {role}")));
-        after.push("SET LOCAL search_path TO pg_catalog, pg_temp".to_owned());
-        after.extend(ledger.record(step, direction));
-        let sql = step.sql();
-        let head = format!("{};\n", before.join(";\n"));
-        let start = head.chars().count();
-        // The text may end in a comment, so the newline; and without a semicolon, so the semicolon.
-        let text = format!("{head}{sql}\n;\n{}", after.join(";\n"));
-        let characters = (start, start + sql.chars().count());
-        Self { text, before: before.len(), own: split(sql).statements.len(), after: after.len(), characters, commits: false }
+    pub(super) fn of(step: &Step<'_>, direction: Direction, ledger: &Ledger, config: &Config, marks: &Marks<'_>) -> Self {
+        let mut script = Self::default();
+        script.step(step, direction, ledger, config, marks);
+        script
     }
 
     /// The same as a transaction of its own.
-    pub(super) fn alone(self) -> Self {
-        let opening = format!("{BEGIN};\n");
-        let shift = opening.len();
-        Self {
-            text: format!("{opening}{};\nCOMMIT", self.text),
-            before: self.before + 1,
-            characters: (self.characters.0 + shift, self.characters.1 + shift),
-            commits: true,
-            ..self
-        }
+    pub(super) fn alone(step: &Step<'_>, direction: Direction, ledger: &Ledger, config: &Config, marks: &Marks<'_>) -> Self {
+        let mut script = Self::begin();
+        script.step(step, direction, ledger, config, marks);
+        script.push(What::Commit, "COMMIT", 1);
+        script
     }
 
-    /// The opening of a transaction for several steps.
+    fn step(&mut self, step: &Step<'_>, direction: Direction, ledger: &Ledger, config: &Config, marks: &Marks<'_>) {
+        let settings = settings(config, marks, Extent::Transaction);
+        self.before([marks.sql(), settings.clone()]);
+        self.before(session_settings(config));
+        self.before(ledger.install());
+        self.before([ledger.fence(&step.before, &step.after)]);
+        self.section(step.sql(), &settings);
+        self.after(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(str::to_owned));
+        self.after(config.role.as_ref().map(|role| format!("SET LOCAL ROLE {role}")));
+        self.after([SAFE_PATH.to_owned()]);
+        self.after(ledger.record(step, direction));
+    }
+
+    /// The opening of a transaction.
     pub(super) fn begin() -> Self {
-        Self { text: BEGIN.to_owned(), before: 1, own: 0, after: 0, characters: (0, 0), commits: false }
+        let mut script = Self::default();
+        script.push(What::Before, BEGIN, 1);
+        script
     }
 
     /// The end of a transaction of several steps.
     pub(super) fn commit() -> Self {
-        Self { text: "COMMIT".to_owned(), before: 0, own: 0, after: 0, characters: (0, 0), commits: true }
+        let mut script = Self::default();
+        script.push(What::Commit, "COMMIT", 1);
+        script
+    }
+
+    /// One statement in a transaction with `bookkeeping`, which runs as who we are whatever the revision has become.
+    pub(super) fn shared(before: Vec<String>, own: Own<'_>, config: &Config, bookkeeping: Vec<String>) -> Self {
+        let mut script = Self::begin();
+        script.before(before);
+        script.push(own.what(), own.sql, 1);
+        script.after(ourselves(config));
+        script.after(bookkeeping);
+        script.push(What::Commit, "COMMIT", 1);
+        script
+    }
+
+    /// Bookkeeping in a transaction of its own.
+    pub(super) fn bookkeeping(config: &Config, statements: Vec<String>) -> Self {
+        let mut script = Self::begin();
+        script.before(ourselves(config));
+        script.before(statements);
+        script.push(What::Commit, "COMMIT", 1);
+        script
+    }
+
+    /// One statement by itself.
+    pub(super) fn bare(own: Own<'_>) -> Self {
+        let length = own.sql.chars().count();
+        Self { text: own.sql.to_owned(), length, pieces: vec![Piece { what: own.what(), characters: 0..length, statements: 1 }] }
+    }
+
+    /// The revision's text. Behind a statement that puts settings back to what the session began with, ours are set again.
+    fn section(&mut self, sql: &str, settings: &str) {
+        let statements = split(sql).statements;
+        let (mut start, mut first) = (0, 0);
+        for (number, pair) in statements.windows(2).enumerate() {
+            if resets(&sql[pair[0].range.clone()]) {
+                self.own(sql, start..pair[0].range.end, first..number + 1);
+                self.push(What::After, settings, 1);
+                (start, first) = (pair[1].range.start, number + 1);
+            }
+        }
+        self.own(sql, start..sql.len(), first..statements.len());
+    }
+
+    fn own(&mut self, sql: &str, bytes: Range<usize>, statements: Range<usize>) {
+        let what = What::Own { character: sql[..bytes.start].chars().count(), statement: statements.start };
+        self.push(what, &sql[bytes], statements.len());
+    }
+
+    fn before(&mut self, statements: impl IntoIterator<Item = String>) {
+        statements.into_iter().for_each(|statement| self.push(What::Before, &statement, 1));
+    }
+
+    fn after(&mut self, statements: impl IntoIterator<Item = String>) {
+        statements.into_iter().for_each(|statement| self.push(What::After, &statement, 1));
+    }
+
+    fn push(&mut self, what: What, sql: &str, statements: usize) {
+        let start = self.length;
+        self.length += sql.chars().count();
+        self.pieces.push(Piece { what, characters: start..self.length, statements });
+        self.text += sql;
+        if what != What::Commit {
+            // The text may end in a comment, so the newline; and without a semicolon, so the semicolon.
+            self.text += "\n;\n";
+            self.length += 3;
+        }
     }
 
     /// What failed, from the server's position in the message if it gave one, else from how many statements had completed.
     pub(super) fn part(&self, completed: usize, position: Option<usize>) -> Part {
         if let Some(position) = position {
-            let (start, end) = self.characters;
-            return match position {
-                _ if position < start => Part::Before,
-                _ if position <= end => Part::Character(position - start),
-                _ => Part::After,
+            // At the very end of the input the server points behind it.
+            let piece = self.pieces.iter().rev().find(|piece| piece.characters.start <= position);
+            return match piece.map(|piece| (piece.what, position - piece.characters.start)) {
+                Some((What::Own { character, .. }, within)) => Part::Character(character + within),
+                Some((What::After, _)) => Part::After,
+                Some((What::Commit, _)) => Part::Commit,
+                Some((What::Before, _)) | None => Part::Before,
             };
         }
-        match completed.checked_sub(self.before) {
-            None => Part::Before,
-            Some(number) if number < self.own => Part::Statement(number),
-            Some(number) if self.commits && number >= self.own + self.after => Part::Commit,
-            Some(_) => Part::After,
+        let mut left = completed;
+        for piece in &self.pieces {
+            if left < piece.statements {
+                return match piece.what {
+                    What::Before => Part::Before,
+                    What::Own { statement, .. } => Part::Statement(statement + left),
+                    What::After => Part::After,
+                    What::Commit => Part::Commit,
+                };
+            }
+            left -= piece.statements;
         }
+        Part::After
     }
 
     /// How long the step took, as the journal has it: the last answer before COMMIT.
     pub(super) fn duration(&self, answers: &[Answer]) -> Duration {
-        let place = answers.len().checked_sub(if self.commits { 2 } else { 1 });
+        let commits = usize::from(self.pieces.last().is_some_and(|piece| piece.what == What::Commit));
+        let place = answers.len().checked_sub(1 + commits);
         let seconds =
             place.and_then(|place| answers[place].first()).and_then(|row| row.first()).and_then(|value| value.as_deref()?.parse().ok());
         Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default()
     }
 }
 
-/// Timeouts for a revision's statements, until its transaction ends; the revision's own SET LOCAL comes later and wins.
-fn settings(config: &Config, server: u32) -> Vec<String> {
+/// One statement of a section.
+#[derive(Clone, Copy)]
+pub(super) struct Own<'a> {
+    /// Its text.
+    pub(super) sql: &'a str,
+    /// Where it begins in the section, in characters.
+    pub(super) character: usize,
+    /// Which it is, from 0.
+    pub(super) statement: usize,
+}
+
+impl Own<'_> {
+    fn what(self) -> What {
+        What::Own { character: self.character, statement: self.statement }
+    }
+}
+
+const SAFE_PATH: &str = "SET LOCAL search_path TO pg_catalog, pg_temp";
+
+/// Bookkeeping amid a revision's session: as who we are, until the transaction ends, whatever the session has become.
+fn ourselves(config: &Config) -> Vec<String> {
+    let role = config.role.as_ref().map_or_else(|| "SET LOCAL ROLE NONE".to_owned(), |role| format!("SET LOCAL ROLE {role}"));
+    let timeout = format!("SET LOCAL lock_timeout = {}", config.lock_timeout.as_millis());
+    vec!["SET LOCAL SESSION AUTHORIZATION DEFAULT".to_owned(), role, SAFE_PATH.to_owned(), timeout]
+}
+
+/// How a transaction of ours is known to who looks at the server.
+pub(super) struct Marks<'a> {
+    /// The server's version.
+    pub(super) server: u32,
+    /// A number that only this run has: held as a lock, it tells which backend works for us, also behind a pooler.
+    pub(super) token: i64,
+    /// The revision.
+    pub(super) revision: &'a Id,
+}
+
+impl Marks<'_> {
+    /// Takes the mark until the transaction ends.
+    pub(super) fn sql(&self) -> String {
+        format!("SELECT pg_try_advisory_xact_lock_shared({})", self.token)
+    }
+}
+
+/// Until when a setting holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// The end of the transaction.
+    Transaction,
+    /// The end of the session.
+    Session,
+}
+
+/// Timeouts and name for a revision's statements, as one statement; the revision's own settings come later and win.
+pub(super) fn settings(config: &Config, marks: &Marks<'_>, extent: Extent) -> String {
+    let local = extent == Extent::Transaction;
     let mut settings = vec![
-        format!("SET LOCAL lock_timeout = {}", config.lock_timeout.as_millis()),
-        format!("SET LOCAL statement_timeout = {}", config.statement_timeout.as_millis()),
-        "SET LOCAL idle_in_transaction_session_timeout = 0".to_owned(),
+        ("lock_timeout", config.lock_timeout.as_millis().to_string()),
+        ("statement_timeout", config.statement_timeout.as_millis().to_string()),
+        ("idle_in_transaction_session_timeout", "0".to_owned()),
+        ("application_name", application_name(Some(marks.revision.as_str()))),
     ];
-    if server >= 140_000 {
-        // A client that dies takes its statement with it (manual, 20.3.1).
-        settings.push("SET LOCAL client_connection_check_interval = 500".to_owned());
+    if marks.server >= 170_000 {
+        settings.push(("transaction_timeout", "0".to_owned()));
     }
-    if server >= 170_000 {
-        settings.push("SET LOCAL transaction_timeout = 0".to_owned());
+    let set = |(name, value): &(&str, String)| format!("set_config('{name}', {}, {local})", literal(value));
+    let mut parts: Vec<String> = settings.iter().map(set).collect();
+    // A client that dies, or its network, takes its statement with it (manual, 20.3): where the server can do that.
+    let mut network = vec![
+        ("tcp_keepalives_idle", "10".to_owned()),
+        ("tcp_keepalives_interval", "5".to_owned()),
+        ("tcp_keepalives_count", "3".to_owned()),
+        ("tcp_user_timeout", "25000".to_owned()),
+    ];
+    if marks.server >= 140_000 {
+        network.push(("client_connection_check_interval", "500".to_owned()));
     }
-    settings
+    let network: Vec<String> = network.iter().map(set).collect();
+    parts.push(format!("CASE WHEN version() LIKE '%linux%' THEN concat({}) END", network.join(", ")));
+    format!("SELECT {}", parts.join(", "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn script(sql: &str) -> Script {
+        let mut script = Script::begin();
+        script.before(["SELECT 'ä'".to_owned(), "SELECT 2".to_owned()]);
+        script.section(sql, "SELECT set_config()");
+        script.after(["SELECT 3".to_owned()]);
+        script.push(What::Commit, "COMMIT", 1);
+        script
+    }
+
+    fn position(script: &Script, text: &str) -> Option<usize> {
+        script.text.find(text).map(|byte| script.text[..byte].chars().count())
+    }
+
     #[test]
     fn a_failure_is_placed_by_position_or_by_count() {
-        let script = Script { text: String::new(), before: 3, own: 2, after: 4, characters: (10, 20), commits: true };
-        assert_eq!(script.part(0, Some(9)), Part::Before);
-        assert_eq!(script.part(0, Some(10)), Part::Character(0));
-        assert_eq!(script.part(0, Some(21)), Part::After);
+        let script = script("one; two");
+        assert_eq!(script.part(0, position(&script, "'ä'")), Part::Before);
+        assert_eq!(script.part(0, position(&script, "one")), Part::Character(0));
+        assert_eq!(script.part(0, position(&script, "two")), Part::Character(5));
+        assert_eq!(script.part(0, position(&script, "3")), Part::After);
         assert_eq!(script.part(2, None), Part::Before);
+        assert_eq!(script.part(3, None), Part::Statement(0));
         assert_eq!(script.part(4, None), Part::Statement(1));
         assert_eq!(script.part(5, None), Part::After);
-        assert_eq!(script.part(9, None), Part::Commit);
+        assert_eq!(script.part(6, None), Part::Commit);
+    }
+
+    #[test]
+    fn a_reset_is_followed_by_our_settings_and_places_stay_right() {
+        let sql = "SET LOCAL lock_timeout = 1;\nRESET ALL -- ü; not here\n; ALTER x; RESET lock_timeout";
+        let script = script(sql);
+        assert!(script.text.contains("RESET ALL\n;\nSELECT set_config()\n;\n"), "{}", script.text);
+        assert_eq!(script.text.matches("set_config").count(), 1, "nothing follows the last one");
+        let alter = sql.chars().take_while(|c| *c != 'A').count();
+        assert!(alter < sql.chars().count());
+        let Part::Character(found) = script.part(0, position(&script, "ALTER x")) else { panic!("not in the text") };
+        assert_eq!(sql.chars().skip(found).take(7).collect::<String>(), "ALTER x");
+        // BEGIN, two of ours, two of the text, the settings: then ALTER.
+        assert_eq!(script.part(6, None), Part::Statement(2));
+        assert_eq!(script.part(5, None), Part::After);
+        assert_eq!(script.part(7, None), Part::Statement(3));
     }
 }

@@ -18,7 +18,7 @@ use crate::revision::name::Name;
 struct Repaired {
     /// The revision.
     revision: String,
-    /// What was accepted: `text`, `parents`; nothing where file and ledger agree.
+    /// What was accepted: `text`, `parents`, `progress` of one that was half done; nothing where file and ledger agree.
     accepted: Vec<&'static str>,
     /// The text diff from what was applied to the file.
     diff: String,
@@ -39,8 +39,19 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
         return Err(Error::Missing { problem: "base is no revision, so there is nothing to repair".to_owned() });
     };
     let revision = graph.revision(node);
+    drop(session);
     let lock = Lock::acquire(&pool, &state, config.run_lock_timeout).await?;
+    let session = lock.worker(config.wait_timeout).await?;
     let state = ledger::read(&session, config).await?;
+    if let Some(unfinished) = state.unfinished.iter().find(|unfinished| unfinished.revision == revision.id.as_str()) {
+        note(&session, config, vec![state.ledger.forget(unfinished)]).await.map_err(Error::Note)?;
+        lock.release().await;
+        return answer(&if words.json {
+            json(&Repaired { revision: revision.id.to_string(), accepted: vec!["progress"], diff: String::new() })?
+        } else {
+            format!("{unfinished}\n{}: forgotten; the next run begins with its first statement\n", revision.id)
+        });
+    }
     let recorded = state.ledger.recorded(&session, &[revision.id.as_str()]).await.map_err(ReadError::Server)?;
     let Some(recorded) = recorded.first() else {
         return Err(Error::Missing {

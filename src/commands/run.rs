@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::{Context, rows, settle};
-use crate::apply::{ApplyError, Done, apply, note};
+use crate::apply::{ApplyError, Done, Stopped, apply, check_unfinished, note};
 use crate::backoff::Pace;
 use crate::connect::Pool;
 use crate::connect::wait::{Said, for_server};
@@ -86,6 +86,7 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
         let targets = targets(goal, &position)?;
         tell_ahead(goal, &position, &targets, context)?;
         let plan = plan(goal, &position, &targets)?;
+        check_unfinished(&plan, &state).map_err(stopped)?;
         if plan.is_empty() && (mended.is_empty() || state.server.read_only) {
             info!("nothing to do on {}: at {}", pool.address(), rows(&state));
             return Ok(state.rows);
@@ -98,7 +99,10 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
         wait_for_writes(&pool, pending, deadline, &mut said).await?;
     };
     debug!(server = %state.server.version, database = %state.server.database, role = %state.server.role, "ready");
+    // Back to the pool: it will hold the lock, and until then it is nobody's.
+    drop(session);
     let lock = Lock::acquire(&pool, &state, config.run_lock_timeout).await?;
+    let session = lock.worker(config.wait_timeout).await?;
     let state = ledger::read(&session, config).await?;
     let (position, mended) = settle(graph, &state, &session).await?;
     let targets = targets(goal, &position)?;
@@ -107,6 +111,7 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
     }
     keep_mended(&mended, &state, &session, context).await;
     let plan = plan(goal, &position, &targets)?;
+    check_unfinished(&plan, &state).map_err(stopped)?;
     let Some(last) = plan.steps.last() else {
         lock.release().await;
         info!("nothing left to do: the database is at {}", rows(&state));
@@ -130,6 +135,11 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
             Err(Error::Apply(Box::new(stopped)))
         }
     }
+}
+
+/// Refused before anything was done.
+fn stopped(error: ApplyError) -> Error {
+    Error::Apply(Box::new(Stopped { done: Vec::new(), error }))
 }
 
 /// The revisions to be at, going up.

@@ -35,7 +35,9 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
     let state = ledger::read(&session, config).await?;
+    drop(session);
     let lock = Lock::acquire(&pool, &state, config.run_lock_timeout).await?;
+    let session = lock.worker(config.wait_timeout).await?;
     let state = ledger::read(&session, config).await?;
     let after = if words.purge {
         stamp(&graph, &[], &names)?

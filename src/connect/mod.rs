@@ -3,6 +3,7 @@
 pub mod conninfo;
 pub mod wait;
 
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,10 +24,13 @@ use conninfo::Conninfo;
 /// The most connections one process holds: worker, lock, watcher.
 const MOST_CONNECTIONS: usize = 3;
 
-/// Names this program to the server, in `application_name`; at most 63 bytes are kept there.
-fn application_name() -> String {
+/// Names this program to the server, in `application_name`, with what it is at: `pgmarch/VERSION REVISION host`. The
+/// server keeps 63 bytes, and only ASCII.
+pub fn application_name(revision: Option<&str>) -> String {
     let host = host_name();
-    format!("pgmarch/{} {host}", env!("CARGO_PKG_VERSION")).trim_end().chars().take(63).collect()
+    let words = [concat!("pgmarch/", env!("CARGO_PKG_VERSION")), revision.unwrap_or(""), host.as_str()];
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    words.join(" ").chars().map(|c| if c.is_ascii_graphic() { c } else { ' ' }).take(63).collect()
 }
 
 /// The name of this host (in Kubernetes the pod's), for the journal and for whoever meets our lock.
@@ -35,7 +39,8 @@ pub fn host_name() -> String {
     name.trim().to_owned()
 }
 
-/// Connections made on demand, where the environment says at that moment.
+/// Connections made on demand, where the environment says at that moment. Clones share them.
+#[derive(Clone)]
 pub struct Pool {
     inner: deadpool_postgres::Pool,
     shared: Arc<Shared>,
@@ -60,12 +65,39 @@ struct Shared {
 /// Ways to cancel whatever runs on the connections of a process.
 #[derive(Clone, Default)]
 pub struct Cancels {
-    tokens: Arc<Mutex<Vec<CancelToken>>>,
+    tokens: Arc<Mutex<Tokens>>,
     /// How many messages are under way.
     busy: Arc<AtomicUsize>,
 }
 
+/// The token of each open connection, by a number.
+#[derive(Default)]
+struct Tokens {
+    next: u64,
+    open: HashMap<u64, CancelToken>,
+}
+
+/// An open connection among the tokens, until dropped.
+struct Entry {
+    number: u64,
+    tokens: Arc<Mutex<Tokens>>,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        locked(&self.tokens).open.remove(&self.number);
+    }
+}
+
 impl Cancels {
+    fn enter(&self, token: CancelToken) -> Entry {
+        let mut tokens = locked(&self.tokens);
+        tokens.next += 1;
+        let number = tokens.next;
+        tokens.open.insert(number, token);
+        Entry { number, tokens: self.tokens.clone() }
+    }
+
     /// Whether anything is under way that could be cancelled.
     pub fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed) > 0
@@ -78,7 +110,7 @@ impl Cancels {
 
     /// Asks the server to cancel what runs on every connection; says nothing of success, as the protocol doesn't.
     pub async fn cancel_all(&self) {
-        let tokens = locked(&self.tokens).clone();
+        let tokens: Vec<CancelToken> = locked(&self.tokens).open.values().cloned().collect();
         let all = tokens.iter().map(|token| token.cancel_query(NoTls));
         for outcome in futures_util::future::join_all(all).await {
             if let Err(error) = outcome {
@@ -136,7 +168,7 @@ impl Pool {
         let conninfo = Conninfo::resolve(&self.environment)?;
         let mut target = conninfo.config().map_err(|source| ConfigFault::Conninfo { name: "connection settings".to_owned(), source })?;
         if target.get_application_name().is_none() {
-            target.application_name(application_name());
+            target.application_name(application_name(None));
         }
         let patience = target.get_connect_timeout().map_or(patience, |timeout| patience.min(*timeout));
         *locked(&self.shared.target) = target;
@@ -164,8 +196,9 @@ impl Connect for Connector {
         let target = locked(&self.0.target).clone();
         Box::pin(async move {
             let (client, mut connection) = target.connect(NoTls).await?;
-            locked(&self.0.cancels.tokens).push(client.cancel_token());
+            let entry = self.0.cancels.enter(client.cancel_token());
             let task = tokio::spawn(async move {
+                let _open = entry;
                 while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
                     match message {
                         Ok(AsyncMessage::Notice(notice)) => log_notice(&notice),
@@ -208,6 +241,10 @@ impl std::fmt::Debug for Session {
     }
 }
 
+/// How long the answer to a question that takes no time may be on its way. A path that goes silent without breaking is
+/// noticed by nothing else: its other end goes on acknowledging.
+pub const SILENCE: Duration = Duration::from_secs(10);
+
 /// The rows that one statement returned, as text; NULL is `None`.
 pub type Answer = Vec<Vec<Option<String>>>;
 
@@ -217,20 +254,49 @@ pub type Answer = Vec<Vec<Option<String>>>;
 pub struct Failure {
     /// Statements of the message that were complete; those of a failed transaction are undone nevertheless.
     pub completed: usize,
-    /// What the server or the connection said.
+    /// What the server or the connection said, or didn't.
     #[source]
-    pub source: tokio_postgres::Error,
+    pub source: Cause,
+}
+
+/// Why a message failed.
+#[derive(Debug, Error)]
+pub enum Cause {
+    /// What the server or the connection said.
+    #[error(transparent)]
+    Said(#[from] tokio_postgres::Error),
+    /// No answer to something that takes no time.
+    #[error("no answer within {}", crate::report::rough(*.0))]
+    Silence(Duration),
+    /// Another connection saw that the server no longer runs it, but no answer came.
+    #[error("the server ended the statement, but its answer never came")]
+    Gone,
+}
+
+impl Cause {
+    /// The server's error, if it is one.
+    pub fn as_db_error(&self) -> Option<&tokio_postgres::error::DbError> {
+        if let Self::Said(error) = self { error.as_db_error() } else { None }
+    }
 }
 
 impl Failure {
     /// Whether the connection is gone, so that nobody knows what became of the message.
     pub fn is_lost(&self) -> bool {
-        is_lost(&self.source)
+        match &self.source {
+            Cause::Said(error) => is_lost(error),
+            Cause::Silence(_) | Cause::Gone => true,
+        }
     }
 
     /// The server's own error code.
     pub fn code(&self) -> Option<&SqlState> {
-        self.source.code()
+        if let Cause::Said(error) = &self.source { error.code() } else { None }
+    }
+
+    /// A message that got no answer.
+    pub fn silence(patience: Duration) -> Self {
+        Self { completed: 0, source: Cause::Silence(patience) }
     }
 }
 
@@ -242,7 +308,7 @@ impl Session {
         let mut answer = Answer::new();
         let stream = match self.client.simple_query_raw(sql).await {
             Ok(stream) => stream,
-            Err(source) => return Err(Failure { completed: 0, source }),
+            Err(source) => return Err(Failure { completed: 0, source: source.into() }),
         };
         let mut stream = std::pin::pin!(stream);
         while let Some(message) = stream.next().await {
@@ -250,10 +316,20 @@ impl Session {
                 Ok(SimpleQueryMessage::Row(row)) => answer.push((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect()),
                 Ok(SimpleQueryMessage::CommandComplete(_)) => answers.push(std::mem::take(&mut answer)),
                 Ok(_) => {}
-                Err(source) => return Err(Failure { completed: answers.len(), source }),
+                Err(source) => return Err(Failure { completed: answers.len(), source: source.into() }),
             }
         }
         Ok(answers)
+    }
+
+    /// The same for what takes no time: without an answer in [`SILENCE`] the connection counts as lost.
+    pub async fn ask(&self, sql: &str) -> Result<Vec<Answer>, Failure> {
+        tokio::time::timeout(SILENCE, self.run(sql)).await.unwrap_or_else(|_| Err(Failure::silence(SILENCE)))
+    }
+
+    /// Closes the connection now, instead of leaving it to the pool.
+    pub fn close(self) {
+        drop(Object::take(self.client));
     }
 
     /// Whether the connection is known to be gone.

@@ -21,7 +21,7 @@ CREATE TABLE {ledger}.journal (
     version_table text NOT NULL,
     revision text NOT NULL,
     direction text NOT NULL CHECK (direction IN ('upgrade', 'downgrade', 'stamp', 'repair')),
-    outcome text NOT NULL CHECK (outcome IN ('done', 'failed', 'started', 'noted')),
+    outcome text NOT NULL CHECK (outcome IN ('done', 'failed', 'started', 'finished', 'noted')),
     started timestamptz NOT NULL,
     finished timestamptz,
     duration interval GENERATED ALWAYS AS (finished - started) STORED,
@@ -32,6 +32,9 @@ CREATE TABLE {ledger}.journal (
     backend_pid integer NOT NULL DEFAULT pg_backend_pid(),
     backend_start timestamptz,
     pgmarch text NOT NULL,
+    progress text,
     detail text
 );
 COMMENT ON TABLE {ledger}.journal IS 'pgmarch: every run of a revision, append-only';
+COMMENT ON COLUMN {ledger}.journal.statement IS 'for a transaction:false revision, the statement that the row is about, from 1';
+CREATE INDEX journal_revision ON {ledger}.journal (version_table, revision, id)

@@ -1,6 +1,7 @@
 //! The only place that knows the tables in the database: the version table and the ledger.
 
 pub mod names;
+pub mod progress;
 mod recorded;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use crate::revision::statement::split;
 use crate::revision::{Id, Revision};
 use names::{Ident, Qualified, array, literal, nullable};
 
+pub use progress::Unfinished;
 pub use recorded::{Entry, Kept, Recorded};
 
 /// Our own SQLSTATE: the version table is not where the plan says. No class of PostgreSQL's begins with `PG`.
@@ -28,6 +30,8 @@ pub struct State {
     pub rows: Vec<String>,
     /// What the ledger has of each revision, as far as every run must know it.
     pub recorded: HashMap<String, Kept>,
+    /// Revisions of `transaction:false` that were begun and not finished.
+    pub unfinished: Vec<Unfinished>,
     /// The tables, which of them exist.
     pub ledger: Ledger,
 }
@@ -68,13 +72,15 @@ pub enum ReadError {
 
 /// Reads the state: one message, nothing created, nothing locked.
 pub async fn read(session: &Session, config: &Config) -> Result<State, ReadError> {
-    let mut answers = session.run(&read_sql(config)).await?.into_iter();
-    // The recorded rows, the version rows and the server's row come last but one, two and four.
-    let skipped = answers.len().checked_sub(5).ok_or(ReadError::Unexpected("too few answers"))?;
+    let mut answers = session.ask(&read_sql(config)).await?.into_iter();
+    // The unfinished and recorded rows, the version rows and the server's row come last but one, two, three and five.
+    let skipped = answers.len().checked_sub(6).ok_or(ReadError::Unexpected("too few answers"))?;
     let server = answers.nth(skipped).and_then(|rows| rows.into_iter().next()).ok_or(ReadError::Unexpected("no server row"))?;
     let mut answers = answers.skip(1);
     let rows = answers.next().unwrap_or_default().into_iter().filter_map(first).collect();
     let recorded = answers.next().unwrap_or_default().into_iter().filter_map(kept).collect();
+    let unfinished = answers.next().unwrap_or_default().into_iter().map(Unfinished::read).collect::<Option<_>>();
+    let unfinished = unfinished.ok_or(ReadError::Unexpected("unfinished revisions"))?;
     let [number, database, role, schema, read_only, version_schema, has_ledger, version] =
         <[Option<String>; 8]>::try_from(server).map_err(|_| ReadError::Unexpected("server row"))?;
     let role = role.unwrap_or_default();
@@ -96,7 +102,7 @@ pub async fn read(session: &Session, config: &Config) -> Result<State, ReadError
         has_version_table: version_schema.is_some(),
         has_ledger: has_ledger.as_deref() == Some("t"),
     };
-    Ok(State { server, rows, recorded, ledger })
+    Ok(State { server, rows, recorded, unfinished, ledger })
 }
 
 fn first(row: Vec<Option<String>>) -> Option<String> {
@@ -188,6 +194,11 @@ impl Ledger {
     /// One statement that moves the version rows from `before` to `after`, or raises [`MOVED`] if they are not there.
     /// The table is locked against other writers first: two runners without any other lock still can't both pass.
     pub fn fence(&self, before: &Rows, after: &Rows) -> String {
+        self.fence_and(before, after, "")
+    }
+
+    /// The same with another check while the table is locked.
+    fn fence_and(&self, before: &Rows, after: &Rows, check: &str) -> String {
         let table = &self.version_table;
         let gone: Vec<&Id> = before.difference(after).collect();
         let new: Vec<&Id> = after.difference(before).collect();
@@ -203,7 +214,7 @@ impl Ledger {
             moves += &format!("INSERT INTO {table} (version_num) VALUES ('{to}');\n");
         }
         let expected: Vec<&str> = before.iter().map(Id::as_str).collect();
-        self.guarded(&expected, &moves)
+        self.guarded(&expected, &format!("{check}{moves}"))
     }
 
     /// The same for rows that may be anything, such as those of another tool: they all go, and `after` comes.

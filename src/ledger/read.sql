@@ -1,4 +1,4 @@
--- Everything a run must know, in one message: 1 the server, 2 the version rows, 3 what the ledger recorded.
+-- Everything a run must know, in one message: 1 the server, 2 the version rows, 3 what the ledger recorded, 4 what was begun and not finished.
 -- A table that is missing reads as an empty one; to ask for it by name would be an error in the server's log,
 -- so a block (cursors.sql) opens the cursors on what there is.
 SELECT current_setting('server_version_num'),
@@ -14,4 +14,5 @@ SELECT current_setting('server_version_num'),
 DO {cursors};
 FETCH ALL FROM pgmarch_version;
 FETCH ALL FROM pgmarch_recorded;
+FETCH ALL FROM pgmarch_unfinished;
 COMMIT

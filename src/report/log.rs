@@ -1,15 +1,17 @@
 //! Log lines, on stderr: text for people or JSON lines.
 
-use std::io;
-
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::progress::{Bar, BesideBar};
 use crate::config::{LogFormat, Reporting};
 
 /// Starts logging for the rest of the process.
 pub fn start(reporting: &Reporting) {
+    if reporting.format == LogFormat::Text {
+        Bar::allow();
+    }
     let registry = tracing_subscriber::registry().with(reporting.filter.clone());
     let started = match reporting.format {
         LogFormat::Text => registry
@@ -34,10 +36,10 @@ pub fn start(reporting: &Reporting) {
 struct Stderr;
 
 impl<'a> MakeWriter<'a> for Stderr {
-    type Writer = io::Stderr;
+    type Writer = BesideBar;
 
     fn make_writer(&'a self) -> Self::Writer {
-        io::stderr()
+        BesideBar
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod draft;
 pub mod file;
 pub mod graph;
+pub mod kind;
 pub mod loss;
 pub mod name;
 pub mod statement;

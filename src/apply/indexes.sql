@@ -1,0 +1,13 @@
+-- The indexes in a scope: OID, qualified name, whether usable, bare name, and whether somebody else builds on the table
+-- now (who builds concurrently holds this lock on the table from beginning to end; autovacuum holds it too, and doesn't count).
+SELECT i.indexrelid, format('%I.%I', n.nspname, c.relname), i.indisvalid AND i.indisready AND i.indislive, c.relname,
+       (SELECT format('pid %s, role %s, application %s', a.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), '?'))
+          FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+         WHERE l.locktype = 'relation' AND l.relation = i.indrelid AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted
+           AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+           AND a.pid <> pg_catalog.pg_backend_pid() AND a.backend_type <> 'autovacuum worker' LIMIT 1)
+  FROM pg_catalog.pg_index i
+  JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid AND c.relkind = 'i'
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE {scope}
+ ORDER BY i.indexrelid

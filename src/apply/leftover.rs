@@ -1,0 +1,139 @@
+//! What an interrupted concurrent index build leaves behind: an INVALID index, which costs every write and helps no read.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::info;
+
+use super::stepwise::Stepwise;
+use super::{ApplyError, Target};
+use crate::connect::wait::Said;
+use crate::ledger::names::literal;
+use crate::report::left;
+use crate::revision::kind::{Alone, Rebuild};
+
+/// An index in the scope of a statement.
+#[derive(Clone, Debug)]
+pub(super) struct Index {
+    pub(super) oid: u32,
+    /// `schema.name`, quoted.
+    name: String,
+    valid: bool,
+    bare: String,
+    /// Who builds on its table now.
+    builder: Option<String>,
+}
+
+/// How often to look whether somebody else's build has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+
+/// The indexes that a statement may make or leave behind; none for one that makes none.
+pub(super) async fn indexes(run: &Stepwise<'_, '_>, alone: &Alone) -> Result<Vec<Index>, ApplyError> {
+    let Some(scope) = scope(alone) else { return Ok(Vec::new()) };
+    let answers = run.ask(&include_str!("indexes.sql").replace("{scope}", &scope)).await?;
+    let read = |row: Vec<Option<String>>| {
+        let [oid, name, valid, bare, builder] = <[Option<String>; 5]>::try_from(row).ok()?;
+        Some(Index { oid: oid?.parse().ok()?, name: name?, valid: valid.as_deref() == Some("t"), bare: bare?, builder })
+    };
+    Ok(answers.into_iter().next().unwrap_or_default().into_iter().filter_map(read).collect())
+}
+
+fn scope(alone: &Alone) -> Option<String> {
+    let table = |name: &str| {
+        let table = format!("pg_catalog.to_regclass({})", literal(name));
+        format!("(i.indrelid = {table} OR i.indrelid = (SELECT reltoastrelid FROM pg_catalog.pg_class WHERE oid = {table}))")
+    };
+    match alone {
+        Alone::Build { table: name, .. } => Some(format!("i.indrelid = pg_catalog.to_regclass({})", literal(name))),
+        Alone::Rebuild { what: Rebuild::Table, name } => Some(table(name)),
+        Alone::Rebuild { what: Rebuild::Index, name } => Some(format!(
+            "i.indrelid = (SELECT indrelid FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass({}))",
+            literal(name)
+        )),
+        Alone::Rebuild { what: Rebuild::Schema, name } => Some(format!("n.nspname = (pg_catalog.parse_ident({}))[1]", literal(name))),
+        Alone::Rebuild { what: Rebuild::Database, .. } => Some("true".to_owned()),
+        Alone::Drop | Alone::Detach { .. } | Alone::Other => None,
+    }
+}
+
+/// The name of an index as the catalog has it, from the name as written.
+fn folded(written: &str) -> String {
+    match written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None => written.to_lowercase(),
+    }
+}
+
+/// Which of `indexes` are what the statement is to make, or what an earlier try of it left; `before` are those that its
+/// table had before the first try, if that is known.
+pub(super) fn own<'i>(alone: &Alone, indexes: &'i [Index], before: Option<&[u32]>) -> Vec<&'i Index> {
+    let is_new = |index: &Index| before.is_some_and(|before| !before.contains(&index.oid));
+    let is_own = |index: &&Index| match alone {
+        Alone::Build { index: Some(written), .. } => index.bare == folded(written),
+        Alone::Build { index: None, .. } => is_new(index),
+        // `name_ccnew`, `name_ccold`, perhaps with a number (manual, REINDEX): never anybody's own name.
+        Alone::Rebuild { .. } => {
+            let stem = index.bare.trim_end_matches(|c: char| c.is_ascii_digit());
+            !index.valid && (stem.ends_with("_ccnew") || stem.ends_with("_ccold"))
+        }
+        Alone::Drop | Alone::Detach { .. } | Alone::Other => false,
+    };
+    indexes.iter().filter(is_own).collect()
+}
+
+/// The first usable one of what the statement was to make.
+pub(super) fn built(alone: &Alone, indexes: &[Index], before: &[u32]) -> bool {
+    matches!(alone, Alone::Build { .. })
+        && own(alone, indexes, Some(before)).iter().any(|index| index.valid && !before.contains(&index.oid))
+}
+
+/// The first unusable one.
+pub(super) fn invalid(alone: &Alone, indexes: &[Index], before: &[u32]) -> Option<String> {
+    own(alone, indexes, Some(before)).into_iter().find(|index| !index.valid).map(|index| index.name.clone())
+}
+
+/// Drops, without blocking anybody, whatever INVALID index stands where the statement builds, once nobody builds it any
+/// more. Gives back what is there then.
+pub(super) async fn clear(run: &Stepwise<'_, '_>, alone: &Alone, before: Option<&[u32]>) -> Result<Vec<Index>, ApplyError> {
+    let deadline = Instant::now() + run.patience();
+    let mut said = Said::default();
+    loop {
+        let found = indexes(run, alone).await?;
+        let Some(left_over) = own(alone, &found, before).into_iter().find(|index| !index.valid) else { return Ok(found) };
+        if let Some(builder) = &left_over.builder {
+            // What looks INVALID may be somebody's build under way.
+            if Instant::now() >= deadline {
+                return Err(run.occupied(format!("{builder}, building on the table of the INVALID index {},", left_over.name)));
+            }
+            if said.is_news(builder) {
+                info!("waiting for {builder} to end its build on the table of {}; {} left", left_over.name, left(deadline));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+            continue;
+        }
+        info!(index = left_over.name, "dropping the INVALID index {} that an earlier build left", left_over.name);
+        run.alone(&format!("DROP INDEX CONCURRENTLY IF EXISTS {}", left_over.name), Target::Backend(run.pid())).await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index(oid: u32, bare: &str, valid: bool) -> Index {
+        Index { oid, name: bare.to_owned(), valid, bare: bare.to_owned(), builder: None }
+    }
+
+    #[test]
+    fn only_what_the_statement_makes_is_its_own() {
+        let found = [index(1, "t_pkey", true), index(2, "i", false), index(3, "t_a_idx", false), index(4, "t_pkey_ccnew1", false)];
+        let names = |alone: &Alone, before| own(alone, &found, before).into_iter().map(|index| index.oid).collect::<Vec<_>>();
+        let build = |name: Option<&str>| Alone::Build { table: "t".into(), index: name.map(Into::into) };
+        assert_eq!(names(&build(Some("I")), None), [2]);
+        assert_eq!(names(&build(Some("\"I\"")), None), [0; 0]);
+        assert_eq!(names(&build(None), Some(&[1, 2, 4])), [3]);
+        assert_eq!(names(&build(None), None), [0; 0]);
+        assert_eq!(names(&Alone::Rebuild { what: Rebuild::Table, name: "t".into() }, None), [4]);
+        assert!(invalid(&build(Some("i")), &found, &[1]).is_some() && !built(&build(Some("i")), &found, &[1]));
+    }
+}

@@ -1,0 +1,475 @@
+//! A `transaction:false` revision, statement by statement. One that may share a transaction is committed together with
+//! the journal's note that it is done. One that has to be alone is announced in the journal first and noted after; a run
+//! that finds it announced makes sure that the backend is gone before it looks at what became of it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::leftover;
+use super::script::{Extent, Own, Script, settings};
+use super::{ApplyError, Done, Run, Target, Tries, met_a_lock};
+use crate::connect::wait::Said;
+use crate::connect::{Answer, Failure, application_name};
+use crate::ledger::Unfinished;
+use crate::ledger::names::literal;
+use crate::ledger::progress::{Note, Stage};
+use crate::plan::Step;
+use crate::report::{left, seconds};
+use crate::revision::kind::{Alone, Kind, kind, sets_lock_timeout};
+use crate::revision::statement::{semantic, split};
+use crate::revision::{Id, Mode, Statement};
+
+/// Whether a step has statements that need a session of their own: with settings that last from one message to the next.
+pub(super) fn needs_session(step: &Step<'_>) -> bool {
+    let sql = step.sql();
+    let lasting = |statement: &Statement| kind(&sql[statement.range.clone()]) != Kind::Shared;
+    step.mode() == Mode::Stepwise && split(sql).statements.iter().any(lasting)
+}
+
+/// Refuses to go on behind statements that were something else when they were run.
+pub(super) fn check_text(step: &Step<'_>, was: &Unfinished) -> Result<(), ApplyError> {
+    let sql = step.sql();
+    let statements = split(sql).statements;
+    let same = match statements.get(was.statement.wrapping_sub(1)) {
+        Some(statement) if was.stage == Stage::Finished => {
+            before(sql, &statements, was.statement - 1) == was.note.before && semantic(&sql[statement.range.clone()]) == was.note.own
+        }
+        Some(_) => before(sql, &statements, was.statement - 1) == was.note.before,
+        None => false,
+    };
+    // As a whole in one transaction it would be done twice, unless nothing of it was done.
+    let same_mode = step.mode() == Mode::Stepwise || (was.stage == Stage::Failed && was.done() == 0);
+    if same && same_mode {
+        return Ok(());
+    }
+    Err(ApplyError::Rewritten { was: Box::new(was.clone()), path: step.revision.path.clone() })
+}
+
+/// The semantic checksum of the first `count` statements.
+fn before(sql: &str, statements: &[Statement], count: usize) -> String {
+    let texts: Vec<&str> = statements[..count].iter().map(|statement| &sql[statement.range.clone()]).collect();
+    semantic(&texts.join(";\n"))
+}
+
+/// An idle backend of an earlier run is ended after this long: nothing runs there that could be lost.
+const IDLE: &str = "2 seconds";
+/// How often to look for it.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// One step on its way.
+pub(super) struct Stepwise<'s, 'r> {
+    run: &'s Run<'r>,
+    step: &'s Step<'s>,
+    statements: Vec<Statement>,
+    /// The last journal row about one of its statements: nobody else may have written one since.
+    event: Option<i64>,
+    /// The backend of the session, where it has to be one and the same.
+    pid: Option<i32>,
+    tries: Tries,
+}
+
+impl Run<'_> {
+    /// One step, statement by statement, from the first that is not done.
+    pub(super) async fn stepwise(&self, step: &Step<'_>) -> Result<Done, ApplyError> {
+        let id = &step.revision.id;
+        let was = self.unfinished.iter().find(|was| was.revision == id.as_str() && was.direction == self.direction);
+        let mut one = Stepwise {
+            run: self,
+            step,
+            statements: split(step.sql()).statements,
+            event: was.map(|was| was.event),
+            pid: None,
+            tries: Tries::new(self.config.retry_for),
+        };
+        one.install().await?;
+        let mut next = 0;
+        if let Some(was) = was {
+            check_text(step, was)?;
+            next = was.done();
+            info!(revision = %id, "{was}; going on with statement {}", (next + 1).min(one.statements.len()));
+            if was.stage == Stage::Started {
+                one.await_earlier(was).await?;
+            }
+        }
+        if needs_session(step) {
+            one.prepare(next).await?;
+        }
+        for number in next..one.statements.len() {
+            let resumed = was.filter(|was| was.stage == Stage::Started && was.statement == number + 1);
+            one.statement(number, resumed).await?;
+        }
+        let duration = one.finish().await?;
+        if one.pid.is_some() {
+            one.ask("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL").await?;
+        }
+        Ok(Done { id: id.clone(), duration })
+    }
+
+    /// A pooler in transaction mode gives each message to whichever server is free: told by two connections that meet on
+    /// one backend, or one that changes backends.
+    pub(super) async fn check_session(&self, revision: &Id) -> Result<(), ApplyError> {
+        let lost = |failure| ApplyError::Lost(revision.clone(), failure);
+        let mine = || async { self.session.ask("SELECT pg_backend_pid()").await.map_err(lost).map(value) };
+        let first = mine().await?;
+        let Ok(other) = self.watch.pool().session(PROBE).await else {
+            debug!("no third connection to look for a pooler with");
+            return if mine().await? == first { Ok(()) } else { Err(ApplyError::Pooler(revision.clone())) };
+        };
+        for _ in 0..ROUNDS {
+            let Ok(Ok(answer)) = tokio::time::timeout(PROBE, other.run("BEGIN; SELECT pg_backend_pid()")).await else {
+                // It waits for a server that the pool, in session mode, has given to us.
+                other.close();
+                return if mine().await? == first { Ok(()) } else { Err(ApplyError::Pooler(revision.clone())) };
+            };
+            let theirs = value(answer);
+            let now = mine().await?;
+            drop(tokio::time::timeout(PROBE, other.run("ROLLBACK")).await);
+            if now != first || theirs == first {
+                other.close();
+                return Err(ApplyError::Pooler(revision.clone()));
+            }
+        }
+        self.watch.lend(other);
+        Ok(())
+    }
+}
+
+/// How long a question in search of a pooler may take.
+const PROBE: Duration = Duration::from_secs(2);
+/// How many questions: each would find a pooler in transaction mode unless its other clients chanced to be in between.
+const ROUNDS: usize = 12;
+
+/// The one value of the last answer.
+fn value(answers: Vec<Answer>) -> Option<String> {
+    answers.into_iter().next_back()?.into_iter().next()?.into_iter().next()?
+}
+
+impl<'s> Stepwise<'s, '_> {
+    fn id(&self) -> &'s Id {
+        &self.step.revision.id
+    }
+
+    fn text(&self, number: usize) -> &'s str {
+        &self.step.sql()[self.statements[number].range.clone()]
+    }
+
+    fn own(&self, number: usize) -> Own<'s> {
+        let start = self.statements[number].range.start;
+        Own { sql: self.text(number), character: self.step.sql()[..start].chars().count(), statement: number }
+    }
+
+    pub(super) fn pid(&self) -> i32 {
+        self.pid.unwrap_or_default()
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.run.config.run_lock_timeout
+    }
+
+    pub(super) fn occupied(&self, who: String) -> ApplyError {
+        ApplyError::Occupied { revision: self.id().clone(), who }
+    }
+
+    /// Asks what takes no time.
+    pub(super) async fn ask(&self, sql: &str) -> Result<Vec<Answer>, ApplyError> {
+        match self.run.session.ask(sql).await {
+            Ok(answers) => Ok(answers),
+            Err(failure) => Err(self.refused(failure).await),
+        }
+    }
+
+    /// Runs a statement of our own by itself, for as long as it takes.
+    pub(super) async fn alone(&self, sql: &str, target: Target) -> Result<Vec<Answer>, ApplyError> {
+        match self.run.watch.over(self.id().as_str(), target, self.run.session.run(sql)).await {
+            Ok(answers) => Ok(answers),
+            Err(failure) => Err(self.refused(failure).await),
+        }
+    }
+
+    /// What the server's no to something of ours means.
+    async fn refused(&self, failure: Failure) -> ApplyError {
+        let nothing = Script::begin();
+        self.run.explain(&nothing, self.step, failure, 0).await
+    }
+
+    /// A transaction of ours about this revision; again, while it only meets other sessions' locks.
+    async fn keep(&mut self, statements: Vec<String>) -> Result<Vec<Answer>, ApplyError> {
+        loop {
+            let script = Script::bookkeeping(self.run.config, statements.clone());
+            match self.run.session.ask(&script.text).await {
+                Ok(answers) => return Ok(answers),
+                Err(failure) if met_a_lock(&failure) && self.tries.left() => {
+                    self.run.roll_back().await;
+                    self.tries.pause(self.step.revision.id.clone(), "its note was rolled back", &failure, &self.run.watch).await;
+                }
+                Err(failure) => return Err(self.run.explain(&script, self.step, failure, 0).await),
+            }
+        }
+    }
+
+    /// The tables that progress is noted in, if they are missing.
+    async fn install(&mut self) -> Result<(), ApplyError> {
+        let missing = self.run.ledger.install();
+        if !missing.is_empty() {
+            self.keep(missing).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for a backend that was left with a statement: while it works, its work may still be the very thing wanted;
+    /// once it is idle, it is ended.
+    async fn await_earlier(&self, was: &Unfinished) -> Result<(), ApplyError> {
+        let them = format!(
+            "FROM pg_stat_activity a WHERE a.pid = {} AND a.pid <> pg_backend_pid() AND a.application_name = {} \
+             AND (a.backend_start IS NULL OR (extract(epoch FROM a.backend_start) * 1000000)::bigint = {})",
+            was.pid,
+            literal(&was.note.application),
+            was.backend_start
+        );
+        let look = format!(
+            "SELECT format('pid %s (role %s, %s, from %s, %s)', a.pid, coalesce(a.usename, '?'), a.application_name, \
+             coalesce(host(a.client_addr), 'a local socket'), coalesce(a.state, 'state not for us to see')), \
+             coalesce(a.state <> 'active' AND clock_timestamp() - a.state_change > '{IDLE}', false) {them}"
+        );
+        let deadline = Instant::now() + self.patience();
+        let mut said = Said::default();
+        loop {
+            let answers = self.ask(&look).await?;
+            let Some([who, idle]) = answers.first().and_then(|rows| rows.first()).map(Vec::as_slice) else { return Ok(()) };
+            let who = who.clone().unwrap_or_default();
+            if Instant::now() >= deadline {
+                return Err(self.occupied(who));
+            }
+            if idle.as_deref() == Some("t") {
+                info!("ending the idle backend of an earlier run: {who}");
+                self.ask(&format!("SELECT pg_terminate_backend(a.pid) {them}")).await?;
+            } else if said.is_news(&who) {
+                info!("waiting for the backend of an earlier run: {who}; {} left", left(deadline));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Puts the session into the state in which the revision has it before statement `next`.
+    async fn prepare(&mut self, next: usize) -> Result<(), ApplyError> {
+        let mut sql = settings(self.run.config, &self.run.marks(self.id()), Extent::Session);
+        sql += ", set_config('default_transaction_isolation', 'read committed', false), set_config('default_transaction_read_only', 'off', false)";
+        for setting in [
+            self.run.config.role.as_ref().map(|role| format!("SET ROLE {role}")),
+            self.run.config.search_path.as_ref().map(|path| format!("SET search_path TO {path}")),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            sql += ";\n";
+            sql += &setting;
+        }
+        self.ask(&sql).await?;
+        self.pid = value(self.ask("SELECT pg_backend_pid()").await?).and_then(|pid| pid.parse().ok());
+        for number in 0..next {
+            if kind(self.text(number)) == Kind::Setting {
+                self.ask(self.text(number)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&self, number: usize, indexes: Vec<u32>) -> Note {
+        Note {
+            before: before(self.step.sql(), &self.statements, number),
+            own: semantic(self.text(number)),
+            application: application_name(Some(self.id().as_str())),
+            indexes,
+        }
+    }
+
+    fn noted(&self, stage: Stage, number: usize, note: &Note, detail: Option<&str>) -> Vec<String> {
+        let (ledger, direction) = (&self.run.ledger, self.run.direction);
+        vec![
+            ledger.turn(&self.step.before, self.id(), self.event),
+            ledger.note_statement(self.id(), direction, stage, number + 1, note, detail),
+        ]
+    }
+
+    /// Remembers the row that was just written: the last answer before COMMIT. Gives back the backend that wrote it.
+    fn remember(&mut self, answers: &[Answer]) -> Option<i32> {
+        let row = answers.iter().rev().find_map(|rows| rows.first().filter(|row| row.len() == 3))?;
+        self.event = row[0].as_deref().and_then(|id| id.parse().ok());
+        row[1].as_deref().and_then(|pid| pid.parse().ok())
+    }
+
+    async fn statement(&mut self, number: usize, resumed: Option<&Unfinished>) -> Result<(), ApplyError> {
+        let started = Instant::now();
+        match kind(self.text(number)) {
+            Kind::Shared | Kind::Setting => self.shared(number).await?,
+            Kind::Alone(alone) => self.by_itself(number, &alone, resumed).await?,
+        }
+        let (id, statement, all) = (self.id(), number + 1, self.statements.len());
+        info!(revision = %id, statement, seconds = started.elapsed().as_secs_f64(), "{id}: statement {statement} of {all} done in {}", seconds(started.elapsed()));
+        Ok(())
+    }
+
+    /// A statement and the note that it is done, in one transaction: it happens once or not at all.
+    async fn shared(&mut self, number: usize) -> Result<(), ApplyError> {
+        let id = &self.step.revision.id;
+        let marks = self.run.marks(id);
+        let mut ahead = vec![marks.sql()];
+        if self.pid.is_none() {
+            ahead.push(settings(self.run.config, &marks, Extent::Transaction));
+            ahead.extend(crate::ledger::session_settings(self.run.config));
+        }
+        let note = self.note(number, Vec::new());
+        let mut tries = Tries::new(self.run.config.retry_for);
+        loop {
+            let script = Script::shared(ahead.clone(), self.own(number), self.run.config, self.noted(Stage::Finished, number, &note, None));
+            match self.run.watch.over(id.as_str(), Target::Mark, self.run.session.run(&script.text)).await {
+                Ok(answers) => {
+                    self.remember(&answers);
+                    return Ok(());
+                }
+                Err(failure) if met_a_lock(&failure) && tries.left() => {
+                    self.run.roll_back().await;
+                    tries.pause(id.clone(), &format!("its statement {} was rolled back", number + 1), &failure, &self.run.watch).await;
+                }
+                Err(failure) => return Err(self.failed(&script, number, note, failure).await),
+            }
+        }
+    }
+
+    /// A statement that has to be alone: announced, run, looked at, noted.
+    async fn by_itself(&mut self, number: usize, alone: &Alone, resumed: Option<&Unfinished>) -> Result<(), ApplyError> {
+        let id = &self.step.revision.id;
+        // Only the very statement that was started can have been done by it.
+        let resumed = resumed.filter(|was| was.note.own == semantic(self.text(number)));
+        let mut tries = Tries::new(self.run.config.retry_for);
+        let mut earlier = resumed.map(|was| was.note.indexes.clone());
+        let mut maybe_done = resumed.is_some();
+        if maybe_done && self.was_done(alone, earlier.as_deref().unwrap_or_default()).await? {
+            info!(revision = %id, "{id}: statement {} was done by the earlier run", number + 1);
+            return self.done(number, earlier.unwrap_or_default()).await;
+        }
+        loop {
+            let there = leftover::clear(self, alone, earlier.as_deref()).await?;
+            let indexes = earlier.get_or_insert_with(|| there.iter().map(|index| index.oid).collect()).clone();
+            let note = self.note(number, indexes.clone());
+            let mut announcement = self.noted(Stage::Started, number, &note, None);
+            announcement.extend(self.lock_timeout(number, alone));
+            let answers = self.keep(announcement).await?;
+            let pid = self.remember(&answers);
+            if pid != self.pid {
+                return Err(ApplyError::Pooler(id.clone()));
+            }
+            let script = Script::bare(self.own(number));
+            let outcome = self.run.watch.over(id.as_str(), Target::Backend(self.pid()), self.run.session.run(&script.text)).await;
+            let failure = match outcome {
+                Ok(_) => {
+                    let after = leftover::indexes(self, alone).await?;
+                    if let Some(index) = leftover::invalid(alone, &after, &indexes) {
+                        return Err(ApplyError::Invalid { revision: id.clone(), index });
+                    }
+                    return self.done(number, indexes).await;
+                }
+                Err(failure) => failure,
+            };
+            if failure.is_lost() {
+                return Err(ApplyError::Lost(id.clone(), failure));
+            }
+            if maybe_done && says_done(self.text(number), &failure) {
+                info!(revision = %id, "{id}: statement {} was done by the earlier run", number + 1);
+                return self.done(number, indexes).await;
+            }
+            maybe_done = false;
+            // What it left goes now, so that no INVALID index stays behind a failure.
+            leftover::clear(self, alone, Some(&indexes)).await?;
+            if !met_a_lock(&failure) || !tries.left() {
+                return Err(self.failed(&script, number, note, failure).await);
+            }
+            let detail = crate::report::chain(&failure.source);
+            let failed = self.noted(Stage::Failed, number, &note, Some(&detail));
+            let answers = self.keep(failed).await?;
+            self.remember(&answers);
+            tries.pause(id.clone(), &format!("its statement {} was undone", number + 1), &failure, &self.run.watch).await;
+        }
+    }
+
+    async fn done(&mut self, number: usize, indexes: Vec<u32>) -> Result<(), ApplyError> {
+        let note = self.note(number, indexes);
+        let answers = self.keep(self.noted(Stage::Finished, number, &note, None)).await?;
+        self.remember(&answers);
+        Ok(())
+    }
+
+    /// Ours before a statement that has to be alone: none for a concurrent one, where it would leave an INVALID index,
+    /// unless the revision set one itself.
+    fn lock_timeout(&self, number: usize, alone: &Alone) -> Option<String> {
+        let own = (0..number).any(|earlier| sets_lock_timeout(self.text(earlier)));
+        let timeout = if alone.is_concurrent() { Duration::ZERO } else { self.run.config.lock_timeout };
+        (!own).then(|| format!("SET SESSION lock_timeout = {}", timeout.as_millis()))
+    }
+
+    /// Whether a statement that was started, and whose backend is gone, has happened.
+    async fn was_done(&self, alone: &Alone, earlier: &[u32]) -> Result<bool, ApplyError> {
+        match alone {
+            Alone::Build { .. } => Ok(leftover::built(alone, &leftover::indexes(self, alone).await?, earlier)),
+            Alone::Detach { table, partition } => {
+                let state = format!(
+                    "SELECT inhdetachpending FROM pg_catalog.pg_inherits WHERE inhrelid = pg_catalog.to_regclass({}) AND inhparent = pg_catalog.to_regclass({})",
+                    literal(partition),
+                    literal(table)
+                );
+                let answers = self.ask(&state).await?;
+                match answers.first().and_then(|rows| rows.first()) {
+                    None => Ok(true),
+                    Some(row) if row.first().is_some_and(|pending| pending.as_deref() == Some("t")) => {
+                        info!("finishing the detachment of {partition} that was interrupted");
+                        self.alone(&format!("ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE"), Target::Backend(self.pid()))
+                            .await?;
+                        Ok(true)
+                    }
+                    Some(_) => Ok(false),
+                }
+            }
+            Alone::Rebuild { .. } | Alone::Drop | Alone::Other => Ok(false),
+        }
+    }
+
+    /// A statement failed for good: noted, if it can be, and explained.
+    async fn failed(&mut self, script: &Script, number: usize, note: Note, failure: Failure) -> ApplyError {
+        let detail = failure.source.as_db_error().map(|error| format!("{}: {}", error.code().code(), error.message()));
+        let error = self.run.explain(script, self.step, failure, number).await;
+        if matches!(error, ApplyError::Revision(_)) {
+            match self.keep(self.noted(Stage::Failed, number, &note, detail.as_deref())).await {
+                Ok(answers) => {
+                    self.remember(&answers);
+                }
+                Err(problem) => warn!("the failure is not in the journal: {}", crate::report::chain(&problem)),
+            }
+        }
+        error
+    }
+
+    /// All statements are done: the version row moves.
+    async fn finish(&mut self) -> Result<Duration, ApplyError> {
+        let mut statements = vec![self.run.ledger.fence_at(self.step, self.event)];
+        statements.extend(self.run.ledger.record_stepwise(self.step, self.run.direction));
+        let answers = self.keep(statements).await?;
+        // The last answer before COMMIT.
+        let seconds = value(answers[..answers.len().saturating_sub(1)].to_vec()).and_then(|seconds| seconds.parse().ok());
+        Ok(Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default())
+    }
+}
+
+/// `CREATE` of what exists, or `DROP` of what doesn't: an earlier try, of which no answer came, has done it.
+fn says_done(sql: &str, failure: &Failure) -> bool {
+    let verb = sql.split_whitespace().next().unwrap_or_default().to_uppercase();
+    let code = failure.code().map(|code| code.code().to_owned()).unwrap_or_default();
+    match verb.as_str() {
+        // duplicate_database, duplicate_object, duplicate_table (also for an index)
+        "CREATE" => ["42P04", "42710", "42P07"].contains(&code.as_str()),
+        // invalid_catalog_name, undefined_object, undefined_table
+        "DROP" => ["3D000", "42704", "42P01"].contains(&code.as_str()),
+        _ => false,
+    }
+}

@@ -1,0 +1,209 @@
+//! How far a `transaction:false` revision has come: one journal row before a statement that has to be alone, one after each.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::names::literal;
+use super::{BACKEND_START, Ledger, MOVED};
+use crate::connect::host_name;
+use crate::plan::{Direction, Rows, Step};
+use crate::revision::Id;
+
+/// What the last journal row says about a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It was about to be sent; what became of it, only the database knows.
+    Started,
+    /// It is done.
+    Finished,
+    /// It failed.
+    Failed,
+}
+
+impl Stage {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What a run leaves to the next one about a statement.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Semantic checksum of the statements before this one.
+    pub before: String,
+    /// Semantic checksum of this one.
+    pub own: String,
+    /// The application name under which it was sent.
+    #[serde(default)]
+    pub application: String,
+    /// For an index build: the indexes that its table had before, by their OIDs.
+    #[serde(default)]
+    pub indexes: Vec<u32>,
+}
+
+/// A `transaction:false` revision that was begun and not finished.
+#[derive(Clone, Debug)]
+pub struct Unfinished {
+    /// Which.
+    pub revision: String,
+    /// Which way it went.
+    pub direction: Direction,
+    /// What is known of the statement.
+    pub stage: Stage,
+    /// The statement, from 1.
+    pub statement: usize,
+    /// The journal row that says so: whoever goes on expects it to be the last.
+    pub event: i64,
+    /// The backend that ran it: its pid.
+    pub pid: i32,
+    /// When that backend started, in microseconds since 1970.
+    pub backend_start: i64,
+    /// The host that asked for it.
+    pub host: String,
+    /// What that run left.
+    pub note: Note,
+    /// What the server said, if it failed.
+    pub detail: Option<String>,
+}
+
+impl Unfinished {
+    /// From a row of `cursors.sql`.
+    pub(super) fn read(row: Vec<Option<String>>) -> Option<Self> {
+        let [revision, direction, stage, statement, event, pid, start, host, note, detail] = <[Option<String>; 10]>::try_from(row).ok()?;
+        let stage = [Stage::Started, Stage::Finished, Stage::Failed].into_iter().find(|known| Some(known.word()) == stage.as_deref())?;
+        Some(Self {
+            revision: revision?,
+            direction: if direction? == Direction::Up.verb() { Direction::Up } else { Direction::Down },
+            stage,
+            statement: statement?.parse().ok()?,
+            event: event?.parse().ok()?,
+            pid: pid?.parse().ok()?,
+            backend_start: start.and_then(|start| start.parse().ok()).unwrap_or(0),
+            host: host.unwrap_or_default(),
+            note: note.and_then(|note| serde_json::from_str(&note).ok()).unwrap_or_default(),
+            detail,
+        })
+    }
+
+    /// How many of its statements are done for certain.
+    pub fn done(&self) -> usize {
+        match self.stage {
+            Stage::Finished => self.statement,
+            Stage::Started | Stage::Failed => self.statement.saturating_sub(1),
+        }
+    }
+}
+
+/// `revision 003 is half applied: statements 1 to 2 are done, statement 3 failed (23505: …)`.
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let way = match self.direction {
+            Direction::Up => "applied",
+            Direction::Down => "undone",
+        };
+        write!(f, "revision {} is half {way}: ", self.revision)?;
+        match self.done() {
+            0 => f.write_str("no statement is done for certain")?,
+            1 => f.write_str("statement 1 is done")?,
+            done => write!(f, "statements 1 to {done} are done")?,
+        }
+        match self.stage {
+            Stage::Finished => Ok(()),
+            Stage::Started => write!(f, ", statement {} was started by pid {} for {}", self.statement, self.pid, self.host),
+            Stage::Failed => write!(f, ", statement {} failed ({})", self.statement, self.detail.as_deref().unwrap_or("no reason noted")),
+        }
+    }
+}
+
+impl Ledger {
+    /// One statement that raises [`MOVED`] unless the version rows are `before` and the last journal row about a
+    /// statement of this revision is `event`: of two runs that believe it to be their turn, one stops here.
+    pub fn turn(&self, before: &Rows, revision: &Id, event: Option<i64>) -> String {
+        self.fence_and(before, before, &self.check_turn(revision, event))
+    }
+
+    /// The fence of a revision's last transaction: moves the version rows if it is still this run's turn.
+    pub fn fence_at(&self, step: &Step<'_>, event: Option<i64>) -> String {
+        self.fence_and(&step.before, &step.after, &self.check_turn(&step.revision.id, event))
+    }
+
+    fn check_turn(&self, revision: &Id, event: Option<i64>) -> String {
+        let event = event.map_or_else(|| "NULL".to_owned(), |event| event.to_string());
+        format!(
+            "IF (SELECT CASE WHEN statement IS NOT NULL THEN id END FROM {}.journal \
+             WHERE version_table = {} AND revision = '{revision}' AND (statement IS NOT NULL OR outcome = 'done' OR direction = 'stamp') ORDER BY id DESC LIMIT 1) \
+             IS DISTINCT FROM {event} THEN\n\
+             RAISE EXCEPTION USING ERRCODE = '{MOVED}', MESSAGE = 'another run goes on with revision {revision}';\nEND IF;\n",
+            self.schema,
+            self.key(),
+        )
+    }
+
+    /// One statement that writes down what became of a statement. Returns the row's id, the backend's pid and its start.
+    pub fn note_statement(
+        &self,
+        revision: &Id,
+        direction: Direction,
+        stage: Stage,
+        statement: usize,
+        note: &Note,
+        detail: Option<&str>,
+    ) -> String {
+        let finished = if stage == Stage::Started { "NULL" } else { "clock_timestamp()" };
+        let json = serde_json::to_string(note).unwrap_or_default();
+        format!(
+            "INSERT INTO {}.journal (version_table, revision, direction, outcome, started, finished, statement, client_host, backend_start, pgmarch, progress, detail) \
+             VALUES ({}, '{revision}', '{}', '{}', transaction_timestamp(), {finished}, {statement}, {}, {BACKEND_START}, '{}', {}, {}) \
+             RETURNING id, backend_pid, (extract(epoch FROM backend_start) * 1000000)::bigint",
+            self.schema,
+            self.key(),
+            direction.verb(),
+            stage.word(),
+            literal(&host_name()),
+            env!("CARGO_PKG_VERSION"),
+            literal(&json),
+            super::names::nullable(detail),
+        )
+    }
+
+    /// Statements that write down that all statements of a revision are done. The last returns how long that took in
+    /// all, in seconds.
+    pub fn record_stepwise(&self, step: &Step<'_>, direction: Direction) -> Vec<String> {
+        let mut statements = Vec::new();
+        if direction == Direction::Up {
+            statements.push(self.keep(step.revision));
+        }
+        let (schema, key, id) = (&self.schema, self.key(), &step.revision.id);
+        statements.push(format!(
+            "INSERT INTO {schema}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch) \
+             SELECT {key}, '{id}', '{}', 'done', coalesce(min(started), statement_timestamp()), clock_timestamp(), {}, {BACKEND_START}, '{}' \
+             FROM {schema}.journal WHERE version_table = {key} AND revision = '{id}' AND statement IS NOT NULL \
+             AND id > coalesce((SELECT max(id) FROM {schema}.journal WHERE version_table = {key} AND revision = '{id}' \
+             AND statement IS NULL AND outcome = 'done'), 0) RETURNING extract(epoch FROM duration)",
+            direction.verb(),
+            literal(&host_name()),
+            env!("CARGO_PKG_VERSION"),
+        ));
+        statements
+    }
+
+    /// One statement that forgets how far a `transaction:false` revision had come, so that the next run begins with its
+    /// first statement: `repair`, after somebody put right by hand what was half done.
+    pub fn forget(&self, unfinished: &Unfinished) -> String {
+        format!(
+            "INSERT INTO {}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, detail) \
+             VALUES ({}, {}, 'repair', 'done', statement_timestamp(), clock_timestamp(), {}, {BACKEND_START}, '{}', {})",
+            self.schema,
+            self.key(),
+            literal(&unfinished.revision),
+            literal(&host_name()),
+            env!("CARGO_PKG_VERSION"),
+            literal(&unfinished.to_string()),
+        )
+    }
+}

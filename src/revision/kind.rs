@@ -1,0 +1,237 @@
+//! What a statement is, as far as running it by itself needs: whether it may share a transaction with its journal row,
+//! and what it leaves behind when it is interrupted.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "the lexer's token kinds are some forty, of which a few matter here")]
+
+use squawk_lexer::{TokenKind, tokenize};
+
+/// How a statement of a `transaction:false` section is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// In a transaction, committed together with the note that it is done: it happens once or not at all.
+    Shared,
+    /// `SET` or `RESET`: like [`Kind::Shared`], and done again by a run that resumes behind it.
+    Setting,
+    /// By itself, because it can't run in a transaction or may end one of its own.
+    Alone(Alone),
+}
+
+/// A statement that has to be alone, by what it leaves behind when it is interrupted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alone {
+    /// `CREATE INDEX CONCURRENTLY`: an INVALID index.
+    Build {
+        /// The table, as written.
+        table: String,
+        /// The index, as written and without a schema; `None` leaves its name to the server.
+        index: Option<String>,
+    },
+    /// `REINDEX … CONCURRENTLY`: INVALID indexes called `…_ccnew` or `…_ccold`.
+    Rebuild {
+        /// What is rebuilt.
+        what: Rebuild,
+        /// Its name, as written; empty for the whole database.
+        name: String,
+    },
+    /// `DROP INDEX CONCURRENTLY`: an INVALID index of the same name, or none.
+    Drop,
+    /// `ALTER TABLE … DETACH PARTITION … CONCURRENTLY`: a partition that is half detached.
+    Detach {
+        /// The partitioned table, as written.
+        table: String,
+        /// The partition, as written.
+        partition: String,
+    },
+    /// Anything else: `VACUUM`, `CALL`, `CREATE DATABASE`…
+    Other,
+}
+
+/// What `REINDEX` rebuilds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rebuild {
+    /// One index.
+    Index,
+    /// The indexes of a table.
+    Table,
+    /// Those of a schema.
+    Schema,
+    /// Those of the database.
+    Database,
+}
+
+impl Alone {
+    /// Whether a lock timeout would do harm: it would end the wait for older snapshots and leave an INVALID index.
+    pub fn is_concurrent(&self) -> bool {
+        !matches!(self, Self::Other)
+    }
+}
+
+/// A token that counts: its text, and its text in capitals if it is an unquoted word.
+struct Word<'a> {
+    text: &'a str,
+    upper: String,
+}
+
+/// Tells what a statement is by its words.
+pub fn kind(sql: &str) -> Kind {
+    let words = words(sql);
+    let upper: Vec<&str> = words.iter().map(|word| word.upper.as_str()).collect();
+    let has = |word: &str| upper.contains(&word);
+    let alone = |alone| Kind::Alone(alone);
+    match upper.as_slice() {
+        ["SET", "LOCAL" | "TRANSACTION" | "CONSTRAINTS", ..] => Kind::Shared,
+        ["SET" | "RESET", ..] => Kind::Setting,
+        ["CREATE", "UNIQUE", "INDEX", "CONCURRENTLY", ..] => alone(build(&words[4..])),
+        ["CREATE", "INDEX", "CONCURRENTLY", ..] => alone(build(&words[3..])),
+        ["DROP", "INDEX", "CONCURRENTLY", ..] => alone(Alone::Drop),
+        ["REINDEX", ..] if has("CONCURRENTLY") => alone(rebuild(&words)),
+        ["REINDEX" | "VACUUM" | "CLUSTER" | "REPACK" | "CALL" | "DO" | "DISCARD", ..] => alone(Alone::Other),
+        ["CREATE" | "DROP", "DATABASE" | "TABLESPACE", ..] => alone(Alone::Other),
+        ["CREATE" | "ALTER" | "DROP", "SUBSCRIPTION", ..] | ["ALTER", "SYSTEM", ..] => alone(Alone::Other),
+        ["ALTER", "DATABASE", ..] if has("TABLESPACE") => alone(Alone::Other),
+        ["ALTER", "TABLE", ..] if has("DETACH") && (has("CONCURRENTLY") || has("FINALIZE")) => alone(detach(&words)),
+        _ => Kind::Shared,
+    }
+}
+
+/// Whether a statement sets `lock_timeout` for what follows: the revision's own wish wins over ours.
+pub fn sets_lock_timeout(sql: &str) -> bool {
+    let words = words(sql);
+    let upper: Vec<&str> = words.iter().map(|word| word.upper.as_str()).collect();
+    matches!(upper.as_slice(), ["SET", "LOCK_TIMEOUT", ..] | ["SET", "SESSION", "LOCK_TIMEOUT", ..]) && !upper.contains(&"DEFAULT")
+}
+
+/// Whether a statement may put a setting back to what the session began with: `RESET …`, `SET … TO DEFAULT`.
+pub fn resets(sql: &str) -> bool {
+    let words = words(sql);
+    match words.first().map(|word| word.upper.as_str()) {
+        Some("RESET") => true,
+        Some("SET") => words.last().is_some_and(|word| word.upper == "DEFAULT"),
+        _ => false,
+    }
+}
+
+fn words(sql: &str) -> Vec<Word<'_>> {
+    let mut words = Vec::new();
+    let mut offset = 0;
+    for token in tokenize(sql) {
+        let text = &sql[offset..offset + token.len as usize];
+        offset += token.len as usize;
+        match token.kind {
+            TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. } => {}
+            TokenKind::Ident => words.push(Word { text, upper: text.to_uppercase() }),
+            _ => words.push(Word { text, upper: String::new() }),
+        }
+    }
+    words
+}
+
+/// `a.b` from the words at its beginning, as written; and what follows it.
+fn name<'w, 'a>(words: &'w [Word<'a>]) -> (String, &'w [Word<'a>]) {
+    let mut name = String::new();
+    let mut rest = words;
+    while let [first, after @ ..] = rest {
+        name += first.text;
+        rest = after;
+        match after {
+            [dot, more @ ..] if dot.text == "." => {
+                name += ".";
+                rest = more;
+            }
+            _ => break,
+        }
+    }
+    (name, rest)
+}
+
+/// Steps over these words if they stand there.
+fn skip<'w, 'a>(words: &'w [Word<'a>], skipped: &[&str]) -> &'w [Word<'a>] {
+    let there = words.len() >= skipped.len() && words.iter().zip(skipped).all(|(word, skipped)| word.upper == *skipped);
+    if there { &words[skipped.len()..] } else { words }
+}
+
+/// `[[IF NOT EXISTS] name] ON [ONLY] table …`
+fn build(words: &[Word<'_>]) -> Alone {
+    let words = skip(words, &["IF", "NOT", "EXISTS"]);
+    let (index, words) = match words.first() {
+        Some(word) if word.upper != "ON" => {
+            let (index, rest) = name(words);
+            (Some(index), rest)
+        }
+        _ => (None, words),
+    };
+    let (table, _) = name(skip(skip(words, &["ON"]), &["ONLY"]));
+    Alone::Build { table, index }
+}
+
+/// `REINDEX [(option, …)] INDEX | TABLE | SCHEMA | DATABASE | SYSTEM [CONCURRENTLY] [name]`
+fn rebuild(words: &[Word<'_>]) -> Alone {
+    let kinds = [
+        ("INDEX", Rebuild::Index),
+        ("TABLE", Rebuild::Table),
+        ("SCHEMA", Rebuild::Schema),
+        ("DATABASE", Rebuild::Database),
+        ("SYSTEM", Rebuild::Database),
+    ];
+    let found =
+        words.iter().enumerate().find_map(|(at, word)| kinds.iter().find(|(kind, _)| *kind == word.upper).map(|(_, what)| (at, *what)));
+    let Some((at, what)) = found else { return Alone::Other };
+    let (name, _) = name(skip(&words[at + 1..], &["CONCURRENTLY"]));
+    Alone::Rebuild { what, name }
+}
+
+/// `ALTER TABLE [IF EXISTS] [ONLY] table DETACH PARTITION partition …`
+fn detach(words: &[Word<'_>]) -> Alone {
+    let (table, rest) = name(skip(skip(&words[2..], &["IF", "EXISTS"]), &["ONLY"]));
+    let (partition, _) = name(skip(rest, &["DETACH", "PARTITION"]));
+    Alone::Detach { table, partition }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_must_be_alone_is_told_from_what_may_share_a_transaction() {
+        for sql in
+            ["CREATE INDEX i ON t (a)", "ALTER TYPE c ADD VALUE 'x'", "UPDATE t SET a = 1", "SELECT 'CALL'", "SET LOCAL lock_timeout = 1"]
+        {
+            assert_eq!(kind(sql), Kind::Shared, "{sql}");
+        }
+        for sql in ["set maintenance_work_mem = '1GB'", "RESET ALL", "SET ROLE x"] {
+            assert_eq!(kind(sql), Kind::Setting, "{sql}");
+        }
+        for sql in [
+            "VACUUM t",
+            "CALL p()",
+            "DO $$BEGIN COMMIT; END$$",
+            "create database d",
+            "ALTER SYSTEM SET a = 1",
+            "REINDEX TABLE t",
+            "cluster t",
+        ] {
+            assert_eq!(kind(sql), Kind::Alone(Alone::Other), "{sql}");
+        }
+        assert_eq!(kind("DROP INDEX CONCURRENTLY IF EXISTS i"), Kind::Alone(Alone::Drop));
+    }
+
+    #[test]
+    fn concurrent_builds_tell_their_table_and_index() {
+        let build = |table: &str, index: Option<&str>| Kind::Alone(Alone::Build { table: table.into(), index: index.map(Into::into) });
+        assert_eq!(kind("CREATE INDEX CONCURRENTLY i ON t (a)"), build("t", Some("i")));
+        assert_eq!(kind("create unique index concurrently if not exists \"I x\" on only s . \"T\" (a)"), build("s.\"T\"", Some("\"I x\"")));
+        assert_eq!(kind("CREATE INDEX CONCURRENTLY /* unnamed */ ON t USING gin (a)"), build("t", None));
+        let rebuild = |what, name: &str| Kind::Alone(Alone::Rebuild { what, name: name.into() });
+        assert_eq!(kind("REINDEX TABLE CONCURRENTLY s.t"), rebuild(Rebuild::Table, "s.t"));
+        assert_eq!(kind("REINDEX (VERBOSE, CONCURRENTLY) INDEX i"), rebuild(Rebuild::Index, "i"));
+        let detach = Alone::Detach { table: "p".into(), partition: "s.c".into() };
+        assert_eq!(kind("ALTER TABLE IF EXISTS p DETACH PARTITION s.c CONCURRENTLY"), Kind::Alone(detach));
+    }
+
+    #[test]
+    fn settings_that_touch_the_lock_timeout_are_known() {
+        assert!(sets_lock_timeout("SET lock_timeout = '1s'") && sets_lock_timeout("set session lock_timeout to 1"));
+        assert!(!sets_lock_timeout("SET lock_timeout TO DEFAULT") && !sets_lock_timeout("SET statement_timeout = 1"));
+        assert!(resets("RESET ALL") && resets("set local lock_timeout to default") && !resets("SET a = 1"));
+    }
+}

@@ -163,6 +163,11 @@ impl Running {
         self
     }
 
+    /// Whether it has not ended yet; one that has is still there to be signalled.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.stderr.wait_for_end(Instant::now())
+    }
+
     /// Ends it with SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("kill the program");

@@ -1,1 +1,252 @@
-pub(crate) fn all() -> Vec<super::Case> { Vec::new() }
+//! `transaction:false` revisions, concurrent index builds above all: interrupted, repeated, beside others.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Case;
+use super::story::{clean, disturbed};
+use crate::support::{Database, Project, Proxy, Running, Session, pgmarch};
+
+pub(crate) fn all() -> Vec<Case> {
+    vec![
+        Case::new("10 runners wait beside a snapshot and a write load", || beside_everybody("CREATE INDEX CONCURRENTLY t_a ON t (a);")),
+        Case::new("the same with IF NOT EXISTS", || beside_everybody("CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a);")),
+        Case::new("a lock timeout on the role does not end a concurrent build", lock_timeout_on_the_role),
+        Case::new("a killed build is dropped and built again", || killed("CREATE INDEX CONCURRENTLY t_a ON t (a);")),
+        Case::new("IF NOT EXISTS accepts no INVALID index", || killed("CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a);")),
+        Case::new("a killed build without a name is dropped and built again", || killed("CREATE INDEX CONCURRENTLY ON t (a);")),
+        Case::new("a killed REINDEX leaves nothing", || killed("REINDEX TABLE CONCURRENTLY t; CREATE INDEX t_a ON t (a);")),
+        Case::new("an INVALID index that was there before is built again", invalid_before),
+        Case::new("a unique build that fails leaves nothing", not_unique),
+        Case::new("a failed statement is mended and the run goes on behind what is done", mended),
+        Case::new("a text that changed before the failed statement is refused", rewritten),
+        Case::new("the earlier backend is waited for", earlier_backend_works),
+        Case::new("the earlier backend is ended when it is idle", earlier_backend_idles),
+        Case::new("a statement that can't run in a transaction says what to write", advice),
+        Case::new("settings of the revision last, also behind an interruption", settings_last),
+        Case::new("a partition half detached is detached", detached),
+        Case::new("a procedure that commits runs by itself", procedure),
+    ]
+}
+
+/// A table of 20,000 rows.
+fn database() -> Database {
+    let database = Database::new();
+    database.execute("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t SELECT g, g FROM generate_series(1, 20000) g; CREATE TABLE other (id int)");
+    database
+}
+
+fn stepwise(sql: &str) -> Project {
+    Project::new().file("001_step.sql", &format!("-- migrate:up transaction:false\n{sql}\n"))
+}
+
+fn snapshot(database: &Database) -> Session {
+    let session = database.session();
+    session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM other");
+    session
+}
+
+/// Waits until a concurrent build waits for an old snapshot.
+fn wait_for_build(database: &Database) {
+    let waiting = "SELECT count(*) > 0 FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND NOT l.granted AND l.locktype = 'virtualxid' \
+        WHERE a.datname = current_database() AND a.application_name LIKE 'pgmarch%'";
+    database.eventually(waiting, "t");
+}
+
+fn beside_everybody(sql: &str) {
+    let (database, project) = (database(), stepwise(sql));
+    let snapshot = snapshot(&database);
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = {
+        let (session, stop) = (database.session(), stop.clone());
+        thread::spawn(move || {
+            let mut longest = Duration::ZERO;
+            while !stop.load(Ordering::SeqCst) {
+                let started = Instant::now();
+                session.execute("UPDATE t SET a = a + 1 WHERE id = 1 + (random() * 19999)::int");
+                longest = longest.max(started.elapsed());
+            }
+            longest
+        })
+    };
+    let running: Vec<Running> = (0..11).map(|_| disturbed(&database.url(), &project).spawn()).collect();
+    wait_for_build(&database);
+    thread::sleep(Duration::from_millis(1500));
+    snapshot.execute("COMMIT");
+    running.into_iter().for_each(|running| drop(running.wait().exits(0).stderr_lacks("deadlock")));
+    stop.store(true, Ordering::SeqCst);
+    let longest = writer.join().expect("the writer");
+    assert!(longest < Duration::from_secs(5), "a writer was blocked for {longest:?}");
+    built_once(&database);
+}
+
+fn built_once(database: &Database) {
+    assert_eq!(database.one("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid"), "2");
+    assert_eq!(database.one("SELECT count(*) FROM pgmarch.journal WHERE outcome = 'done'"), "1");
+    clean(database);
+}
+
+fn lock_timeout_on_the_role() {
+    let (database, project) = (database(), stepwise("CREATE INDEX CONCURRENTLY t_a ON t (a);"));
+    let snapshot = snapshot(&database);
+    database.execute(&format!("ALTER DATABASE {} SET lock_timeout = '100ms'", database.name()));
+    let running = disturbed(&database.url(), &project).env("PGMARCH_LOCK_TIMEOUT", "100ms").spawn();
+    wait_for_build(&database);
+    thread::sleep(Duration::from_millis(600));
+    snapshot.execute("COMMIT");
+    running.wait().exits(0);
+    built_once(&database);
+}
+
+fn killed(sql: &str) {
+    let (database, project) = (database(), stepwise(sql));
+    let snapshot = snapshot(&database);
+    let mut running = disturbed(&database.url(), &project).spawn();
+    wait_for_build(&database);
+    running.kill();
+    running.wait();
+    // Its backend goes by itself where the server looks for its client (14 on); else the next run waits for it.
+    if database.major() >= 14 {
+        database.eventually("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgmarch%' AND datname = current_database()", "0");
+        assert_eq!(database.one("SELECT count(*) > 0 FROM pg_index WHERE NOT indisvalid"), "t", "the disturbance left something");
+    }
+    snapshot.execute("COMMIT");
+    pgmarch(&database, &project).run().exits(0);
+    built_once(&database);
+}
+
+fn invalid_before() {
+    let (database, project) = (database(), stepwise("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a);"));
+    database.execute("UPDATE t SET a = 1 WHERE id < 3");
+    assert_eq!(database.session().refusal("CREATE UNIQUE INDEX CONCURRENTLY t_a ON t (a)"), "23505");
+    database.execute("UPDATE t SET a = id");
+    pgmarch(&database, &project).run().exits(0).stderr_contains("dropping the INVALID index");
+    built_once(&database);
+}
+
+fn not_unique() {
+    let (database, project) = (database(), stepwise("CREATE UNIQUE INDEX CONCURRENTLY t_a ON t (a);"));
+    database.execute("UPDATE t SET a = 1 WHERE id < 3");
+    pgmarch(&database, &project).run().exits(6).stderr_contains("23505");
+    clean(&database);
+    database.execute("UPDATE t SET a = id");
+    pgmarch(&database, &project).run().exits(0);
+    built_once(&database);
+}
+
+fn mended() {
+    let database = database();
+    let project = stepwise("INSERT INTO other VALUES (1);\nCREATE INDEX CONCURRENTLY t_a ON t (a);\nINSERT INTO other VALUES ('two');");
+    let outcome = pgmarch(&database, &project).run().exits(6).stderr_contains("001_step.sql:4:27");
+    assert!(outcome.last_line().contains("from statement 3 on"), "{outcome}");
+    assert_eq!(database.one("SELECT count(*) FROM alembic_version"), "0");
+    project.write("001_step.sql", &project.read("001_step.sql").replace("'two'", "2"));
+    pgmarch(&database, &project).run().exits(0).stderr_contains("going on with statement 3");
+    assert_eq!(database.query("SELECT id FROM other ORDER BY 1"), [["1"], ["2"]]);
+    built_once(&database);
+}
+
+fn rewritten() {
+    let database = database();
+    let project = stepwise("INSERT INTO other VALUES (1);\nSELECT 1/0;");
+    pgmarch(&database, &project).run().exits(6);
+    let text = project.read("001_step.sql");
+    project.write("001_step.sql", &text.replace("(1)", "(7)").replace("1/0", "1"));
+    pgmarch(&database, &project).run().exits(3).stderr_contains("001_step.sql").stderr_contains("repair 001");
+    project.write("001_step.sql", &text.replace("INSERT", "-- a remark\nINSERT").replace("1/0", "1"));
+    pgmarch(&database, &project).run().exits(0);
+    assert_eq!(database.query("SELECT id FROM other"), [["1"]]);
+}
+
+/// The first run is cut off from a server that does not notice, and goes on: what it does is not done again.
+fn earlier_backend_works() {
+    let (database, project) = (database(), stepwise("CREATE INDEX CONCURRENTLY t_a ON t (a);"));
+    let snapshot = snapshot(&database);
+    let proxy = Proxy::to(&database);
+    let mut running = disturbed(&proxy.url_for(&database), &project).spawn();
+    wait_for_build(&database);
+    proxy.hang();
+    running.kill();
+    running.wait();
+    // The lock of the one that hangs would be given up after a minute.
+    database.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())");
+    let second = disturbed(&database.url(), &project).spawn();
+    second.wait_for_log("waiting for the backend of an earlier run");
+    snapshot.execute("COMMIT");
+    second.wait().exits(0).stderr_contains("done by the earlier run").stderr_lacks("INVALID");
+    drop(proxy);
+    built_once(&database);
+}
+
+fn earlier_backend_idles() {
+    let (database, project) = (database(), stepwise("VACUUM t; CREATE INDEX CONCURRENTLY t_a ON t (a);"));
+    pgmarch(&database, &Project::new().revision("001", "SELECT 1;", "SELECT 1;").file("002_step.sql", "-- migrate:up transaction:false\nVACUUM t;\nCREATE INDEX CONCURRENTLY t_a ON t (a);\n"))
+        .args(["upgrade", "001"])
+        .run()
+        .exits(0);
+    drop(project);
+    let project = Project::new().revision("001", "SELECT 1;", "SELECT 1;").file("002_step.sql", "-- migrate:up transaction:false\nVACUUM t;\nCREATE INDEX CONCURRENTLY t_a ON t (a);\n");
+    // A backend that looks like one of ours between two statements.
+    let idle = database.session();
+    idle.execute("SET application_name = 'pgmarch/of-before 002'");
+    let pid = idle.pid();
+    let (before, own) = ("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "x");
+    idle.execute(&format!(
+        "INSERT INTO pgmarch.journal (version_table, revision, direction, outcome, started, statement, client_host, backend_start, pgmarch, progress) \
+         VALUES ('public.alembic_version', '002', 'upgrade', 'started', now(), 1, 'elsewhere', (SELECT backend_start FROM pg_stat_activity WHERE pid = {pid}), '0', \
+         '{{\"before\": \"{before}\", \"own\": \"{own}\", \"application\": \"pgmarch/of-before 002\"}}')"
+    ));
+    disturbed(&database.url(), &project).run().exits(0).stderr_contains("ending the idle backend");
+    assert!(idle.try_query("SELECT 1").is_err());
+    assert_eq!(database.one("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid"), "2");
+    clean(&database);
+}
+
+fn advice() {
+    let database = database();
+    let project = Project::new().revision("001", "CREATE INDEX CONCURRENTLY t_a ON t (a);", "SELECT 1;");
+    let outcome = pgmarch(&database, &project).run().exits(6).stderr_contains("25001");
+    assert!(outcome.last_line().contains("`transaction:false` behind `-- migrate:up`"), "{outcome}");
+}
+
+fn settings_last() {
+    let (database, project) = (database(), stepwise("SET search_path TO pg_temp, public;\nSET lock_timeout = '7s';\nCREATE INDEX CONCURRENTLY t_a ON t (a);\nINSERT INTO other SELECT setting::int FROM pg_settings WHERE name = 'lock_timeout';"));
+    let snapshot = snapshot(&database);
+    let mut running = disturbed(&database.url(), &project).spawn();
+    wait_for_build(&database);
+    running.kill();
+    running.wait();
+    snapshot.execute("COMMIT");
+    pgmarch(&database, &project).run().exits(0);
+    assert_eq!(database.one("SELECT id FROM other"), "7000");
+    built_once(&database);
+}
+
+fn detached() {
+    let database = database();
+    if database.major() < 14 {
+        return; // It came with 14.
+    }
+    database.execute("CREATE TABLE p (id int) PARTITION BY LIST (id); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2)");
+    let project = stepwise("ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;");
+    let reader = database.session();
+    reader.execute("BEGIN; SELECT * FROM p");
+    let mut running = disturbed(&database.url(), &project).spawn();
+    database.eventually("SELECT count(*) FROM pg_inherits WHERE inhdetachpending", "1");
+    running.kill();
+    running.wait();
+    database.eventually("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgmarch%' AND datname = current_database()", "0");
+    reader.execute("COMMIT");
+    pgmarch(&database, &project).run().exits(0);
+    assert_eq!(database.one("SELECT count(*) FROM pg_inherits"), "1");
+}
+
+fn procedure() {
+    let database = database();
+    let project = stepwise("CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO other VALUES (1); COMMIT; INSERT INTO other VALUES (2); END $$;\nCALL p();\nVACUUM t;");
+    pgmarch(&database, &project).run().exits(0);
+    assert_eq!(database.one("SELECT count(*) FROM other"), "2");
+    clean(&database);
+}

@@ -68,6 +68,10 @@ thread_local! {
 }
 
 fn main() -> ExitCode {
+    if std::env::var_os(races::LOCKLESS).is_some() {
+        pgmarch::lock::switch_off();
+        return pgmarch::main(std::env::args_os());
+    }
     let all = std::env::var("PGMARCH_FAULTS").is_ok_and(|which| which == "all");
     let words: Vec<String> = std::env::args().skip(1).collect();
     if words.iter().any(|word| word == "--list") {

@@ -1,1 +1,141 @@
-pub(crate) fn all() -> Vec<super::Case> { Vec::new() }
+//! PgBouncer between the runs and the server.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::Case;
+use super::story::{arrived, clean, disturbed, ended, project};
+use crate::support::{Address, Database, PATIENCE, Project, Running, Session, pgmarch};
+
+const PGBOUNCER: &str = "/usr/sbin/pgbouncer";
+
+pub(crate) fn all() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for size in [2, 3, 10] {
+        cases.push(Case::new(format!("20 at once, session mode, pool of {size}"), move || at_once("session", size, &project())));
+        cases.push(Case::new(format!("20 at once, transaction mode, pool of {size}"), move || at_once("transaction", size, &transactional())));
+    }
+    for mode in ["session", "transaction"] {
+        cases.push(Case::new(format!("{mode} mode, pool of 1: ended with advice"), move || too_small(mode)));
+    }
+    for size in [2, 10] {
+        cases.push(Case::new(format!("transaction:false in transaction mode, pool of {size}: refused"), move || refused(size)));
+    }
+    cases.push(Case::new("a killed run strands no lock in transaction mode", || killed("transaction")));
+    cases.push(Case::new("a killed run strands no lock in session mode", || killed("session")));
+    cases
+}
+
+/// A running PgBouncer, in a folder of its own.
+struct Pooler {
+    child: Child,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Pooler {
+    fn start(database: &Database, mode: &str, size: usize) -> Pooler {
+        let folder = tempfile::tempdir().expect("a folder for the pooler");
+        let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port();
+        let address: &Address = database.as_ref();
+        let (host, server_port) = address.place().split_once(':').expect("host and port");
+        let settings = format!(
+            "[databases]\n* = host={host} port={server_port} user=postgres\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port={port}\nunix_socket_dir=\n\
+             auth_type=any\npool_mode={mode}\ndefault_pool_size={size}\nmax_client_conn=500\nlogfile={}\n",
+            folder.path().join("log").display()
+        );
+        let file = folder.path().join("pgbouncer.ini");
+        fs::write(&file, settings).expect("write pgbouncer.ini");
+        // It refuses root.
+        let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let ids = users.lines().find(|line| line.starts_with("postgres:")).map(|line| line.split(':').collect::<Vec<_>>());
+        let mut command = Command::new(PGBOUNCER);
+        if let Some((user, group)) = ids.and_then(|ids| Some((ids.get(2)?.parse().ok()?, ids.get(3)?.parse().ok()?)))
+            && chown(folder.path(), Some(user), Some(group)).is_ok()
+        {
+            command.uid(user).gid(group);
+        }
+        let child = command.arg("-q").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let pooler = Pooler { child: child.expect("start pgbouncer: apt-get install pgbouncer"), port, _folder: folder };
+        let deadline = Instant::now() + PATIENCE;
+        while Session::try_open(&pooler.url(database)).is_err() {
+            assert!(Instant::now() < deadline, "pgbouncer does not answer");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        pooler
+    }
+
+    fn url(&self, database: &Database) -> String {
+        let address: &Address = database.as_ref();
+        address.by_way_of(&format!("127.0.0.1:{}", self.port)).url(database.name())
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// The story without its two revisions of `transaction:false`.
+fn transactional() -> Project {
+    let project = project();
+    for id in ["003", "009"] {
+        let name = format!("{id}_test.sql");
+        let text = project.read(&name).replace(" transaction:false", "").replace(" CONCURRENTLY", "").replace("SET main", "SET LOCAL main");
+        project.write(&name, &text);
+    }
+    project
+}
+
+fn at_once(mode: &str, size: usize, project: &Project) {
+    let database = Database::new();
+    let pooler = Pooler::start(&database, mode, size);
+    let run = |_| disturbed(&pooler.url(&database), project).env("PGMARCH_RETRY_FOR", "60s").env("PGMARCH_WAIT_TIMEOUT", "60s").spawn();
+    let running: Vec<Running> = (0..20).map(run).collect();
+    running.into_iter().for_each(|running| ended(running.wait(), &[Some(0)]));
+    drop(pooler);
+    arrived(&database);
+}
+
+fn too_small(mode: &str) {
+    let (database, project) = (Database::new(), transactional());
+    let pooler = Pooler::start(&database, mode, 1);
+    let outcome = disturbed(&pooler.url(&database), &project).env("PGMARCH_WAIT_TIMEOUT", "3s").run();
+    outcome.exits(4).stderr_contains("pool size of at least 2").within(Duration::from_secs(30));
+    drop(pooler);
+    pgmarch(&database, &project).run().exits(0);
+    arrived(&database);
+}
+
+fn refused(size: usize) {
+    let (database, project) = (Database::new(), project());
+    let pooler = Pooler::start(&database, "transaction", size);
+    let outcome = disturbed(&pooler.url(&database), &project).run();
+    outcome.exits(2).stderr_contains("pooler in transaction mode").stderr_contains("past the pooler");
+    drop(pooler);
+    assert_eq!(database.one("SELECT to_regclass('witness') IS NULL"), "t", "nothing was begun");
+    pgmarch(&database, &project).run().exits(0);
+    arrived(&database);
+}
+
+fn killed(mode: &str) {
+    let (database, project) = (Database::new(), transactional());
+    let name = "004_test.sql";
+    let text = project.read(name);
+    project.write(name, &text.replace("-- migrate:up\n", "-- migrate:up\nSELECT pg_sleep(1);\n"));
+    let pooler = Pooler::start(&database, mode, 2);
+    let mut running = disturbed(&pooler.url(&database), &project).spawn();
+    running.wait_for_log("applied 003");
+    running.kill();
+    running.wait();
+    disturbed(&pooler.url(&database), &project).run().exits(0);
+    drop(pooler);
+    arrived(&database);
+    clean(&database);
+}

@@ -29,6 +29,11 @@ impl Database {
         Database::create(server.as_ref(), false)
     }
 
+    /// The database of the same name on another server, such as a standby.
+    pub(crate) fn moved_to(&self, server: &impl AsRef<Address>) -> Database {
+        Database { address: server.as_ref().clone(), name: self.name.clone(), roles: Mutex::default(), shared: false }
+    }
+
     fn create(address: &Address, shared: bool) -> Database {
         let name = unique_name(thread::current().name().unwrap_or_default());
         // template0, because nobody can be connected to it.

@@ -123,7 +123,7 @@ impl<'g> Position<'g> {
             let common = self.graph.reach(&astray, Graph::below);
             let wanted = self.graph.reach(targets, Graph::below);
             let both = |node: &Node| common.has(*node) && wanted.has(*node);
-            let last = common.nodes().filter(|node| both(node) && !self.graph.above(*node).iter().any(|above| both(above)));
+            let last = common.nodes().filter(|node| both(node) && !self.graph.above(*node).iter().any(both));
             return Err(PositionError::Diverged {
                 after: self.list(last),
                 rows: self.list(astray.iter().copied()),

@@ -80,7 +80,7 @@ impl Script {
 
     fn step(&mut self, step: &Step<'_>, direction: Direction, ledger: &Ledger, config: &Config, marks: &Marks<'_>) {
         let settings = settings(config, marks, Extent::Transaction);
-        self.before([marks.sql(), settings.clone()]);
+        self.before([settings.clone()]);
         self.before(session_settings(config));
         self.before(ledger.install());
         self.before([ledger.fence(&step.before, &step.after)]);
@@ -244,9 +244,9 @@ pub(super) struct Marks<'a> {
 }
 
 impl Marks<'_> {
-    /// Takes the mark until the transaction ends.
+    /// An expression that takes the mark until the transaction ends.
     pub(super) fn sql(&self) -> String {
-        format!("SELECT pg_try_advisory_xact_lock_shared({})", self.token)
+        format!("pg_try_advisory_xact_lock_shared({})", self.token)
     }
 }
 
@@ -273,6 +273,9 @@ pub(super) fn settings(config: &Config, marks: &Marks<'_>, extent: Extent) -> St
     }
     let set = |(name, value): &(&str, String)| format!("set_config('{name}', {}, {local})", literal(value));
     let mut parts: Vec<String> = settings.iter().map(set).collect();
+    if local {
+        parts.push(marks.sql());
+    }
     // A client that dies, or its network, takes its statement with it (manual, 20.3): where the server can do that.
     let mut network = vec![
         ("tcp_keepalives_idle", "10".to_owned()),

@@ -124,8 +124,16 @@ impl Run<'_> {
                 return if mine().await? == first { Ok(()) } else { Err(ApplyError::Pooler(revision.clone())) };
             };
             let theirs = value(answer);
-            let now = mine().await?;
+            // Of a pool of two, the lock has one and the other connection now the second: the answer waits for it.
+            let now = tokio::time::timeout(PROBE, mine()).await;
             drop(tokio::time::timeout(PROBE, other.run("ROLLBACK")).await);
+            let now = match now {
+                Ok(now) => now?,
+                Err(_) => {
+                    mine().await?;
+                    None
+                }
+            };
             if now != first || theirs == first {
                 other.close();
                 return Err(ApplyError::Pooler(revision.clone()));
@@ -315,10 +323,12 @@ impl<'s> Stepwise<'s, '_> {
     async fn shared(&mut self, number: usize) -> Result<(), ApplyError> {
         let id = &self.step.revision.id;
         let marks = self.run.marks(id);
-        let mut ahead = vec![marks.sql()];
+        let mut ahead = Vec::new();
         if self.pid.is_none() {
             ahead.push(settings(self.run.config, &marks, Extent::Transaction));
             ahead.extend(crate::ledger::session_settings(self.run.config));
+        } else {
+            ahead.push(format!("SELECT {}", marks.sql()));
         }
         let note = self.note(number, Vec::new());
         let mut tries = Tries::new(self.run.config.retry_for);
@@ -355,7 +365,7 @@ impl<'s> Stepwise<'s, '_> {
             let indexes = earlier.get_or_insert_with(|| there.iter().map(|index| index.oid).collect()).clone();
             let note = self.note(number, indexes.clone());
             let mut announcement = self.noted(Stage::Started, number, &note, None);
-            announcement.extend(self.lock_timeout(number, alone));
+            announcement.extend(self.for_alone(number, alone, &note));
             let answers = self.keep(announcement).await?;
             let pid = self.remember(&answers);
             if pid != self.pid {
@@ -401,12 +411,14 @@ impl<'s> Stepwise<'s, '_> {
         Ok(())
     }
 
-    /// Ours before a statement that has to be alone: none for a concurrent one, where it would leave an INVALID index,
-    /// unless the revision set one itself.
-    fn lock_timeout(&self, number: usize, alone: &Alone) -> Option<String> {
+    /// What a statement that has to be alone is sent under: the name by which its backend is known to later runs, whatever
+    /// the revision has set or reset; and our lock timeout, which is none for a concurrent one, where it would leave an
+    /// INVALID index, unless the revision set one itself.
+    fn for_alone(&self, number: usize, alone: &Alone, note: &Note) -> Vec<String> {
         let own = (0..number).any(|earlier| sets_lock_timeout(self.text(earlier)));
         let timeout = if alone.is_concurrent() { Duration::ZERO } else { self.run.config.lock_timeout };
-        (!own).then(|| format!("SET SESSION lock_timeout = {}", timeout.as_millis()))
+        let timeout = (!own).then(|| format!("SET SESSION lock_timeout = {}", timeout.as_millis()));
+        [format!("SET SESSION application_name = {}", quoted(&note.application))].into_iter().chain(timeout).collect()
     }
 
     /// Whether a statement that was started, and whose backend is gone, has happened.
@@ -459,6 +471,11 @@ impl<'s> Stepwise<'s, '_> {
         let seconds = value(answers[..answers.len().saturating_sub(1)].to_vec()).and_then(|seconds| seconds.parse().ok());
         Ok(Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default())
     }
+}
+
+/// A constant for `SET`, which takes no dollar quotes.
+fn quoted(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
 /// `CREATE` of what exists, or `DROP` of what doesn't: an earlier try, of which no answer came, has done it.

@@ -146,7 +146,9 @@ fn verdict(error: &ConnectError) -> Verdict {
             let mut cause: Option<&(dyn Error + 'static)> = error.source();
             while let Some(error) = cause {
                 if let Some(io) = error.downcast_ref::<std::io::Error>() {
-                    return verdict_on_io(io.kind());
+                    // The driver's words for a host that does not fit `target_session_attrs`: a standby, to be promoted perhaps.
+                    let unfit = io.to_string().contains("does not allow writes") || io.to_string().contains("is not read only");
+                    return if unfit { Verdict::Wait } else { verdict_on_io(io.kind()) };
                 }
                 cause = error.source();
             }

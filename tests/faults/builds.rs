@@ -109,7 +109,10 @@ fn killed(sql: &str) {
     running.wait();
     // Its backend goes by itself where the server looks for its client (14 on); else the next run waits for it.
     if database.major() >= 14 {
-        database.eventually("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgmarch%' AND datname = current_database()", "0");
+        database.eventually(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgmarch%' AND datname = current_database()",
+            "0",
+        );
         assert_eq!(database.one("SELECT count(*) > 0 FROM pg_index WHERE NOT indisvalid"), "t", "the disturbance left something");
     }
     snapshot.execute("COMMIT");
@@ -182,12 +185,19 @@ fn earlier_backend_works() {
 
 fn earlier_backend_idles() {
     let (database, project) = (database(), stepwise("VACUUM t; CREATE INDEX CONCURRENTLY t_a ON t (a);"));
-    pgmarch(&database, &Project::new().revision("001", "SELECT 1;", "SELECT 1;").file("002_step.sql", "-- migrate:up transaction:false\nVACUUM t;\nCREATE INDEX CONCURRENTLY t_a ON t (a);\n"))
-        .args(["upgrade", "001"])
-        .run()
-        .exits(0);
+    pgmarch(
+        &database,
+        &Project::new()
+            .revision("001", "SELECT 1;", "SELECT 1;")
+            .file("002_step.sql", "-- migrate:up transaction:false\nVACUUM t;\nCREATE INDEX CONCURRENTLY t_a ON t (a);\n"),
+    )
+    .args(["upgrade", "001"])
+    .run()
+    .exits(0);
     drop(project);
-    let project = Project::new().revision("001", "SELECT 1;", "SELECT 1;").file("002_step.sql", "-- migrate:up transaction:false\nVACUUM t;\nCREATE INDEX CONCURRENTLY t_a ON t (a);\n");
+    let project = Project::new()
+        .revision("001", "SELECT 1;", "SELECT 1;")
+        .file("002_step.sql", "-- migrate:up transaction:false\nVACUUM t;\nCREATE INDEX CONCURRENTLY t_a ON t (a);\n");
     // A backend that looks like one of ours between two statements.
     let idle = database.session();
     idle.execute("SET application_name = 'pgmarch/of-before 002'");
@@ -212,7 +222,12 @@ fn advice() {
 }
 
 fn settings_last() {
-    let (database, project) = (database(), stepwise("SET search_path TO pg_temp, public;\nSET lock_timeout = '7s';\nCREATE INDEX CONCURRENTLY t_a ON t (a);\nINSERT INTO other SELECT setting::int FROM pg_settings WHERE name = 'lock_timeout';"));
+    let (database, project) = (
+        database(),
+        stepwise(
+            "SET search_path TO pg_temp, public;\nSET lock_timeout = '7s';\nCREATE INDEX CONCURRENTLY t_a ON t (a);\nINSERT INTO other SELECT setting::int FROM pg_settings WHERE name = 'lock_timeout';",
+        ),
+    );
     let snapshot = snapshot(&database);
     let mut running = disturbed(&database.url(), &project).spawn();
     wait_for_build(&database);
@@ -237,7 +252,8 @@ fn detached() {
     database.eventually("SELECT count(*) FROM pg_inherits WHERE inhdetachpending", "1");
     running.kill();
     running.wait();
-    database.eventually("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgmarch%' AND datname = current_database()", "0");
+    database
+        .eventually("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgmarch%' AND datname = current_database()", "0");
     reader.execute("COMMIT");
     pgmarch(&database, &project).run().exits(0);
     assert_eq!(database.one("SELECT count(*) FROM pg_inherits"), "1");
@@ -245,7 +261,9 @@ fn detached() {
 
 fn procedure() {
     let database = database();
-    let project = stepwise("CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO other VALUES (1); COMMIT; INSERT INTO other VALUES (2); END $$;\nCALL p();\nVACUUM t;");
+    let project = stepwise(
+        "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO other VALUES (1); COMMIT; INSERT INTO other VALUES (2); END $$;\nCALL p();\nVACUUM t;",
+    );
     pgmarch(&database, &project).run().exits(0);
     assert_eq!(database.one("SELECT count(*) FROM other"), "2");
     clean(&database);

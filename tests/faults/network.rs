@@ -32,8 +32,12 @@ fn cases(way: Way, fault: Fault) -> Vec<Case> {
     let counts = undisturbed_messages(way);
     let mut cases = Vec::new();
     for (connection, side, count) in counts {
-        for n in 0..=count {
-            let name = format!("{} after message {n} of the {side:?} on connection {connection}", if fault == Fault::Cut { "cut" } else { "silence" });
+        // Where every connection meets it, the long tail is that of the worker's alone, and thinned out.
+        for n in (0..=count).filter(|n| connection != EVERY || *n <= 60 || n.is_multiple_of(5)) {
+            let name = format!(
+                "{} after message {n} of the {side:?} on connection {connection}",
+                if fault == Fault::Cut { "cut" } else { "silence" }
+            );
             cases.push(Case::new(name, move || disturb(way, fault, side, connection, n)));
         }
     }

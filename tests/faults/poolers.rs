@@ -17,7 +17,9 @@ pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
     for size in [2, 3, 10] {
         cases.push(Case::new(format!("20 at once, session mode, pool of {size}"), move || at_once("session", size, &project())));
-        cases.push(Case::new(format!("20 at once, transaction mode, pool of {size}"), move || at_once("transaction", size, &transactional())));
+        cases.push(Case::new(format!("20 at once, transaction mode, pool of {size}"), move || {
+            at_once("transaction", size, &transactional())
+        }));
     }
     for mode in ["session", "transaction"] {
         cases.push(Case::new(format!("{mode} mode, pool of 1: ended with advice"), move || too_small(mode)));

@@ -9,7 +9,9 @@ use crate::support::{Database, Project, Server, Session, pgmarch};
 
 pub(crate) fn all() -> Vec<Case> {
     vec![
-        Case::new("the disk is full in the middle of a revision", || disk_full("CREATE TABLE big TABLESPACE small AS SELECT g, repeat('x', 100) FROM generate_series(1, 200000) g;", "")),
+        Case::new("the disk is full in the middle of a revision", || {
+            disk_full("CREATE TABLE big TABLESPACE small AS SELECT g, repeat('x', 100) FROM generate_series(1, 200000) g;", "")
+        }),
         Case::new("the disk is full in the middle of a concurrent index build", || {
             disk_full("CREATE INDEX CONCURRENTLY big_i ON big (g, t) TABLESPACE small;", " transaction:false");
         }),
@@ -67,7 +69,8 @@ fn owner(server: &Server) -> u32 {
 }
 
 fn connections(left: usize) {
-    let server = Server::start_own(&["max_connections = 6", "superuser_reserved_connections = 0", "autovacuum = off", "max_wal_senders = 0"]);
+    let server =
+        Server::start_own(&["max_connections = 6", "superuser_reserved_connections = 0", "autovacuum = off", "max_wal_senders = 0"]);
     let database = Database::on(&server);
     let project = project();
     let mut taken = Vec::new();

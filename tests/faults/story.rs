@@ -114,7 +114,11 @@ pub(crate) fn arrived(database: &Database) {
     };
     let journal = "SELECT revision, count(*) FROM pgmarch.journal WHERE direction = 'upgrade' AND outcome = 'done' AND statement IS NULL GROUP BY 1 ORDER BY revision COLLATE \"C\"";
     assert_eq!(database.query(journal), once, "each revision is in the journal once");
-    assert_eq!(database.query("SELECT revision, count(*) FROM witness GROUP BY 1 ORDER BY revision COLLATE \"C\""), once, "each revision ran once");
+    assert_eq!(
+        database.query("SELECT revision, count(*) FROM witness GROUP BY 1 ORDER BY revision COLLATE \"C\""),
+        once,
+        "each revision ran once"
+    );
     assert_eq!(database.one("SELECT string_agg(version_num, ',') FROM alembic_version"), "010");
     assert_eq!(database.one("SELECT sum(a - b) FROM t"), "500", "the UPDATE ran once");
     clean(database);
@@ -136,7 +140,8 @@ pub(crate) fn departed(database: &Database) {
 #[track_caller]
 pub(crate) fn clean(database: &Database) {
     let name = database.name();
-    database.eventually(&format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND application_name LIKE 'pgmarch%'"), "0");
+    database
+        .eventually(&format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND application_name LIKE 'pgmarch%'"), "0");
     let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     assert_eq!(database.one(locks), "0", "no lock is left");
     assert_eq!(database.one("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0", "no index is INVALID");

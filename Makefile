@@ -17,7 +17,7 @@ REVISION = $(shell git rev-parse --verify --quiet HEAD || echo unknown)
 build-image = docker build --file docker/Dockerfile --target prebuilt-$(1) --tag $(2) \
 	--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) .
 
-.PHONY: help build demo test lint fmt image clean
+.PHONY: help build demo test faults lint fmt image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ demo: build ## Watch pgmarch wait for a throwaway server, migrate it and let a d
 test: ## Run all tests, against real throwaway servers
 	@$(NEED) cargo postgres
 	cargo test --locked
+
+faults: ## Disturb runs in every way there is, and print which survived (20 minutes at most)
+	@$(NEED) cargo postgres pgbouncer
+	PGMARCH_FAULTS=all timeout 20m cargo test --locked --test faults
 
 lint: ## Check format, code, docs, dependencies, scripts and Dockerfile
 	@$(NEED) linters

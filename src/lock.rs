@@ -12,7 +12,7 @@ use tracing::{debug, info};
 
 use crate::backoff::Pace;
 use crate::connect::wait::Said;
-use crate::connect::{Answer, ConnectError, Failure, Pool, Session};
+use crate::connect::{Answer, ConnectError, Failure, Pool, SILENCE, Session};
 use crate::ledger::State;
 use crate::report::{chain, left};
 
@@ -97,14 +97,17 @@ impl Lock {
         let mut said = Said::default();
         loop {
             let session = pool.session(PATIENCE).await?;
-            let answers = patiently(&session, &attempt, deadline, &mut said).await?;
+            let Some(answers) = patiently(&session, &attempt, deadline, &mut said).await? else {
+                session.close();
+                continue;
+            };
             if let Some([got, pid]) = answers.last().and_then(|rows| rows.first()).map(Vec::as_slice)
                 && got.as_deref() == Some("t")
             {
                 debug!(key, pid, "run lock taken");
                 return Ok(Self { session, pid: pid.clone().unwrap_or_default(), key, pool: pool.clone() });
             }
-            let answers = patiently(&session, &format!("ROLLBACK; {}", holder_sql(key)), deadline, &mut said).await?;
+            let answers = patiently(&session, &format!("ROLLBACK; {}", holder_sql(key)), deadline, &mut said).await?.unwrap_or_default();
             session.close();
             let holder = answers.last().and_then(|rows| rows.first()).and_then(|row| row.first().cloned().flatten());
             let holder = holder.unwrap_or_else(|| "a run that has just ended".to_owned());
@@ -136,7 +139,11 @@ impl Lock {
                 () = self.lost() => return Err(LockError::Lost),
             };
             let error = match outcome {
-                Ok((session, answer)) if answer.last().is_some_and(|rows| !rows.is_empty()) => return Ok(session),
+                Ok((session, Some(answer))) if answer.last().is_some_and(|rows| !rows.is_empty()) => return Ok(session),
+                Ok((session, None)) => {
+                    session.close();
+                    continue;
+                }
                 // Several hosts, and this is another one than that of the lock.
                 Ok(_) => return Err(LockError::Elsewhere),
                 Err(error) => error,
@@ -184,20 +191,22 @@ impl Lock {
 }
 
 /// Sends what takes no time. Where no answer comes, says so and goes on waiting: a pooler without a free connection
-/// answers as soon as it has one.
-async fn patiently(session: &Session, sql: &str, deadline: Instant, said: &mut Said) -> Result<Vec<Answer>, LockError> {
+/// answers as soon as it has one. `None` after [`SILENCE`]: then a new connection may fare better.
+async fn patiently(session: &Session, sql: &str, deadline: Instant, said: &mut Said) -> Result<Option<Vec<Answer>>, LockError> {
     let mut asking = std::pin::pin!(session.run(sql));
     let started = Instant::now();
     loop {
-        let look = (Instant::now() + ANSWERS_WITHIN).min(deadline.max(started + ANSWERS_WITHIN));
-        if let Ok(outcome) = tokio::time::timeout_at(look, &mut asking).await {
-            return Ok(outcome?);
+        if let Ok(outcome) = tokio::time::timeout(ANSWERS_WITHIN, &mut asking).await {
+            return Ok(Some(outcome?));
         }
         if Instant::now() >= deadline {
             return Err(LockError::NoWorker { waited: started.elapsed(), cause: None });
         }
         if said.is_news("no answer") {
             info!("waiting for an answer: the server is busy, or a pooler has no free connection for us; {} left", left(deadline));
+        }
+        if started.elapsed() >= SILENCE {
+            return Ok(None);
         }
     }
 }

@@ -72,6 +72,10 @@ need_postgres() {
     apt "initdb and postgres, for throwaway servers" postgresql
 }
 
+need_pgbouncer() {
+    [ -x /usr/sbin/pgbouncer ] || apt "a pooler to put between" pgbouncer
+}
+
 need_linters() {
     need_cargo
     cmp -s scripts/dev/linters.txt "$linters/installed.txt" && return
@@ -89,10 +93,10 @@ need_docker() {
     docker info >/dev/null 2>&1 || die "please start the Docker daemon (systemctl start docker, or dockerd) and make sure that $(id -un) may use it"
 }
 
-[ $# -gt 0 ] || die "usage: need.sh make|cargo|musl|postgres|linters|docker..."
+[ $# -gt 0 ] || die "usage: need.sh make|cargo|musl|postgres|pgbouncer|linters|docker..."
 for what; do
     case $what in
-        make | cargo | musl | postgres | linters | docker) "need_$what" ;;
-        *) die "unknown need '$what'; known: make cargo musl postgres linters docker" ;;
+        make | cargo | musl | postgres | pgbouncer | linters | docker) "need_$what" ;;
+        *) die "unknown need '$what'; known: make cargo musl postgres pgbouncer linters docker" ;;
     esac
 done

@@ -12,10 +12,10 @@ pub async fn note(session: &Session, config: &Config, statements: Vec<String>) -
     all.extend(session_settings(config));
     all.extend(statements);
     all.push("COMMIT".to_owned());
-    let outcome = session.run(&all.join(";\n")).await.map(drop);
+    let outcome = session.ask(&all.join(";\n")).await.map(drop);
     if outcome.is_err() {
         // The connection may be gone; then so is the transaction.
-        drop(session.run("ROLLBACK").await);
+        drop(session.ask("ROLLBACK").await);
     }
     outcome
 }

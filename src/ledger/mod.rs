@@ -315,7 +315,7 @@ impl Ledger {
             self.schema,
             self.key()
         );
-        Ok(session.run(&sql).await?.into_iter().next().unwrap_or_default())
+        Ok(session.ask(&sql).await?.into_iter().next().unwrap_or_default())
     }
 
     fn key(&self) -> String {

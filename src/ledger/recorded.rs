@@ -97,7 +97,7 @@ impl Ledger {
             self.key(),
             array(revisions.iter().copied())
         );
-        let rows = session.run(&sql).await?.into_iter().next().unwrap_or_default();
+        let rows = session.ask(&sql).await?.into_iter().next().unwrap_or_default();
         Ok(rows.into_iter().filter_map(recorded).collect())
     }
 
@@ -112,7 +112,7 @@ impl Ledger {
             self.schema,
             self.key()
         );
-        let rows: Answer = session.run(&sql).await?.into_iter().next().unwrap_or_default();
+        let rows: Answer = session.ask(&sql).await?.into_iter().next().unwrap_or_default();
         let entry = |row: Vec<Option<String>>| {
             let [direction, outcome, started, seconds, role, host, pgmarch, detail] = <[Option<String>; 8]>::try_from(row).ok()?;
             let seconds = seconds.and_then(|seconds| seconds.parse().ok());

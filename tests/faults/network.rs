@@ -63,9 +63,13 @@ fn disturb(way: Way, fault: Fault, side: Side, connection: usize, n: usize) {
         Fault::Hang => proxy.hang_after(side, connection, n),
     };
     let mut program = disturbed(&proxy.url_for(&database), &project);
+    if connection == 1 && fault == Fault::Hang {
+        // The lock whose network went silent is given up by the server after a minute; this run need not wait for that.
+        program = program.env("PGMARCH_RUN_LOCK_TIMEOUT", "3s");
+    }
     if connection == EVERY {
         // Every try meets it: only the end of patience ends it.
-        program = program.env("PGMARCH_WAIT_TIMEOUT", "1s").env("PGMARCH_RETRY_FOR", "1s");
+        program = program.env("PGMARCH_WAIT_TIMEOUT", "1s").env("PGMARCH_RETRY_FOR", "1s").env("PGMARCH_RUN_LOCK_TIMEOUT", "5s");
     }
     let outcome = way.words(program).run();
     match connection {

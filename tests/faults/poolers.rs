@@ -98,7 +98,13 @@ fn transactional() -> Project {
 fn at_once(mode: &str, size: usize, project: &Project) {
     let database = Database::new();
     let pooler = Pooler::start(&database, mode, size);
-    let run = |_| disturbed(&pooler.url(&database), project).env("PGMARCH_RETRY_FOR", "60s").env("PGMARCH_WAIT_TIMEOUT", "60s").spawn();
+    let run = |_| {
+        disturbed(&pooler.url(&database), project)
+            .env("PGMARCH_RETRY_FOR", "60s")
+            .env("PGMARCH_WAIT_TIMEOUT", "60s")
+            .env("PGMARCH_RUN_LOCK_TIMEOUT", "2m")
+            .spawn()
+    };
     let running: Vec<Running> = (0..20).map(run).collect();
     running.into_iter().for_each(|running| ended(running.wait(), &[Some(0)]));
     drop(pooler);

@@ -23,7 +23,7 @@ pub(crate) fn all() -> Vec<Case> {
 }
 
 fn runner(database: &Database, project: &Project) -> Program {
-    disturbed(&database.url(), project).env("PGMARCH_RETRY_FOR", "60s")
+    disturbed(&database.url(), project).env("PGMARCH_RETRY_FOR", "60s").env("PGMARCH_RUN_LOCK_TIMEOUT", "2m")
 }
 
 /// The same program with the lock switched off.

@@ -57,7 +57,11 @@ pub(crate) fn server_version() -> String {
 
 /// The program with patience that suits a disturbance.
 pub(crate) fn disturbed(url: &str, project: &Project) -> Program {
-    pgmarch_at(url, project).env("PGMARCH_WAIT_TIMEOUT", "20s").env("PGMARCH_RETRY_FOR", "15s").deadline(Duration::from_secs(120))
+    pgmarch_at(url, project)
+        .env("PGMARCH_WAIT_TIMEOUT", "20s")
+        .env("PGMARCH_RETRY_FOR", "15s")
+        .env("PGMARCH_RUN_LOCK_TIMEOUT", "30s")
+        .deadline(Duration::from_secs(120))
 }
 
 /// Which way the disturbed run goes.

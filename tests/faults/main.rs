@@ -39,6 +39,7 @@ impl Case {
 /// A kind of disturbance.
 struct Kind {
     name: &'static str,
+    lane: Lane,
     /// How many run side by side: many where they mostly wait.
     side_by_side: usize,
     /// How many of its cases a sample has.
@@ -46,21 +47,28 @@ struct Kind {
     cases: fn() -> Vec<Case>,
 }
 
+/// Two kinds run at a time: one whose cases work, one whose cases mostly wait.
+#[derive(Clone, Copy, PartialEq)]
+enum Lane {
+    Works,
+    Waits,
+}
+
 const KINDS: &[Kind] = &[
-    Kind { name: "connection cut, up", side_by_side: 6, sample: 24, cases: network::cuts_up },
-    Kind { name: "connection cut, down", side_by_side: 6, sample: 12, cases: network::cuts_down },
-    Kind { name: "network silent, up", side_by_side: 30, sample: 10, cases: network::hangs_up },
-    Kind { name: "network silent, down", side_by_side: 30, sample: 4, cases: network::hangs_down },
-    Kind { name: "SIGKILL", side_by_side: 8, sample: 8, cases: clients::kills },
-    Kind { name: "SIGTERM", side_by_side: 8, sample: 8, cases: clients::terms },
-    Kind { name: "backend killed or terminated", side_by_side: 6, sample: 6, cases: clients::backends },
-    Kind { name: "server crash", side_by_side: 2, sample: 2, cases: servers::crashes },
-    Kind { name: "races", side_by_side: 1, sample: 4, cases: races::all },
-    Kind { name: "resources", side_by_side: 2, sample: 7, cases: resources::all },
-    Kind { name: "concurrent index builds", side_by_side: 3, sample: 5, cases: builds::all },
-    Kind { name: "long statements watched", side_by_side: 4, sample: 4, cases: watching::all },
-    Kind { name: "PgBouncer", side_by_side: 1, sample: 4, cases: poolers::all },
-    Kind { name: "failover", side_by_side: 2, sample: 2, cases: failover::all },
+    Kind { name: "connection cut, up", lane: Lane::Works, side_by_side: 6, sample: 24, cases: network::cuts_up },
+    Kind { name: "connection cut, down", lane: Lane::Works, side_by_side: 6, sample: 12, cases: network::cuts_down },
+    Kind { name: "network silent, up", lane: Lane::Waits, side_by_side: 30, sample: 10, cases: network::hangs_up },
+    Kind { name: "network silent, down", lane: Lane::Waits, side_by_side: 30, sample: 4, cases: network::hangs_down },
+    Kind { name: "SIGKILL", lane: Lane::Works, side_by_side: 8, sample: 8, cases: clients::kills },
+    Kind { name: "SIGTERM", lane: Lane::Waits, side_by_side: 8, sample: 8, cases: clients::terms },
+    Kind { name: "backend killed or terminated", lane: Lane::Works, side_by_side: 6, sample: 6, cases: clients::backends },
+    Kind { name: "server crash", lane: Lane::Works, side_by_side: 2, sample: 2, cases: servers::crashes },
+    Kind { name: "races", lane: Lane::Works, side_by_side: 1, sample: 4, cases: races::all },
+    Kind { name: "resources", lane: Lane::Waits, side_by_side: 2, sample: 7, cases: resources::all },
+    Kind { name: "concurrent index builds", lane: Lane::Waits, side_by_side: 3, sample: 5, cases: builds::all },
+    Kind { name: "long statements watched", lane: Lane::Waits, side_by_side: 4, sample: 4, cases: watching::all },
+    Kind { name: "PgBouncer", lane: Lane::Waits, side_by_side: 1, sample: 4, cases: poolers::all },
+    Kind { name: "failover", lane: Lane::Waits, side_by_side: 2, sample: 2, cases: failover::all },
 ];
 
 thread_local! {
@@ -87,23 +95,24 @@ fn main() -> ExitCode {
     let started = Instant::now();
     let mut table = vec![["kind".to_string(), "cases".to_string(), "survived".to_string()]];
     let (mut total, mut survivors) = (0, 0);
-    for kind in KINDS {
-        if !chosen.is_empty() && !chosen.iter().any(|word| kind.name.contains(word.as_str())) {
-            continue;
+    let is_chosen = |kind: &&Kind| chosen.is_empty() || chosen.iter().any(|word| kind.name.contains(word.as_str()));
+    let kinds: Vec<&Kind> = KINDS.iter().filter(is_chosen).collect();
+    let results: Vec<Mutex<(usize, usize)>> = kinds.iter().map(|_| Mutex::default()).collect();
+    thread::scope(|scope| {
+        for lane in [Lane::Works, Lane::Waits] {
+            let (kinds, results) = (&kinds, &results);
+            scope.spawn(move || {
+                for (kind, result) in kinds.iter().zip(results).filter(|(kind, _)| kind.lane == lane) {
+                    *result.lock().expect("a result") = try_out(kind, all);
+                }
+            });
         }
-        let began = Instant::now();
-        let mut cases = (kind.cases)();
-        if !all {
-            cases = sample(cases, kind.sample);
-        }
-        if let Ok(only) = std::env::var("PGMARCH_FAULTS_CASE") {
-            cases.retain(|case| case.name.contains(&only));
-        }
-        let survived = run(&cases, kind.side_by_side);
-        eprintln!("{}: {survived} of {} in {:.1} s", kind.name, cases.len(), began.elapsed().as_secs_f64());
-        total += cases.len();
+    });
+    for (kind, result) in kinds.iter().zip(results) {
+        let (cases, survived) = result.into_inner().expect("a result");
+        total += cases;
         survivors += survived;
-        table.push([kind.name.to_string(), cases.len().to_string(), survived.to_string()]);
+        table.push([kind.name.to_string(), cases.to_string(), survived.to_string()]);
     }
     table.push(["all".to_string(), total.to_string(), survivors.to_string()]);
     println!();
@@ -112,6 +121,21 @@ fn main() -> ExitCode {
     }
     println!("\n{:.0} s on {}", started.elapsed().as_secs_f64(), story::server_version());
     if survivors == total { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs the cases of a kind: how many there were, and how many survived.
+fn try_out(kind: &Kind, all: bool) -> (usize, usize) {
+    let began = Instant::now();
+    let mut cases = (kind.cases)();
+    if !all {
+        cases = sample(cases, kind.sample);
+    }
+    if let Ok(only) = std::env::var("PGMARCH_FAULTS_CASE") {
+        cases.retain(|case| case.name.contains(&only));
+    }
+    let survived = run(&cases, kind.side_by_side);
+    eprintln!("{}: {survived} of {} in {:.1} s", kind.name, cases.len(), began.elapsed().as_secs_f64());
+    (cases.len(), survived)
 }
 
 /// Evenly spread, so that each part of a run has some.

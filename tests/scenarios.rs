@@ -1,5 +1,6 @@
 //! Everything that the program promises, told as scenarios against a real PostgreSQL; and the harness that tells them.
 
+mod alembic;
 mod cli;
 mod docs;
 mod failures;

@@ -2,6 +2,7 @@
 
 mod leftover;
 mod note;
+pub mod offline;
 mod script;
 mod stepwise;
 mod watch;

@@ -8,12 +8,12 @@ use serde::Serialize;
 use tracing::info;
 
 use super::run::{Goal, persistently};
-use super::{Context, answer, json, rows, settle};
+use super::{Context, answer, json, no_range, offline, rows, settle};
 use crate::cli;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
 use crate::ledger;
-use crate::plan::{Plan, doomed};
+use crate::plan::{Direction, Plan, doomed};
 use crate::report::{count, seconds};
 use crate::revision::graph::Graph;
 use crate::revision::loss::losing;
@@ -38,6 +38,10 @@ struct Undone<'a> {
 
 /// Takes the database down to the target.
 pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error> {
+    if words.sql {
+        return offline::run(&words.revision, Direction::Down, context).await;
+    }
+    no_range(&words.revision)?;
     let config = &context.config;
     let target = Name::parse(&words.revision)?;
     let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;

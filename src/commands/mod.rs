@@ -5,6 +5,7 @@ pub mod create;
 pub mod downgrade;
 pub mod history;
 pub mod merge;
+mod offline;
 pub mod repair;
 mod run;
 pub mod show;
@@ -134,6 +135,17 @@ async fn settle<'g>(graph: &'g Graph, state: &State, session: &Session) -> Resul
     tracing::debug!("{} differ from what was applied, in comments, layout or the way down alone", suspects.join(", "));
     let mended = mended.into_iter().cloned().collect();
     Ok((position, mended))
+}
+
+/// A range belongs to `--sql`: a run starts from where the database is.
+fn no_range(typed: &str) -> Result<(), Error> {
+    match typed.split_once(':') {
+        None => Ok(()),
+        Some((_, to)) => Err(Error::Usage {
+            problem: format!("`{typed}` is a range: a run starts from where the database is; write `{to}`, or add --sql for a script"),
+            advice: "nothing was done",
+        }),
+    }
 }
 
 /// The version rows, for a message.

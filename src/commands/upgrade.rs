@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::run::{Goal, persistently};
-use super::{Context, answer, json};
+use super::{Context, answer, json, no_range, offline};
 use crate::cli;
 use crate::exit::Error;
+use crate::plan::Direction;
 use crate::report::seconds;
 use crate::revision::graph::Graph;
 use crate::revision::name::Name;
@@ -32,6 +33,10 @@ struct Applied<'a> {
 /// Brings the database to the target.
 pub async fn run(words: &cli::Upgrade, context: &Context) -> Result<(), Error> {
     let typed = words.revision.as_deref().unwrap_or(&context.config.target);
+    if words.sql {
+        return offline::run(typed, Direction::Up, context).await;
+    }
+    no_range(typed)?;
     let target = Name::parse(typed)?;
     let graph = Graph::load(&context.config.migrations).map_err(Error::Revisions)?;
     // A name that can't be right is found before anything is connected to; one that says "from here" can't be.

@@ -1,6 +1,7 @@
 //! The only place that knows the tables in the database: the version table and the ledger.
 
 pub mod names;
+mod offline;
 pub mod progress;
 mod recorded;
 
@@ -252,18 +253,22 @@ impl Ledger {
         if direction == Direction::Up {
             statements.push(self.keep(step.revision));
         }
-        statements.push(format!(
+        statements.push(format!("{} RETURNING extract(epoch FROM duration)", self.done(step, direction, "statement_timestamp()")));
+        statements
+    }
+
+    /// One statement: this step was done, beginning when an expression says.
+    fn done(&self, step: &Step<'_>, direction: Direction, started: &str) -> String {
+        format!(
             "INSERT INTO {}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch) \
-             VALUES ({}, '{}', '{}', 'done', statement_timestamp(), clock_timestamp(), {}, {BACKEND_START}, '{}') \
-             RETURNING extract(epoch FROM duration)",
+             VALUES ({}, '{}', '{}', 'done', {started}, clock_timestamp(), {}, {BACKEND_START}, '{}')",
             self.schema,
             self.key(),
             step.revision.id,
             direction.verb(),
             literal(&host_name()),
             env!("CARGO_PKG_VERSION"),
-        ));
-        statements
+        )
     }
 
     /// One statement that keeps a revision's text, instead of what the ledger had of it before.

@@ -27,6 +27,12 @@ enum Symbol {
     Id(String),
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Up,
+    Down,
+}
+
 /// Why a name means nothing here. Each names the candidates.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each variant's message is its documentation")]
@@ -55,6 +61,8 @@ pub enum NameError {
     WrongWayDown(String),
     #[error("`{typed}`: {id} is not on that branch; write `{id}` alone, or name another branch")]
     OffBranch { typed: String, id: String },
+    #[error("`{typed}`: nothing of that branch stands right above {above}; name the branch that should go down to it")]
+    NoWayDown { typed: String, above: String },
     #[error("`{0}` is not a range; write FROM:TO, two names of revisions")]
     NoRange(String),
     #[error("`{0}` starts from where the database is, which nobody is asked here; write an id, base or head")]
@@ -144,7 +152,7 @@ impl Name {
         if self.symbol == Symbol::Current && self.offset < 0 {
             return Err(NameError::WrongWay(self.typed.clone()));
         }
-        let starts = if self.is_relative() { self.current(graph, rows)? } else { self.absolute(graph)? };
+        let starts = if self.is_relative() { self.single_row(graph, rows, Way::Up)?.into_iter().collect() } else { self.absolute(graph)? };
         match (self.offset, starts.as_slice()) {
             (0, _) => Ok(starts),
             (_, []) => Ok(self.walk(graph, None)?.into_iter().collect()),
@@ -169,7 +177,7 @@ impl Name {
             (_, _, Some(node)) => Some(node),
             (Symbol::Current, 0.., None) => return Err(NameError::WrongWayDown(self.typed.clone())),
             (Symbol::Current, _, None) => {
-                let row = self.single_row(graph, rows)?;
+                let row = self.single_row(graph, rows, Way::Down)?;
                 branch = branch.or(row);
                 self.walk(graph, row)?
             }
@@ -186,6 +194,10 @@ impl Name {
         if let Some(branch) = branch.filter(|_| roots.len() > 1) {
             let lineage = Lineage::of(graph, branch);
             roots.retain(|node| lineage.has(*node));
+            if roots.is_empty() {
+                let above = list(target.map(|node| graph.id(node)));
+                return Err(NameError::NoWayDown { typed: self.typed.clone(), above });
+            }
         }
         Ok(Lower { target, roots })
     }
@@ -193,7 +205,9 @@ impl Name {
     /// The revision that one id, label, prefix or relative name means; `None` is base.
     pub fn one(&self, graph: &Graph, rows: &[Node]) -> Result<Option<Node>, NameError> {
         let found = match self.symbol {
-            Symbol::Current if self.offset < 0 && self.whole(graph).is_none() => return self.walk(graph, self.single_row(graph, rows)?),
+            Symbol::Current if self.offset < 0 && self.whole(graph).is_none() => {
+                return self.walk(graph, self.single_row(graph, rows, Way::Down)?);
+            }
             Symbol::Current | Symbol::Head | Symbol::Heads | Symbol::Base | Symbol::Id(_) => self.targets(graph, rows)?,
         };
         match found.as_slice() {
@@ -218,16 +232,27 @@ impl Name {
         self.branch.as_deref().map(|branch| labelled(graph, branch)).transpose()
     }
 
-    /// The row a downgrade by `-N` starts from: the one of the branch named, or the only one.
-    pub fn single_row(&self, graph: &Graph, rows: &[Node]) -> Result<Option<Node>, NameError> {
+    /// The row that a relative name starts from: the one of the branch named, or the only one. Where no row is on the
+    /// branch (another one implies it), its last applied revision, which Alembic finds in two ways: going up, what
+    /// nothing on the branch stands on; going down, what no applied revision revises.
+    fn single_row(&self, graph: &Graph, rows: &[Node], way: Way) -> Result<Option<Node>, NameError> {
         let mut starts = rows.to_vec();
         if let Some(branch) = self.branch(graph)? {
             let lineage = Lineage::of(graph, branch);
             starts.retain(|node| lineage.has(*node));
             if starts.is_empty() {
                 let applied = graph.reach(rows, Graph::below);
-                let on_branch: Vec<Node> = applied.nodes().filter(|node| lineage.has(*node)).collect();
-                starts.extend(on_branch.iter().filter(|node| !graph.children(**node).iter().any(|child| on_branch.contains(child))));
+                let on_branch = |node: &Node| lineage.has(*node);
+                starts = match way {
+                    Way::Up => {
+                        let standing = |node: &Node| graph.above(*node).iter().any(|above| applied.has(*above) && on_branch(above));
+                        applied.nodes().filter(|node| on_branch(node) && !standing(node)).collect()
+                    }
+                    Way::Down => {
+                        let revised = |node: &Node| graph.children(*node).iter().any(|child| applied.has(*child));
+                        applied.nodes().filter(|node| on_branch(node) && !revised(node)).collect()
+                    }
+                };
             }
         }
         match starts.as_slice() {
@@ -262,6 +287,8 @@ impl Name {
         let in_branch = |node: &Node| lineage.as_ref().is_none_or(|lineage| lineage.has(*node));
         match &self.symbol {
             Symbol::Current | Symbol::Base => Ok(Vec::new()),
+            // What a head depends on is implied by it.
+            Symbol::Heads if branch.is_none() => Ok(graph.nodes().filter(|node| graph.above(*node).is_empty()).collect()),
             Symbol::Heads => Ok(graph.heads().into_iter().filter(in_branch).collect()),
             Symbol::Head => {
                 let heads: Vec<Node> = graph.heads().into_iter().filter(in_branch).collect();
@@ -286,11 +313,6 @@ impl Name {
                 }
             }
         }
-    }
-
-    /// Where a relative way up starts: the only row, or the branch's; none where nothing is applied there.
-    fn current(&self, graph: &Graph, rows: &[Node]) -> Result<Vec<Node>, NameError> {
-        Ok(self.single_row(graph, rows)?.into_iter().collect())
     }
 
     /// As many steps as the offset says, along parents or children; `None` is base.

@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "a vocabulary: not every word is used by every set of scenarios")]
 
 pub(crate) mod address;
+pub(crate) mod alembic;
 pub(crate) mod database;
 pub(crate) mod installation;
 pub(crate) mod outcome;

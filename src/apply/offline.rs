@@ -1,0 +1,189 @@
+//! A plan as a script for `psql -v ON_ERROR_STOP=1 -f`, which leaves what a live run leaves: the same fences, the same
+//! version table, the same ledger. What a live run knows from the server, the script finds out when it runs.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "the lexer's token kinds are some forty, of which a few matter here")]
+
+use std::fmt::Write;
+
+use squawk_lexer::{TokenKind, tokenize};
+
+use crate::config::{Config, Transaction};
+use crate::ledger::names::literal;
+use crate::ledger::{Ledger, session_settings};
+use crate::plan::{Direction, Plan, Step};
+use crate::revision::statement::split;
+use crate::revision::{Mode, list};
+
+use super::ApplyError;
+
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// The script, on a version table that is where `ledger` says.
+pub fn script(plan: &Plan<'_>, ledger: &Ledger, config: &Config) -> Result<String, ApplyError> {
+    let stepwise = plan.steps.iter().find(|step| step.mode() == Mode::Stepwise);
+    if let (Transaction::Run, Some(step)) = (config.transaction, stepwise) {
+        return Err(ApplyError::StepwiseInRun(step.revision.id.clone()));
+    }
+    let mut offline = Offline { ledger, config, direction: plan.direction, installed: false, text: String::new() };
+    offline.head(plan);
+    if config.transaction == Transaction::Run && !plan.is_empty() {
+        offline.line(BEGIN);
+        for step in &plan.steps {
+            offline.title(step);
+            offline.step(step);
+        }
+        offline.line("COMMIT");
+    } else {
+        for step in &plan.steps {
+            offline.title(step);
+            match step.mode() {
+                Mode::Transaction => {
+                    offline.line(BEGIN);
+                    offline.step(step);
+                    offline.line("COMMIT");
+                }
+                Mode::Stepwise => offline.stepwise(step),
+            }
+        }
+    }
+    Ok(offline.text)
+}
+
+struct Offline<'o> {
+    ledger: &'o Ledger,
+    config: &'o Config,
+    direction: Direction,
+    installed: bool,
+    text: String,
+}
+
+impl Offline<'_> {
+    fn line(&mut self, statement: &str) {
+        let _ = writeln!(self.text, "{statement};");
+    }
+
+    fn lines(&mut self, statements: impl IntoIterator<Item = String>) {
+        statements.into_iter().for_each(|statement| self.line(&statement));
+    }
+
+    /// What the script is, how it is run, and that it is run where it was written for.
+    fn head(&mut self, plan: &Plan<'_>) {
+        let end = |step: Option<&Step<'_>>, pick: fn(&Step<'_>) -> String| step.map(pick).unwrap_or_else(|| "here".to_owned());
+        let from = end(plan.steps.first(), |step| list(&step.before));
+        let to = end(plan.steps.last(), |step| list(&step.after));
+        let _ = write!(
+            self.text,
+            "-- pgmarch {}: {} from {from} to {to}, {}.\n\
+             -- Run it with: psql -v ON_ERROR_STOP=1 -f FILE\n\
+             -- Each fence stops it, with nothing done, where the version table is not what this script was written for.\n\
+             \\set ON_ERROR_STOP on\n\\set AUTOCOMMIT on\n\\encoding UTF8\n",
+            env!("CARGO_PKG_VERSION"),
+            plan.direction.verb(),
+            crate::report::count(plan.steps.len(), "revision"),
+        );
+    }
+
+    /// With the first step, as a live run does it: the tables, where they are missing.
+    fn install(&mut self) {
+        if !std::mem::replace(&mut self.installed, true) {
+            self.lines(self.ledger.check_place(self.config));
+            self.line(&self.ledger.install_if_missing());
+        }
+    }
+
+    fn title(&mut self, step: &Step<'_>) {
+        let revision = step.revision;
+        let _ = writeln!(self.text, "\n-- {} {}: {}", self.direction.verb(), revision.id, one_line(&revision.message));
+    }
+
+    /// Role, path and timeouts of the settings, until the transaction ends.
+    fn ourselves(&mut self) {
+        let (lock, statement) = (self.config.lock_timeout.as_millis(), self.config.statement_timeout.as_millis());
+        self.line(&format!("SET LOCAL lock_timeout = {lock}"));
+        self.line(&format!("SET LOCAL statement_timeout = {statement}"));
+        self.line("SET LOCAL idle_in_transaction_session_timeout = 0");
+        // PostgreSQL 17 has it; whichever server this will run on.
+        self.line(&format!(
+            "DO {}",
+            literal("BEGIN PERFORM set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout'; END")
+        ));
+        self.lines(session_settings(self.config));
+    }
+
+    /// A step within a transaction: fence, text, ledger.
+    fn step(&mut self, step: &Step<'_>) {
+        self.line("RESET search_path");
+        self.ourselves();
+        self.install();
+        self.line(&self.ledger.fence(&step.before, &step.after));
+        let _ = writeln!(self.text, "{}\n;", for_psql(step.sql()));
+        self.lines(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(str::to_owned));
+        self.lines(self.config.role.as_ref().map(|role| format!("SET LOCAL ROLE {role}")));
+        self.line("SET LOCAL search_path TO pg_catalog, pg_temp");
+        self.lines(self.ledger.record_offline(step, self.direction));
+    }
+
+    /// A step outside of transactions: the fence is looked at before, and moved once every statement is done.
+    fn stepwise(&mut self, step: &Step<'_>) {
+        self.line(BEGIN);
+        self.ourselves();
+        self.install();
+        self.line(&self.ledger.fence(&step.before, &step.before));
+        self.line("COMMIT");
+        let role = self.config.role.as_ref().map(|role| format!("SET ROLE {role}"));
+        let path = self.config.search_path.as_ref().map(|path| format!("SET search_path TO {path}"));
+        self.lines(role.into_iter().chain(path));
+        // No lock timeout: it would only leave an INVALID index behind.
+        let sql = step.sql();
+        for statement in split(sql).statements {
+            let _ = writeln!(self.text, "{}\n;", for_psql(&sql[statement.range]));
+        }
+        self.lines(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(str::to_owned));
+        self.line(BEGIN);
+        self.ourselves();
+        self.line(&self.ledger.fence(&step.before, &step.after));
+        self.lines(self.ledger.record_offline(step, self.direction));
+        self.line("COMMIT");
+    }
+}
+
+/// psql puts the values of its variables where it reads `:name`, `:'name'`, `:"name"` or `:{?name}`: a backslash before
+/// the colon keeps ours as it is. Within quotes of any kind it does no such thing.
+fn for_psql(sql: &str) -> String {
+    let mut text = String::with_capacity(sql.len());
+    let mut offset = 0;
+    for token in tokenize(sql) {
+        let piece = &sql[offset..offset + token.len as usize];
+        offset += token.len as usize;
+        let starts_a_name =
+            sql[offset..].starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '\'' | '"' | '{') || !c.is_ascii());
+        let quoted = matches!(
+            token.kind,
+            TokenKind::Literal { .. } | TokenKind::QuotedIdent { .. } | TokenKind::LineComment | TokenKind::BlockComment { .. }
+        );
+        if !quoted && piece == ":" && starts_a_name && !text.ends_with(':') {
+            text.push('\\');
+        }
+        text += piece;
+    }
+    text
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn psql_finds_no_variable_of_its_own() {
+        assert_eq!(
+            for_psql("SELECT a[1:HOST], b::text, ':x', $$:x$$, \":x\" -- :x"),
+            "SELECT a[1\\:HOST], b::text, ':x', $$:x$$, \":x\" -- :x"
+        );
+        assert_eq!(for_psql("SELECT a[ : 2]"), "SELECT a[ : 2]");
+        assert_eq!(for_psql("x := 1"), "x := 1");
+    }
+}

@@ -1,0 +1,52 @@
+//! `--sql`: the script instead of the run. With both ends named no database is asked.
+
+use super::{Context, answer, settle};
+use crate::apply::Stopped;
+use crate::apply::offline::script;
+use crate::connect::wait::for_server;
+use crate::exit::Error;
+use crate::ledger::{self, Ledger};
+use crate::plan::{Direction, Plan, doomed};
+use crate::revision::graph::{Graph, Node};
+use crate::revision::name::Range;
+
+/// Prints the way from one end of a range to the other; without the first end, from where the database is.
+pub(super) async fn run(typed: &str, direction: Direction, context: &Context) -> Result<(), Error> {
+    let range = Range::parse(typed)?;
+    let graph = Graph::load(&context.config.migrations).map_err(Error::Revisions)?;
+    let (text, start) = match &range.from {
+        Some(from) => {
+            let rows = from.absolute_targets(&graph)?;
+            (print(&graph, &rows, &range, direction, &Ledger::offline(&context.config), context)?, None)
+        }
+        None if direction == Direction::Down => {
+            return Err(Error::Usage {
+                problem: "`downgrade --sql` takes FROM:TO".to_owned(),
+                advice: "name both ends, such as head:-1; FROM is where the database is",
+            });
+        }
+        None => {
+            let config = &context.config;
+            let pool = context.pool()?;
+            let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
+            let state = ledger::read(&session, config).await?;
+            let (position, _) = settle(&graph, &state, &session).await?;
+            if !position.beyond.is_empty() {
+                position.ahead(&position.targets(&range.to)?, config.ahead)?;
+            }
+            (print(&position.graph, &position.rows, &range, direction, &state.ledger, context)?, Some(pool.address()))
+        }
+    };
+    if let Some(address) = start {
+        tracing::info!("the script starts from where {address} is; FROM:TO asks no database");
+    }
+    answer(&text)
+}
+
+fn print(graph: &Graph, rows: &[Node], range: &Range, direction: Direction, ledger: &Ledger, context: &Context) -> Result<String, Error> {
+    let plan = match direction {
+        Direction::Up => Plan::upgrade(graph, rows, &range.to.targets(graph, rows)?),
+        Direction::Down => Plan::downgrade(graph, rows, &doomed(graph, rows, &range.to)?)?,
+    };
+    script(&plan, ledger, &context.config).map_err(|error| Error::Apply(Box::new(Stopped { done: Vec::new(), error })))
+}

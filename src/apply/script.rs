@@ -80,7 +80,8 @@ impl Script {
 
     fn step(&mut self, step: &Step<'_>, direction: Direction, ledger: &Ledger, config: &Config, marks: &Marks<'_>) {
         let settings = settings(config, marks, Extent::Transaction);
-        self.before([settings.clone()]);
+        // In a transaction of several steps the one before has left the path of its bookkeeping.
+        self.before(["RESET search_path".to_owned(), settings.clone()]);
         self.before(session_settings(config));
         self.before(ledger.install());
         self.before([ledger.fence(&step.before, &step.after)]);

@@ -8,13 +8,17 @@ use std::fmt::Write;
 use squawk_lexer::{TokenKind, tokenize};
 
 use crate::config::{Config, Transaction};
+use crate::connect::application_name;
 use crate::ledger::names::literal;
+use crate::ledger::progress::{Note, Stage};
 use crate::ledger::{Ledger, session_settings};
 use crate::plan::{Direction, Plan, Step};
-use crate::revision::statement::split;
+use crate::revision::kind::{Kind, kind};
+use crate::revision::statement::{semantic, split};
 use crate::revision::{Mode, list};
 
 use super::ApplyError;
+use super::stepwise::before;
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
@@ -133,16 +137,34 @@ impl Offline<'_> {
         let role = self.config.role.as_ref().map(|role| format!("SET ROLE {role}"));
         let path = self.config.search_path.as_ref().map(|path| format!("SET search_path TO {path}"));
         self.lines(role.into_iter().chain(path));
-        // No lock timeout: it would only leave an INVALID index behind.
+        // No lock timeout: it would only leave an INVALID index behind. Each statement is noted as a live run notes it,
+        // so that one can go on where a script was stopped.
         let sql = step.sql();
-        for statement in split(sql).statements {
-            let _ = writeln!(self.text, "{}\n;", for_psql(&sql[statement.range]));
+        let statements = split(sql).statements;
+        for (number, statement) in statements.iter().enumerate() {
+            let own = &sql[statement.range.clone()];
+            let note = Note {
+                before: before(sql, &statements, number),
+                own: semantic(own),
+                application: application_name(Some(step.revision.id.as_str())),
+                indexes: Vec::new(),
+            };
+            let alone = matches!(kind(own), Kind::Alone(_));
+            if alone {
+                self.line(BEGIN);
+                self.line(&self.ledger.note_offline(step, self.direction, Stage::Started, number + 1, &note));
+                self.line("COMMIT");
+            }
+            let _ = writeln!(self.text, "{}\n;", for_psql(own));
+            self.line(BEGIN);
+            self.line(&self.ledger.note_offline(step, self.direction, Stage::Finished, number + 1, &note));
+            self.line("COMMIT");
         }
         self.lines(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(str::to_owned));
         self.line(BEGIN);
         self.ourselves();
         self.line(&self.ledger.fence(&step.before, &step.after));
-        self.lines(self.ledger.record_offline(step, self.direction));
+        self.lines(self.ledger.record_stepwise_offline(step, self.direction));
         self.line("COMMIT");
     }
 }

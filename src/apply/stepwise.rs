@@ -48,7 +48,7 @@ pub(super) fn check_text(step: &Step<'_>, was: &Unfinished) -> Result<(), ApplyE
 }
 
 /// The semantic checksum of the first `count` statements.
-fn before(sql: &str, statements: &[Statement], count: usize) -> String {
+pub(super) fn before(sql: &str, statements: &[Statement], count: usize) -> String {
     let texts: Vec<&str> = statements[..count].iter().map(|statement| &sql[statement.range.clone()]).collect();
     semantic(&texts.join(";\n"))
 }

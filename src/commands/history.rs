@@ -120,13 +120,14 @@ fn shown(range: &Range, position: &Position<'_>, has_database: bool) -> Result<V
             _ => name.one_or_heads(graph, &position.rows),
         }
     };
-    let upper = match resolve(&range.to)? {
-        targets if targets.is_empty() => Vec::new(),
-        targets => targets,
-    };
+    let upper = resolve(&range.to)?;
     let mut sets = vec![graph.reach(&upper, Graph::below)];
     if let Some(from) = &range.from {
-        let from = resolve(from)?;
+        let mut starts = Vec::new();
+        for name in from {
+            starts.extend(resolve(name)?);
+        }
+        let from = starts;
         if !from.is_empty() {
             sets.push(graph.reach(&from, Graph::above));
         }

@@ -16,7 +16,10 @@ pub(super) async fn run(typed: &str, direction: Direction, context: &Context) ->
     let graph = Graph::load(&context.config.migrations).map_err(Error::Revisions)?;
     let (text, start) = match &range.from {
         Some(from) => {
-            let rows = from.absolute_targets(&graph)?;
+            let mut rows = Vec::new();
+            for name in from {
+                rows.extend(name.absolute_targets(&graph)?);
+            }
             (print(&graph, &rows, &range, direction, &Ledger::offline(&context.config), context)?, None)
         }
         None if direction == Direction::Down => {

@@ -1,6 +1,7 @@
 //! What a script does about the tables without having asked the server first.
 
 use super::names::{Ident, Qualified, literal};
+use super::progress::{Note, Stage};
 use super::{Ledger, Step};
 use crate::config::Config;
 use crate::plan::Direction;
@@ -62,6 +63,24 @@ impl Ledger {
     pub fn record_offline(&self, step: &Step<'_>, direction: Direction) -> Vec<String> {
         let kept = (direction == Direction::Up).then(|| self.keep(step.revision));
         kept.into_iter().chain([self.done(step, direction, "transaction_timestamp()")]).collect()
+    }
+
+    /// One statement: what became of a statement of a `transaction:false` revision.
+    pub fn note_offline(&self, step: &Step<'_>, direction: Direction, stage: Stage, statement: usize, note: &Note) -> String {
+        without_answer(self.note_statement(&step.revision.id, direction, stage, statement, note, None))
+    }
+
+    /// Statements that write down that all statements of a `transaction:false` revision are done.
+    pub fn record_stepwise_offline(&self, step: &Step<'_>, direction: Direction) -> Vec<String> {
+        self.record_stepwise(step, direction).into_iter().map(without_answer).collect()
+    }
+}
+
+/// Nobody reads what a statement returns to a script.
+fn without_answer(statement: String) -> String {
+    match statement.rsplit_once(" RETURNING ") {
+        Some((statement, _)) => statement.to_owned(),
+        None => statement,
     }
 }
 

@@ -72,8 +72,8 @@ pub enum NameError {
 /// `FROM:TO`, or one name alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Range {
-    /// Where it begins; `None` if only one name was typed.
-    pub from: Option<Name>,
+    /// Where it begins, at one revision or at several, comma separated; `None` if only one name was typed.
+    pub from: Option<Vec<Name>>,
     /// Where it ends.
     pub to: Name,
 }
@@ -85,7 +85,10 @@ impl Range {
         match typed.split_once(':') {
             None => Ok(Self { from: None, to: Name::parse(typed)? }),
             Some((_, to)) if to.contains(':') => Err(NameError::NoRange(typed.to_owned())),
-            Some((from, to)) => Ok(Self { from: Some(name(from, "base")?), to: name(to, "heads")? }),
+            Some((from, to)) => {
+                let from = from.split(',').map(|from| name(from.trim(), "base")).collect::<Result<_, _>>()?;
+                Ok(Self { from: Some(from), to: name(to, "heads")? })
+            }
         }
     }
 }
@@ -465,7 +468,9 @@ mod tests {
 
     #[test]
     fn a_range_has_two_ends() {
-        let range = |typed: &str| Range::parse(typed).map(|range| (range.from.map(|from| from.to_string()), range.to.to_string()));
+        let join = |names: Vec<Name>| names.iter().map(Name::to_string).collect::<Vec<_>>().join(" and ");
+        let range = |typed: &str| Range::parse(typed).map(|range| (range.from.map(join), range.to.to_string()));
+        assert_eq!(range("1, 2:base"), Ok((Some("1 and 2".into()), "base".into())));
         assert_eq!(range("1:2"), Ok((Some("1".into()), "2".into())));
         assert_eq!(range(":2"), Ok((Some("base".into()), "2".into())));
         assert_eq!(range("1:"), Ok((Some("1".into()), "heads".into())));

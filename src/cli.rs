@@ -32,6 +32,8 @@ pub enum Command {
     Stamp(Stamp),
     /// Accept a file that is another than what was applied.
     Repair(Repair),
+    /// Turn what `alembic upgrade --sql base:heads` prints into revision files.
+    Import(Import),
     /// Look for faults: exit 0 when there is none.
     Check(Check),
 }
@@ -110,7 +112,7 @@ pub struct Merge {
 #[derive(Debug, Default, Args)]
 pub struct Stamp {
     /// Where the database is to be: one revision or several, head, heads, base.
-    #[arg(required = true, allow_hyphen_values = true)]
+    #[arg(required = true, allow_negative_numbers = true)]
     pub revisions: Vec<String>,
     /// Forget all rows of the version table first, also those nobody knows.
     #[arg(long)]
@@ -160,6 +162,22 @@ pub struct Create {
     /// A revision that must be applied first without being a parent; may be given several times.
     #[arg(long, value_name = "REV")]
     pub depends_on: Vec<String>,
+    /// Answer with one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Words of `import`.
+#[derive(Debug, Default, Args)]
+pub struct Import {
+    /// The output of `alembic upgrade --sql base:heads`, with or without its log [default: standard input].
+    pub file: Option<std::path::PathBuf>,
+    /// The output of `alembic downgrade --sql heads:base`, for the ways down.
+    #[arg(long, value_name = "FILE")]
+    pub down: Option<std::path::PathBuf>,
+    /// Alembic's folder of revisions, for messages, dates, dependencies and branch labels.
+    #[arg(long, value_name = "FOLDER")]
+    pub versions: Option<std::path::PathBuf>,
     /// Answer with one JSON object.
     #[arg(long)]
     pub json: bool,

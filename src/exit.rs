@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::alembic::ImportError;
 use crate::apply::{ApplyError, Stopped};
 use crate::checksum::{Changed, Moved};
 use crate::config::ConfigFault;
@@ -147,6 +148,9 @@ pub enum Error {
     /// The run stopped half-way.
     #[error("{}", .0.error)]
     Apply(Box<Stopped>),
+    /// What Alembic printed can't be turned into revisions.
+    #[error(transparent)]
+    Import(ImportError),
     /// A file that can't be written.
     #[error("{} can't be written", .path.display())]
     Write {
@@ -245,6 +249,7 @@ impl Error {
             },
             Self::Findings { unsound: true, .. } => Exit::Unsound,
             Self::Pending { .. } | Self::Findings { .. } => Exit::No,
+            Self::Import(_) => Exit::Unsound,
             Self::Write { .. } | Self::Usage { .. } | Self::Output(_) | Self::System { .. } => Exit::Usage,
             Self::Interrupted(signal) => Exit::Signal(*signal),
         }
@@ -271,7 +276,7 @@ impl Error {
             | Self::Missing { .. }
             | Self::Wait(_) => false,
             Self::Read(ReadError::NoSchema { .. } | ReadError::Unexpected(_)) | Self::ReadOnly { .. } | Self::LostForGood { .. } => false,
-            Self::Write { .. } | Self::Usage { .. } | Self::Findings { .. } => false,
+            Self::Import(_) | Self::Write { .. } | Self::Usage { .. } | Self::Findings { .. } => false,
             Self::Lock(LockError::Lost | LockError::Elsewhere) => true,
             Self::Lock(LockError::Timeout { .. } | LockError::NoWorker { .. })
             | Self::Pending { .. }
@@ -333,6 +338,7 @@ impl Error {
             },
             Self::Pending { .. } => "run `pgmarch upgrade`".to_owned(),
             Self::Write { .. } => "check the folder and its rights, or name another with PGMARCH_MIGRATIONS; no file was written over".to_owned(),
+            Self::Import(_) => "no file was written; `alembic upgrade --sql base:heads | pgmarch import` gives it the whole output".to_owned(),
             Self::Usage { advice, .. } => (*advice).to_owned(),
             Self::Findings { .. } => "mend what is listed above and check again".to_owned(),
             Self::Output(_) => "check where standard output goes".to_owned(),

@@ -17,6 +17,7 @@
 //! - [`connect`]: where and how to connect, the pool, one session; [`connect::wait`]: what is worth waiting for.
 //! - [`lock`]: the run lock: polled, named, its loss noticed.
 //! - [`ledger`]: the version table and the ledger: the only place that knows the tables in the database.
+//! - [`alembic`]: Alembic's output and its files into revisions. Pure.
 //! - [`position`]: where the database stands, seen from this image: behind, there, ahead. Pure.
 //! - [`checksum`]: the files of applied revisions against what the ledger kept of them. Pure.
 //! - [`plan`]: (graph, version rows, target) → [`plan::Plan`]. Pure.
@@ -25,6 +26,7 @@
 //! - [`backoff`]: pauses between tries.
 //! - [`signal`]: SIGTERM and SIGINT.
 
+pub mod alembic;
 pub mod apply;
 pub mod backoff;
 pub mod checksum;

@@ -4,6 +4,7 @@ pub mod check;
 pub mod create;
 pub mod downgrade;
 pub mod history;
+pub mod import;
 pub mod merge;
 mod offline;
 pub mod repair;
@@ -78,6 +79,7 @@ pub async fn run(command: Option<Command>, context: &Context) -> Result<(), Erro
         Command::Downgrade(words) => downgrade::run(&words, context).await,
         Command::History(words) => history::run(&words, context).await,
         Command::Show(words) => show::run(&words, context).await,
+        Command::Import(words) => import::run(&words, context),
         Command::Merge(words) => merge::run(&words, context),
         Command::Stamp(words) => stamp::run(&words, context).await,
         Command::Repair(words) => repair::run(&words, context).await,

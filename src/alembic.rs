@@ -1,0 +1,348 @@
+//! What `alembic upgrade --sql` and `downgrade --sql` print, and the files under `versions/`, into revisions. Pure.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "the lexer's token kinds are some forty, of which a few matter here")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use squawk_lexer::{TokenKind, tokenize};
+use thiserror::Error;
+
+use crate::revision::draft::{Draft, Part};
+use crate::revision::statement::split;
+use crate::revision::{Id, Place, Problem};
+
+/// Why an output of Alembic's can't be turned into revisions.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each variant's message is its documentation")]
+pub enum ImportError {
+    #[error("there is no line `-- Running upgrade … -> …` in it; give the output of `alembic upgrade --sql base:heads`")]
+    NoRevision,
+    #[error("{place}: `{line}` is not what Alembic writes before a revision", place = at(.place))]
+    Title { place: Place, line: String },
+    #[error("{place}: {problem}", place = at(.place))]
+    Id { place: Place, problem: Problem },
+    #[error("{place}: revision {id}: {problem}", place = at(.place))]
+    Statement { place: Place, id: Id, problem: Problem },
+    #[error("{place}: revision {id} comes a second time", place = at(.place))]
+    Twice { place: Place, id: Id },
+    #[error("the way down has {0}, the way up does not: give both outputs of the same revisions")]
+    OnlyDown(Id),
+    #[error("revision {id} revises {parent}, which is not in the output: it must start at base (`alembic upgrade --sql base:heads`)")]
+    NotFromBase { id: Id, parent: Id },
+}
+
+fn at(place: &Place) -> String {
+    format!("line {}, column {}", place.line, place.column)
+}
+
+/// What a file under `versions/` says beyond what the SQL tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Version {
+    /// Its id.
+    pub id: String,
+    /// The first line of its docstring.
+    pub message: Option<String>,
+    /// `Create Date`, as Alembic writes it.
+    pub created: Option<String>,
+    /// `depends_on`, ids or labels.
+    pub depends_on: Vec<String>,
+    /// `branch_labels`.
+    pub labels: Vec<String>,
+}
+
+/// One revision's part of an output.
+#[derive(Debug)]
+struct Portion {
+    /// Its parents, on the way up.
+    below: Vec<Id>,
+    part: Part,
+}
+
+/// The revisions of an upgrade's output, in its order, with the ways down of a downgrade's, if there is one.
+pub fn import(up: &str, down: Option<&str>, versions: &[Version], version_table: &str) -> Result<Vec<Draft>, ImportError> {
+    let mut messages = BTreeMap::new();
+    let up = without_log(up, &mut messages);
+    let mut ways_down = match down {
+        Some(down) => portions(&without_log(down, &mut messages), "downgrade", version_table)?,
+        None => Vec::new(),
+    };
+    let ways_up = portions(&up, "upgrade", version_table)?;
+    if ways_up.is_empty() {
+        return Err(ImportError::NoRevision);
+    }
+    let known: BTreeSet<&Id> = ways_up.iter().map(|(id, _)| id).collect();
+    let labels: BTreeMap<&str, &str> =
+        versions.iter().flat_map(|version| version.labels.iter().map(|label| (label.as_str(), version.id.as_str()))).collect();
+    let mut drafts = Vec::new();
+    for (id, portion) in &ways_up {
+        if let Some(parent) = portion.below.iter().find(|parent| !known.contains(parent)) {
+            return Err(ImportError::NotFromBase { id: id.clone(), parent: parent.clone() });
+        }
+        let version = versions.iter().find(|version| version.id == id.as_str()).cloned().unwrap_or_default();
+        let depends_on = version.depends_on.iter().map(|name| labels.get(name.as_str()).copied().unwrap_or(name));
+        let way_down = ways_down.iter().position(|(other, _)| other == id).map(|place| ways_down.remove(place));
+        drafts.push(Draft {
+            id: id.clone(),
+            revises: Some(portion.below.clone()),
+            depends_on: depends_on.filter_map(|id| Id::parse(id).ok()).collect(),
+            branch: version.labels.first().cloned(),
+            created: version.created.as_deref().and_then(date),
+            message: version.message.or_else(|| messages.get(id.as_str()).cloned()).unwrap_or_else(|| format!("Revision {id}")),
+            up: portion.part.clone(),
+            down: way_down.map(|(_, portion)| portion.part),
+        });
+    }
+    match ways_down.first() {
+        Some((id, _)) => Err(ImportError::OnlyDown(id.clone())),
+        None => Ok(drafts),
+    }
+}
+
+/// `2024-03-01 10:00:00.123456` → `2024-03-01T10:00:00Z`.
+fn date(created: &str) -> Option<String> {
+    let text: String = created.trim().chars().take(19).collect();
+    let text = text.replacen(' ', "T", 1) + "Z";
+    humantime::parse_rfc3339(&text).is_ok().then_some(text)
+}
+
+/// Alembic's log, where it came along (`2>&1`), cut out wherever a line of it broke in; its messages are kept.
+fn without_log(text: &str, messages: &mut BTreeMap<String, String>) -> String {
+    const LOG: &str = "INFO  [alembic.";
+    let mut left = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(LOG) {
+        left += &rest[..start];
+        let end = rest[start..].find('\n').map_or(rest.len(), |newline| start + newline + 1);
+        let line = rest[start..end].trim_end();
+        if let Some((_, move_and_message)) = line.split_once(" -> ")
+            && line.contains("] Running upgrade ")
+            && let Some((id, message)) = move_and_message.split_once(", ")
+        {
+            messages.insert(id.trim().to_owned(), message.trim().to_owned());
+        }
+        rest = &rest[end..];
+    }
+    left + rest
+}
+
+/// The parts between the lines `-- Running VERB FROM -> TO`, each its revision's.
+fn portions(text: &str, verb: &str, version_table: &str) -> Result<Vec<(Id, Portion)>, ImportError> {
+    let mut found: Vec<(Id, Portion)> = Vec::new();
+    let mut open: Option<(Id, Vec<Id>, usize)> = None;
+    let mut offset = 0;
+    for token in tokenize(text) {
+        let piece = &text[offset..offset + token.len as usize];
+        let start = offset;
+        offset += token.len as usize;
+        let title = match token.kind {
+            TokenKind::LineComment => piece.strip_prefix("-- Running ").and_then(|rest| rest.strip_prefix(verb)),
+            _ => None,
+        };
+        let Some(title) = title else { continue };
+        close(text, open.take(), start, version_table, &mut found)?;
+        let place = Place::of(text, start);
+        let wrong = || ImportError::Title { place, line: piece.trim_end().to_owned() };
+        let (from, to) = title.split_once("->").ok_or_else(wrong)?;
+        let ids = |list: &str| -> Result<Vec<Id>, ImportError> {
+            let words = list.split(',').map(str::trim).filter(|word| !word.is_empty());
+            words.map(|word| Id::parse(word).map_err(|problem| ImportError::Id { place, problem })).collect()
+        };
+        let (own, below) = if verb == "upgrade" { (ids(to)?, ids(from)?) } else { (ids(from)?, ids(to)?) };
+        let [id] = <[Id; 1]>::try_from(own).map_err(|_| wrong())?;
+        if found.iter().any(|(other, _)| *other == id) {
+            return Err(ImportError::Twice { place, id });
+        }
+        open = Some((id, below, offset));
+    }
+    close(text, open, text.len(), version_table, &mut found)?;
+    Ok(found)
+}
+
+fn close(
+    text: &str,
+    open: Option<(Id, Vec<Id>, usize)>,
+    end: usize,
+    version_table: &str,
+    found: &mut Vec<(Id, Portion)>,
+) -> Result<(), ImportError> {
+    let Some((id, below, start)) = open else { return Ok(()) };
+    let sql = &text[start..end];
+    let mut kept = Vec::new();
+    let (mut outside, mut ever_outside) = (false, false);
+    let statements = split(sql);
+    for statement in &statements.statements {
+        let words: Vec<&str> = statement.words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["BEGIN"] => outside = false,
+            ["COMMIT"] => outside = true,
+            _ if moves_version(&sql[statement.range.clone()], version_table) => {}
+            _ => {
+                // Between COMMIT and BEGIN: Alembic's autocommit_block, for what can't run in a transaction.
+                ever_outside |= outside;
+                kept.push(sql[statement.range.clone()].trim());
+            }
+        }
+    }
+    let bad = statements.problems.iter().find(
+        |(_, problem)| !matches!(problem, Problem::TransactionControl(word) if word.starts_with("BEGIN") || word.starts_with("COMMIT")),
+    );
+    if let Some((offset, problem)) = bad {
+        return Err(ImportError::Statement { place: Place::of(text, start + offset), id, problem: problem.clone() });
+    }
+    let part = match kept.as_slice() {
+        [] => Part::nothing(),
+        kept => Part { stepwise: ever_outside, sql: kept.iter().map(|statement| format!("{statement};")).collect::<Vec<_>>().join("\n\n") },
+    };
+    found.push((id, Portion { below, part }));
+    Ok(())
+}
+
+/// Whether a statement makes or moves the version table: pgmarch does that itself.
+fn moves_version(statement: &str, version_table: &str) -> bool {
+    let mut words = Vec::new();
+    let mut offset = 0;
+    for token in tokenize(statement) {
+        let piece = &statement[offset..offset + token.len as usize];
+        offset += token.len as usize;
+        match token.kind {
+            TokenKind::Ident => words.push(piece.to_lowercase()),
+            TokenKind::QuotedIdent { .. } => words.push(piece.trim_matches('"').to_owned()),
+            TokenKind::Dot => words.push(".".to_owned()),
+            TokenKind::Whitespace => {}
+            _ => break,
+        }
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let named = match words.as_slice() {
+        ["insert", "into", rest @ ..] | ["delete", "from", rest @ ..] | ["create", "table", rest @ ..] | ["drop", "table", rest @ ..] => {
+            rest
+        }
+        ["update", rest @ ..] => rest,
+        _ => return false,
+    };
+    matches!(named, [table, ..] if *table == version_table && named.get(1) != Some(&"."))
+        || matches!(named, [_, ".", table, ..] if *table == version_table)
+}
+
+/// What a file under `versions/` says, as far as it is written as Alembic's template writes it.
+pub fn version(text: &str) -> Option<Version> {
+    let value = |name: &str| {
+        // As in Python, what is assigned last counts.
+        text.lines().rev().find_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            let rest = rest.trim_start();
+            let rest = if rest.starts_with(':') { rest.split_once('=').map(|(_, value)| value)? } else { rest.strip_prefix('=')? };
+            Some(rest.trim())
+        })
+    };
+    let id = strings(value("revision")?).into_iter().next()?;
+    let doc = text.split_once("\"\"\"").map(|(_, rest)| rest.split("\"\"\"").next().unwrap_or("")).unwrap_or("");
+    let message = doc.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned);
+    let created = doc.lines().find_map(|line| line.trim().strip_prefix("Create Date:")).map(|date| date.trim().to_owned());
+    let list = |name: &str| value(name).map(strings).unwrap_or_default();
+    Some(Version { id, message, created, depends_on: list("depends_on"), labels: list("branch_labels") })
+}
+
+/// The quoted strings of a Python expression.
+fn strings(expression: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = expression.split(" #").next().unwrap_or("");
+    while let Some(start) = rest.find(['\'', '"']) {
+        let quote = &rest[start..=start];
+        let Some(end) = rest[start + 1..].find(quote) else { break };
+        found.push(rest[start + 1..start + 1 + end].to_owned());
+        rest = &rest[start + end + 2..];
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UP: &str = "INFO  [alembic.runtime.migration] Running upgrade  -> a1, First thing
+BEGIN;
+
+CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL,
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+
+-- Running upgrade  -> a1
+
+CREATE TABLE t (a text DEFAULT '-- Running upgrade  -> zz
+');
+
+COMMIT;
+
+CREATE INDEX CONCURRENTLY i ON tINFO  [alembic.runtime.migration] Running upgrade a1 -> b2
+ (a);
+
+BEGIN;
+
+INSERT INTO alembic_version (version_num) VALUES ('a1') RETURNING alembic_version.version_num;
+
+-- Running upgrade a1 -> b2
+
+UPDATE t SET a = 'x' WHERE true;;
+
+UPDATE alembic_version SET version_num='b2' WHERE alembic_version.version_num = 'a1';
+
+-- Running upgrade a1 -> c2
+
+INSERT INTO public.alembic_version (version_num) VALUES ('c2');
+
+-- Running upgrade b2, c2 -> d3
+
+DELETE FROM alembic_version WHERE alembic_version.version_num = 'b2';
+
+COMMIT;
+";
+
+    #[test]
+    fn an_output_is_cut_into_its_revisions() {
+        let down = "BEGIN;\n-- Running downgrade a1 -> \nDROP TABLE t;\nDELETE FROM alembic_version WHERE alembic_version.version_num = 'a1';\nCOMMIT;\n";
+        let versions = [
+            Version { id: "b2".into(), depends_on: vec!["blue".into()], ..Version::default() },
+            Version {
+                id: "c2".into(),
+                labels: vec!["blue".into()],
+                created: Some("2024-03-01 10:00:00.123456".into()),
+                ..Version::default()
+            },
+        ];
+        let drafts = import(UP, Some(down), &versions, "alembic_version").expect("drafts");
+        let told: Vec<String> = drafts
+            .iter()
+            .map(|draft| format!("{} < {} : {}", draft.id, crate::revision::list(draft.revises.iter().flatten()), draft.message))
+            .collect();
+        assert_eq!(told, ["a1 < base : First thing", "b2 < a1 : Revision b2", "c2 < a1 : Revision c2", "d3 < b2, c2 : Revision d3"]);
+        assert!(drafts[0].up.stepwise && drafts[0].up.sql.contains("CREATE INDEX CONCURRENTLY i ON t (a);"), "{}", drafts[0].up.sql);
+        assert!(!drafts[0].up.sql.contains("alembic_version") && drafts[0].up.sql.contains("-> zz\n'"));
+        assert_eq!(drafts[0].down, Some(Part { stepwise: false, sql: "DROP TABLE t;".into() }));
+        assert_eq!((drafts[1].up.sql.as_str(), drafts[1].up.stepwise), ("UPDATE t SET a = 'x' WHERE true;", false));
+        assert_eq!(crate::revision::list(&drafts[1].depends_on), "c2");
+        assert_eq!((drafts[2].branch.as_deref(), drafts[2].created.as_deref()), (Some("blue"), Some("2024-03-01T10:00:00Z")));
+        assert_eq!((drafts[3].up.clone(), drafts[3].down.clone()), (Part::nothing(), None));
+    }
+
+    #[test]
+    fn what_is_no_whole_output_says_so() {
+        let message = |up: &str, down| import(up, down, &[], "alembic_version").expect_err("a fault").to_string();
+        assert!(message("SELECT 1;", None).starts_with("there is no line"));
+        assert!(message("-- Running upgrade a1 -> b2\nSELECT 1;", None).contains("revises a1, which is not in the output"));
+        assert!(message("-- Running upgrade  -> a b\n", None).starts_with("line 1, column 1: `a b` can't be an id"));
+        assert!(message("-- Running upgrade  -> a\n-- Running upgrade  -> a\n", None).contains("a second time"));
+        assert!(message("-- Running upgrade  -> a\nSELECT 'x", None).contains("line 2, column 8: revision a: this string is never closed"));
+        assert!(message("-- Running upgrade  -> a\n", Some("-- Running downgrade b -> a\n")).contains("the way down has b"));
+    }
+
+    #[test]
+    fn a_versions_file_is_read_as_its_template_writes_it() {
+        let text = "\"\"\"Add it\n\nRevision ID: ab\nRevises: \nCreate Date: 2024-01-02 03:04:05.6\n\n\"\"\"\nrevision: str = 'ab'\ndown_revision: Union[str, None] = None\nbranch_labels = (\"x\", 'y')  # 'z'\ndepends_on = None\n";
+        let found = version(text).expect("a version");
+        assert_eq!((found.id.as_str(), found.message.as_deref()), ("ab", Some("Add it")));
+        assert_eq!((found.labels, found.depends_on), (vec!["x".to_owned(), "y".to_owned()], Vec::new()));
+        assert_eq!(version("print('x')"), None);
+    }
+}

@@ -1,0 +1,132 @@
+//! `import`: what Alembic prints with `--sql` into revision files.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{Context, answer, json};
+use crate::alembic::{Version, import, version};
+use crate::cli;
+use crate::exit::Error;
+use crate::revision::draft::Draft;
+use crate::revision::graph::Graph;
+use crate::revision::{Fault, Problem};
+
+/// The JSON of `import --json`.
+#[derive(Debug, Serialize)]
+struct Imported {
+    /// The revisions in the output's order.
+    revisions: Vec<Written>,
+}
+
+#[derive(Debug, Serialize)]
+struct Written {
+    revision: String,
+    parents: Vec<String>,
+    message: String,
+    path: String,
+    reversible: bool,
+}
+
+/// Reads the whole output, and writes all files or none.
+pub fn run(words: &cli::Import, context: &Context) -> Result<(), Error> {
+    let folder = &context.config.migrations;
+    let up = read(words.file.as_deref())?;
+    let down = words.down.as_deref().map(|path| read(Some(path))).transpose()?;
+    let versions = words.versions.as_deref().map(versions).transpose()?.unwrap_or_default();
+    let drafts = import(&up, down.as_deref(), &versions, context.config.version_table.name.as_str()).map_err(Error::Import)?;
+    std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.clone(), source })?;
+    refuse_known(&drafts, folder)?;
+    let taken = drafts.iter().map(|draft| folder.join(draft.file_name())).find(|path| path.exists());
+    if let Some(path) = taken {
+        return Err(Error::Write { path, source: std::io::Error::from(std::io::ErrorKind::AlreadyExists) });
+    }
+    let mut written: Vec<PathBuf> = Vec::new();
+    for draft in &drafts {
+        match draft.write(folder) {
+            Ok(path) => written.push(path),
+            Err(source) => {
+                // All or none: those just written go again.
+                for path in &written {
+                    drop(std::fs::remove_file(path));
+                }
+                return Err(Error::Write { path: folder.join(draft.file_name()), source });
+            }
+        }
+    }
+    tell(words, &drafts, &written)
+}
+
+/// Under another message the same revision would get another file, and then there are two.
+fn refuse_known(drafts: &[Draft], folder: &Path) -> Result<(), Error> {
+    let graph = match Graph::load(folder) {
+        Ok(graph) => graph,
+        Err(faults) if matches!(faults.as_slice(), [Fault { problem: Problem::NoRevisions, .. }]) => return Ok(()),
+        Err(faults) => return Err(Error::Revisions(faults)),
+    };
+    match drafts.iter().find_map(|draft| graph.node(draft.id.as_str())) {
+        None => Ok(()),
+        Some(node) => Err(Error::Usage {
+            problem: format!("revision {} is there already: {}", graph.id(node), graph.revision(node).path.display()),
+            advice: "import into a folder without these revisions; no file was written",
+        }),
+    }
+}
+
+fn tell(words: &cli::Import, drafts: &[Draft], written: &[PathBuf]) -> Result<(), Error> {
+    let parents = |draft: &Draft| draft.revises.iter().flatten().map(ToString::to_string).collect();
+    let revisions = drafts.iter().zip(written).map(|(draft, path)| Written {
+        revision: draft.id.to_string(),
+        parents: parents(draft),
+        message: draft.message.clone(),
+        path: path.display().to_string(),
+        reversible: draft.down.is_some(),
+    });
+    let imported = Imported { revisions: revisions.collect() };
+    if words.json {
+        return answer(&json(&imported)?);
+    }
+    let mut text: String = imported.revisions.iter().map(|written| format!("{}\n", written.path)).collect();
+    text += &format!("\n{} written", crate::report::count(drafts.len(), "revision"));
+    if words.down.is_none() {
+        text += ", without a way down (give --down the output of `alembic downgrade --sql heads:base`)";
+    }
+    if words.versions.is_none() {
+        text += "\ndependencies and branch labels are not in that output: --versions FOLDER reads them from Alembic's own files";
+    }
+    answer(&(text + "\nnext: pgmarch check --offline, then pgmarch status: a database that Alembic manages is taken over as it is\n"))
+}
+
+/// A file, or what comes from standard input.
+fn read(path: Option<&Path>) -> Result<String, Error> {
+    let named = path.map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
+    let text = match path {
+        Some(path) if path != Path::new("-") => std::fs::read_to_string(path),
+        Some(_) | None => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).map(|_| text)
+        }
+    };
+    text.map_err(|error| Error::Usage {
+        problem: format!("{named} can't be read: {error}"),
+        advice: "give a file that can be read, in UTF-8",
+    })
+}
+
+/// What the Python files of a folder say.
+fn versions(folder: &Path) -> Result<Vec<Version>, Error> {
+    let unreadable = |error: std::io::Error| Error::Usage {
+        problem: format!("{} can't be read: {error}", folder.display()),
+        advice: "give --versions the folder with Alembic's revisions",
+    };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "py") {
+            let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+            found.extend(version(&text));
+        }
+    }
+    Ok(found)
+}

@@ -210,7 +210,7 @@ const WALK: [&str; 24] = [
     "downgrade a200",
     "upgrade m400",
     "downgrade b200",
-    "upgrade +1",
+    "upgrade side@+1",
     "upgrade heads",
     "downgrade x100",
     "downgrade d500",

@@ -26,7 +26,20 @@ pub(crate) use server::Server;
 pub(crate) use session::{Pending, Session};
 pub(crate) use traffic::Side;
 
+use std::path::Path;
 use std::time::Duration;
 
 /// How long anything that is certain to happen may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A text must be that of a file of the repository; PGMARCH_WRITE_DOCS=1 writes it.
+#[track_caller]
+pub(crate) fn snapshot(path: &str, text: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("PGMARCH_WRITE_DOCS").is_some() {
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("make the snapshot's folder");
+        std::fs::write(&file, text).unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+    let expected = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{path}: {error}"));
+    assert_eq!(text, expected, "{path}: PGMARCH_WRITE_DOCS=1 cargo test writes it");
+}

@@ -90,6 +90,16 @@ impl Program {
         self
     }
 
+    /// The same on a terminal of its own, made by `script`; both outputs arrive as one, with the terminal's line ends.
+    pub(crate) fn on_terminal(mut self) -> Program {
+        let quote = |word: &String| format!("'{}'", word.replace('\'', "'\\''"));
+        let path = self.path.to_string_lossy().into_owned();
+        let words: Vec<String> = std::iter::once(&path).chain(&self.arguments).map(quote).collect();
+        self.arguments = vec!["-qec".into(), words.join(" "), "/dev/null".into()];
+        self.path = PathBuf::from("/usr/bin/script");
+        self
+    }
+
     /// How long it may run before it is killed and the test fails, otherwise 60 s.
     pub(crate) fn deadline(mut self, deadline: Duration) -> Program {
         self.deadline = deadline;

@@ -39,7 +39,8 @@ class Project:
         self.engine = create_engine(url)
 
     def run(self, asked):
-        with self.engine.begin() as connection:
+        # Not begun: Alembic begins its own transaction, which an autocommit_block can leave.
+        with self.engine.connect() as connection:
             self.config.attributes["connection"] = connection
             verb, words = asked["run"][0], asked["run"][1:]
             if verb == "upgrade":

@@ -34,7 +34,7 @@ pub(crate) struct Alembic {
 const ENV: &str = "from alembic import context
 connection = context.config.attributes.get('connection')
 if context.is_offline_mode():
-    context.configure(dialect_name='postgresql', literal_binds=True)
+    context.configure(dialect_name='postgresql', literal_binds=True, dialect_opts={'paramstyle': 'named'})
 else:
     context.configure(connection=connection)
 with context.begin_transaction():

@@ -36,6 +36,10 @@ pub enum Command {
     Import(Import),
     /// Look for faults: exit 0 when there is none.
     Check(Check),
+    /// Wait until the database is at the target; changes nothing.
+    Wait(Wait),
+    /// Upgrade, then stay and answer probes: /livez, /readyz, /status, /metrics.
+    Sidecar,
 }
 
 /// Words of `upgrade`.
@@ -189,6 +193,16 @@ pub struct Check {
     /// Look at the files alone, without a database: the graph, one head, headers, names, both directions.
     #[arg(long)]
     pub offline: bool,
+    /// Answer with one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Words of `wait`.
+#[derive(Debug, Default, Args)]
+pub struct Wait {
+    /// The revision to be at, at least: head, heads, an id or the start of one, ID+N, BRANCH@head [default: PGMARCH_TARGET, else head].
+    pub revision: Option<String>,
     /// Answer with one JSON object.
     #[arg(long)]
     pub json: bool,

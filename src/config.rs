@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -59,6 +60,9 @@ settings! {
     search_path, "PGMARCH_SEARCH_PATH", "", "search path of the revisions";
     ahead, "PGMARCH_AHEAD", "allow", "a database ahead of these files: allow (unless by a breaking revision), refuse";
     confirm, "PGMARCH_CONFIRM", "", "yes: downgrade without asking";
+    listen, "PGMARCH_LISTEN", "0.0.0.0:8080", "sidecar: where probes and metrics are answered, ADDRESS:PORT";
+    check_every, "PGMARCH_CHECK_EVERY", "30s", "sidecar: how often database and folder are looked at";
+    apply_changes, "PGMARCH_APPLY_CHANGES", "false", "sidecar: whether revisions that are added to the folder are applied: true, false";
     log, "PGMARCH_LOG", "info", "what to log: off, error, warn, info, debug, trace, or MODULE=LEVEL, comma separated";
     log_format, "PGMARCH_LOG_FORMAT", "auto", "text, json, or auto: text on a terminal, JSON lines elsewhere";
     termination_log, "PGMARCH_TERMINATION_LOG", "/dev/termination-log where it exists", "file for the cause of a failure, as short JSON";
@@ -241,6 +245,21 @@ pub struct Config {
     pub ahead: Ahead,
     /// Whether a downgrade needs no more asking.
     pub confirmed: bool,
+    /// Where the sidecar answers.
+    pub listen: SocketAddr,
+    /// How often the sidecar looks; never zero.
+    pub check_every: Duration,
+    /// What the sidecar does about a folder that changes.
+    pub changes: Changes,
+}
+
+/// What becomes of revisions that are added while the sidecar stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changes {
+    /// They are reported as pending.
+    Report,
+    /// They are applied.
+    Apply,
 }
 
 /// What is needed to report anything, known even if the other settings are wrong.
@@ -289,6 +308,31 @@ impl Decide {
                 default
             }
         }
+    }
+
+    fn listen(&mut self, value: Option<String>) -> SocketAddr {
+        let default = SocketAddr::from(([0, 0, 0, 0], 8080));
+        let Some(value) = value else { return default };
+        value.trim().parse().unwrap_or_else(|_| {
+            self.0.push(ConfigFault::Choice {
+                name: "PGMARCH_LISTEN",
+                value,
+                expected: "an IP address and a port, such as 0.0.0.0:8080 or [::]:8080",
+            });
+            default
+        })
+    }
+
+    /// To look never would leave the probes with an answer of long ago.
+    fn check_every(&mut self, value: Option<String>) -> Duration {
+        let default = Duration::from_secs(30);
+        let written = value.clone();
+        let decided = self.duration("PGMARCH_CHECK_EVERY", value, default);
+        if decided.is_zero() {
+            let value = written.unwrap_or_default();
+            self.0.push(ConfigFault::Choice { name: "PGMARCH_CHECK_EVERY", value, expected: "a duration above zero, such as 30s" });
+        }
+        decided
     }
 
     fn name<T>(&mut self, name: &'static str, value: Option<String>, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
@@ -340,6 +384,15 @@ pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<Confi
             Ahead::Allow,
         ),
         confirmed: decide.choice("PGMARCH_CONFIRM", raw.confirm, "yes, or leave it out", &[("yes", true)], false),
+        listen: decide.listen(raw.listen),
+        check_every: decide.check_every(raw.check_every),
+        changes: decide.choice(
+            "PGMARCH_APPLY_CHANGES",
+            raw.apply_changes,
+            "true or false",
+            &[("true", Changes::Apply), ("false", Changes::Report)],
+            Changes::Report,
+        ),
     };
     faults.append(&mut decide.0);
     (reporting, if faults.is_empty() { Ok(config) } else { Err(faults) })
@@ -422,11 +475,13 @@ mod tests {
             ("PGMARCH_RUN_LOCK_TIMEOUT", config.run_lock_timeout),
             ("PGMARCH_LOCK_TIMEOUT", config.lock_timeout),
             ("PGMARCH_RETRY_FOR", config.retry_for),
+            ("PGMARCH_CHECK_EVERY", config.check_every),
         ] {
             let setting = SETTINGS.iter().find(|setting| setting.name == name).expect("a setting");
             assert_eq!(humantime::parse_duration(setting.default).ok(), Some(value), "{name}");
         }
         assert_eq!((config.target.as_str(), config.transaction), ("head", Transaction::Revision));
+        assert_eq!((config.listen.to_string().as_str(), config.changes), ("0.0.0.0:8080", Changes::Report));
         assert_eq!(config.version_table, Table::parse("alembic_version").expect("a table"));
     }
 
@@ -451,6 +506,13 @@ mod tests {
         assert_eq!(found.len(), 5, "{found:?}");
         assert!(found[0].contains("PGMARCH_TARGETT is not a setting (did you mean PGMARCH_TARGET?)"));
         assert!(found[1].contains("/nowhere can't be read"));
+    }
+
+    #[test]
+    fn a_sidecar_that_never_looks_or_listens_nowhere_is_refused() {
+        assert!(faults(&[("PGMARCH_CHECK_EVERY", "0")])[0].contains("write a duration above zero"));
+        assert!(faults(&[("PGMARCH_LISTEN", ":8080")])[0].contains("write an IP address and a port"));
+        assert!(faults(&[("PGMARCH_APPLY_CHANGES", "yes")])[0].contains("write true or false"));
     }
 
     #[test]

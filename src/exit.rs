@@ -183,6 +183,29 @@ pub enum Error {
         /// How many.
         pending: usize,
     },
+    /// `wait`, and the answer is no.
+    #[error("the database is at {}, not at {target}, after {}: {} pending ({})", if .current.is_empty() { "base".to_owned() } else { .current.join(", ") }, humantime::format_duration(*.waited), crate::report::count(.pending.len(), "revision"), .pending.join(", "))]
+    NotYet {
+        /// The name asked for.
+        target: String,
+        /// The version rows.
+        current: Vec<String>,
+        /// What is missing.
+        pending: Vec<String>,
+        /// `PGMARCH_WAIT_TIMEOUT`.
+        waited: std::time::Duration,
+    },
+    /// A target that moves with the database can't be waited for.
+    #[error("`{0}` counts from where the database is, so it would never be reached")]
+    RelativeTarget(String),
+    /// The address of the sidecar can't be listened on.
+    #[error("nothing can listen on {address} (PGMARCH_LISTEN)")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The answer can't be written.
     #[error("the answer can't be written to standard output: {0}")]
     Output(std::io::Error),
@@ -248,8 +271,9 @@ impl Error {
                 ApplyError::Occupied { .. } => Exit::Locked,
             },
             Self::Findings { unsound: true, .. } => Exit::Unsound,
-            Self::Pending { .. } | Self::Findings { .. } => Exit::No,
+            Self::Pending { .. } | Self::NotYet { .. } | Self::Findings { .. } => Exit::No,
             Self::Import(_) => Exit::Unsound,
+            Self::RelativeTarget(_) | Self::Listen { .. } => Exit::Usage,
             Self::Write { .. } | Self::Usage { .. } | Self::Output(_) | Self::System { .. } => Exit::Usage,
             Self::Interrupted(signal) => Exit::Signal(*signal),
         }
@@ -274,6 +298,9 @@ impl Error {
             | Self::NobodyToAsk
             | Self::Note(_)
             | Self::Missing { .. }
+            | Self::NotYet { .. }
+            | Self::RelativeTarget(_)
+            | Self::Listen { .. }
             | Self::Wait(_) => false,
             Self::Read(ReadError::NoSchema { .. } | ReadError::Unexpected(_)) | Self::ReadOnly { .. } | Self::LostForGood { .. } => false,
             Self::Import(_) | Self::Write { .. } | Self::Usage { .. } | Self::Findings { .. } => false,
@@ -341,6 +368,9 @@ impl Error {
             Self::Import(_) => "no file was written; `alembic upgrade --sql base:heads | pgmarch import` gives it the whole output".to_owned(),
             Self::Usage { advice, .. } => (*advice).to_owned(),
             Self::Findings { .. } => "mend what is listed above and check again".to_owned(),
+            Self::NotYet { .. } => "look at what should migrate it (its exit code and log say why it hasn't); PGMARCH_WAIT_TIMEOUT waits longer".to_owned(),
+            Self::RelativeTarget(_) => "name the revision: head, an id, ID+N or BRANCH@head".to_owned(),
+            Self::Listen { .. } => "choose an address and port that are free and allowed, such as PGMARCH_LISTEN=0.0.0.0:8080".to_owned(),
             Self::Output(_) => "check where standard output goes".to_owned(),
             Self::System { .. } => "check the limits of the container".to_owned(),
             Self::Interrupted(_) => "what was under way is rolled back; a new run goes on from where the database is".to_owned(),

@@ -23,6 +23,8 @@
 //! - [`plan`]: (graph, version rows, target) → [`plan::Plan`]. Pure.
 //! - [`apply`]: a plan into an applied one: one fenced message per revision.
 //! - [`report`]: every line a person or a machine reads.
+//! - [`sidecar`]: probes and metrics over HTTP, and a folder that changes.
+//! - [`tally`]: counts of waits and retries.
 //! - [`backoff`]: pauses between tries.
 //! - [`signal`]: SIGTERM and SIGINT.
 
@@ -41,7 +43,9 @@ pub mod plan;
 pub mod position;
 pub mod report;
 pub mod revision;
+pub mod sidecar;
 pub mod signal;
+pub mod tally;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -15,6 +15,7 @@ use crate::connect::wait::Said;
 use crate::connect::{Answer, ConnectError, Failure, Pool, SILENCE, Session};
 use crate::ledger::State;
 use crate::report::{chain, left};
+use crate::tally::{self, Wait};
 
 /// Why the lock is not ours.
 #[derive(Debug, Error)]
@@ -86,6 +87,16 @@ impl Lock {
     /// Tries until the lock is ours or `timeout` is over, and says who is in the way. Between tries it is not even
     /// connected: a pooler's few connections, or a server's, are left to the run that has the lock.
     pub async fn acquire(pool: &Pool, state: &State, timeout: Duration) -> Result<Self, LockError> {
+        let started = Instant::now();
+        let mut said = Said::default();
+        let outcome = Self::poll(pool, state, timeout, &mut said).await;
+        if said.anything() {
+            tally::waited(Wait::Lock, started.elapsed());
+        }
+        outcome
+    }
+
+    async fn poll(pool: &Pool, state: &State, timeout: Duration, said: &mut Said) -> Result<Self, LockError> {
         let key = if OFF.load(Ordering::Relaxed) {
             RandomState::new().hash_one(std::process::id()).cast_signed()
         } else {
@@ -94,10 +105,9 @@ impl Lock {
         let attempt = attempt_sql(key, state.server.number);
         let deadline = Instant::now() + timeout;
         let mut pace = Pace::new(Duration::from_millis(50), Duration::from_secs(1));
-        let mut said = Said::default();
         loop {
             let session = pool.session(PATIENCE).await?;
-            let Some(answers) = patiently(&session, &attempt, deadline, &mut said).await? else {
+            let Some(answers) = patiently(&session, &attempt, deadline, said).await? else {
                 session.close();
                 continue;
             };
@@ -107,7 +117,7 @@ impl Lock {
                 debug!(key, pid, "run lock taken");
                 return Ok(Self { session, pid: pid.clone().unwrap_or_default(), key, pool: pool.clone() });
             }
-            let answers = patiently(&session, &format!("ROLLBACK; {}", holder_sql(key)), deadline, &mut said).await?.unwrap_or_default();
+            let answers = patiently(&session, &format!("ROLLBACK; {}", holder_sql(key)), deadline, said).await?.unwrap_or_default();
             session.close();
             let holder = answers.last().and_then(|rows| rows.first()).and_then(|row| row.first().cloned().flatten());
             let holder = holder.unwrap_or_else(|| "a run that has just ended".to_owned());

@@ -25,6 +25,7 @@ use crate::plan::{Direction, Plan, Step};
 use crate::report::{left, seconds};
 use crate::revision::statement::split;
 use crate::revision::{Id, Mode, Place};
+use crate::tally::{self, Retry};
 use script::{Marks, Part, Script};
 use watch::{Target, Watch};
 
@@ -443,6 +444,7 @@ impl Tries {
 
     /// Says who was in the way, and waits for the next try.
     async fn pause(&mut self, revision: Id, happened: &str, failure: &Failure, watch: &Watch) {
+        tally::retried(Retry::Lock);
         let blockers = watch.blockers();
         let who = blockers.as_ref().map(|blockers| format!("; in the way: {blockers}")).unwrap_or_default();
         warn!(

@@ -10,9 +10,12 @@ mod offline;
 pub mod repair;
 mod run;
 pub mod show;
+pub mod sidecar;
 pub mod stamp;
+pub mod standing;
 pub mod status;
 pub mod upgrade;
+pub mod wait;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -85,6 +88,8 @@ pub async fn run(command: Option<Command>, context: &Context) -> Result<(), Erro
         Command::Repair(words) => repair::run(&words, context).await,
         Command::Create(words) => create::run(&words, context),
         Command::Check(words) => check::run(&words, context).await,
+        Command::Wait(words) => wait::run(&words, context).await,
+        Command::Sidecar => sidecar::run(context).await,
     }
 }
 

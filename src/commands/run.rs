@@ -21,6 +21,7 @@ use crate::report::{chain, count, left};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::Name;
 use crate::revision::{Id, Revision};
+use crate::tally::{self, Retry};
 
 /// What a run is to bring about.
 #[derive(Debug)]
@@ -59,6 +60,7 @@ pub(super) async fn persistently(graph: &Graph, mut goal: Goal<'_>, context: &Co
         if Instant::now() >= deadline {
             return Err(if patience.is_zero() { error } else { Error::LostForGood { patience, last: Box::new(error) } });
         }
+        tally::retried(Retry::Connection);
         warn!("{}; planning anew, {} left", chain(&error), left(deadline));
         tokio::time::sleep(pace.pause()).await;
     }

@@ -11,6 +11,7 @@ use tracing::{debug, info};
 use super::{ConnectError, Pool, Session};
 use crate::backoff::Pace;
 use crate::report::{chain, left};
+use crate::tally::{self, Wait};
 
 /// How long one try may take; a server that is up answers in far less.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -171,8 +172,17 @@ fn verdict(error: &ConnectError) -> Verdict {
 
 /// A session on a server that is ready, by `deadline`. Says why it waits when the cause changes.
 pub async fn for_server(pool: &Pool, widen: &Widen, timeout: Duration, deadline: Instant) -> Result<Session, WaitError> {
-    let mut pace = Pace::new(Duration::from_millis(50), Duration::from_millis(500));
+    let started = Instant::now();
     let mut said = Said::default();
+    let outcome = persistently(pool, widen, timeout, deadline, &mut said).await;
+    if said.anything() {
+        tally::waited(Wait::Server, started.elapsed());
+    }
+    outcome
+}
+
+async fn persistently(pool: &Pool, widen: &Widen, timeout: Duration, deadline: Instant, said: &mut Said) -> Result<Session, WaitError> {
+    let mut pace = Pace::new(Duration::from_millis(50), Duration::from_millis(500));
     loop {
         let patience = PATIENCE.min(deadline.saturating_duration_since(Instant::now())).max(Duration::from_millis(100));
         let error = match pool.session(patience).await {
@@ -211,6 +221,11 @@ impl Said {
             self.at = Some(Instant::now());
         }
         news
+    }
+
+    /// Whether there was anything to say, so that there was a wait.
+    pub fn anything(&self) -> bool {
+        self.cause.is_some()
     }
 
     fn waiting(&mut self, address: &str, cause: &str, deadline: Instant) {

@@ -10,8 +10,8 @@ BEGIN
     ELSE
         OPEN version FOR EXECUTE format('SELECT version_num FROM %I.%I ORDER BY version_num', place, {version_name});
     END IF;
-    IF EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                WHERE n.nspname = {ledger} AND c.relname = 'revision') THEN
+    IF (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = {ledger} AND c.relname IN ('revision', 'journal') {readable}) = 2 THEN
         OPEN recorded FOR EXECUTE format('SELECT revision, exact, array_to_string(parents || depends_on, '','') FROM %I.revision WHERE version_table = %L',
                                          {ledger}, {place} || '.' || {version_name});
         -- The last word on a revision is about one of its statements: it was begun and not finished.

@@ -71,9 +71,27 @@ pub enum ReadError {
     Unexpected(&'static str),
 }
 
+/// How much of the state is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    /// All of it: a right that is missing is an error.
+    Everything,
+    /// The version rows; of the ledger only what the role may read, as most of the time nobody needs it to know where the database is.
+    WhatTheRoleMaySee,
+}
+
 /// Reads the state: one message, nothing created, nothing locked.
 pub async fn read(session: &Session, config: &Config) -> Result<State, ReadError> {
-    let mut answers = session.ask(&read_sql(config)).await?.into_iter();
+    ask(session, config, Ask::Everything).await
+}
+
+/// The same for who only looks: a ledger that the role may not read is one that it knows nothing of.
+pub async fn glance(session: &Session, config: &Config) -> Result<State, ReadError> {
+    ask(session, config, Ask::WhatTheRoleMaySee).await
+}
+
+async fn ask(session: &Session, config: &Config, ask: Ask) -> Result<State, ReadError> {
+    let mut answers = session.ask(&read_sql(config, ask)).await?.into_iter();
     // The unfinished and recorded rows, the version rows and the server's row come last but one, two, three and five.
     let skipped = answers.len().checked_sub(6).ok_or(ReadError::Unexpected("too few answers"))?;
     let server = answers.nth(skipped).and_then(|rows| rows.into_iter().next()).ok_or(ReadError::Unexpected("no server row"))?;
@@ -117,7 +135,7 @@ fn kept(row: Vec<Option<String>>) -> Option<(String, Kept)> {
     }
 }
 
-fn read_sql(config: &Config) -> String {
+fn read_sql(config: &Config, ask: Ask) -> String {
     let mut sql = String::from("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n");
     for setting in session_settings(config) {
         sql += &setting;
@@ -137,8 +155,13 @@ fn read_sql(config: &Config) -> String {
         Some(schema) => literal(schema.as_str()),
         None => "coalesce(place, current_schema())".to_owned(),
     };
+    let readable = match ask {
+        Ask::Everything => "",
+        Ask::WhatTheRoleMaySee => "AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')",
+    };
     let fill = |template: &str| {
         template
+            .replace("{readable}", readable)
             .replace("{version_schema}", &version_schema)
             .replace("{version_name}", &name)
             .replace("{place}", &place)

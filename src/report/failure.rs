@@ -87,7 +87,7 @@ fn cause(failure: &Error) -> Cause<'_> {
 }
 
 /// One line, or one for each fault.
-fn summary(failure: &Error) -> String {
+pub fn summary(failure: &Error) -> String {
     if let Error::Config(faults) = failure {
         return faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     }

@@ -165,6 +165,11 @@ impl Running {
         self
     }
 
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.stderr.text()
+    }
+
     /// Sends a signal, such as `TERM`, `INT`, `STOP` or `CONT`.
     #[track_caller]
     pub(crate) fn signal(&self, name: &str) -> &Running {

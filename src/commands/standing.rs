@@ -1,0 +1,51 @@
+//! Where a database stands, seen from a target: one read by a role that may do little else, for those who only wait or watch.
+
+use super::locate;
+use crate::config::Config;
+use crate::connect::Session;
+use crate::exit::Error;
+use crate::ledger;
+use crate::plan::Plan;
+use crate::revision::graph::Graph;
+use crate::revision::name::Name;
+
+/// What one look at a database showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The version rows.
+    pub current: Vec<String>,
+    /// What an upgrade to the target would apply, in order; none when the database is there, or compatibly ahead.
+    pub pending: Vec<String>,
+}
+
+impl Standing {
+    /// Whether nothing is pending.
+    pub fn is_there(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// The version rows for a person.
+    pub fn at(&self) -> String {
+        if self.current.is_empty() { "base".to_owned() } else { self.current.join(", ") }
+    }
+}
+
+/// A name that means the same revision wherever the database is: the only kind that can be waited for.
+pub fn fixed_target(typed: &str, graph: &Graph) -> Result<Name, Error> {
+    let target = Name::parse(typed)?;
+    if target.is_relative() {
+        return Err(Error::RelativeTarget(typed.to_owned()));
+    }
+    target.targets(graph, &[])?;
+    Ok(target)
+}
+
+/// Looks once, over a session that the caller got, and gives the connection back or ends it.
+pub async fn look(session: Session, graph: &Graph, target: &Name, config: &Config) -> Result<Standing, Error> {
+    let state = ledger::glance(&session, config).await?;
+    let position = locate(graph, &state, &session).await?;
+    let targets = position.targets(target)?;
+    position.ahead(&targets, config.ahead)?;
+    let plan = Plan::upgrade(&position.graph, &position.rows, &targets);
+    Ok(Standing { pending: plan.steps.iter().map(|step| step.revision.id.to_string()).collect(), current: state.rows })
+}

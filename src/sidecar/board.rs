@@ -1,0 +1,195 @@
+//! What was last seen, where probes and metrics read it: no request ever reaches the database.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use crate::apply::Done;
+use crate::exit::{Error, Exit};
+
+/// How things stand, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Condition {
+    /// An upgrade is under way.
+    Upgrading,
+    /// The database is at the target.
+    Ready,
+    /// Revisions are pending.
+    Behind,
+    /// The database is ahead by a breaking revision.
+    Ahead,
+    /// The server can't be reached.
+    Unreachable,
+    /// The server refuses us.
+    Refused,
+    /// Another run holds the lock.
+    Locked,
+    /// A revision failed.
+    Failed,
+    /// The folder or the settings make no sense.
+    Unsound,
+}
+
+impl Condition {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Upgrading,
+        Self::Ready,
+        Self::Behind,
+        Self::Ahead,
+        Self::Unreachable,
+        Self::Refused,
+        Self::Locked,
+        Self::Failed,
+        Self::Unsound,
+    ];
+
+    /// What an error says about how things stand.
+    pub fn of(error: &Error) -> Self {
+        match error.exit() {
+            Exit::Success => Self::Ready,
+            Exit::No => Self::Behind,
+            Exit::Usage | Exit::Unsound => Self::Unsound,
+            Exit::Unreachable | Exit::Signal(_) => Self::Unreachable,
+            Exit::Locked => Self::Locked,
+            Exit::Failed => Self::Failed,
+            Exit::Ahead => Self::Ahead,
+            Exit::Refused => Self::Refused,
+        }
+    }
+
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Upgrading => "upgrading",
+            Self::Ready => "ready",
+            Self::Behind => "behind",
+            Self::Ahead => "ahead",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+            Self::Locked => "locked",
+            Self::Failed => "failed",
+            Self::Unsound => "unsound",
+        }
+    }
+}
+
+/// Everything on the board. `/status` is this object.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sight {
+    /// Whether the database is at the target.
+    pub ready: bool,
+    /// How things stand.
+    pub condition: Condition,
+    /// Why it is not ready.
+    pub reason: Option<String>,
+    /// The target as it was named.
+    pub target: String,
+    /// The version rows, as they were last read.
+    pub current: Vec<String>,
+    /// What is pending, in order; `null` until the first look.
+    pub pending: Option<Vec<String>>,
+    /// When the database was last looked at, in seconds since 1970.
+    pub checked: Option<f64>,
+    /// When the database was last seen at the target, in seconds since 1970.
+    pub last_success: Option<f64>,
+    /// Seconds that each revision took which this process applied.
+    pub applied: BTreeMap<String, f64>,
+    /// How often the folder of revisions changed.
+    pub folder_changes: u64,
+    /// How many looks there were, by what they found.
+    pub checks: BTreeMap<Condition, u64>,
+    /// How many upgrades there were, by exit code.
+    pub runs: BTreeMap<u8, u64>,
+    /// This program's version.
+    pub version: &'static str,
+}
+
+/// The board; clones share it.
+#[derive(Clone, Debug)]
+pub struct Board(Arc<Mutex<Sight>>);
+
+impl Board {
+    /// An upgrade begins, nothing is known yet.
+    pub fn new(target: String) -> Self {
+        let sight = Sight {
+            ready: false,
+            condition: Condition::Upgrading,
+            reason: Some(UPGRADING.to_owned()),
+            target,
+            current: Vec::new(),
+            pending: None,
+            checked: None,
+            last_success: None,
+            applied: BTreeMap::new(),
+            folder_changes: 0,
+            checks: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            version: env!("CARGO_PKG_VERSION"),
+        };
+        Self(Arc::new(Mutex::new(sight)))
+    }
+
+    /// A copy of what is on it.
+    pub fn sight(&self) -> Sight {
+        self.locked().clone()
+    }
+
+    /// How things stand.
+    pub fn condition(&self) -> Condition {
+        self.locked().condition
+    }
+
+    /// Another upgrade begins.
+    pub fn applies(&self) {
+        self.stands(Condition::Upgrading, Some(UPGRADING.to_owned()));
+    }
+
+    /// An upgrade is over.
+    pub fn ran(&self, exit: Exit, done: &[Done]) {
+        let mut sight = self.locked();
+        *sight.runs.entry(exit.code()).or_default() += 1;
+        sight.applied.extend(done.iter().map(|done| (done.id.to_string(), done.duration.as_secs_f64())));
+    }
+
+    /// A look is over; `rows` are the version rows and what is pending, if they could be read.
+    pub fn saw(&self, condition: Condition, reason: Option<String>, rows: Option<(Vec<String>, Vec<String>)>) {
+        self.stands(condition, reason);
+        let mut sight = self.locked();
+        let now = now();
+        sight.checked = Some(now);
+        *sight.checks.entry(condition).or_default() += 1;
+        if condition == Condition::Ready {
+            sight.last_success = Some(now);
+        }
+        if let Some((current, pending)) = rows {
+            sight.current = current;
+            sight.pending = Some(pending);
+        }
+    }
+
+    /// The folder is another one.
+    pub fn folder_changed(&self) {
+        self.locked().folder_changes += 1;
+    }
+
+    fn stands(&self, condition: Condition, reason: Option<String>) {
+        let mut sight = self.locked();
+        sight.ready = condition == Condition::Ready;
+        sight.condition = condition;
+        sight.reason = reason;
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Sight> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const UPGRADING: &str = "an upgrade is under way";
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64()
+}

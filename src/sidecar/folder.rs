@@ -1,0 +1,81 @@
+//! Whether a folder is still the one that was read.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Names, inodes, sizes and times of a folder's files. Links are followed: a ConfigMap changes by one link to another folder
+/// (Kubernetes documentation, "Mounted ConfigMaps are updated automatically"), behind which every file is a new one.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Print(Vec<(OsString, Option<File>)>);
+
+/// The inode counts, as a file system's clock may tick only every few milliseconds.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct File {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl From<fs::Metadata> for File {
+    fn from(file: fs::Metadata) -> Self {
+        Self {
+            device: file.dev(),
+            inode: file.ino(),
+            size: file.size(),
+            modified: (file.mtime(), file.mtime_nsec()),
+            changed: (file.ctime(), file.ctime_nsec()),
+        }
+    }
+}
+
+impl Print {
+    /// As it is now; a folder that can't be listed looks like an empty one, and a file that is gone like one without a size.
+    pub fn of(folder: &Path) -> Self {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut files: Vec<_> = entries.map(|entry| (entry.file_name(), fs::metadata(entry.path()).ok().map(File::from))).collect();
+        files.sort();
+        Self(files)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_config_map_that_is_swapped_looks_different() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        for (version, text) in [("..2026_1", "SELECT 1"), ("..2026_2", "SELECT 2")] {
+            fs::create_dir(path(version)).expect("made");
+            fs::write(path(version).join("001_a.sql"), text).expect("written");
+        }
+        symlink("..2026_1", path("..data")).expect("linked");
+        symlink("..data/001_a.sql", path("001_a.sql")).expect("linked");
+        let before = Print::of(folder.path());
+        assert_eq!(Print::of(folder.path()), before);
+        // Kubernetes renames a new link over the old one.
+        symlink("..2026_2", path("..data_tmp")).expect("linked");
+        fs::rename(path("..data_tmp"), path("..data")).expect("swapped");
+        assert_ne!(Print::of(folder.path()), before);
+    }
+
+    #[test]
+    fn a_file_that_comes_or_goes_or_grows_shows() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let empty = Print::of(folder.path());
+        fs::write(folder.path().join("1.sql"), "a").expect("written");
+        let one = Print::of(folder.path());
+        assert_ne!(one, empty);
+        fs::write(folder.path().join("1.sql"), "ab").expect("written");
+        assert_ne!(Print::of(folder.path()), one);
+        fs::remove_file(folder.path().join("1.sql")).expect("removed");
+        assert_eq!(Print::of(folder.path()), empty);
+    }
+}

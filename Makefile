@@ -4,7 +4,9 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-TARGET := x86_64-unknown-linux-musl
+# amd64 or arm64; the other one than the machine's is cross-built.
+ARCH ?= amd64
+TARGET := $(if $(filter arm64,$(ARCH)),aarch64-unknown-linux-musl,x86_64-unknown-linux-musl)
 BINARY := target/$(TARGET)/release/pgmarch
 IMAGE ?= pgmarch
 NEED := scripts/dev/need.sh
@@ -14,17 +16,23 @@ SCRIPTS = $(shell find . \( -name target -o -name .cache -o -name .git \) -prune
 # Version and revision as Cargo and git know them: nobody types them twice.
 VERSION = $(shell cargo pkgid | sed 's/.*[#@]//')
 REVISION = $(shell git rev-parse --verify --quiet HEAD || echo unknown)
-build-image = docker build --file docker/Dockerfile --target prebuilt-$(1) --tag $(2) \
-	--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) .
+SOURCE ?= unknown
+build-image = docker build --file docker/Dockerfile --target prebuilt-$(1) --tag $(2) --platform linux/$(ARCH) \
+	--build-arg ARCH=$(ARCH) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg SOURCE=$(SOURCE) .
 
-.PHONY: help build demo test faults lint fmt image clean
+# The same binary from every folder: where cargo keeps its sources must not be part of it.
+CARGO_HOME ?= $(HOME)/.cargo
+export CC_aarch64_unknown_linux_musl ?= aarch64-linux-gnu-gcc
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
+
+.PHONY: help build demo test faults lint fmt stage image e2e clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## Build the static release binary and check that it is static
-	@$(NEED) musl
-	cargo build --release --locked --target $(TARGET)
+build: ## Build the static release binary and check that it is static (ARCH=arm64: the other one)
+	@$(NEED) musl $(ARCH)
+	RUSTFLAGS="$(RUSTFLAGS) --remap-path-prefix=$(CARGO_HOME)=/cargo" cargo build --release --locked --target $(TARGET) --bin pgmarch
 	@scripts/dev/check-static.sh $(BINARY)
 
 demo: build ## Watch pgmarch wait for a throwaway server, migrate it and let a dependent start
@@ -52,11 +60,20 @@ fmt: ## Format the code
 	@$(NEED) cargo
 	cargo fmt
 
-image: build ## Build the two images, tagged dev, around that binary
+stage: build ## Lay out what the images hold: binary, licences, SBOM, revisions (target/image)
+	@scripts/release/stage.sh $(ARCH) $(BINARY)
+
+image: stage ## Build the two images, tagged dev, around that binary
 	@$(NEED) docker
 	$(call build-image,pgmarch,$(IMAGE):dev)
 	$(call build-image,marchproxy,$(IMAGE)-marchproxy:dev)
 	docker images --filter reference='$(IMAGE)*:dev'
+
+e2e: ## Run the images in Docker Compose and in pods; needs root and apt (a line for each scenario)
+	@$(MAKE) --no-print-directory stage ARCH=arm64
+	@$(MAKE) --no-print-directory stage
+	@$(NEED) engines
+	@tests/e2e/run.sh
 
 clean: ## Remove what was built, and the cached linters
 	@$(NEED) cargo

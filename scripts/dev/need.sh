@@ -115,6 +115,7 @@ need_engines() {
     has dockerd || has docker || apt "the container engine" docker.io iptables
     has podman || apt "runs pods" podman catatonit crun containernetworking-plugins
     has qemu-aarch64-static || apt "runs the arm64 binary" qemu-user-static
+    has docker-registry || apt "the dry run of a release" docker-registry
     has debootstrap || apt "makes a stand-in for postgres:17 where it can't be pulled" debootstrap debian-archive-keyring
     docker compose version >/dev/null 2>&1 || compose_from_debian
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What goes with a binary: documents.sh TARGET FOLDER writes FOLDER/sbom.cdx.json (CycloneDX 1.6) and
+# What goes with a binary: documents.sh TARGET|host FOLDER writes FOLDER/sbom.cdx.json (CycloneDX 1.6) and
 # FOLDER/THIRD-PARTY-LICENSES.txt, from Cargo.lock and the sources that cargo has fetched: the crates that are linked in
 # for TARGET, no build tools. Plain sh and awk, as docker/Dockerfile runs it where there is nothing else.
 set -eu
@@ -7,6 +7,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 target=${1:?usage: documents.sh TARGET FOLDER}
 folder=${2:?usage: documents.sh TARGET FOLDER}
+[ "$target" != host ] || target=$(rustc -vV | sed -n 's/^host: //p')
 sources=${CARGO_HOME:-$HOME/.cargo}/registry/src
 
 die() { echo "documents.sh: $*" >&2; exit 1; }
@@ -78,14 +79,15 @@ sbom() {
 
 # Where a crate leaves the choice and MIT is one of them, MIT is chosen: the others' texts say nothing more then.
 texts_of() {
+    all=$(cd "$1" && find . -maxdepth 1 -type f | sed 's,^\./,,' | grep -iE '^(LICEN[CS]E|COPYING|NOTICE)' | sort)
     case $2 in
         *MIT*OR* | *OR*MIT* | MIT/* | */MIT)
-            if ls "$1" | grep -qiE '^LICEN[CS]E[-_.]MIT'; then
-                ls "$1" | grep -iE '^(LICEN[CS]E|COPYING|NOTICE)' | grep -viE 'APACHE|BOOST|BSD|ZLIB|COPYING'
+            if echo "$all" | grep -qiE '^LICEN[CS]E[-_.]MIT'; then
+                echo "$all" | grep -viE 'APACHE|BOOST|BSD|ZLIB|COPYING'
                 return
             fi ;;
     esac
-    ls "$1" | grep -iE '^(LICEN[CS]E|COPYING|NOTICE)' || true
+    echo "$all"
 }
 
 licences() {

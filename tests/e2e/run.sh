@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # `make e2e`: the images in Docker Compose and in pods. One line for each scenario; ends non-zero if one fails.
+# With a pattern, only the scenarios whose function it matches: tests/e2e/run.sh 'server_up|sidecar'.
 # Expects target/image/{amd64,arm64} (make stage) and the engines (scripts/dev/need.sh engines); needs root.
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
 root=$PWD
+pattern=${1:-.}
 cache=$root/.cache/e2e
 tools=$root/.cache/validators/bin
 e2e=$root/tests/e2e
@@ -20,24 +22,27 @@ dockerd=
 cleanup() {
     local code=$?
     trap - EXIT INT TERM
-    set +e
-    docker compose down --volumes --timeout 1 >/dev/null 2>&1
-    docker ps --all --quiet --filter label=pgmarch-e2e | xargs -r docker rm --force --volumes >/dev/null 2>&1
-    docker network rm pgmarch-e2e >/dev/null 2>&1
-    docker volume rm pgmarch-e2e >/dev/null 2>&1
-    pods_down
+    leftovers
     if [ -n "$dockerd" ]; then
         kill "$dockerd"
-        wait "$dockerd" 2>/dev/null
+        wait "$dockerd" 2>/dev/null || true
     fi
     rm -rf "$work"
     exit "$code"
 }
+
+# What this run, or one before it that was killed, has left.
+leftovers() {
+    docker compose down --volumes --timeout 1 >/dev/null 2>&1 || true
+    docker ps --all --quiet --filter label=pgmarch-e2e | xargs -r docker rm --force --volumes >/dev/null 2>&1 || true
+    docker network rm pgmarch-e2e >/dev/null 2>&1 || true
+    pods_down
+}
+
 pods_down() {
-    podman pod rm --force api migrate >/dev/null 2>&1
-    podman rm --force --volumes pgmarch-e2e-postgres >/dev/null 2>&1
-    podman volume ls --quiet | grep -E '^revisions' | xargs -r podman volume rm >/dev/null 2>&1
-    return 0
+    podman pod rm --force --ignore --time 0 api migrate >/dev/null 2>&1 || true
+    podman rm --force --time 0 --volumes pgmarch-e2e-postgres >/dev/null 2>&1 || true
+    podman volume ls --quiet | { grep -E '^revisions' || true; } | xargs -r podman volume rm >/dev/null 2>&1 || true
 }
 trap cleanup EXIT
 trap 'exit 130' INT
@@ -104,6 +109,7 @@ failed=()
 # scenario NAME FUNCTION: runs it in a shell of its own, where each command must succeed.
 scenario() {
     local name=$1 started=$SECONDS log=$work/scenario.log code=0
+    [[ $2 =~ $pattern ]] || return 0
     count=$((count + 1))
     set +e
     (set -eE; trap 'echo "line $LINENO: $BASH_COMMAND" >&2' ERR; "$2") >"$log" 2>&1
@@ -161,7 +167,7 @@ image_contents() {
 
 no_shell() {
     local output
-    ! output=$(docker run --rm --label pgmarch-e2e --entrypoint /bin/sh pgmarch:dev -c true 2>&1)
+    if output=$(docker run --rm --label pgmarch-e2e --entrypoint /bin/sh pgmarch:dev -c true 2>&1); then return 1; fi
     contains "$output" "/bin/sh"
     docker run --rm --label pgmarch-e2e pgmarch:dev --version
 }
@@ -249,7 +255,7 @@ compose_broken() {
     contains "$output" "didn't complete successfully: exit 6"
     is "migrate's code" 6 "$(service migrate '{{.State.ExitCode}}')"
     is "api" created "$(service api '{{.State.Status}}')"
-    contains "$(docker compose logs --no-color migrate)" "002_broken.sql:5:13"
+    contains "$(docker compose logs --no-color migrate)" "002_broken.sql:5:1"
     is "version" 001 "$(query 'TABLE alembic_version')"
     fresh
 }
@@ -260,7 +266,6 @@ hardened=(--label pgmarch-e2e --network pgmarch-e2e --read-only --cap-drop ALL -
 
 server_up() {
     docker network create pgmarch-e2e
-    docker volume create pgmarch-e2e
     docker run --detach --label pgmarch-e2e --network pgmarch-e2e --name pgmarch-e2e-server --network-alias postgres \
         --env POSTGRES_DB=app --env POSTGRES_USER=app --env POSTGRES_PASSWORD=throwaway postgres:17
 }
@@ -274,7 +279,7 @@ secret_files() {
     chmod 0400 "$folder/url"
     output=$(docker run --rm "${hardened[@]}" --volume "$folder:/run/secrets:ro" --env PGMARCH_DATABASE_URL_FILE=/run/secrets/url pgmarch-marchproxy:dev 2>&1)
     contains "$output" "at 001, 1 applied"
-    ! grep -q throwaway <<<"$output"
+    if grep -q throwaway <<<"$output"; then return 1; fi
     chown 0:0 "$folder/url"
     local code=0
     output=$(docker run --rm "${hardened[@]}" --volume "$folder:/run/secrets:ro" --env PGMARCH_DATABASE_URL_FILE=/run/secrets/url pgmarch-marchproxy:dev 2>&1) || code=$?
@@ -293,6 +298,7 @@ waits() {
     is "code for no server" 4 "$code"
 }
 
+answers() { [ "$(curl --silent --output /dev/null --write-out '%{http_code}' "$2")" = "$1" ]; }
 resident() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
 
 sidecar() {
@@ -312,8 +318,8 @@ sidecar() {
     below "resident memory in kB" 10240 "$(resident "$pid")"
     measured "resident memory of the sidecar after 200 scrapes: $(resident "$pid") kB"
     docker stop --time 0 pgmarch-e2e-server >/dev/null
-    eventually eval '[ "$(curl --silent --output /dev/null --write-out "%{http_code}" http://'"$address"'/readyz)" = 503 ]'
-    is "livez without a database" 200 "$(curl --silent --output /dev/null --write-out '%{http_code}' "http://$address/livez")"
+    eventually answers 503 "http://$address/readyz"
+    answers 200 "http://$address/livez"
     docker start pgmarch-e2e-server >/dev/null
     eventually curl --fail --silent "http://$address/readyz"
     stopped=$(date +%s%N)
@@ -347,6 +353,24 @@ arm64() {
     is "version in the database" 001 "$(psql_as_app arm64 'TABLE alembic_version')"
 }
 
+release() {
+    local folder=$work/registry digest
+    mkdir "$folder"
+    sed "s#REGISTRY_FOLDER#$folder#" "$e2e/registry.yml" >"$folder.yml"
+    docker-registry serve "$folder.yml" >"$folder.log" 2>&1 &
+    # shellcheck disable=SC2064 # The number of now.
+    trap "kill $!" EXIT
+    eventually curl --fail --silent http://127.0.0.1:5719/v2/
+    digest=$(scripts/release/push.sh 127.0.0.1:5719/pgmarch "$version" prebuilt-pgmarch)
+    contains "$(docker buildx imagetools inspect "127.0.0.1:5719/pgmarch@$digest")" "linux/arm64"
+    scripts/release/archives.sh "$version" "$work/release"
+    (cd "$work/release" && sha256sum --check --quiet SHA256SUMS)
+    tar --extract --gzip --file "$work/release/pgmarch-$version-linux-amd64.tar.gz" --directory "$work"
+    is "version" "pgmarch $version" "$("$work/pgmarch-$version-linux-amd64/pgmarch" --version)"
+    measured "image of both architectures: $digest"
+    docker rmi "127.0.0.1:5719/pgmarch:$version-"{amd64,arm64}
+}
+
 # --- manifests and pods ---------------------------------------------------------------------------------------------
 
 render() { "$tools/kubectl" kustomize "deploy/kubernetes/$1"; }
@@ -376,7 +400,9 @@ pod_query() { podman exec --env PGPASSWORD=change-me pgmarch-e2e-postgres psql -
 pod_address() { podman inspect "$1" --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}'; }
 playable() { "$tools/python" "$e2e/pods.py" "$(pod_address pgmarch-e2e-postgres)" "$work/secrets"; }
 container() { podman inspect "$1" --format "$2"; }
-sees_table() { podman logs api-api 2>&1 | grep -q '(1 row)'; }
+stands() { [ "$(container "$1" '{{.State.Status}}')" = "$2" ]; }
+says() { podman logs "$1" 2>&1 | grep -q "$2"; }
+sees_table() { says api-api '(1 row)'; }
 
 pod_init_succeeds() {
     pod_server
@@ -408,16 +434,16 @@ pod_job_and_wait() {
     # The application's pod first: it must wait, and its role could not migrate.
     podman play kube "$work/parts/api.yaml" >"$work/waiting.log" 2>&1 &
     local waiting=$!
-    eventually eval 'podman logs api-wait-for-schema 2>&1 | grep -q "revision pending"'
+    eventually says api-wait-for-schema "revision pending"
     is "app" created "$(container api-api '{{.State.Status}}')"
     podman play kube "$work/parts/migrate.yaml"
-    eventually eval '[ "$(container migrate-migrate "{{.State.Status}}")" = exited ]'
+    eventually stands migrate-migrate exited
     is "the Job's code" 0 "$(container migrate-migrate '{{.State.ExitCode}}')"
     # At the revision by now, but the role may read it only from here on; `wait` says so and is tried again by Kubernetes.
     wait "$waiting" || true
     if [ "$(container api-api '{{.State.Status}}')" = created ]; then
         pod_query 'GRANT SELECT ON alembic_version, notes TO application'
-        podman pod rm --force api
+        podman pod rm --force --time 0 api
         podman play kube "$work/parts/api.yaml"
     fi
     eventually sees_table
@@ -443,6 +469,7 @@ pod_sidecar() {
 version=$(cargo pkgid | sed 's/.*[#@]//')
 revision=$(git rev-parse --verify --quiet HEAD || echo unknown)
 
+leftovers
 say "Images"
 server_image
 build --target prebuilt-pgmarch --tag pgmarch:dev >/dev/null
@@ -467,6 +494,7 @@ scenario "wait: 0 at the target, 1 not in time, 4 not reachable" waits
 scenario "sidecar: probes, metrics, a server that goes and comes back, SIGTERM" sidecar
 scenario "an init run's memory" memory
 scenario "arm64 under emulation: --version and an upgrade" arm64
+scenario "a release: archives with checksums, an image for both architectures in a registry" release
 
 say "Kubernetes manifests and pods"
 scenario "manifests, overlay, chart" manifests

@@ -5,15 +5,17 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::connect::conninfo::{self, ConninfoError};
+use crate::connect::conninfo::ConninfoError;
+use crate::connect::keyword::KEYWORDS;
 use crate::connect::wait::Widen;
 use crate::ledger::names::{Ident, Table};
 use crate::revision::nearest;
@@ -48,7 +50,7 @@ settings! {
     command, "PGMARCH_COMMAND", "upgrade", "the verb, with its words, when no argument is given";
     target, "PGMARCH_TARGET", "head", "the revision to be at";
     wait_timeout, "PGMARCH_WAIT_TIMEOUT", "60s", "how long to wait for the server";
-    wait_for, "PGMARCH_WAIT_FOR", "", "refusals to wait for as well: password, database, rights, all, or SQLSTATEs, comma separated";
+    wait_for, "PGMARCH_WAIT_FOR", "", "refusals to wait for as well: password, database, rights, tls, all, or SQLSTATEs, comma separated";
     run_lock_timeout, "PGMARCH_RUN_LOCK_TIMEOUT", "10m", "how long to wait for another runner";
     lock_timeout, "PGMARCH_LOCK_TIMEOUT", "5s", "how long a statement of a revision waits for a lock";
     statement_timeout, "PGMARCH_STATEMENT_TIMEOUT", "0", "how long a statement of a revision may run";
@@ -102,6 +104,10 @@ pub enum ConfigFault {
     Twice { name: String },
     #[error("{name}_FILE: {path} can't be read ({reason}); mount it, or make it readable to the user that runs pgmarch")]
     File { name: String, path: PathBuf, reason: String },
+    #[error(
+        "{name}_FILE: {path} has mode {mode:04o}: others could write what pgmarch then trusts; chmod go-w it (in Kubernetes, a defaultMode such as 0440)"
+    )]
+    FileMode { name: String, path: PathBuf, mode: u32 },
     #[error("{name}_FILE: {path} is larger than 1 MiB; it should hold the value alone")]
     FileSize { name: String, path: PathBuf },
     #[error("{name} is `{value}`, which is no duration; write 500ms, 30s, 5m, 1h, or 0 for off")]
@@ -114,16 +120,16 @@ pub enum ConfigFault {
     Name { name: &'static str, value: String },
     #[error("no database is named; set PGMARCH_DATABASE_URL=postgres://USER@HOST:5432/DATABASE (or DATABASE_URL, or PGHOST…)")]
     NoDatabase,
-    #[error("{name}: {source}")]
-    Conninfo { name: String, source: ConninfoError },
+    #[error("{name}: {fault}")]
+    Conninfo { name: String, fault: ConninfoError },
 }
 
 /// The process's environment, taken once; files that hold values are read again whenever they are asked for.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, Secret>);
 
-/// The names of libpq and its kind that pgmarch reads besides its own.
-const FOREIGN: [&str; 2] = ["DATABASE_URL", "USER"];
+/// What pgmarch reads besides its own names and libpq's settings, as it stands: a name with `_FILE` means nothing there.
+const PLAIN: [&str; 4] = ["HOME", "USER", "PGSYSCONFDIR", "PGREQUIRESSL"];
 
 /// A file with a value in it may not be larger, in bytes.
 const LARGEST_VALUE: u64 = 1 << 20;
@@ -162,23 +168,44 @@ impl Environment {
         }
     }
 
+    /// The value of a variable that is no setting, such as `HOME`.
+    pub fn plain(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(Secret::reveal)
+    }
+
     fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 }
 
 fn concerns(name: &str) -> bool {
-    let plain = name.strip_suffix("_FILE").unwrap_or(name);
-    name.starts_with("PGMARCH_") || FOREIGN.contains(&plain) || conninfo::VARIABLES.iter().any(|(variable, _)| *variable == plain)
+    let setting = name.strip_suffix("_FILE").unwrap_or(name);
+    name.starts_with("PGMARCH_")
+        || PLAIN.contains(&name)
+        || setting == "DATABASE_URL"
+        || KEYWORDS.iter().any(|keyword| keyword.variable == setting && !setting.is_empty())
 }
 
+/// Reads the value anew at each call: a mounted secret is replaced while we wait. Links are followed, as Kubernetes mounts
+/// secrets by them; only who may write the file itself counts, as folders such as `emptyDir` are open to all.
 fn read_value(name: &str, path: &Path) -> Result<Secret, ConfigFault> {
     let unreadable = |reason: String| ConfigFault::File { name: name.to_owned(), path: path.to_owned(), reason };
-    let size = fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
-    if size > LARGEST_VALUE {
+    let mut file = fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    // Of the very file that is read, not of the one that may have taken its place.
+    let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;
+    if metadata.mode() & 0o022 != 0 && metadata.is_file() {
+        let mode = metadata.mode() & 0o7777;
+        return Err(ConfigFault::FileMode { name: name.to_owned(), path: path.to_owned(), mode });
+    }
+    if metadata.len() > LARGEST_VALUE {
         return Err(ConfigFault::FileSize { name: name.to_owned(), path: path.to_owned() });
     }
-    let text = fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    let mut text = String::new();
+    // A pipe has no length beforehand.
+    let read = (&mut file).take(LARGEST_VALUE + 1).read_to_string(&mut text).map_err(|error| unreadable(error.to_string()))?;
+    if u64::try_from(read).is_ok_and(|read| read > LARGEST_VALUE) {
+        return Err(ConfigFault::FileSize { name: name.to_owned(), path: path.to_owned() });
+    }
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(Secret::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
 }
@@ -357,7 +384,7 @@ pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<Confi
         target: raw.target.unwrap_or_else(|| "head".to_owned()),
         wait_timeout: decide.duration("PGMARCH_WAIT_TIMEOUT", raw.wait_timeout, seconds(60)),
         wait_for: Widen::parse(raw.wait_for.as_deref().unwrap_or("")).unwrap_or_else(|value| {
-            let expected = "password, database, rights, all, or SQLSTATEs of five characters, comma separated";
+            let expected = "password, database, rights, tls, all, or SQLSTATEs of five characters, comma separated";
             decide.0.push(ConfigFault::Choice { name: "PGMARCH_WAIT_FOR", value, expected });
             Widen::default()
         }),

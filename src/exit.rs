@@ -8,7 +8,7 @@ use crate::alembic::ImportError;
 use crate::apply::{ApplyError, Stopped};
 use crate::checksum::{Changed, Moved};
 use crate::config::ConfigFault;
-use crate::connect::wait::WaitError;
+use crate::connect::wait::{Verdict, WaitError, verdict};
 use crate::connect::{ConnectError, Failure};
 use crate::ledger::ReadError;
 use crate::lock::LockError;
@@ -252,7 +252,8 @@ impl Error {
             Self::Lock(LockError::Timeout { .. } | LockError::Lost | LockError::Elsewhere) => Exit::Locked,
             Self::Lock(LockError::NoWorker { .. }) => Exit::Unreachable,
             Self::Lock(LockError::Connect(ConnectError::Settings(_))) => Exit::Usage,
-            Self::Lock(LockError::Connect(_)) => Exit::Unreachable,
+            Self::Lock(LockError::Connect(error)) if verdict(error) == Verdict::Wait => Exit::Unreachable,
+            Self::Lock(LockError::Connect(_)) => Exit::Refused,
             Self::Lock(LockError::Server(failure)) => {
                 if failure.is_lost() {
                     Exit::Locked
@@ -284,7 +285,7 @@ impl Error {
         let lost = |failure: &Failure| failure.is_lost();
         match self {
             Self::Read(ReadError::Server(failure)) | Self::Lock(LockError::Server(failure)) => lost(failure),
-            Self::Lock(LockError::Connect(error)) => matches!(error, ConnectError::Server(_) | ConnectError::Silence(_)),
+            Self::Lock(LockError::Connect(error)) => verdict(error) == Verdict::Wait,
             Self::Apply(stopped) => matches!(stopped.error, ApplyError::Lost(..) | ApplyError::Moved(_)),
             Self::Config(_)
             | Self::Command(_)

@@ -14,7 +14,8 @@
 //! - [`exit`]: the top error and its exit code.
 //! - [`commands`]: one file per verb, each composing what follows.
 //! - [`revision`]: files → [`revision::Graph`]; statements, and the names people type for revisions. Knows no database.
-//! - [`connect`]: where and how to connect, the pool, one session; [`connect::wait`]: what is worth waiting for.
+//! - [`connect`]: where and how to connect, the pool, one session: settings as [`connect::conninfo`] reads them, decided by
+//!   [`connect::target`], gone through by [`connect::login`] over a [`connect::link`]; [`connect::wait`]: what is worth waiting for.
 //! - [`lock`]: the run lock: polled, named, its loss noticed.
 //! - [`ledger`]: the version table and the ledger: the only place that knows the tables in the database.
 //! - [`alembic`]: Alembic's output and its files into revisions. Pure.
@@ -52,7 +53,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use commands::Context;
 use connect::Cancels;
@@ -119,13 +120,20 @@ async fn interruptible(
     };
     tracing::warn!("{} received: cancelling what is under way", signal.name());
     let deadline = Instant::now() + GRACE;
-    while cancels.is_busy() && Instant::now() < deadline {
-        drop(timeout(CANCEL_EVERY, cancels.cancel_all()).await);
-        match timeout(CANCEL_EVERY, &mut command).await {
-            // It was just about to succeed, and did.
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(_)) => break,
-            Err(_) => {}
+    while cancels.is_busy() {
+        // A request on its way is not given up for another: over a far network, and through TLS, it takes its time.
+        let request = async {
+            cancels.cancel_all().await;
+            tokio::time::sleep(CANCEL_EVERY).await;
+        };
+        tokio::select! {
+            outcome = &mut command => match outcome {
+                // It was just about to succeed, and did.
+                Ok(()) => return Ok(()),
+                Err(_) => break,
+            },
+            () = request => {}
+            () = tokio::time::sleep_until(deadline) => break,
         }
     }
     Err(Error::Interrupted(signal))

@@ -1,97 +1,21 @@
-//! Where to connect, in libpq's words: URL, key=value string, variables (PostgreSQL manual, 34.1.1 and 34.15).
+//! Where to connect, in libpq's words: connection string, then service file, then variables (PostgreSQL manual, 34.1.1,
+//! 34.15 and 34.17), the first that names a keyword deciding it.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
-use tokio_postgres::Config;
-use tokio_postgres::config::{ChannelBinding, LoadBalanceHosts, SslMode, TargetSessionAttrs};
 
+use super::account::Account;
+use super::keyword::{KEYWORDS, Keyword};
+use super::{service, spelling};
 use crate::config::{ConfigFault, Environment, Secret};
 use crate::revision::nearest;
 
-/// Variables of the environment and the keyword that each fills.
-pub const VARIABLES: &[(&str, &str)] = &[
-    ("PGHOST", "host"),
-    ("PGHOSTADDR", "hostaddr"),
-    ("PGPORT", "port"),
-    ("PGDATABASE", "dbname"),
-    ("PGUSER", "user"),
-    ("PGPASSWORD", "password"),
-    ("PGPASSFILE", "passfile"),
-    ("PGSERVICE", "service"),
-    ("PGSERVICEFILE", "servicefile"),
-    ("PGSSLMODE", "sslmode"),
-    ("PGSSLROOTCERT", "sslrootcert"),
-    ("PGSSLCERT", "sslcert"),
-    ("PGSSLKEY", "sslkey"),
-    ("PGSSLNEGOTIATION", "sslnegotiation"),
-    ("PGCHANNELBINDING", "channel_binding"),
-    ("PGAPPNAME", "application_name"),
-    ("PGOPTIONS", "options"),
-    ("PGCONNECT_TIMEOUT", "connect_timeout"),
-    ("PGTARGETSESSIONATTRS", "target_session_attrs"),
-    ("PGLOADBALANCEHOSTS", "load_balance_hosts"),
-];
+/// Where the system's service file is if `PGSYSCONFDIR` doesn't say: Debian's libpq looks there too.
+const SYSTEM_SETTINGS: &str = "/etc/postgresql-common";
 
-/// libpq's keywords that pgmarch does what they say.
-const HONOURED: [&str; 20] = [
-    "host",
-    "hostaddr",
-    "port",
-    "dbname",
-    "user",
-    "password",
-    "connect_timeout",
-    "options",
-    "application_name",
-    "fallback_application_name",
-    "client_encoding",
-    "keepalives",
-    "keepalives_idle",
-    "keepalives_interval",
-    "keepalives_count",
-    "tcp_user_timeout",
-    "target_session_attrs",
-    "load_balance_hosts",
-    "sslmode",
-    "channel_binding",
-];
-
-/// libpq's keywords that pgmarch knows and can't do: an error by name, not silence.
-const REFUSED: [&str; 27] = [
-    "passfile",
-    "require_auth",
-    "sslnegotiation",
-    "sslcompression",
-    "sslcert",
-    "sslkey",
-    "sslkeylogfile",
-    "sslpassword",
-    "sslcertmode",
-    "sslrootcert",
-    "sslcrl",
-    "sslcrldir",
-    "sslsni",
-    "requirepeer",
-    "ssl_min_protocol_version",
-    "ssl_max_protocol_version",
-    "min_protocol_version",
-    "max_protocol_version",
-    "gssencmode",
-    "krbsrvname",
-    "gsslib",
-    "gssdelegation",
-    "scram_client_key",
-    "scram_server_key",
-    "service",
-    "servicefile",
-    "replication",
-];
-
-/// What is wrong with a connection string. No part of a value that may be secret is ever in it.
+/// What is wrong with connection settings. No part of a value that may be secret is ever in it.
 #[derive(Debug, Error)]
 #[allow(missing_docs, reason = "each variant's message is its documentation")]
 pub enum ConninfoError {
@@ -105,7 +29,13 @@ pub enum ConninfoError {
     Percent,
     #[error("the value of `{0}` is not UTF-8 after percent-decoding")]
     NotUtf8(String),
-    #[error("an IPv6 address needs its closing `]`")]
+    #[error(
+        "the port in the URL is no number; inside a user or password write `/` as %2F and `?` as %3F, or give the password as PGPASSWORD"
+    )]
+    UrlPort,
+    #[error("`port` is no number from 1 to 65535")]
+    Port,
+    #[error("an IPv6 address stands as [ADDRESS] or [ADDRESS]:PORT")]
     Bracket,
     #[error("after keyword {0} there is no `=`; write keyword=value, and values with spaces in single quotes")]
     NoEquals(usize),
@@ -113,319 +43,168 @@ pub enum ConninfoError {
     Quote,
     #[error("`{found}` is not a keyword of libpq{}", .nearest.as_ref().map(|word| format!(" (did you mean `{word}`?)")).unwrap_or_default())]
     Keyword { found: String, nearest: Option<String> },
-    #[error("`{0}` is a keyword of libpq that pgmarch does not honour; take it out")]
-    Refused(String),
+    #[error("libpq's keyword `{keyword}` is not honoured: {instead}")]
+    Refused { keyword: &'static str, instead: &'static str },
     #[error("`{keyword}` is `{value}`; {expected}")]
     Value { keyword: &'static str, value: String, expected: &'static str },
+    #[error("`dbname` holds another connection string; write the name alone")]
+    Nested,
     #[error("there are {ports} ports for {hosts} hosts; give one for all or one for each")]
     Ports { ports: usize, hosts: usize },
+    #[error("there are {addresses} values of hostaddr for {hosts} of host; give one for each")]
+    Addresses { addresses: usize, hosts: usize },
     #[error("no user is named; put it in the URL or set PGUSER")]
     NoUser,
+    #[error("the service `{0}` is in no service file; PGSERVICEFILE names the file")]
+    Service(String),
+    #[error("{}:{line}: {what}", .path.display())]
+    ServiceLine { path: PathBuf, line: usize, what: &'static str },
+    #[error("`{keyword}`: {} can't be read ({reason})", .path.display())]
+    File { keyword: &'static str, path: PathBuf, reason: String },
+    #[error("sslmode={mode} is too weak beside {setting}; write {instead}")]
+    Weak { mode: &'static str, setting: &'static str, instead: &'static str },
+    #[error("`{keyword}`: {}: {what}", .path.display())]
+    Content { keyword: &'static str, path: PathBuf, what: String },
 }
 
-/// Keywords and values, from wherever they come; the first source that names a keyword wins.
+/// Keywords and values, from wherever they come.
 #[derive(Clone, Debug, Default)]
-pub struct Conninfo(BTreeMap<&'static str, Secret>);
+pub struct Conninfo {
+    values: BTreeMap<&'static str, Secret>,
+    /// The home folder, where libpq's default files are.
+    home: Option<PathBuf>,
+}
 
 impl Conninfo {
-    /// Reads a URL or a key=value string.
+    /// Reads a URL or a key=value string; of a keyword that stands twice the last counts.
     pub fn parse(text: &str) -> Result<Self, ConninfoError> {
-        let text = text.trim();
-        let pairs = match text.split_once("://") {
-            Some((scheme, rest)) if !scheme.contains(['=', ' ', '\'']) => url(scheme, rest)?,
-            _ if text.contains('=') => key_values(text)?,
-            _ => return Err(ConninfoError::Form),
-        };
         let mut conninfo = Self::default();
-        for (keyword, value) in pairs {
+        for (keyword, value) in spelling::read(text)? {
+            let (keyword, value) = current(keyword, value);
             let keyword = known(&keyword)?;
-            if keyword == "dbname" && (value.contains("://") || value.contains('=')) {
-                return Err(ConninfoError::Value {
-                    keyword,
-                    value: "another connection string".to_owned(),
-                    expected: "write the name alone",
-                });
+            if keyword == "dbname" && is_connection_string(&value) {
+                return Err(ConninfoError::Nested);
             }
-            conninfo.0.insert(keyword, Secret::new(value));
+            conninfo.values.insert(keyword, Secret::new(value));
         }
         Ok(conninfo)
     }
 
-    /// What the environment says now: the URL, and what it leaves open from libpq's variables.
+    /// What the environment and the files it names say now.
     pub fn resolve(environment: &Environment) -> Result<Self, ConfigFault> {
         let mut conninfo = Self::default();
-        let mut found = false;
-        for name in ["PGMARCH_DATABASE_URL", "DATABASE_URL"] {
-            if let Some(value) = environment.value(name)? {
-                conninfo = Self::parse(value.reveal()).map_err(|source| ConfigFault::Conninfo { name: name.to_owned(), source })?;
-                found = true;
-                break;
+        let mut source_of = |name: &str| -> Result<bool, ConfigFault> {
+            let Some(value) = environment.value(name)? else { return Ok(false) };
+            conninfo = Self::parse(value.reveal()).map_err(|source| ConfigFault::Conninfo { name: name.to_owned(), fault: source })?;
+            Ok(true)
+        };
+        let mut found = source_of("PGMARCH_DATABASE_URL")? || source_of("DATABASE_URL")?;
+        let account = Account::of_process();
+        let home = environment.plain("HOME").map(str::to_owned).or(account.as_ref().map(|account| account.home.clone()));
+        conninfo.home = home.filter(|home| !home.is_empty()).map(PathBuf::from);
+        found |= conninfo.fill_from_service(environment)?;
+        for keyword in KEYWORDS.iter().filter(|keyword| !keyword.variable.is_empty()) {
+            let Some(value) = environment.value(keyword.variable)? else { continue };
+            let name = known(keyword.name).map_err(|source| ConfigFault::Conninfo { name: keyword.variable.to_owned(), fault: source })?;
+            if name == "dbname" && is_connection_string(value.reveal()) {
+                return Err(ConfigFault::Conninfo { name: keyword.variable.to_owned(), fault: ConninfoError::Nested });
             }
-        }
-        for (name, keyword) in VARIABLES {
-            let Some(value) = environment.value(name)? else { continue };
-            let keyword = known(keyword)
-                .map_err(|_| ConfigFault::Conninfo { name: (*name).to_owned(), source: ConninfoError::Refused((*name).to_owned()) })?;
-            found |= matches!(keyword, "host" | "hostaddr" | "dbname");
-            conninfo.0.entry(keyword).or_insert(value);
+            found |= matches!(name, "host" | "hostaddr" | "dbname");
+            conninfo.values.entry(name).or_insert(value);
         }
         if !found {
             return Err(ConfigFault::NoDatabase);
         }
-        if let (None, Some(user)) = (conninfo.0.get("user"), environment.value("USER")?) {
-            conninfo.0.insert("user", user);
+        if let Some(wanted) = environment.plain("PGREQUIRESSL").filter(|wanted| wanted.starts_with('1')) {
+            // libpq's oldest word for it, which it still takes where nothing newer says otherwise.
+            let (_, mode) = current("requiressl".to_owned(), wanted.to_owned());
+            conninfo.values.entry("sslmode").or_insert(Secret::new(mode));
+        }
+        if conninfo.get("user").is_none()
+            && let Some(name) = account.map(|account| account.name).or(environment.plain("USER").map(str::to_owned))
+        {
+            conninfo.values.insert("user", Secret::new(name));
         }
         Ok(conninfo)
     }
 
-    /// As the driver takes it, everything checked.
-    pub fn config(&self) -> Result<Config, ConninfoError> {
-        let mut config = Config::new();
-        let user = self.get("user").ok_or(ConninfoError::NoUser)?;
-        config.user(user).dbname(self.get("dbname").unwrap_or(user));
-        if let Some(password) = self.get("password") {
-            config.password(password);
+    /// Fills in what the service says, if one is named, and says whether one was.
+    fn fill_from_service(&mut self, environment: &Environment) -> Result<bool, ConfigFault> {
+        let setting = |conninfo: &Self, keyword: &str, variable: &str| -> Result<Option<String>, ConfigFault> {
+            match conninfo.get(keyword) {
+                Some(value) => Ok(Some(value.to_owned())),
+                None => Ok(environment.value(variable)?.map(|value| value.reveal().to_owned())),
+            }
+        };
+        let Some(name) = setting(self, "service", "PGSERVICE")? else { return Ok(false) };
+        let named = setting(self, "servicefile", "PGSERVICEFILE")?.map(PathBuf::from);
+        let system = Path::new(environment.plain("PGSYSCONFDIR").unwrap_or(SYSTEM_SETTINGS)).join("pg_service.conf");
+        let own = self.home.as_ref().filter(|_| named.is_none()).map(|home| home.join(".pg_service.conf"));
+        let others: Vec<PathBuf> = own.into_iter().chain([system]).collect();
+        let fault = |fault| ConfigFault::Conninfo { name: format!("service {name}"), fault };
+        for (keyword, value) in service::look_up(&name, named.as_deref(), &others).map_err(fault)? {
+            let keyword = known(&keyword).map_err(fault)?;
+            if keyword == "dbname" && is_connection_string(&value) {
+                return Err(fault(ConninfoError::Nested));
+            }
+            self.values.entry(keyword).or_insert(Secret::new(value));
         }
-        self.hosts(&mut config)?;
-        if let Some(options) = self.get("options") {
-            config.options(options);
-        }
-        if let Some(name) = self.get("application_name").or(self.get("fallback_application_name")) {
-            config.application_name(name);
-        }
-        self.network(&mut config)?;
-        config.ssl_mode(self.choice(
-            "sslmode",
-            &[("disable", SslMode::Disable), ("allow", SslMode::Disable), ("prefer", SslMode::Prefer)],
-            "disable, allow and prefer are known; this build makes no encrypted connection",
-            SslMode::Prefer,
-        )?);
-        config.channel_binding(self.choice(
-            "channel_binding",
-            &[("disable", ChannelBinding::Disable), ("prefer", ChannelBinding::Prefer), ("require", ChannelBinding::Require)],
-            "write disable, prefer or require",
-            ChannelBinding::Prefer,
-        )?);
-        config.target_session_attrs(self.choice(
-            "target_session_attrs",
-            &[("any", TargetSessionAttrs::Any), ("read-write", TargetSessionAttrs::ReadWrite), ("read-only", TargetSessionAttrs::ReadOnly)],
-            "write any, read-write or read-only",
-            TargetSessionAttrs::Any,
-        )?);
-        config.load_balance_hosts(self.choice(
-            "load_balance_hosts",
-            &[("disable", LoadBalanceHosts::Disable), ("random", LoadBalanceHosts::Random)],
-            "write disable or random",
-            LoadBalanceHosts::Disable,
-        )?);
-        self.choice(
-            "client_encoding",
-            &[("UTF8", ()), ("utf8", ()), ("UTF-8", ()), ("utf-8", ()), ("auto", ())],
-            "pgmarch speaks UTF8",
-            (),
-        )?;
-        Ok(config)
+        Ok(true)
     }
 
-    /// How a person names this database: `user@host:port/dbname`, never the password.
+    /// A value that is there and not empty: an empty one asks for the default.
+    pub fn get(&self, keyword: &str) -> Option<&str> {
+        self.values.get(keyword).map(Secret::reveal).filter(|value| !value.is_empty())
+    }
+
+    /// A file of libpq's in the home folder, such as `.pgpass`.
+    pub fn home_file(&self, name: &str) -> Option<PathBuf> {
+        self.home.as_ref().map(|home| home.join(name))
+    }
+
+    /// Every keyword that is set and its value, for a comparison with libpq.
+    pub fn values(&self) -> impl Iterator<Item = (&'static str, &Secret)> {
+        self.values.iter().map(|(keyword, value)| (*keyword, value))
+    }
+
+    /// How a person names this database: `user@host:port/dbname`, several hosts with commas, never the password.
     pub fn address(&self) -> String {
         let hosts = self.get("host").or(self.get("hostaddr")).unwrap_or("localhost");
+        let ports: Vec<&str> = self.get("port").unwrap_or("").split(',').collect();
+        let place = |(number, host): (usize, &str)| {
+            let (host, port) =
+                (if host.is_empty() { "localhost" } else { host }, ports.get(number).or(ports.first()).copied().unwrap_or(""));
+            format!("{host}:{}", if port.is_empty() { "5432" } else { port })
+        };
+        let places: Vec<String> = hosts.split(',').enumerate().map(place).collect();
         let user = self.get("user").unwrap_or("");
-        format!("{user}@{hosts}:{}/{}", self.get("port").unwrap_or("5432"), self.get("dbname").unwrap_or(user))
-    }
-
-    fn get(&self, keyword: &str) -> Option<&str> {
-        self.0.get(keyword).map(Secret::reveal).filter(|value| !value.is_empty())
-    }
-
-    fn hosts(&self, config: &mut Config) -> Result<(), ConninfoError> {
-        let list = |keyword: &str| -> Vec<&str> { self.get(keyword).map(|value| value.split(',').collect()).unwrap_or_default() };
-        let (hosts, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
-        let count = hosts.len().max(addresses.len()).max(1);
-        if ports.len() > 1 && ports.len() != count {
-            return Err(ConninfoError::Ports { ports: ports.len(), hosts: count });
-        }
-        if hosts.is_empty() && addresses.is_empty() {
-            config.host(default_host());
-        }
-        for host in hosts {
-            config.host(if host.is_empty() { default_host() } else { host });
-        }
-        for address in addresses {
-            let parsed: IpAddr = address.parse().map_err(|_| ConninfoError::Value {
-                keyword: "hostaddr",
-                value: address.to_owned(),
-                expected: "write an IP address; a name goes into host",
-            })?;
-            config.hostaddr(parsed);
-        }
-        for port in ports {
-            let parsed = if port.is_empty() { Ok(5432) } else { port.parse() };
-            match parsed {
-                Ok(number) if number > 0 => config.port(number),
-                _ => {
-                    return Err(ConninfoError::Value {
-                        keyword: "port",
-                        value: port.to_owned(),
-                        expected: "write a number from 1 to 65535",
-                    });
-                }
-            };
-        }
-        Ok(())
-    }
-
-    fn network(&self, config: &mut Config) -> Result<(), ConninfoError> {
-        // A lost network must not look like a slow statement: found out within half a minute.
-        config.keepalives(self.number("keepalives")?.unwrap_or(1) != 0);
-        config.keepalives_idle(Duration::from_secs(self.number("keepalives_idle")?.filter(|idle| *idle > 0).unwrap_or(10)));
-        config.keepalives_interval(Duration::from_secs(self.number("keepalives_interval")?.filter(|interval| *interval > 0).unwrap_or(5)));
-        config.keepalives_retries(self.number("keepalives_count")?.filter(|count| *count > 0).unwrap_or(3));
-        config.tcp_user_timeout(Duration::from_millis(self.number("tcp_user_timeout")?.unwrap_or(25_000)));
-        if let Some(seconds) = self.number::<u64>("connect_timeout")?.filter(|seconds| *seconds > 0) {
-            config.connect_timeout(Duration::from_secs(seconds));
-        }
-        Ok(())
-    }
-
-    fn number<T: std::str::FromStr>(&self, keyword: &'static str) -> Result<Option<T>, ConninfoError> {
-        let Some(value) = self.get(keyword) else { return Ok(None) };
-        let invalid = |_| ConninfoError::Value { keyword, value: value.to_owned(), expected: "write a whole number" };
-        value.trim().parse().map(Some).map_err(invalid)
-    }
-
-    fn choice<T: Copy>(
-        &self,
-        keyword: &'static str,
-        choices: &[(&str, T)],
-        expected: &'static str,
-        default: T,
-    ) -> Result<T, ConninfoError> {
-        let Some(value) = self.get(keyword) else { return Ok(default) };
-        let invalid = || ConninfoError::Value { keyword, value: value.to_owned(), expected };
-        choices.iter().find(|(word, _)| *word == value).map(|(_, choice)| *choice).ok_or_else(invalid)
+        format!("{user}@{}/{}", places.join(","), self.get("dbname").unwrap_or(user))
     }
 }
 
 fn known(keyword: &str) -> Result<&'static str, ConninfoError> {
-    if let Some(known) = HONOURED.iter().find(|known| **known == keyword) {
-        return Ok(known);
+    match Keyword::find(keyword) {
+        Some(Keyword { name, refused: "", .. }) => Ok(name),
+        Some(Keyword { name, refused, .. }) => Err(ConninfoError::Refused { keyword: name, instead: refused }),
+        None => {
+            let found = keyword.chars().take(40).collect();
+            Err(ConninfoError::Keyword { found, nearest: nearest(keyword, KEYWORDS.iter().map(|known| known.name)) })
+        }
     }
-    if REFUSED.contains(&keyword) {
-        return Err(ConninfoError::Refused(keyword.to_owned()));
-    }
-    Err(ConninfoError::Keyword { found: keyword.to_owned(), nearest: nearest(keyword, HONOURED) })
 }
 
-/// libpq's own default: the socket folder that exists, else this host.
-fn default_host() -> &'static str {
-    ["/var/run/postgresql", "/tmp"].into_iter().find(|folder| Path::new(folder).join(".s.PGSQL.5432").exists()).unwrap_or("localhost")
+/// A word that libpq has replaced, as it reads it.
+fn current(keyword: String, value: String) -> (String, String) {
+    if keyword == "requiressl" {
+        let mode = if value.starts_with('1') { "require" } else { "prefer" };
+        return ("sslmode".to_owned(), mode.to_owned());
+    }
+    (keyword, value)
 }
 
-/// `[user[:password]@][host[:port][,…]][/dbname][?keyword=value&…]`, percent-encoded.
-fn url(scheme: &str, rest: &str) -> Result<Vec<(String, String)>, ConninfoError> {
-    // SQLAlchemy's `dialect+driver`: the driver is its own affair.
-    if !matches!(scheme.split_once('+').map_or(scheme, |(dialect, _)| dialect), "postgres" | "postgresql") {
-        return Err(ConninfoError::Scheme(scheme.chars().take(20).collect()));
-    }
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (authority, dbname) = rest.split_once('/').unwrap_or((rest, ""));
-    let (userinfo, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
-    if userinfo.contains('@') || dbname.contains('@') {
-        return Err(ConninfoError::At);
-    }
-    let mut pairs = Vec::new();
-    let mut add = |keyword: &str, value: &str| -> Result<(), ConninfoError> {
-        if !value.is_empty() {
-            pairs.push((keyword.to_owned(), decode(keyword, value)?));
-        }
-        Ok(())
-    };
-    let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-    add("user", user)?;
-    add("password", password)?;
-    let (mut names, mut ports) = (Vec::new(), Vec::new());
-    for host in hosts.split(',') {
-        let (name, port) = match host.strip_prefix('[') {
-            Some(bracketed) => {
-                let (address, after) = bracketed.split_once(']').ok_or(ConninfoError::Bracket)?;
-                (address, after.strip_prefix(':').unwrap_or(after))
-            }
-            None => host.split_once(':').unwrap_or((host, "")),
-        };
-        names.push(name);
-        ports.push(port);
-    }
-    if names.iter().any(|name| !name.is_empty()) {
-        add("host", &names.join(","))?;
-    }
-    if ports.iter().any(|port| !port.is_empty()) {
-        add("port", &ports.join(","))?;
-    }
-    add("dbname", dbname)?;
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (keyword, value) = pair.split_once('=').ok_or(ConninfoError::NoEquals(1))?;
-        match (decode(keyword, keyword)?.as_str(), value) {
-            // asyncpg's name for sslmode, and JDBC's for `require`, both of which libpq's URL users meet.
-            ("ssl", "true") => add("sslmode", "require")?,
-            ("ssl", _) => add("sslmode", value)?,
-            (keyword, _) => add(keyword, value)?,
-        }
-    }
-    Ok(pairs)
-}
-
-fn decode(keyword: &str, text: &str) -> Result<String, ConninfoError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        if *first != b'%' {
-            bytes.push(*first);
-            rest = after;
-            continue;
-        }
-        let [high, low, after @ ..] = after else { return Err(ConninfoError::Percent) };
-        let digit = |byte: &u8| char::from(*byte).to_digit(16).ok_or(ConninfoError::Percent);
-        let value = u8::try_from(digit(high)? * 16 + digit(low)?).map_err(|_| ConninfoError::Percent)?;
-        if value == 0 {
-            return Err(ConninfoError::Percent);
-        }
-        bytes.push(value);
-        rest = after;
-    }
-    String::from_utf8(bytes).map_err(|_| ConninfoError::NotUtf8(keyword.to_owned()))
-}
-
-/// `keyword = value keyword='quoted \' value' …`
-fn key_values(text: &str) -> Result<Vec<(String, String)>, ConninfoError> {
-    let mut pairs = Vec::new();
-    let mut rest = text.trim_start();
-    while !rest.is_empty() {
-        let (keyword, after) = rest.split_once('=').ok_or(ConninfoError::NoEquals(pairs.len() + 1))?;
-        let keyword = keyword.trim();
-        if keyword.is_empty() || keyword.contains(char::is_whitespace) {
-            return Err(ConninfoError::NoEquals(pairs.len() + 1));
-        }
-        let mut characters = after.trim_start().chars();
-        let quoted = characters.as_str().starts_with('\'');
-        if quoted {
-            characters.next();
-        }
-        let mut value = String::new();
-        loop {
-            match characters.next() {
-                Some('\\') => value.extend(characters.next()),
-                Some('\'') if quoted => break,
-                None if quoted => return Err(ConninfoError::Quote),
-                None => break,
-                Some(c) if !quoted && c.is_whitespace() => break,
-                Some(c) => value.push(c),
-            }
-        }
-        pairs.push((keyword.to_owned(), value));
-        rest = characters.as_str().trim_start();
-    }
-    Ok(pairs)
+/// A database's name is printed; a connection string in its place may hold a password.
+fn is_connection_string(name: &str) -> bool {
+    name.contains("://") || name.split_once('=').is_some_and(|(word, _)| Keyword::find(word.trim()).is_some())
 }
 
 #[cfg(test)]
@@ -434,7 +213,7 @@ mod tests {
 
     fn read(text: &str) -> String {
         let conninfo = Conninfo::parse(text).expect(text);
-        conninfo.0.iter().map(|(keyword, value)| format!("{keyword}={}", value.reveal())).collect::<Vec<_>>().join(" ")
+        conninfo.values().map(|(keyword, value)| format!("{keyword}={}", value.reveal())).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -450,6 +229,9 @@ mod tests {
             ("postgres:///d?host=/tmp&port=1&connect_timeout=3", "connect_timeout=3 dbname=d host=/tmp port=1"),
             ("postgres://a:1,b:2/d", "dbname=d host=a,b port=1,2"),
             ("postgres://a:b:c@h", "host=h password=b:c user=a"),
+            ("postgres://h/d?password=", "dbname=d host=h password="),
+            ("postgres://h/d?ssl=true&options=-c%20a=b", "dbname=d host=h options=-c a=b sslmode=require"),
+            ("postgres://,/", "host=, port=,"),
         ] {
             assert_eq!(read(text), expected);
         }
@@ -458,6 +240,18 @@ mod tests {
     #[test]
     fn key_value_strings_are_read_as_libpq_reads_them() {
         assert_eq!(read("host = h  dbname=d password='a b\\'c' user=u\\ v"), "dbname=d host=h password=a b'c user=u v");
+        assert_eq!(read("password=a\u{a0}b requiressl=1 host=x host=y"), "host=y password=a\u{a0}b sslmode=require");
+    }
+
+    #[test]
+    fn an_address_has_every_host_and_no_password() {
+        for (text, expected) in [
+            ("postgres://u:p@a:1,b:2/d", "u@a:1,b:2/d"),
+            ("host=a,b port=3 user=u", "u@a:3,b:3/u"),
+            ("hostaddr=::1 user=u dbname=d", "u@::1:5432/d"),
+        ] {
+            assert_eq!(Conninfo::parse(text).expect(text).address(), expected);
+        }
     }
 
     #[test]
@@ -470,8 +264,13 @@ mod tests {
             "host=h password='hunter2",
             "postgres://[::1:hunter2/d",
             "host=h hunter2",
+            "postgres://u:hunter2/d",
+            "postgres://u:hunt?er2@h/d",
+            "postgres://u:hunt?hunter2=1@h/d",
             "postgres://h/d?foo=hunter2",
-            "sslcrl=hunter2",
+            "sslpassword=hunter2",
+            "dbname=postgres://u:hunter2@h",
+            "dbname='password=hunter2'",
         ] {
             let shown = Conninfo::parse(text).expect_err(text).to_string();
             assert!(!shown.contains("hunter2") && !shown.contains("er2@"), "{text}: {shown}");
@@ -479,26 +278,32 @@ mod tests {
     }
 
     #[test]
-    fn bad_values_are_refused_by_name() {
-        for (text, word) in [
-            ("host=h user=u port=0", "port"),
-            ("hostaddr=name user=u", "hostaddr"),
-            ("host=a,b,c user=u port=1,2", "2 ports for 3 hosts"),
-            ("host=h user=u connect_timeout=soon", "connect_timeout"),
-            ("host=h user=u target_session_attrs=x", "target_session_attrs"),
-            ("host=h", "no user"),
-        ] {
-            let shown = Conninfo::parse(text).expect("readable").config().expect_err(text).to_string();
-            assert!(shown.contains(word), "{text}: {shown}");
+    fn a_keyword_that_is_not_honoured_is_named_with_what_to_do() {
+        for keyword in KEYWORDS.iter().filter(|keyword| !keyword.refused.is_empty()) {
+            let shown = Conninfo::parse(&format!("host=h {}=x", keyword.name)).expect_err(keyword.name).to_string();
+            assert!(shown.contains(&format!("`{}`", keyword.name)) && shown.ends_with(keyword.refused), "{shown}");
         }
+        let shown = Conninfo::parse("hots=h").expect_err("a typing mistake").to_string();
+        assert_eq!(shown, "`hots` is not a keyword of libpq (did you mean `host`?)");
     }
 
     #[test]
-    fn variables_fill_what_the_url_leaves_open() {
-        let variables = [("DATABASE_URL", "postgres://h/d"), ("PGHOST", "other"), ("PGUSER", "u"), ("PGPASSWORD", "p")];
+    fn a_string_comes_before_the_service_and_the_service_before_variables() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("services");
+        std::fs::write(&file, "[mine]\nport=2\ndbname=service\napplication_name=service\n").expect("written");
+        let path = file.to_str().expect("UTF-8");
+        let variables = [
+            ("DATABASE_URL", "postgres://h/?service=mine&application_name=string"),
+            ("PGSERVICEFILE", path),
+            ("PGHOST", "other"),
+            ("PGPORT", "3"),
+            ("PGUSER", "u"),
+            ("PGPASSWORD", "p"),
+        ];
         let environment = Environment::new(variables.map(|(name, value)| (name.into(), value.into()))).expect("UTF-8");
         let conninfo = Conninfo::resolve(&environment).expect("sound");
-        assert_eq!(conninfo.address(), "u@h:5432/d");
-        assert_eq!(conninfo.get("password"), Some("p"));
+        assert_eq!(conninfo.address(), "u@h:2/service");
+        assert_eq!((conninfo.get("password"), conninfo.get("application_name")), (Some("p"), Some("string")));
     }
 }

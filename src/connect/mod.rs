@@ -1,25 +1,41 @@
 //! Where and how to connect, the pool, one session.
 
+pub mod account;
 pub mod conninfo;
+pub mod keyword;
+pub mod link;
+pub mod login;
+pub mod passfile;
+pub mod service;
+pub mod spelling;
+pub mod target;
+pub mod tls;
 pub mod wait;
+pub mod watch;
 
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, PoolError, RecyclingMethod};
+use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, ObjectId, PoolError, RecyclingMethod};
 use futures_util::StreamExt;
 use thiserror::Error;
 use tokio::task::JoinHandle;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 use tracing::{debug, info, warn};
 
 use crate::config::{ConfigFault, Environment};
-use conninfo::Conninfo;
+use crate::report::chain;
+use conninfo::{Conninfo, ConninfoError};
+use link::LinkError;
+use login::{Cancel, Connected};
+use target::Target;
+use watch::Breach;
 
 /// The most connections one process holds: worker, lock, watcher.
 const MOST_CONNECTIONS: usize = 3;
@@ -56,8 +72,16 @@ impl std::fmt::Debug for Pool {
 /// What the pool's own connect function and we both see.
 #[derive(Default)]
 struct Shared {
-    /// Where the next connection goes: resolved anew for each.
-    target: Mutex<Config>,
+    /// Held by whoever has what follows to himself.
+    turn: tokio::sync::Mutex<()>,
+    /// Where the next connection goes, decided anew for each, and how long one address may take.
+    next: Mutex<Option<(Target, Duration)>>,
+    /// Why there was none: the pool itself passes on nothing but the driver's errors.
+    failed: Mutex<Option<ConnectError>>,
+    /// To cancel what runs on the connection made last, until its session takes it.
+    made: Mutex<Option<Cancel>>,
+    /// The same for each connection of the pool.
+    open: Mutex<HashMap<ObjectId, Cancel>>,
     /// One for each connection made, to cancel what runs there.
     cancels: Cancels,
 }
@@ -74,7 +98,7 @@ pub struct Cancels {
 #[derive(Default)]
 struct Tokens {
     next: u64,
-    open: HashMap<u64, CancelToken>,
+    open: HashMap<u64, Cancel>,
 }
 
 /// An open connection among the tokens, until dropped.
@@ -90,7 +114,7 @@ impl Drop for Entry {
 }
 
 impl Cancels {
-    fn enter(&self, token: CancelToken) -> Entry {
+    fn enter(&self, token: Cancel) -> Entry {
         let mut tokens = locked(&self.tokens);
         tokens.next += 1;
         let number = tokens.next;
@@ -110,11 +134,11 @@ impl Cancels {
 
     /// Asks the server to cancel what runs on every connection; says nothing of success, as the protocol doesn't.
     pub async fn cancel_all(&self) {
-        let tokens: Vec<CancelToken> = locked(&self.tokens).open.values().cloned().collect();
-        let all = tokens.iter().map(|token| token.cancel_query(NoTls));
+        let tokens: Vec<Cancel> = locked(&self.tokens).open.values().cloned().collect();
+        let all = tokens.iter().map(Cancel::send);
         for outcome in futures_util::future::join_all(all).await {
             if let Err(error) = outcome {
-                debug!(%error, "cancel request not delivered");
+                debug!(error = %chain(&error), "cancel request not delivered");
             }
         }
     }
@@ -139,9 +163,28 @@ pub enum ConnectError {
     /// The settings don't say where to connect, or say it wrongly.
     #[error(transparent)]
     Settings(#[from] ConfigFault),
-    /// The server, or the way to it, said no.
+    /// The way to the server: name, network, TLS.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The server said no, or stopped in the middle.
     #[error("connection failed")]
     Server(#[source] tokio_postgres::Error),
+    /// A server, but not of the kind that is wanted.
+    #[error("the server is not what target_session_attrs={0} wants")]
+    Misfit(&'static str),
+    /// Both ways that `sslmode` allows, one after the other.
+    #[error("{}: {}; {}: {}", if *.encrypted_first { "with TLS" } else { "without TLS" }, chain(.first), if *.encrypted_first { "without TLS" } else { "with TLS" }, chain(.second))]
+    Modes {
+        /// Why the first did not do.
+        first: Box<ConnectError>,
+        /// Why the second did not either.
+        second: Box<ConnectError>,
+        /// Which was which.
+        encrypted_first: bool,
+    },
+    /// Several hosts, in the order in which they were tried.
+    #[error("{}", .0.iter().map(|(place, error)| format!("{place}: {}", chain(error))).collect::<Vec<_>>().join("; "))]
+    Hosts(Vec<(String, ConnectError)>),
     /// Nobody answered in the time of one try.
     #[error("no answer within {}", crate::report::rough(*.0))]
     Silence(Duration),
@@ -150,10 +193,27 @@ pub enum ConnectError {
     Pool(String),
 }
 
+impl ConnectError {
+    /// The server's own error code; of several hosts the last one's, which ended the tries.
+    pub fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Server(error) => error.code(),
+            Self::Modes { first, second, .. } => first.code().or(second.code()),
+            Self::Hosts(failed) => failed.last().and_then(|(_, error)| error.code()),
+            Self::Settings(_) | Self::Link(_) | Self::Misfit(_) | Self::Silence(_) | Self::Pool(_) => None,
+        }
+    }
+}
+
+/// A fault that shows only when a connection is made.
+fn settings(source: ConninfoError) -> ConnectError {
+    ConnectError::Settings(ConfigFault::Conninfo { name: "connection settings".to_owned(), fault: source })
+}
+
 impl Pool {
     /// A pool that has not connected yet.
     pub fn new(environment: Environment, cancels: Cancels) -> Result<Self, ConnectError> {
-        let shared = Arc::new(Shared { target: Mutex::default(), cancels });
+        let shared = Arc::new(Shared { cancels, ..Shared::default() });
         let manager =
             Manager::from_connect(Config::new(), Connector(shared.clone()), ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let inner = deadpool_postgres::Pool::builder(manager)
@@ -163,20 +223,23 @@ impl Pool {
         Ok(Self { inner, shared, environment })
     }
 
-    /// A session: an idle one, or a new one to where the environment says now. One try, `patience` long.
+    /// A session: an idle one, or a new one to where the environment says now. One try: each address may take `patience`,
+    /// or what `connect_timeout` says.
     pub async fn session(&self, patience: Duration) -> Result<Session, ConnectError> {
         let conninfo = Conninfo::resolve(&self.environment)?;
-        let mut target = conninfo.config().map_err(|source| ConfigFault::Conninfo { name: "connection settings".to_owned(), source })?;
-        if target.get_application_name().is_none() {
-            target.application_name(application_name(None));
-        }
-        let patience = target.get_connect_timeout().map_or(patience, |timeout| patience.min(*timeout));
-        *locked(&self.shared.target) = target;
-        match tokio::time::timeout(patience, self.inner.get()).await {
-            Err(_) => Err(ConnectError::Silence(patience)),
-            Ok(Err(PoolError::Backend(error))) => Err(ConnectError::Server(error)),
-            Ok(Err(error)) => Err(ConnectError::Pool(error.to_string())),
-            Ok(Ok(client)) => Ok(Session { client, cancels: self.shared.cancels.clone() }),
+        let _turn = self.shared.turn.lock().await;
+        *locked(&self.shared.next) = Some((Target::decide(&conninfo).map_err(settings)?, patience));
+        match self.inner.get().await {
+            Ok(client) => {
+                let mut open = locked(&self.shared.open);
+                if let Some(cancel) = locked(&self.shared.made).take() {
+                    open.insert(Object::id(&client), cancel);
+                }
+                let cancel = open.get(&Object::id(&client)).cloned();
+                Ok(Session { client, cancel, cancels: self.shared.cancels.clone() })
+            }
+            Err(PoolError::Backend(error)) => Err(locked(&self.shared.failed).take().unwrap_or(ConnectError::Server(error))),
+            Err(error) => Err(ConnectError::Pool(error.to_string())),
         }
     }
 
@@ -186,33 +249,42 @@ impl Pool {
     }
 }
 
-/// Connects for the pool, and drives each connection in a task of its own that logs the server's notices.
+/// Connects for the pool.
 struct Connector(Arc<Shared>);
 
-type Connected = Result<(Client, JoinHandle<()>), tokio_postgres::Error>;
+type ForPool = Result<(Client, JoinHandle<()>), tokio_postgres::Error>;
 
 impl Connect for Connector {
-    fn connect(&self, _: &Config) -> Pin<Box<dyn Future<Output = Connected> + Send + '_>> {
-        let target = locked(&self.0.target).clone();
+    fn connect(&self, _: &Config) -> Pin<Box<dyn Future<Output = ForPool> + Send + '_>> {
+        let next = locked(&self.0.next).clone();
         Box::pin(async move {
-            let (client, mut connection) = target.connect(NoTls).await?;
-            let entry = self.0.cancels.enter(client.cancel_token());
-            let task = tokio::spawn(async move {
-                let _open = entry;
-                while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
-                    match message {
-                        Ok(AsyncMessage::Notice(notice)) => log_notice(&notice),
-                        Ok(_) => {}
-                        Err(error) => {
-                            debug!(error = %crate::report::chain(&error), "connection ended");
-                            break;
-                        }
-                    }
+            let outcome = match next {
+                Some((target, patience)) => login::connect(&target, &application_name(None), patience).await,
+                None => Err(ConnectError::Pool("nothing is decided".to_owned())),
+            };
+            match outcome {
+                Ok(Connected { client, connection, cancel }) => {
+                    let entry = self.0.cancels.enter(cancel.clone());
+                    *locked(&self.0.made) = Some(cancel.clone());
+                    let task = async move {
+                        let _open = entry;
+                        cancel.drive(connection).await;
+                    };
+                    Ok((client, tokio::spawn(task)))
                 }
-            });
-            Ok((client, task))
+                Err(error) => {
+                    *locked(&self.0.failed) = Some(error);
+                    stand_in().await
+                }
+            }
         })
     }
+}
+
+/// The driver's errors can't be made: a connection to nobody, which is closed at once, has one.
+async fn stand_in() -> ForPool {
+    let (client, _) = Config::new().user("nobody").ssl_mode(SslMode::Disable).connect_raw(tokio::io::empty(), NoTls).await?;
+    Ok((client, tokio::spawn(async {})))
 }
 
 fn log_notice(notice: &tokio_postgres::error::DbError) {
@@ -232,6 +304,8 @@ fn log_notice(notice: &tokio_postgres::error::DbError) {
 /// One connection, spoken to in whole simple-query messages (PostgreSQL manual, 54.2.2.1).
 pub struct Session {
     client: Object,
+    /// To cancel what runs here.
+    cancel: Option<Cancel>,
     cancels: Cancels,
 }
 
@@ -268,6 +342,9 @@ pub enum Cause {
     /// No answer to something that takes no time.
     #[error("no answer within {}", crate::report::rough(*.0))]
     Silence(Duration),
+    /// We ended the connection, for what the server said.
+    #[error(transparent)]
+    Broken(Breach),
     /// Another connection saw that the server no longer runs it, but no answer came.
     #[error("the server ended the statement, but its answer never came")]
     Gone,
@@ -286,6 +363,8 @@ impl Failure {
         match &self.source {
             Cause::Said(error) => is_lost(error),
             Cause::Silence(_) | Cause::Gone => true,
+            // A second time would end in the same way.
+            Cause::Broken(_) => false,
         }
     }
 
@@ -308,7 +387,7 @@ impl Session {
         let mut answer = Answer::new();
         let stream = match self.client.simple_query_raw(sql).await {
             Ok(stream) => stream,
-            Err(source) => return Err(Failure { completed: 0, source: source.into() }),
+            Err(source) => return Err(Failure { completed: 0, source: self.cause(source) }),
         };
         let mut stream = std::pin::pin!(stream);
         while let Some(message) = stream.next().await {
@@ -316,7 +395,7 @@ impl Session {
                 Ok(SimpleQueryMessage::Row(row)) => answer.push((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect()),
                 Ok(SimpleQueryMessage::CommandComplete(_)) => answers.push(std::mem::take(&mut answer)),
                 Ok(_) => {}
-                Err(source) => return Err(Failure { completed: answers.len(), source: source.into() }),
+                Err(source) => return Err(Failure { completed: answers.len(), source: self.cause(source) }),
             }
         }
         Ok(answers)
@@ -332,6 +411,14 @@ impl Session {
         drop(Object::take(self.client));
     }
 
+    /// Why a message failed: the driver knows of a connection that we ended only that it is closed.
+    fn cause(&self, said: tokio_postgres::Error) -> Cause {
+        match self.cancel.as_ref().and_then(Cancel::breach) {
+            Some(breach) if said.is_closed() => Cause::Broken(breach.clone()),
+            _ => Cause::Said(said),
+        }
+    }
+
     /// Whether the connection is known to be gone.
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()
@@ -344,8 +431,10 @@ impl Session {
 
     /// Asks the server, over a connection of its own, to cancel what runs here.
     pub async fn cancel(&self) {
-        if let Err(error) = self.client.cancel_token().cancel_query(NoTls).await {
-            debug!(%error, "cancel request not delivered");
+        if let Some(cancel) = &self.cancel
+            && let Err(error) = cancel.send().await
+        {
+            debug!(error = %chain(&error), "cancel request not delivered");
         }
     }
 }

@@ -8,6 +8,8 @@ use thiserror::Error;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
+use super::link::LinkError;
+use super::watch::Breach;
 use super::{ConnectError, Pool, Session};
 use crate::backoff::Pace;
 use crate::report::{chain, left};
@@ -66,7 +68,9 @@ pub enum Refusal {
     Database,
     /// The role lacks a right.
     Rights,
-    /// Anything else that the server or TLS said for good.
+    /// Certificates, versions, or no TLS at all.
+    Tls,
+    /// Anything else that the server said for good.
     Other,
 }
 
@@ -74,10 +78,13 @@ impl Refusal {
     fn advice(self) -> &'static str {
         match self {
             Self::Password => {
-                "check user and password (PGMARCH_DATABASE_URL, PGUSER, PGPASSWORD) and pg_hba.conf; PGMARCH_WAIT_FOR=password waits for it"
+                "check user and password (PGMARCH_DATABASE_URL, PGUSER, PGPASSWORD, PGPASSFILE) and pg_hba.conf; PGMARCH_WAIT_FOR=password waits for it"
             }
             Self::Database => "create the database, or check its name in PGMARCH_DATABASE_URL; PGMARCH_WAIT_FOR=database waits for it",
             Self::Rights => "GRANT the role what the message names; PGMARCH_WAIT_FOR=rights waits for it",
+            Self::Tls => {
+                "check certificates on both sides and the settings that the message names (PGSSLMODE, PGSSLROOTCERT…); PGMARCH_WAIT_FOR=tls waits for it"
+            }
             Self::Other => "check the connection settings and the server's log",
         }
     }
@@ -92,7 +99,7 @@ pub struct Widen {
 }
 
 impl Widen {
-    /// Reads `password, database, rights, all` or SQLSTATEs; gives back the word that is none of them.
+    /// Reads `password, database, rights, tls, all` or SQLSTATEs; gives back the word that is none of them.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut widen = Self::default();
         for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
@@ -100,6 +107,7 @@ impl Widen {
                 "password" => widen.kinds.push(Refusal::Password),
                 "database" => widen.kinds.push(Refusal::Database),
                 "rights" => widen.kinds.push(Refusal::Rights),
+                "tls" => widen.kinds.push(Refusal::Tls),
                 "all" => widen.all = true,
                 code if code.len() == 5 && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) => {
                     widen.codes.push(code.to_owned())
@@ -136,37 +144,55 @@ pub fn verdict_on_io(kind: ErrorKind) -> Verdict {
     if kind == ErrorKind::PermissionDenied { Verdict::Refused(Refusal::Rights) } else { Verdict::Wait }
 }
 
-fn verdict(error: &ConnectError) -> Verdict {
+/// What any failed try means.
+pub fn verdict(error: &ConnectError) -> Verdict {
     match error {
         ConnectError::Settings(_) | ConnectError::Pool(_) => Verdict::Refused(Refusal::Other),
-        ConnectError::Silence(_) => Verdict::Wait,
-        ConnectError::Server(error) => {
-            if let Some(code) = error.code() {
-                return verdict_on_code(code.code());
-            }
-            let mut cause: Option<&(dyn Error + 'static)> = error.source();
-            while let Some(error) = cause {
-                if let Some(io) = error.downcast_ref::<std::io::Error>() {
-                    // The driver's words for a host that does not fit `target_session_attrs`: a standby, to be promoted perhaps.
-                    let unfit = io.to_string().contains("does not allow writes") || io.to_string().contains("is not read only");
-                    return if unfit { Verdict::Wait } else { verdict_on_io(io.kind()) };
-                }
-                cause = error.source();
-            }
-            let said = error.to_string();
-            match said.as_str() {
-                // Driver errors without a source: closed in the middle, or no host fit `target_session_attrs`.
-                _ if error.is_closed()
-                    || said.contains("connecting")
-                    || said.contains("timeout")
-                    || said.contains("server does not allow") =>
-                {
-                    Verdict::Wait
-                }
-                _ if said.contains("authentication") || said.contains("password") => Verdict::Refused(Refusal::Password),
-                _ => Verdict::Refused(Refusal::Other),
+        ConnectError::Silence(_) | ConnectError::Misfit(_) => Verdict::Wait,
+        ConnectError::Link(error) => verdict_on_link(error),
+        ConnectError::Server(error) => verdict_on_driver(error),
+        // With both ways refused the second one's reason may be that it is the wrong way; one that may pass counts.
+        ConnectError::Modes { first, second, .. } => {
+            if verdict(second) == Verdict::Wait {
+                Verdict::Wait
+            } else {
+                verdict(first)
             }
         }
+        // The hosts before the last one could not be reached.
+        ConnectError::Hosts(failed) => failed.last().map_or(Verdict::Wait, |(_, error)| verdict(error)),
+    }
+}
+
+/// What a failure on the way to the server means.
+pub fn verdict_on_link(error: &LinkError) -> Verdict {
+    match error {
+        LinkError::Socket(error) => verdict_on_io(error.kind()),
+        LinkError::Name { .. } | LinkError::Trouble => Verdict::Wait,
+        LinkError::Unencrypted(_) | LinkError::Handshake(_) | LinkError::Protocol | LinkError::NotAsked => Verdict::Refused(Refusal::Tls),
+        LinkError::Breach(Breach::Method(_) | Breach::Unspoken(_) | Breach::NoPassword | Breach::Unbound) => {
+            Verdict::Refused(Refusal::Password)
+        }
+        LinkError::Stranger(_) | LinkError::Peer { .. } | LinkError::Breach(Breach::Nonsense(_) | Breach::Flood) => {
+            Verdict::Refused(Refusal::Other)
+        }
+    }
+}
+
+fn verdict_on_driver(error: &tokio_postgres::Error) -> Verdict {
+    if let Some(code) = error.code() {
+        return verdict_on_code(code.code());
+    }
+    match error.to_string().as_str() {
+        "authentication error" => Verdict::Refused(Refusal::Password),
+        "error parsing response from server" | "unexpected message from server" => Verdict::Refused(Refusal::Other),
+        // Closed or cut in the middle; nobody closes a connection to say no.
+        _ => match error.source().and_then(|source| source.downcast_ref::<std::io::Error>()) {
+            Some(io) if io.kind() == ErrorKind::InvalidData => Verdict::Refused(Refusal::Other),
+            Some(io) => verdict_on_io(io.kind()),
+            None if error.is_closed() => Verdict::Wait,
+            None => Verdict::Refused(Refusal::Other),
+        },
     }
 }
 
@@ -185,16 +211,17 @@ async fn persistently(pool: &Pool, widen: &Widen, timeout: Duration, deadline: I
     let mut pace = Pace::new(Duration::from_millis(50), Duration::from_millis(500));
     loop {
         let patience = PATIENCE.min(deadline.saturating_duration_since(Instant::now())).max(Duration::from_millis(100));
-        let error = match pool.session(patience).await {
-            Ok(session) => return Ok(session),
-            Err(error @ ConnectError::Settings(_)) => return Err(WaitError::Settings(error)),
-            Err(error) => error,
+        let last_chance = deadline.max(Instant::now() + patience);
+        let error = match tokio::time::timeout_at(last_chance, pool.session(patience)).await {
+            Ok(Ok(session)) => return Ok(session),
+            Ok(Err(error @ ConnectError::Settings(_))) => return Err(WaitError::Settings(error)),
+            Ok(Err(error)) => error,
+            Err(_) => ConnectError::Silence(timeout),
         };
-        if let Verdict::Refused(refusal) = verdict(&error) {
-            let code = if let ConnectError::Server(error) = &error { error.code().map(|code| code.code()) } else { None };
-            if !widen.covers(refusal, code) {
-                return Err(WaitError::Refused { address: pool.address(), advice: refusal.advice(), cause: error });
-            }
+        if let Verdict::Refused(refusal) = verdict(&error)
+            && !widen.covers(refusal, error.code().map(|code| code.code()))
+        {
+            return Err(WaitError::Refused { address: pool.address(), advice: refusal.advice(), cause: error });
         }
         let now = Instant::now();
         if now >= deadline {
@@ -283,6 +310,49 @@ mod tests {
             assert_eq!(verdict_on_io(kind), Verdict::Wait, "{kind}");
         }
         assert_eq!(verdict_on_io(ErrorKind::PermissionDenied), Verdict::Refused(Refusal::Rights));
+    }
+
+    #[test]
+    fn each_failure_of_tls_and_of_the_login_is_final_or_not() {
+        use Refusal::{Other, Password, Rights, Tls};
+        use Verdict::{Refused, Wait};
+        let io = |kind: ErrorKind| std::io::Error::from(kind);
+        for (error, expected) in [
+            (LinkError::Socket(io(ErrorKind::ConnectionRefused)), Wait),
+            (LinkError::Socket(io(ErrorKind::UnexpectedEof)), Wait),
+            (LinkError::Socket(io(ErrorKind::PermissionDenied)), Refused(Rights)),
+            (LinkError::Name { host: "h".into(), source: io(ErrorKind::Other) }, Wait),
+            (LinkError::Trouble, Wait),
+            (LinkError::Unencrypted("require"), Refused(Tls)),
+            (LinkError::Handshake("expired".into()), Refused(Tls)),
+            (LinkError::Protocol, Refused(Tls)),
+            (LinkError::NotAsked, Refused(Tls)),
+            (LinkError::Stranger(b'H'), Refused(Other)),
+            (LinkError::Peer { found: "a".into(), wanted: "b".into() }, Refused(Other)),
+            (LinkError::Breach(Breach::NoPassword), Refused(Password)),
+            (LinkError::Breach(Breach::Unbound), Refused(Password)),
+            (LinkError::Breach(Breach::Nonsense("x")), Refused(Other)),
+            (LinkError::Breach(Breach::Flood), Refused(Other)),
+        ] {
+            let shown = error.to_string();
+            assert_eq!(verdict(&ConnectError::Link(error)), expected, "{shown}");
+        }
+        assert_eq!(verdict(&ConnectError::Misfit("standby")), Wait);
+        assert_eq!(verdict(&ConnectError::Silence(Duration::ZERO)), Wait);
+    }
+
+    #[test]
+    fn of_several_failures_the_decisive_one_counts() {
+        let refused = || ConnectError::Link(LinkError::Unencrypted("require"));
+        let passing = || ConnectError::Misfit("primary");
+        let modes = |first, second| ConnectError::Modes { first: Box::new(first), second: Box::new(second), encrypted_first: true };
+        assert_eq!(verdict(&modes(passing(), refused())), Verdict::Wait);
+        assert_eq!(verdict(&modes(refused(), passing())), Verdict::Wait);
+        assert_eq!(verdict(&modes(refused(), refused())), Verdict::Refused(Refusal::Tls));
+        let hosts = |first, last| ConnectError::Hosts(vec![("a:1".into(), first), ("b:2".into(), last)]);
+        assert_eq!(verdict(&hosts(passing(), refused())), Verdict::Refused(Refusal::Tls));
+        assert_eq!(verdict(&hosts(passing(), passing())), Verdict::Wait);
+        assert!(hosts(passing(), refused()).to_string().starts_with("a:1: the server is not what"));
     }
 
     #[test]

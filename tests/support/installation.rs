@@ -11,9 +11,13 @@ const NOTHING_TO_TEST_AGAINST: &str = "the scenarios need PostgreSQL. Install a 
     or set PGMARCH_TEST_BIN to the folder of initdb and postgres, \
     or PGMARCH_TEST_URL to the postgresql:// URL of a superuser on a server that may be filled with databases and roles";
 
-/// The path of a PostgreSQL program, beside the server's if there is one, else wherever `PATH` finds it.
+/// The path of a PostgreSQL program: beside the server's if it is there; else, for what must be as new as the server, in the
+/// clients' folder `PGMARCH_TEST_CLIENTS`; else of the newest installation, else wherever `PATH` finds it.
 pub(crate) fn binary(name: &str) -> PathBuf {
-    binaries().map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
+    // The clients of a wheel know no TLS, and any psql does.
+    let clients = std::env::var_os("PGMARCH_TEST_CLIENTS").filter(|_| name != "psql").map(PathBuf::from);
+    let folders = binaries().map(Path::to_path_buf).into_iter().chain(clients).chain(newest_installed(Path::new("/usr/lib/postgresql")));
+    folders.map(|folder| folder.join(name)).find(|path| path.is_file()).unwrap_or_else(|| PathBuf::from(name))
 }
 
 /// The folder of the programs of a server.

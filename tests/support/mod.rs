@@ -4,6 +4,7 @@
 
 pub(crate) mod address;
 pub(crate) mod alembic;
+pub(crate) mod certificate;
 pub(crate) mod database;
 pub(crate) mod installation;
 pub(crate) mod outcome;
@@ -17,6 +18,7 @@ mod traffic;
 mod wire;
 
 pub(crate) use address::Address;
+pub(crate) use certificate::{Authority, LOCAL, Wish};
 pub(crate) use database::{Database, Role};
 pub(crate) use outcome::Outcome;
 pub(crate) use program::{Program, Running, pgmarch, pgmarch_at, pgmarch_without_database};

@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,7 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Address;
-use super::installation::{Owner, place_for_servers, required_binaries};
+use super::installation::{Owner, binary, place_for_servers, required_binaries};
 
 /// Quick rather than durable, but with the commit semantics of a production server.
 const SETTINGS: &str = "
@@ -123,7 +124,12 @@ impl Server {
     pub(crate) fn standby(&self) -> Server {
         let standby = Server::empty();
         standby.run(
-            standby.command("pg_basebackup").args(["-R", "-c", "fast", "--no-sync", "-d", &self.url("")]).arg("-D").arg(standby.data()),
+            standby
+                .owner
+                .command(&binary("pg_basebackup"))
+                .args(["-R", "-c", "fast", "--no-sync", "-d", &self.url("")])
+                .arg("-D")
+                .arg(standby.data()),
         );
         standby.configure("");
         standby.start();
@@ -171,6 +177,35 @@ impl Server {
     /// Everything it logged since its first start.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Adds settings, which count from its next start or reload on.
+    pub(crate) fn set(&self, settings: &[&str]) {
+        let mut file = OpenOptions::new().append(true).open(self.data().join("postgresql.conf")).expect("open postgresql.conf");
+        file.write_all(format!("{}\n", settings.join("\n")).as_bytes()).expect("write postgresql.conf");
+    }
+
+    /// Says who may log in how, from its next start or reload on.
+    pub(crate) fn logins(&self, lines: &str) {
+        fs::write(self.data().join("pg_hba.conf"), lines).expect("write pg_hba.conf");
+    }
+
+    /// Reads settings and logins again.
+    pub(crate) fn reload(&self) {
+        self.control(&["reload"]);
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Gives a file to the account that runs it.
+    pub(crate) fn own(&self, path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set a mode");
+        if let Owner::Other(user, group) = self.owner {
+            chown(path, Some(user), Some(group)).expect("give a file to the server");
+        }
     }
 
     /// Its data, log and Unix socket.

@@ -1,0 +1,325 @@
+//! One way to one server: a socket, encrypted or not, whose every byte from the server is watched.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use socket2::{SockRef, TcpKeepalive};
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream as Encrypted;
+
+use super::account::Account;
+use super::target::Network;
+use super::tls::{self, Client, PROTOCOL, Tls};
+use super::watch::{Breach, Policy, Watch};
+
+/// Why there is no way.
+#[derive(Debug, Error)]
+pub enum LinkError {
+    /// The name means nothing, now.
+    #[error("the host name {host} does not resolve")]
+    Name {
+        /// `host`.
+        host: String,
+        /// What the resolver said.
+        #[source]
+        source: io::Error,
+    },
+    /// The network or the socket file.
+    #[error(transparent)]
+    Socket(io::Error),
+    /// The server has no TLS, and the settings want it.
+    #[error("the server does not speak TLS, which sslmode={0} wants; turn ssl on there, or write a weaker sslmode")]
+    Unencrypted(&'static str),
+    /// The server has trouble of its own (it could not start a process).
+    #[error("the server failed before the TLS handshake; its log says why")]
+    Trouble,
+    /// Something else answers there.
+    #[error("what answers there is not PostgreSQL, or not yet: it answered {0:#04x} to the offer of TLS")]
+    Stranger(u8),
+    /// The handshake failed.
+    #[error("{0}")]
+    Handshake(String),
+    /// The handshake succeeded, but not with PostgreSQL's protocol.
+    #[error("the server did not confirm PostgreSQL's protocol in the TLS handshake; sslnegotiation=direct needs PostgreSQL 17 or newer")]
+    Protocol,
+    /// `sslcertmode=require`.
+    #[error("the server did not ask for a client certificate, which sslcertmode=require wants")]
+    NotAsked,
+    /// `requirepeer`.
+    #[error("the server runs as {found}, not as {wanted}, which requirepeer wants")]
+    Peer {
+        /// The account it runs as.
+        found: String,
+        /// `requirepeer`.
+        wanted: String,
+    },
+    /// The server asked or said what it must not.
+    #[error(transparent)]
+    Breach(Breach),
+}
+
+/// Where to: an address, or the file of a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Over the network.
+    Network(SocketAddr),
+    /// On this machine; an abstract name begins with NUL.
+    Socket(PathBuf),
+}
+
+impl Place {
+    /// The socket of a port in a folder, or with `@` of an abstract name.
+    pub fn socket(folder: &str, port: u16) -> Self {
+        let name = format!(".s.PGSQL.{port}");
+        match folder.strip_prefix('@') {
+            Some(name_space) => Self::Socket(PathBuf::from(format!("\0{name_space}/{name}"))),
+            None => Self::Socket(Path::new(folder).join(name)),
+        }
+    }
+
+    /// The address, if there is one.
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Network(address) => Some(address.ip()),
+            Self::Socket(_) => None,
+        }
+    }
+}
+
+/// Whether to encrypt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    /// Not at all.
+    Never,
+    /// If the server can.
+    Offered,
+    /// Or not at all.
+    Required,
+}
+
+/// How to get to one server.
+#[derive(Clone, Debug)]
+pub struct Way<'t> {
+    /// Where it is.
+    pub place: &'t Place,
+    /// Its name, for its certificate.
+    pub host: &'t str,
+    /// Keepalives and the like.
+    pub network: &'t Network,
+    /// Settings about encryption.
+    pub tls: &'t Tls,
+    /// `requirepeer`.
+    pub peer: Option<&'t str>,
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Local(UnixStream),
+    Encrypted(Box<Encrypted<TcpStream>>),
+}
+
+/// An open way.
+pub struct Link {
+    stream: Stream,
+    watch: Watch,
+}
+
+impl Way<'_> {
+    /// Opens it. `known` is the client of an earlier handshake with the same server.
+    pub async fn open(
+        &self,
+        encryption: Encryption,
+        policy: Policy,
+        known: Option<&Client>,
+    ) -> Result<(Link, Option<Client>), super::ConnectError> {
+        let watch = Watch::new(policy);
+        let address = match self.place {
+            Place::Socket(path) => {
+                let stream = UnixStream::connect(path).await.map_err(LinkError::Socket)?;
+                self.check_peer(&stream)?;
+                return Ok((Link { stream: Stream::Local(stream), watch }, None));
+            }
+            Place::Network(address) => *address,
+        };
+        let mut stream = TcpStream::connect(address).await.map_err(LinkError::Socket)?;
+        self.tune(&stream).map_err(LinkError::Socket)?;
+        if encryption == Encryption::Never || !(self.tls.direct || self.offer(&mut stream, encryption).await?) {
+            return Ok((Link { stream: Stream::Plain(stream), watch }, None));
+        }
+        let client = match known {
+            Some(client) => client.clone(),
+            None => self.tls.client(self.host, address.ip()).map_err(super::settings)?,
+        };
+        let connector = TlsConnector::from(client.config.clone());
+        let stream = connector.connect(client.name.clone(), stream).await.map_err(|error| self.handshake_failed(error))?;
+        if self.tls.direct && stream.get_ref().1.alpn_protocol() != Some(PROTOCOL) {
+            return Err(LinkError::Protocol.into());
+        }
+        if self.tls.certificates == tls::CertMode::Require && !client.was_asked() {
+            return Err(LinkError::NotAsked.into());
+        }
+        Ok((Link { stream: Stream::Encrypted(Box::new(stream)), watch }, Some(client)))
+    }
+
+    /// Offers TLS as PostgreSQL's protocol has it (manual, 54.2.10), and says whether the server takes it.
+    async fn offer(&self, stream: &mut TcpStream, encryption: Encryption) -> Result<bool, LinkError> {
+        const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+        stream.write_all(&SSL_REQUEST).await.map_err(LinkError::Socket)?;
+        // One byte alone: whatever else came with it would not be encrypted.
+        match stream.read_u8().await.map_err(LinkError::Socket)? {
+            b'S' => Ok(true),
+            b'N' if encryption == Encryption::Required => Err(LinkError::Unencrypted(self.tls.mode.word())),
+            b'N' => Ok(false),
+            b'E' => Err(LinkError::Trouble),
+            other => Err(LinkError::Stranger(other)),
+        }
+    }
+
+    fn handshake_failed(&self, error: io::Error) -> LinkError {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(fault) => LinkError::Handshake(self.tls.explain(fault, self.host)),
+            None => LinkError::Socket(error),
+        }
+    }
+
+    fn tune(&self, stream: &TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let socket = SockRef::from(stream);
+        if !self.network.user_timeout.is_zero() {
+            socket.set_tcp_user_timeout(Some(self.network.user_timeout))?;
+        }
+        if self.network.keepalives {
+            let keepalive = TcpKeepalive::new().with_time(self.network.idle).with_interval(self.network.interval);
+            socket.set_tcp_keepalive(&keepalive.with_retries(self.network.count))?;
+        }
+        Ok(())
+    }
+
+    fn check_peer(&self, stream: &UnixStream) -> Result<(), LinkError> {
+        let Some(wanted) = self.peer else { return Ok(()) };
+        let uid = stream.peer_cred().map_err(LinkError::Socket)?.uid();
+        let found = Account::of(uid).map_or(format!("user id {uid}"), |account| account.name);
+        if found == wanted { Ok(()) } else { Err(LinkError::Peer { found, wanted: wanted.to_owned() }) }
+    }
+}
+
+impl Link {
+    /// A way that somebody else has opened, as tests do.
+    pub fn over(stream: UnixStream, policy: Policy) -> Self {
+        Self { stream: Stream::Local(stream), watch: Watch::new(policy) }
+    }
+
+    /// Whether it is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self.stream, Stream::Encrypted(_))
+    }
+
+    /// The version of TLS, if any.
+    pub fn version(&self) -> Option<&'static str> {
+        match &self.stream {
+            Stream::Encrypted(stream) => stream.get_ref().1.protocol_version().and_then(|version| version.as_str()),
+            Stream::Plain(_) | Stream::Local(_) => None,
+        }
+    }
+}
+
+impl AsyncRead for Link {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let link = &mut *self;
+        let outcome = match &mut link.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Stream::Local(stream) => Pin::new(stream).poll_read(context, buffer),
+            Stream::Encrypted(stream) => Pin::new(stream).poll_read(context, buffer),
+        };
+        match link.watch.see(&buffer.filled()[before..]) {
+            Ok(()) => outcome,
+            Err(breach) => Poll::Ready(Err(io::Error::other(breach))),
+        }
+    }
+}
+
+impl AsyncWrite for Link {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::Local(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::Encrypted(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Local(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Encrypted(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Local(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Encrypted(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
+
+impl TlsStream for Link {
+    fn channel_binding(&self) -> ChannelBinding {
+        let digest = match &self.stream {
+            Stream::Encrypted(stream) => stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).and_then(tls::end_point),
+            Stream::Plain(_) | Stream::Local(_) => None,
+        };
+        digest.map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
+    }
+}
+
+/// A link lent to the driver, to be read to its end afterwards.
+pub struct Lent<'l>(pub &'l mut Link);
+
+impl AsyncRead for Lent<'_> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Lent<'_> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0).poll_shutdown(context)
+    }
+}
+
+impl TlsStream for Lent<'_> {
+    fn channel_binding(&self) -> ChannelBinding {
+        self.0.channel_binding()
+    }
+}
+
+/// To the driver, every link is one that has its TLS behind it: then it asks for the channel binding and does nothing else.
+pub struct Ready;
+
+impl<S: TlsStream + Unpin> TlsConnect<S> for Ready {
+    type Stream = S;
+    type Error = io::Error;
+    type Future = std::future::Ready<Result<S, io::Error>>;
+
+    fn connect(self, stream: S) -> Self::Future {
+        std::future::ready(Ok(stream))
+    }
+}

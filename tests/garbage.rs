@@ -1,0 +1,96 @@
+//! Whatever reads something from outside takes any bytes without a panic: the same targets as `make fuzz` feeds, and all of its
+//! corpus.
+
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+#[path = "../fuzz/targets.rs"]
+pub(crate) mod targets;
+
+type Target = fn(&[u8]);
+
+const TARGETS: [(&str, Target); 5] = [
+    ("settings", targets::settings),
+    ("url", targets::url),
+    ("revision", targets::revision),
+    ("statements", targets::statements),
+    ("server", targets::server),
+];
+
+/// Bits of all the languages that are read, so that garbage gets further than the first byte.
+const BITS: [&str; 44] = [
+    "postgres://",
+    "host",
+    "=",
+    "'",
+    "\\",
+    "%",
+    "%4",
+    "%41",
+    "@",
+    ":",
+    "/",
+    "?",
+    "&",
+    "[",
+    "]",
+    ",",
+    "password",
+    " ",
+    "\n",
+    "PGHOST=",
+    "PGMARCH_WAIT_FOR=",
+    "PGMARCH_LOG=",
+    "-- migrate:up",
+    "-- migrate:down",
+    "-- revises: ",
+    "-- ",
+    "transaction:false",
+    ";",
+    "$$",
+    "$a$",
+    "E'",
+    "U&\"",
+    "/*",
+    "*/",
+    "BEGIN",
+    "ATOMIC",
+    "END",
+    "CASE",
+    "COMMIT",
+    "CREATE FUNCTION",
+    "ü",
+    "\u{0}",
+    "COPY x FROM STDIN",
+    "SELECT 1",
+];
+
+fn bytes() -> BoxedStrategy<Vec<u8>> {
+    let bits = proptest::collection::vec(proptest::sample::select(BITS.to_vec()), 0..16).prop_map(|bits| bits.concat().into_bytes());
+    prop_oneof![bits, proptest::collection::vec(any::<u8>(), 0..200)].boxed()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_garbage_panics(bytes in bytes()) {
+        for (_, target) in TARGETS {
+            target(&bytes);
+        }
+    }
+}
+
+#[test]
+fn nothing_of_the_corpus_panics() {
+    for (name, target) in TARGETS {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+        let files: Vec<_> = fs::read_dir(&folder).expect("a corpus for each target").flatten().collect();
+        assert!(!files.is_empty(), "{}", folder.display());
+        for file in files {
+            target(&fs::read(file.path()).expect("read the corpus"));
+        }
+    }
+}

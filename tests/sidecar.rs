@@ -304,3 +304,18 @@ fn an_address_that_is_taken_is_a_mistake_of_the_deployment() {
         .stderr_contains(&format!("nothing can listen on {address} (PGMARCH_LISTEN): Address already in use"));
     assert_eq!(database.one("SELECT count(*)::text FROM pg_tables WHERE schemaname = 'public'"), "0");
 }
+
+#[test]
+fn a_database_that_a_newer_image_migrates_stays_ready_until_a_revision_breaks() {
+    let database = Database::new();
+    let old = project();
+    let sidecar = Sidecar::start(pgmarch(&database, &old));
+    sidecar.eventually(200, "ready: at 2");
+    let new = project().revision("3", "CREATE TABLE c ()", "DROP TABLE c");
+    pgmarch(&database, &new).run().exits(0);
+    sidecar.eventually(200, "ready: at 3");
+    let breaking = new.file("4_test.sql", "-- breaking: true\n\n-- migrate:up\nDROP TABLE a;\n");
+    pgmarch(&database, &breaking).run().exits(0);
+    sidecar.eventually(503, "ahead: ");
+    sidecar.ends();
+}

@@ -66,8 +66,6 @@ impl Script {
     /// A step without BEGIN and COMMIT.
     pub(super) fn of(step: &Step<'_>, direction: Direction, ledger: &Ledger, config: &Config, marks: &Marks<'_>) -> Self {
         let mut script = Self::default();
-        // In a transaction of several steps the one before has left the path of its bookkeeping.
-        script.before(["RESET search_path".to_owned()]);
         script.step(step, direction, ledger, config, marks);
         script
     }

@@ -41,8 +41,11 @@ pub enum ConninfoError {
     NoEquals(usize),
     #[error("a single quote is not closed")]
     Quote,
-    #[error("`{found}` is not a keyword of libpq{}", .nearest.as_ref().map(|word| format!(" (did you mean `{word}`?)")).unwrap_or_default())]
-    Keyword { found: String, nearest: Option<String> },
+    #[error("`{found}` is not a keyword of libpq (did you mean `{nearest}`?)")]
+    Keyword { found: String, nearest: String },
+    // What is like no keyword may be a secret that was mounted in the URL's place, so it is not shown.
+    #[error("a word before `=` is no keyword of libpq; write host=HOST dbname=DATABASE user=USER, or a URL")]
+    NoKeyword,
     #[error("libpq's keyword `{keyword}` is not honoured: {instead}")]
     Refused { keyword: &'static str, instead: &'static str },
     #[error("`{keyword}` is `{value}`; {expected}")]
@@ -187,8 +190,8 @@ fn known(keyword: &str) -> Result<&'static str, ConninfoError> {
         Some(Keyword { name, refused: "", .. }) => Ok(name),
         Some(Keyword { name, refused, .. }) => Err(ConninfoError::Refused { keyword: name, instead: refused }),
         None => {
-            let found = keyword.chars().take(40).collect();
-            Err(ConninfoError::Keyword { found, nearest: nearest(keyword, KEYWORDS.iter().map(|known| known.name)) })
+            let nearest = nearest(keyword, KEYWORDS.iter().map(|known| known.name));
+            Err(nearest.map_or(ConninfoError::NoKeyword, |nearest| ConninfoError::Keyword { found: keyword.to_owned(), nearest }))
         }
     }
 }
@@ -271,6 +274,7 @@ mod tests {
             "sslpassword=hunter2",
             "dbname=postgres://u:hunter2@h",
             "dbname='password=hunter2'",
+            "aHVudGVyMg-hunter2==",
         ] {
             let shown = Conninfo::parse(text).expect_err(text).to_string();
             assert!(!shown.contains("hunter2") && !shown.contains("er2@"), "{text}: {shown}");

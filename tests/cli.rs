@@ -97,5 +97,5 @@ fn junk_in_every_setting_is_refused_by_name_and_all_at_once() {
         .env("PGUSER", "u")
         .run()
         .exits(2)
-        .stderr_contains("`port` is `junk`");
+        .stderr_contains("`port` is no number from 1 to 65535");
 }

@@ -21,7 +21,7 @@ struct Row<'r> {
 
 /// A file of the certificates that are made as PostgreSQL's manual makes them.
 fn manual(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/manual").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/manual_certificates").join(name)
 }
 
 /// A server with the certificate `name` (none, or the manual's), more settings, and its logins.

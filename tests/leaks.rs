@@ -122,6 +122,7 @@ fn the_password_is_in_nothing_that_any_verb_or_failure_says_or_leaves() {
     // By itself: what a message says of the log counts from the next one on.
     session.execute("SET log_statement = 'none'");
     session.execute(&format!("CREATE ROLE marked LOGIN PASSWORD E'{}'", quoted.replace('\\', "\\\\")));
+    session.execute("SELECT 1");
     Session::open(&server.url("postgres")).execute("CREATE ROLE other LOGIN PASSWORD 'other'");
     database.execute(&format!("GRANT CREATE ON DATABASE {} TO marked; GRANT CREATE ON SCHEMA public TO marked", database.name()));
     let folder = tempfile::tempdir().expect("a folder");

@@ -79,7 +79,7 @@ fn what_never_answers_ends_at_the_deadline() {
 fn a_host_that_does_not_resolve_ends_at_the_deadline_and_is_named() {
     let run = pgmarch_at("postgres://u@no-such-host.invalid:5432/d", &project()).env("PGMARCH_WAIT_TIMEOUT", "1s").run().exits(4);
     let run = run
-        .stderr_contains("waiting for the server: failed to lookup")
+        .stderr_contains("waiting for the server: the host name no-such-host.invalid does not resolve")
         .stderr_contains("u@no-such-host.invalid:5432/d was not ready within 1s");
     assert!(run.last_line().contains("PGMARCH_WAIT_TIMEOUT"), "{run}");
 }

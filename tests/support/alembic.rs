@@ -31,7 +31,10 @@ pub(crate) struct Alembic {
     folder: TempDir,
 }
 
-const ENV: &str = "from alembic import context
+const ENV: &str = "import logging
+from alembic import context
+# As alembic.ini's own template logs.
+logging.basicConfig(level=logging.INFO, format='%(levelname)-5.5s [%(name)s] %(message)s')
 connection = context.config.attributes.get('connection')
 if context.is_offline_mode():
     context.configure(dialect_name='postgresql', literal_binds=True, dialect_opts={'paramstyle': 'named'})

@@ -25,15 +25,23 @@ CARGO_HOME ?= $(HOME)/.cargo
 export CC_aarch64_unknown_linux_musl ?= aarch64-linux-gnu-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 
-.PHONY: help build demo test faults matrix fuzz lint fmt stage image e2e clean
+.PHONY: help build bench bench-quick demo test faults matrix fuzz lint fmt stage image e2e clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the static release binary and check that it is static (ARCH=arm64: the other one)
 	@$(NEED) musl $(ARCH)
 	RUSTFLAGS="$(RUSTFLAGS) --remap-path-prefix=$(CARGO_HOME)=/cargo" cargo build --release --locked --target $(TARGET) --bin pgmarch
 	@scripts/dev/check-static.sh $(BINARY)
+
+bench: build ## Measure pgmarch beside its peers, into docs/benchmarks.md (15 minutes; the peers are fetched first)
+	@$(NEED) postgres peers
+	@python3 scripts/bench $(BINARY)
+
+bench-quick: build ## The same in two minutes, without the slow peers and without the report
+	@$(NEED) postgres peers
+	@python3 scripts/bench --quick $(BINARY)
 
 demo: build ## Watch pgmarch wait for a throwaway server, migrate it and let a dependent start
 	@$(NEED) postgres

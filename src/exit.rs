@@ -242,12 +242,13 @@ impl Error {
             Self::Unconfirmed | Self::Missing { .. } => Exit::No,
             Self::NobodyToAsk => Exit::Usage,
             Self::Note(failure) if failure.is_lost() => Exit::Unreachable,
-            Self::Note(failure) if failure.code().is_some_and(|code| code.code() == crate::ledger::MOVED) => Exit::Locked,
+            Self::Note(failure) if crate::ledger::is_moved(failure) => Exit::Locked,
             Self::Note(_) => Exit::Refused,
             Self::Wait(WaitError::Timeout { .. }) | Self::ReadOnly { .. } | Self::LostForGood { .. } => Exit::Unreachable,
             Self::Wait(WaitError::Refused { .. }) => Exit::Refused,
             Self::Wait(WaitError::Settings(_)) => Exit::Usage,
             Self::Read(ReadError::Server(failure)) if failure.is_lost() => Exit::Unreachable,
+            Self::Read(ReadError::Volatile) => Exit::Unreachable,
             Self::Read(_) => Exit::Refused,
             Self::Lock(LockError::Timeout { .. } | LockError::Lost | LockError::Elsewhere) => Exit::Locked,
             Self::Lock(LockError::NoWorker { .. }) => Exit::Unreachable,
@@ -303,7 +304,9 @@ impl Error {
             | Self::RelativeTarget(_)
             | Self::Listen { .. }
             | Self::Wait(_) => false,
-            Self::Read(ReadError::NoSchema { .. } | ReadError::Unexpected(_)) | Self::ReadOnly { .. } | Self::LostForGood { .. } => false,
+            Self::Read(ReadError::NoSchema { .. } | ReadError::Unexpected(_) | ReadError::Volatile)
+            | Self::ReadOnly { .. }
+            | Self::LostForGood { .. } => false,
             Self::Import(_) | Self::Write { .. } | Self::Usage { .. } | Self::Findings { .. } => false,
             Self::Lock(LockError::Lost | LockError::Elsewhere) => true,
             Self::Lock(LockError::Timeout { .. } | LockError::NoWorker { .. })
@@ -332,12 +335,13 @@ impl Error {
             Self::Down(DownError::Moved(_)) => "nothing more was undone; look at `pgmarch status` and say again what is to go".to_owned(),
             Self::Unconfirmed => "type `yes`, the whole word, to go on".to_owned(),
             Self::NobodyToAsk => "add --yes, or set PGMARCH_CONFIRM=yes; nothing was done".to_owned(),
-            Self::Note(failure) if failure.code().is_some_and(|code| code.code() == crate::ledger::MOVED) => "somebody else moved the version table; look at `pgmarch status` and run again".to_owned(),
+            Self::Note(failure) if crate::ledger::is_moved(failure) => "somebody else moved the version table; look at `pgmarch status` and run again".to_owned(),
             Self::Note(_) => "the message says what is in the way; nothing was changed".to_owned(),
             Self::Missing { .. } => "`pgmarch history` lists what there is".to_owned(),
             Self::Wait(WaitError::Timeout { .. }) => "start the server, check host and port, or wait longer with PGMARCH_WAIT_TIMEOUT".to_owned(),
             Self::Wait(WaitError::Refused { advice, .. }) => (*advice).to_owned(),
             Self::Wait(WaitError::Settings(_)) => "mend the connection settings; `pgmarch --help` lists them".to_owned(),
+            Self::Read(ReadError::Volatile) => "look at the server's disk and its WAL writer, then run again; a crash now could undo the last commits".to_owned(),
             Self::Read(_) => "the role needs CONNECT on the database and SELECT on the version table and the ledger; see the message".to_owned(),
             Self::ReadOnly { .. } => "connect to the primary (target_session_attrs=read-write), or make the database writable".to_owned(),
             Self::LostForGood { .. } => "look at the server's log and the network; a new run goes on where this one stopped".to_owned(),

@@ -78,7 +78,9 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     report::log::start(&reporting);
     let outcome = match (environment, decided) {
-        (Ok(environment), Ok(config)) => start(cli, Context { config, environment, cancels: Cancels::default() }),
+        (Ok(environment), Ok(config)) => {
+            start(cli, Context { config, environment, cancels: Cancels::default(), early: commands::Early::default() })
+        }
         (Err(faults), _) | (_, Err(faults)) => Err(Error::Config(faults)),
     };
     match outcome {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::time::Instant;
+use tokio_postgres::error::SqlState;
 use tracing::{debug, info};
 
 use crate::backoff::Pace;
@@ -87,16 +88,37 @@ impl Lock {
     /// Tries until the lock is ours or `timeout` is over, and says who is in the way. Between tries it is not even
     /// connected: a pooler's few connections, or a server's, are left to the run that has the lock.
     pub async fn acquire(pool: &Pool, state: &State, timeout: Duration) -> Result<Self, LockError> {
+        loop {
+            if let Some(lock) = Self::acquire_unless(pool, state, timeout, async |_| false).await? {
+                return Ok(lock);
+            }
+        }
+    }
+
+    /// The same, but after each try looks whether the lock is still needed: of many that wait, all but one find their
+    /// work done, and need not get in one after the other to see that.
+    pub async fn acquire_unless(
+        pool: &Pool,
+        state: &State,
+        timeout: Duration,
+        needless: impl AsyncFnMut(&Session) -> bool,
+    ) -> Result<Option<Self>, LockError> {
         let started = Instant::now();
         let mut said = Said::default();
-        let outcome = Self::poll(pool, state, timeout, &mut said).await;
+        let outcome = Self::poll(pool, state, timeout, needless, &mut said).await;
         if said.anything() {
             tally::waited(Wait::Lock, started.elapsed());
         }
         outcome
     }
 
-    async fn poll(pool: &Pool, state: &State, timeout: Duration, said: &mut Said) -> Result<Self, LockError> {
+    async fn poll(
+        pool: &Pool,
+        state: &State,
+        timeout: Duration,
+        mut needless: impl AsyncFnMut(&Session) -> bool,
+        said: &mut Said,
+    ) -> Result<Option<Self>, LockError> {
         let key = if OFF.load(Ordering::Relaxed) {
             RandomState::new().hash_one(std::process::id()).cast_signed()
         } else {
@@ -106,7 +128,18 @@ impl Lock {
         let deadline = Instant::now() + timeout;
         let mut pace = Pace::new(Duration::from_millis(50), Duration::from_secs(1));
         loop {
-            let session = pool.session(PATIENCE).await?;
+            let session = match pool.session(PATIENCE).await {
+                Ok(session) => session,
+                // Others who wait have all connections, for a moment each.
+                Err(error) if is_crowded(&error) && Instant::now() < deadline => {
+                    if said.is_news("crowded") {
+                        info!("waiting for a connection to take the run lock: {}; {} left", chain(&error), left(deadline));
+                    }
+                    tokio::time::sleep(pace.pause()).await;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             let Some(answers) = patiently(&session, &attempt, deadline, said).await? else {
                 session.close();
                 continue;
@@ -115,9 +148,12 @@ impl Lock {
                 && got.as_deref() == Some("t")
             {
                 debug!(key, pid, "run lock taken");
-                return Ok(Self { session, pid: pid.clone().unwrap_or_default(), key, pool: pool.clone() });
+                return Ok(Some(Self { session, pid: pid.clone().unwrap_or_default(), key, pool: pool.clone() }));
             }
             let answers = patiently(&session, &format!("ROLLBACK; {}", holder_sql(key)), deadline, said).await?.unwrap_or_default();
+            if needless(&session).await {
+                return Ok(None);
+            }
             session.close();
             let holder = answers.last().and_then(|rows| rows.first()).and_then(|row| row.first().cloned().flatten());
             let holder = holder.unwrap_or_else(|| "a run that has just ended".to_owned());
@@ -198,6 +234,11 @@ impl Lock {
             Err(_) => debug!("no answer to the release of the run lock; it ends with its connection"),
         }
     }
+}
+
+/// Whether the server has no connection left for us now.
+fn is_crowded(error: &ConnectError) -> bool {
+    error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
 }
 
 /// Sends what takes no time. Where no answer comes, says so and goes on waiting: a pooler without a free connection

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::revision::graph::{Graph, Node, Set};
 use crate::revision::name::{Lower, Name, NameError};
+use crate::revision::seal::Seal;
 use crate::revision::{Id, Mode, Revision, Section, list};
 
 /// Which way a step goes.
@@ -62,6 +63,8 @@ pub struct Plan<'g> {
     pub direction: Direction,
     /// The steps; none means that there is nothing to do.
     pub steps: Vec<Step<'g>>,
+    /// What is applied after the last of them.
+    pub seal: Option<Seal>,
 }
 
 /// Why there is no way down.
@@ -95,7 +98,8 @@ impl<'g> Plan<'g> {
             let (before, after) = tracker.up(node);
             Step { revision, section: &revision.up, before, after }
         });
-        Self { direction: Direction::Up, steps: steps.collect() }
+        let steps: Vec<Step<'_>> = steps.collect();
+        Self { direction: Direction::Up, seal: seal(graph, &steps), steps }
     }
 
     /// From `rows` down, undoing exactly `doomed`, as far as they are still applied.
@@ -117,13 +121,23 @@ impl<'g> Plan<'g> {
                 None => irreversible.push(Irreversible { id: revision.id.clone(), path: revision.path.clone() }),
             }
         }
-        if irreversible.is_empty() { Ok(Self { direction: Direction::Down, steps }) } else { Err(DownError::Irreversible(irreversible)) }
+        if irreversible.is_empty() {
+            Ok(Self { direction: Direction::Down, seal: seal(graph, &steps), steps })
+        } else {
+            Err(DownError::Irreversible(irreversible))
+        }
     }
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
+}
+
+/// What is applied after the last step.
+fn seal(graph: &Graph, steps: &[Step<'_>]) -> Option<Seal> {
+    let rows: Vec<Node> = steps.last()?.after.iter().filter_map(|id| graph.node(id.as_str())).collect();
+    Some(Seal::of(graph, &rows))
 }
 
 /// What a downgrade from `rows` to `name` undoes: the revisions above the target, and whatever stands on them.

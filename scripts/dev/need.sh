@@ -161,16 +161,24 @@ debian_mirror() {
     echo "${mirror:-http://deb.debian.org/debian}"
 }
 
+need_peers() {
+    need_cargo
+    [ -x /usr/bin/time ] || apt "measures peak memory" time
+    has node && has npm || apt "runs node-pg-migrate, and fetches it and dbmate" nodejs npm
+    python3 -c 'import ensurepip, venv' 2>/dev/null || apt "Alembic lives in a virtualenv" python3-venv
+    scripts/bench/peers.sh
+}
+
 need_docker() {
     has docker || apt "the container engine" docker.io
     docker info >/dev/null 2>&1 || die "please start the Docker daemon (systemctl start docker, or dockerd) and make sure that $(id -un) may use it"
 }
 
-known="make cargo musl amd64 arm64 postgres pgbouncer npm fuzz linters validators docker engines"
+known="make cargo musl amd64 arm64 postgres pgbouncer npm fuzz linters validators docker engines peers"
 [ $# -gt 0 ] || die "usage: need.sh $known..."
 for what; do
     case $what in
-        make | cargo | musl | amd64 | arm64 | postgres | pgbouncer | npm | fuzz | linters | validators | docker | engines) "need_$what" ;;
+        make | cargo | musl | amd64 | arm64 | postgres | pgbouncer | npm | fuzz | linters | validators | docker | engines | peers) "need_$what" ;;
         *) die "unknown need '$what'; known: $known" ;;
     esac
 done

@@ -6,6 +6,7 @@ pub mod offline;
 mod script;
 mod stepwise;
 mod watch;
+mod window;
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -19,14 +20,15 @@ use tracing::{debug, info, warn};
 use crate::backoff::Pace;
 use crate::config::{Config, Transaction};
 use crate::connect::{Failure, Session};
-use crate::ledger::{Ledger, MOVED, Server, State, Unfinished};
+use crate::ledger::{Ledger, Server, State, Unfinished, is_moved};
 use crate::lock::Lock;
 use crate::plan::{Direction, Plan, Step};
 use crate::report::{left, seconds};
+use crate::revision::seal::Seal;
 use crate::revision::statement::split;
 use crate::revision::{Id, Mode, Place};
 use crate::tally::{self, Retry};
-use script::{Marks, Part, Script};
+use script::{Commit, How, Marks, Part, Script};
 use watch::{Target, Watch};
 
 pub use note::note;
@@ -206,6 +208,8 @@ pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Se
         server: state.server.clone(),
         unfinished: &state.unfinished,
         direction: plan.direction,
+        last: plan.steps.last().map(|step| step.revision.id.clone()),
+        seal: plan.seal.clone().filter(|_| leaves_nothing(plan, state)),
         token,
         watch: Watch::new(lock.pool().clone(), token, state.server.number, config.lock_timeout, config.retry_for),
         done: Vec::new(),
@@ -221,6 +225,11 @@ pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Se
         Ok(()) => Ok(run.done),
         Err(error) => Err(Stopped { done: run.done, error }),
     }
+}
+
+/// Whether no revision is half done when the plan is through: only then its end can be taken for a good one unseen.
+fn leaves_nothing(plan: &Plan<'_>, state: &State) -> bool {
+    state.unfinished.iter().all(|unfinished| plan.steps.iter().any(|step| step.revision.id.as_str() == unfinished.revision))
 }
 
 /// Refuses a plan that would leave, or build on, a revision that is half done. Also where there is nothing to do: a
@@ -251,6 +260,9 @@ struct Run<'r> {
     server: Server,
     unfinished: &'r [Unfinished],
     direction: Direction,
+    /// The step that the run ends with, and what is applied then.
+    last: Option<Id>,
+    seal: Option<Seal>,
     /// A number that only this run has.
     token: i64,
     watch: Watch,
@@ -264,12 +276,15 @@ impl Run<'_> {
                 if let Some(step) = plan.steps.iter().find(|step| stepwise::needs_session(step)) {
                     self.check_session(&step.revision.id).await?;
                 }
-                for step in &plan.steps {
-                    let done = match step.mode() {
-                        Mode::Transaction => self.patiently(step).await?,
-                        Mode::Stepwise => self.stepwise(step).await?,
-                    };
-                    self.committed(done);
+                for steps in plan.steps.chunk_by(|before, after| before.mode() == after.mode()) {
+                    if steps.iter().all(|step| step.mode() == Mode::Transaction) {
+                        self.through(steps).await?;
+                        continue;
+                    }
+                    for step in steps {
+                        let done = self.stepwise(step).await?;
+                        self.committed(done);
+                    }
                 }
                 Ok(())
             }
@@ -288,23 +303,6 @@ impl Run<'_> {
         self.done.push(done);
     }
 
-    /// One step, rolled back and tried again while it only meets other sessions' locks.
-    async fn patiently(&mut self, step: &Step<'_>) -> Result<Done, ApplyError> {
-        let id = &step.revision.id;
-        let mut tries = Tries::new(self.config.retry_for);
-        loop {
-            let script = Script::alone(step, self.direction, &self.ledger, self.config, &self.marks(id));
-            match self.watch.over(id.as_str(), Target::Mark, self.session.run(&script.text)).await {
-                Ok(answers) => return Ok(Done { id: id.clone(), duration: script.duration(&answers) }),
-                Err(failure) if met_a_lock(&failure) && tries.left() => {
-                    self.roll_back().await;
-                    tries.pause(id.clone(), "was rolled back", &failure, &self.watch).await;
-                }
-                Err(failure) => return Err(self.explain(&script, step, failure, 0).await),
-            }
-        }
-    }
-
     /// All steps in one transaction: nothing is done until the COMMIT at the end is.
     async fn together(&mut self, plan: &Plan<'_>) -> Result<(), ApplyError> {
         if let Some(step) = plan.steps.iter().find(|step| step.mode() == Mode::Stepwise) {
@@ -321,7 +319,7 @@ impl Run<'_> {
         let mut ledger = self.ledger.clone();
         for step in &plan.steps {
             let id = &step.revision.id;
-            let script = Script::of(step, self.direction, &ledger, self.config, &self.marks(id));
+            let script = Script::of(step, &self.how(step, Commit::Later), &ledger, self.config, &self.marks(id));
             match self.watch.over(id.as_str(), Target::Mark, self.session.run(&script.text)).await {
                 Ok(answers) => done.push(Done { id: id.clone(), duration: script.duration(&answers) }),
                 Err(failure) => return Err(self.explain(&script, step, failure, 0).await),
@@ -336,6 +334,20 @@ impl Run<'_> {
             self.committed(done);
         }
         Ok(())
+    }
+
+    fn how(&self, step: &Step<'_>, commit: Commit) -> How<'_> {
+        How { direction: self.direction, commit, backend: &self.server.backend, seal: self.seal(step) }
+    }
+
+    /// The seal, for the step that the run ends with.
+    fn seal(&self, step: &Step<'_>) -> Option<&Seal> {
+        self.seal.as_ref().filter(|_| self.is_last(step))
+    }
+
+    /// Whether the whole run ends with this step.
+    fn is_last(&self, step: &Step<'_>) -> bool {
+        self.last.as_ref() == Some(&step.revision.id)
     }
 
     fn marks<'m>(&self, revision: &'m Id) -> Marks<'m> {
@@ -353,7 +365,7 @@ impl Run<'_> {
         self.roll_back().await;
         let Some(error) = failure.source.as_db_error().cloned() else { return lost(failure) };
         let part = script.part(failure.completed, position(&error));
-        if error.code().code() == MOVED || (part == Part::Before && made_by_another(error.code())) {
+        if is_moved(&failure) || (part == Part::Before && made_by_another(error.code())) {
             return ApplyError::Moved(failure);
         }
         let range = match part {

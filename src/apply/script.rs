@@ -7,10 +7,11 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::connect::{Answer, application_name};
 use crate::ledger::names::literal;
-use crate::ledger::{Ledger, session_settings};
+use crate::ledger::{Backend, Ledger, session_settings};
 use crate::plan::{Direction, Step};
 use crate::revision::Id;
 use crate::revision::kind::resets;
+use crate::revision::seal::Seal;
 use crate::revision::statement::split;
 
 /// A message, and what each part of it is.
@@ -60,36 +61,68 @@ pub(super) enum Part {
     Commit,
 }
 
+/// How what a step did becomes part of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Commit {
+    /// By the COMMIT of a longer transaction.
+    Later,
+    /// By a COMMIT that returns before it is safe on the server's disk: a later one of the same run makes it so.
+    Asynchronous,
+    /// By a COMMIT that makes it safe, and all that was committed before it.
+    Durable,
+}
+
+/// How a step is run, beside what is to be run.
+#[derive(Debug)]
+pub(super) struct How<'h> {
+    /// Up or down.
+    pub(super) direction: Direction,
+    /// When it is safe.
+    pub(super) commit: Commit,
+    /// Who runs it on the server.
+    pub(super) backend: &'h Backend,
+    /// What the journal says of the whole run, in its last line.
+    pub(super) seal: Option<&'h Seal>,
+}
+
+/// Even where the server's own default is to lose the last commits in a crash.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'";
+
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 impl Script {
     /// A step without BEGIN and COMMIT.
-    pub(super) fn of(step: &Step<'_>, direction: Direction, ledger: &Ledger, config: &Config, marks: &Marks<'_>) -> Self {
+    pub(super) fn of(step: &Step<'_>, how: &How<'_>, ledger: &Ledger, config: &Config, marks: &Marks<'_>) -> Self {
         let mut script = Self::default();
-        script.step(step, direction, ledger, config, marks);
+        script.step(step, how, ledger, config, marks);
         script
     }
 
     /// The same as a transaction of its own.
-    pub(super) fn alone(step: &Step<'_>, direction: Direction, ledger: &Ledger, config: &Config, marks: &Marks<'_>) -> Self {
+    pub(super) fn alone(step: &Step<'_>, how: &How<'_>, ledger: &Ledger, config: &Config, marks: &Marks<'_>) -> Self {
         let mut script = Self::begin();
-        script.step(step, direction, ledger, config, marks);
+        script.step(step, how, ledger, config, marks);
         script.push(What::Commit, "COMMIT", 1);
         script
     }
 
-    fn step(&mut self, step: &Step<'_>, direction: Direction, ledger: &Ledger, config: &Config, marks: &Marks<'_>) {
+    fn step(&mut self, step: &Step<'_>, how: &How<'_>, ledger: &Ledger, config: &Config, marks: &Marks<'_>) {
         let settings = settings(config, marks, Extent::Transaction);
         // In a transaction of several steps the one before has left the path of its bookkeeping.
         self.before(["RESET search_path".to_owned(), settings.clone()]);
         self.before(session_settings(config));
         self.before(ledger.install());
-        self.before([ledger.fence(&step.before, &step.after)]);
+        self.before(ledger.quick_fence(&step.before, &step.after));
         self.section(step.sql(), &settings);
         self.after(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(str::to_owned));
         self.after(config.role.as_ref().map(|role| format!("SET LOCAL ROLE {role}")));
         self.after([SAFE_PATH.to_owned()]);
-        self.after(ledger.record(step, direction));
+        self.after(match how.commit {
+            Commit::Later => None,
+            Commit::Asynchronous => Some("SET LOCAL synchronous_commit TO off".to_owned()),
+            Commit::Durable => Some(DURABLE.to_owned()),
+        });
+        self.after(ledger.record(step, how.direction, how.backend, how.seal));
     }
 
     /// The opening of a transaction.
@@ -102,6 +135,7 @@ impl Script {
     /// The end of a transaction of several steps.
     pub(super) fn commit() -> Self {
         let mut script = Self::default();
+        script.after([DURABLE.to_owned()]);
         script.push(What::Commit, "COMMIT", 1);
         script
     }

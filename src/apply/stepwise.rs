@@ -465,7 +465,7 @@ impl<'s> Stepwise<'s, '_> {
     /// All statements are done: the version row moves.
     async fn finish(&mut self) -> Result<Duration, ApplyError> {
         let mut statements = vec![self.run.ledger.fence_at(self.step, self.event)];
-        statements.extend(self.run.ledger.record_stepwise(self.step, self.run.direction));
+        statements.extend(self.run.ledger.record_stepwise(self.step, self.run.direction, self.run.seal(self.step)));
         let answers = self.keep(statements).await?;
         // The last answer before COMMIT.
         let seconds = value(answers[..answers.len().saturating_sub(1)].to_vec()).and_then(|seconds| seconds.parse().ok());

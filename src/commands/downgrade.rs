@@ -51,8 +51,8 @@ pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error>
     }
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let state = ledger::read(&session, config).await?;
-    let (position, _) = settle(&graph, &state, &session).await?;
+    let mut state = ledger::read(&session, config).await?;
+    let (position, _) = settle(&graph, &mut state, &session, config).await?;
     // No connection is held while somebody thinks.
     drop(session);
     let doomed = doomed(&position.graph, &position.rows, &target)?;

@@ -17,8 +17,10 @@ pub mod status;
 pub mod upgrade;
 pub mod wait;
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::time::Duration;
 
 use clap::Parser as _;
 use serde::Serialize;
@@ -29,10 +31,11 @@ use crate::cli::{Cli, Command};
 use crate::config::{Config, Environment, SETTINGS};
 use crate::connect::{Cancels, Pool, Session};
 use crate::exit::{EXIT_CODES, Error};
-use crate::ledger::{ReadError, State};
+use crate::ledger::{self, ReadError, State};
 use crate::position::Position;
-use crate::revision::Revision;
-use crate::revision::graph::Graph;
+use crate::revision::graph::{Graph, Node};
+use crate::revision::seal::Seal;
+use crate::revision::{Fault, Revision};
 
 /// What every verb has at hand.
 #[derive(Debug)]
@@ -43,7 +46,13 @@ pub struct Context {
     pub environment: Environment,
     /// Ways to cancel what runs, for whoever catches a signal.
     pub cancels: Cancels,
+    /// A connection made while the files were read.
+    pub early: Early,
 }
+
+/// A session and what it saw first, with the pool it belongs to: for the first who needs one.
+#[derive(Debug, Default)]
+pub struct Early(RefCell<Option<(Pool, Session, State)>>);
 
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -57,11 +66,46 @@ impl std::fmt::Debug for Cancels {
     }
 }
 
+/// How long files that are read wait for a server that does not answer, before it is said that it does not.
+const EARLY: Duration = Duration::from_secs(1);
+
 impl Context {
     /// A pool that has not connected yet.
     fn pool(&self) -> Result<Pool, Error> {
         Pool::new(self.environment.clone(), self.cancels.clone())
             .map_err(|error| Error::Wait(crate::connect::wait::WaitError::Settings(error)))
+    }
+
+    /// Reads the revisions and, as both take as long, meanwhile connects and looks where the database is. That
+    /// touches nothing there. What it says, and even that it can't be reached, counts only if the files are sound.
+    async fn graph(&self) -> Result<Graph, Error> {
+        let folder = self.config.migrations.clone();
+        let mut loading = tokio::task::spawn_blocking(move || Graph::load(&folder));
+        let mut looking = std::pin::pin!(self.look());
+        let loaded = tokio::select! {
+            biased;
+            loaded = &mut loading => loaded,
+            early = &mut looking => {
+                *self.early.0.borrow_mut() = early;
+                return Self::loaded(loading.await);
+            }
+        };
+        let graph = Self::loaded(loaded)?;
+        *self.early.0.borrow_mut() = looking.await;
+        Ok(graph)
+    }
+
+    fn loaded(outcome: Result<Result<Graph, Vec<Fault>>, tokio::task::JoinError>) -> Result<Graph, Error> {
+        let system = |error: tokio::task::JoinError| Error::System { what: "no thread to read the revisions", source: error.into() };
+        outcome.map_err(system)?.map_err(Error::Revisions)
+    }
+
+    /// One try. Whoever needs the session makes another if there is none, and says what is in the way.
+    async fn look(&self) -> Option<(Pool, Session, State)> {
+        let pool = self.pool().ok()?;
+        let session = pool.session(EARLY.min(self.config.wait_timeout)).await.ok()?;
+        let state = ledger::look(&session, &self.config).await.ok()?;
+        Some((pool, session, state))
     }
 
     /// When waiting for the server ends, from now.
@@ -124,7 +168,20 @@ async fn locate<'g>(graph: &'g Graph, state: &State, session: &Session) -> Resul
 }
 
 /// Where the database stands, the files of what is applied being what was applied; and the ways down mended since.
-async fn settle<'g>(graph: &'g Graph, state: &State, session: &Session) -> Result<(Position<'g>, Vec<Revision>), Error> {
+/// What the ledger recorded is read only if these very files were not yet found to fit it.
+async fn settle<'g>(
+    graph: &'g Graph,
+    state: &mut State,
+    session: &Session,
+    config: &Config,
+) -> Result<(Position<'g>, Vec<Revision>), Error> {
+    if is_sealed(graph, state) {
+        return Ok((locate(graph, state, session).await?, Vec::new()));
+    }
+    if state.recorded.is_empty() {
+        state.complete(session, config).await?;
+    }
+    let state = &*state;
     let position = locate(graph, state, session).await?;
     let moved = checksum::moved(&position.graph, &position.rows, &state.recorded);
     if !moved.is_empty() {
@@ -153,6 +210,12 @@ fn no_range(typed: &str) -> Result<(), Error> {
             advice: "nothing was done",
         }),
     }
+}
+
+/// Whether the last run found these very files to fit the ledger and committed synchronously, and nothing was done since.
+fn is_sealed(graph: &Graph, state: &State) -> bool {
+    let rows: Option<Vec<Node>> = state.rows.iter().map(|row| graph.node(row)).collect();
+    rows.is_some_and(|rows| state.seal.as_ref().is_some_and(|seal| *seal == Seal::of(graph, &rows)))
 }
 
 /// The version rows, for a message.

@@ -32,8 +32,8 @@ pub(super) async fn run(typed: &str, direction: Direction, context: &Context) ->
             let config = &context.config;
             let pool = context.pool()?;
             let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-            let state = ledger::read(&session, config).await?;
-            let (position, _) = settle(&graph, &state, &session).await?;
+            let mut state = ledger::read(&session, config).await?;
+            let (position, _) = settle(&graph, &mut state, &session, config).await?;
             if !position.beyond.is_empty() {
                 position.ahead(&position.targets(&range.to)?, config.ahead)?;
             }

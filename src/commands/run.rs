@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::{Context, rows, settle};
+use super::{Context, is_sealed, rows, settle};
 use crate::apply::{ApplyError, Done, Stopped, apply, check_unfinished, note};
 use crate::backoff::Pace;
-use crate::connect::Pool;
 use crate::connect::wait::{Said, for_server};
+use crate::connect::{Pool, Session};
 use crate::exit::Error;
 use crate::ledger::{self, State};
 use crate::lock::Lock;
@@ -78,18 +78,30 @@ fn told_in_full(mut error: Error, mut earlier: Vec<Done>) -> Error {
 /// One run: environment → session → state → plan → lock → plan again → applied. Gives back the version rows.
 async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut Vec<Done>) -> Result<Vec<String>, Error> {
     let config = &context.config;
-    let pool = context.pool()?;
+    let (pool, mut early) = match context.early.0.take() {
+        Some((pool, session, state)) => (pool, Some((session, state))),
+        None => (context.pool()?, None),
+    };
     let deadline = context.wait_deadline();
     let mut said = Said::default();
     let (session, state) = loop {
-        let session = for_server(&pool, &config.wait_for, config.wait_timeout, deadline).await?;
-        let state = ledger::read(&session, config).await?;
-        let (position, mended) = settle(graph, &state, &session).await?;
+        let (session, mut state) = match early.take() {
+            Some(early) => early,
+            None => {
+                let session = for_server(&pool, &config.wait_for, config.wait_timeout, deadline).await?;
+                let state = ledger::look(&session, config).await?;
+                (session, state)
+            }
+        };
+        let (position, mended) = settle(graph, &mut state, &session, config).await?;
         let targets = targets(goal, &position)?;
         tell_ahead(goal, &position, &targets, context)?;
         let plan = plan(goal, &position, &targets)?;
         check_unfinished(&plan, &state).map_err(stopped)?;
         if plan.is_empty() && (mended.is_empty() || state.server.read_only) {
+            if !is_sealed(graph, &state) {
+                ledger::durable(&session, deadline).await?;
+            }
             info!("nothing to do on {}: at {}", pool.address(), rows(&state));
             return Ok(state.rows);
         }
@@ -103,10 +115,19 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
     debug!(server = %state.server.version, database = %state.server.database, role = %state.server.role, "ready");
     // Back to the pool: it will hold the lock, and until then it is nobody's.
     drop(session);
-    let lock = Lock::acquire(&pool, &state, config.run_lock_timeout).await?;
+    let mut reached = None;
+    let needless = async |session: &Session| {
+        reached = reached_by_another(graph, goal, session, context).await;
+        reached.is_some()
+    };
+    let Some(lock) = Lock::acquire_unless(&pool, &state, config.run_lock_timeout, needless).await? else {
+        let current = reached.unwrap_or_default();
+        info!("another run brought the database to {}", current.join(", "));
+        return Ok(current);
+    };
     let session = lock.worker(config.wait_timeout).await?;
-    let state = ledger::read(&session, config).await?;
-    let (position, mended) = settle(graph, &state, &session).await?;
+    let mut state = ledger::look_closely(&session, config).await?;
+    let (position, mended) = settle(graph, &mut state, &session, config).await?;
     let targets = targets(goal, &position)?;
     if let Goal::Up(_, fixed) = goal {
         fixed.get_or_insert_with(|| targets.iter().map(|node| position.graph.id(*node).clone()).collect());
@@ -116,6 +137,9 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
     check_unfinished(&plan, &state).map_err(stopped)?;
     let Some(last) = plan.steps.last() else {
         lock.release().await;
+        if !is_sealed(graph, &state) {
+            ledger::durable(&session, context.wait_deadline()).await?;
+        }
         info!("nothing left to do: the database is at {}", rows(&state));
         return Ok(state.rows);
     };
@@ -137,6 +161,17 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
             Err(Error::Apply(Box::new(stopped)))
         }
     }
+}
+
+/// The version rows, if another run has reached the goal with these very files, and durably.
+async fn reached_by_another(graph: &Graph, goal: &Goal<'_>, session: &Session, context: &Context) -> Option<Vec<String>> {
+    let state = ledger::look(session, &context.config).await.ok()?;
+    if !is_sealed(graph, &state) {
+        return None;
+    }
+    let position = Position::of(graph, &state.rows, &[]).ok()?;
+    let plan = plan(goal, &position, &targets(goal, &position).ok()?).ok()?;
+    plan.is_empty().then_some(state.rows)
 }
 
 /// Refused before anything was done.

@@ -1,6 +1,10 @@
 //! Where a database stands, seen from a target: one read by a role that may do little else, for those who only wait or watch.
 
-use super::locate;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{is_sealed, locate};
 use crate::config::Config;
 use crate::connect::Session;
 use crate::exit::Error;
@@ -40,6 +44,9 @@ pub fn fixed_target(typed: &str, graph: &Graph) -> Result<Name, Error> {
     Ok(target)
 }
 
+/// How long a look waits for what others committed to be safe on the server's disk: its WAL writer takes less than a second.
+const FLUSHED_WITHIN: Duration = Duration::from_secs(5);
+
 /// Looks once, over a session that the caller got, and gives the connection back or ends it.
 pub async fn look(session: Session, graph: &Graph, target: &Name, config: &Config) -> Result<Standing, Error> {
     let state = ledger::glance(&session, config).await?;
@@ -47,5 +54,8 @@ pub async fn look(session: Session, graph: &Graph, target: &Name, config: &Confi
     let targets = position.targets(target)?;
     position.ahead(&targets, config.ahead)?;
     let plan = Plan::upgrade(&position.graph, &position.rows, &targets);
+    if plan.is_empty() && !is_sealed(graph, &state) {
+        ledger::durable(&session, Instant::now() + FLUSHED_WITHIN).await?;
+    }
     Ok(Standing { pending: plan.steps.iter().map(|step| step.revision.id.to_string()).collect(), current: state.rows })
 }

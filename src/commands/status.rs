@@ -18,7 +18,7 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
     let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let state = ledger::read(&session, config).await?;
+    let mut state = ledger::read(&session, config).await?;
     let position = locate(&graph, &state, &session).await?;
     let named = position.targets(&target);
     // With several heads `head` means nothing; what is pending is still of interest.
@@ -32,7 +32,7 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
     let refusal = match position.ahead(&targets, config.ahead) {
         _ if named.is_err() => named.err().map(Error::Name),
         Err(refusal) => Some(Error::Position(refusal)),
-        Ok(_) => match settle(&graph, &state, &session).await {
+        Ok(_) => match settle(&graph, &mut state, &session, config).await {
             Ok(_) => None,
             Err(refusal @ (Error::Changed(_) | Error::Regrafted(_))) => Some(refusal),
             Err(error) => return Err(error),

@@ -10,7 +10,6 @@ use crate::cli;
 use crate::exit::Error;
 use crate::plan::Direction;
 use crate::report::seconds;
-use crate::revision::graph::Graph;
 use crate::revision::name::Name;
 
 /// The JSON of `upgrade --json`.
@@ -38,7 +37,7 @@ pub async fn run(words: &cli::Upgrade, context: &Context) -> Result<(), Error> {
     }
     no_range(typed)?;
     let target = Name::parse(typed)?;
-    let graph = Graph::load(&context.config.migrations).map_err(Error::Revisions)?;
+    let graph = context.graph().await?;
     // A name that can't be right is found before anything is connected to; one that says "from here" can't be.
     if !target.is_relative() {
         target.targets(&graph, &[])?;

@@ -14,6 +14,7 @@ use tracing::debug;
 
 use super::ConnectError;
 use super::link::{Encryption, Lent, Link, LinkError, Place, Ready, Way};
+use super::paper::Paper;
 use super::target::{Host, Login, Target, Wanted};
 use super::tls::{self, Mode};
 use super::wait::{Verdict, verdict};
@@ -58,6 +59,14 @@ impl Cancel {
                 drop(self.0.breach.set(breach.clone()));
             }
         }
+    }
+
+    /// The process id that it names. The driver shows it nowhere but in a cancel request, so this writes one on paper.
+    pub async fn pid(&self) -> Option<i32> {
+        let mut request = Paper::default();
+        self.0.token.cancel_query_raw(&mut request, Ready).await.ok()?;
+        // Its length, its code, and then the process id (manual, 55.7).
+        Some(i32::from_be_bytes(request.written.get(8..12)?.try_into().ok()?))
     }
 
     /// Why we ended the connection, if we did.

@@ -5,6 +5,7 @@ pub mod conninfo;
 pub mod keyword;
 pub mod link;
 pub mod login;
+mod paper;
 pub mod passfile;
 pub mod service;
 pub mod spelling;
@@ -26,7 +27,7 @@ use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryStream};
 use tracing::{debug, info, warn};
 
 use crate::config::{ConfigFault, Environment};
@@ -382,28 +383,26 @@ impl Failure {
 impl Session {
     /// Sends `sql` as one message; the rows of each of its statements in order.
     pub async fn run(&self, sql: &str) -> Result<Vec<Answer>, Failure> {
-        let _under_way = self.cancels.under_way();
-        let mut answers = Vec::new();
-        let mut answer = Answer::new();
-        let stream = match self.client.simple_query_raw(sql).await {
-            Ok(stream) => stream,
-            Err(source) => return Err(Failure { completed: 0, source: self.cause(source) }),
-        };
-        let mut stream = std::pin::pin!(stream);
-        while let Some(message) = stream.next().await {
-            match message {
-                Ok(SimpleQueryMessage::Row(row)) => answer.push((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect()),
-                Ok(SimpleQueryMessage::CommandComplete(_)) => answers.push(std::mem::take(&mut answer)),
-                Ok(_) => {}
-                Err(source) => return Err(Failure { completed: answers.len(), source: self.cause(source) }),
-            }
-        }
-        Ok(answers)
+        self.send(sql).await?.answers().await
+    }
+
+    /// Sends `sql` as one message and leaves its answer for later. Messages are answered in the order in which they are
+    /// sent, and one runs even if the one before it failed.
+    pub async fn send(&self, sql: &str) -> Result<Sent<'_>, Failure> {
+        let under_way = self.cancels.under_way();
+        let sent = self.client.simple_query_raw(sql).await;
+        let stream = sent.map_err(|source| Failure { completed: 0, source: self.cause(source) })?;
+        Ok(Sent { stream: Box::pin(stream), session: self, under_way })
     }
 
     /// The same for what takes no time: without an answer in [`SILENCE`] the connection counts as lost.
     pub async fn ask(&self, sql: &str) -> Result<Vec<Answer>, Failure> {
         tokio::time::timeout(SILENCE, self.run(sql)).await.unwrap_or_else(|_| Err(Failure::silence(SILENCE)))
+    }
+
+    /// The process id that the other end gave at the login, for cancel requests. A pooler gives one of its own making.
+    pub async fn greeted_pid(&self) -> Option<i32> {
+        self.cancel.as_ref()?.pid().await
     }
 
     /// Closes the connection now, instead of leaving it to the pool.
@@ -436,6 +435,31 @@ impl Session {
         {
             debug!(error = %chain(&error), "cancel request not delivered");
         }
+    }
+}
+
+/// A message on its way, or its answer. Dropping it takes nothing back.
+pub struct Sent<'s> {
+    session: &'s Session,
+    stream: Pin<Box<SimpleQueryStream>>,
+    under_way: UnderWay,
+}
+
+impl Sent<'_> {
+    /// Waits for the answer: the rows of each of its statements in order.
+    pub async fn answers(mut self) -> Result<Vec<Answer>, Failure> {
+        let mut answers = Vec::new();
+        let mut answer = Answer::new();
+        while let Some(message) = self.stream.next().await {
+            match message {
+                Ok(SimpleQueryMessage::Row(row)) => answer.push((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect()),
+                Ok(SimpleQueryMessage::CommandComplete(_)) => answers.push(std::mem::take(&mut answer)),
+                Ok(_) => {}
+                Err(source) => return Err(Failure { completed: answers.len(), source: self.session.cause(source) }),
+            }
+        }
+        drop(self.under_way);
+        Ok(answers)
     }
 }
 

@@ -33,6 +33,7 @@ CREATE TABLE {ledger}.journal (
     backend_start timestamptz,
     pgmarch text NOT NULL,
     progress text,
+    sealed text,
     detail text
 );
 COMMENT ON TABLE {ledger}.journal IS 'pgmarch: every run of a revision, append-only';

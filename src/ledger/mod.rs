@@ -6,21 +6,35 @@ pub mod progress;
 mod recorded;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use thiserror::Error;
+use tokio::time::Instant;
+use tokio_postgres::error::SqlState;
 
+use crate::backoff::Pace;
 use crate::config::Config;
 use crate::connect::{Answer, Failure, Session, host_name};
 use crate::plan::{Direction, Rows, Step};
+use crate::revision::seal::Seal;
 use crate::revision::statement::split;
-use crate::revision::{Id, Revision};
+use crate::revision::{Id, Revision, list};
 use names::{Ident, Qualified, array, literal, nullable};
 
 pub use progress::Unfinished;
 pub use recorded::{Entry, Kept, Recorded};
 
 /// Our own SQLSTATE: the version table is not where the plan says. No class of PostgreSQL's begins with `PG`.
-pub const MOVED: &str = "PGM01";
+const MOVED: &str = "PGM01";
+/// What the fence of a revision in one transaction says instead.
+const ELSEWHERE: &str = "the version table is not where the plan starts";
+
+/// Whether a message failed at its fence.
+pub fn is_moved(failure: &Failure) -> bool {
+    failure.source.as_db_error().is_some_and(|error| {
+        error.code().code() == MOVED || *error.code() == SqlState::INVALID_TEXT_REPRESENTATION && error.message().contains(ELSEWHERE)
+    })
+}
 
 /// What one read of the database says.
 #[derive(Debug)]
@@ -29,9 +43,11 @@ pub struct State {
     pub server: Server,
     /// The version rows, as they stand there.
     pub rows: Vec<String>,
-    /// What the ledger has of each revision, as far as every run must know it.
+    /// What the last run sealed, unless something was done since.
+    pub seal: Option<Seal>,
+    /// What the ledger has of each revision, as far as every run must know it; empty after a mere glance.
     pub recorded: HashMap<String, Kept>,
-    /// Revisions of `transaction:false` that were begun and not finished.
+    /// Revisions of `transaction:false` that were begun and not finished; none after a mere glance.
     pub unfinished: Vec<Unfinished>,
     /// The tables, which of them exist.
     pub ledger: Ledger,
@@ -50,6 +66,8 @@ pub struct Server {
     pub role: String,
     /// Whether nothing can be written: a standby, or `default_transaction_read_only`.
     pub read_only: bool,
+    /// The backend that serves us, as far as it was asked for.
+    pub backend: Backend,
 }
 
 /// Why the database's state can't be read.
@@ -66,6 +84,9 @@ pub enum ReadError {
         /// The role.
         role: String,
     },
+    /// The server did not flush in time what others had committed.
+    #[error("the database is at the target, but what brought it there is not yet safe on the server's disk")]
+    Volatile,
     /// A server that pgmarch does not know.
     #[error("the server answered in an unexpected way ({0}); is it PostgreSQL 13 or newer?")]
     Unexpected(&'static str),
@@ -80,26 +101,34 @@ enum Ask {
     WhatTheRoleMaySee,
 }
 
-/// Reads the state: one message, nothing created, nothing locked.
-pub async fn read(session: &Session, config: &Config) -> Result<State, ReadError> {
+/// Looks where the database is, in one message; nothing created, nothing locked. Of what the ledger recorded only the
+/// seal is read: [`State::complete`] reads the rest.
+pub async fn look(session: &Session, config: &Config) -> Result<State, ReadError> {
     ask(session, config, Ask::Everything).await
 }
 
-/// The same for who only looks: a ledger that the role may not read is one that it knows nothing of.
+/// Reads all of the state for who only looks: a ledger that the role may not read is one that it knows nothing of.
 pub async fn glance(session: &Session, config: &Config) -> Result<State, ReadError> {
-    ask(session, config, Ask::WhatTheRoleMaySee).await
+    let mut state = ask(session, config, Ask::WhatTheRoleMaySee).await?;
+    state.complete(session, config).await?;
+    Ok(state)
 }
 
 async fn ask(session: &Session, config: &Config, ask: Ask) -> Result<State, ReadError> {
     let mut answers = session.ask(&read_sql(config, ask)).await?.into_iter();
-    // The unfinished and recorded rows, the version rows and the server's row come last but one, two, three and five.
-    let skipped = answers.len().checked_sub(6).ok_or(ReadError::Unexpected("too few answers"))?;
+    // The words and the server's row come last but one and two.
+    let skipped = answers.len().checked_sub(3).ok_or(ReadError::Unexpected("too few answers"))?;
     let server = answers.nth(skipped).and_then(|rows| rows.into_iter().next()).ok_or(ReadError::Unexpected("no server row"))?;
-    let mut answers = answers.skip(1);
-    let rows = answers.next().unwrap_or_default().into_iter().filter_map(first).collect();
-    let recorded = answers.next().unwrap_or_default().into_iter().filter_map(kept).collect();
-    let unfinished = answers.next().unwrap_or_default().into_iter().map(Unfinished::read).collect::<Option<_>>();
-    let unfinished = unfinished.ok_or(ReadError::Unexpected("unfinished revisions"))?;
+    let mut rows = Vec::new();
+    let mut seal = None;
+    for word in answers.next().unwrap_or_default().into_iter().filter_map(first) {
+        match (word.strip_prefix('v'), word.strip_prefix('s')) {
+            (Some(row), _) => rows.push(row.to_owned()),
+            (_, Some(text)) => seal = Seal::read(text),
+            _ => return Err(ReadError::Unexpected("a word")),
+        }
+    }
+    rows.sort();
     let [number, database, role, schema, read_only, version_schema, has_ledger, version] =
         <[Option<String>; 8]>::try_from(server).map_err(|_| ReadError::Unexpected("server row"))?;
     let role = role.unwrap_or_default();
@@ -114,6 +143,7 @@ async fn ask(session: &Session, config: &Config, ask: Ask) -> Result<State, Read
         database: database.unwrap_or_default(),
         role,
         read_only: read_only.as_deref() == Some("t"),
+        backend: Backend::default(),
     };
     let ledger = Ledger {
         version_table: Qualified { schema: place, name: config.version_table.name.clone() },
@@ -121,7 +151,56 @@ async fn ask(session: &Session, config: &Config, ask: Ask) -> Result<State, Read
         has_version_table: version_schema.is_some(),
         has_ledger: has_ledger.as_deref() == Some("t"),
     };
-    Ok(State { server, rows, recorded, unfinished, ledger })
+    Ok(State { server, rows, seal, recorded: HashMap::new(), unfinished: Vec::new(), ledger })
+}
+
+/// The same for one who is about to write: with the backend that will do it.
+pub async fn look_closely(session: &Session, config: &Config) -> Result<State, ReadError> {
+    let mut state = look(session, config).await?;
+    state.server.backend = Backend::of(session).await?;
+    Ok(state)
+}
+
+/// Reads the state and all that every verb may want of what the ledger recorded.
+pub async fn read(session: &Session, config: &Config) -> Result<State, ReadError> {
+    let mut state = look(session, config).await?;
+    state.complete(session, config).await?;
+    Ok(state)
+}
+
+impl State {
+    /// Reads what the ledger recorded of each revision, and what was begun and not finished.
+    pub async fn complete(&mut self, session: &Session, config: &Config) -> Result<(), ReadError> {
+        if !self.ledger.has_ledger {
+            return Ok(());
+        }
+        let sql = include_str!("complete.sql").replace("{ledger}", &self.ledger.schema.to_string()).replace("{key}", &self.ledger.key());
+        let mut answers = session.ask(&(opening(config) + &sql)).await?.into_iter();
+        // Last comes COMMIT, and before it these two.
+        let skipped = answers.len().checked_sub(3).ok_or(ReadError::Unexpected("too few answers"))?;
+        self.recorded = answers.nth(skipped).unwrap_or_default().into_iter().filter_map(kept).collect();
+        let unfinished = answers.next().unwrap_or_default().into_iter().map(Unfinished::read).collect::<Option<_>>();
+        self.unfinished = unfinished.ok_or(ReadError::Unexpected("unfinished revisions"))?;
+        Ok(())
+    }
+}
+
+/// Returns when all that this session has seen is safe on the server's disk. Commits of a run but its last are
+/// asynchronous: who takes another's word that the target is reached must know that a crash won't take it back.
+pub async fn durable(session: &Session, deadline: Instant) -> Result<(), ReadError> {
+    let one = |answers: Vec<Answer>| answers.into_iter().next().and_then(|rows| rows.into_iter().next()).and_then(first);
+    let Some(written) = one(session.ask(include_str!("written.sql")).await?) else { return Ok(()) };
+    let mut pace = Pace::new(Duration::from_millis(5), Duration::from_millis(100));
+    loop {
+        let flushed = one(session.ask(&format!("SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn >= {written}")).await?);
+        if flushed.as_deref() == Some("t") {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(ReadError::Volatile);
+        }
+        tokio::time::sleep(pace.pause()).await;
+    }
 }
 
 fn first(row: Vec<Option<String>>) -> Option<String> {
@@ -135,40 +214,36 @@ fn kept(row: Vec<Option<String>>) -> Option<(String, Kept)> {
     }
 }
 
-fn read_sql(config: &Config, ask: Ask) -> String {
+/// The beginning of a message that reads.
+fn opening(config: &Config) -> String {
     let mut sql = String::from("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n");
     for setting in session_settings(config) {
         sql += &setting;
         sql += ";\n";
     }
-    let name = literal(config.version_table.name.as_str());
-    let version_schema = match &config.version_table.schema {
-        Some(schema) => format!(
-            "(SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = {name} AND n.nspname = {})",
-            literal(schema.as_str())
-        ),
-        None => format!(
-            "(SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = {name} AND c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid))"
-        ),
+    sql
+}
+
+fn read_sql(config: &Config, ask: Ask) -> String {
+    let table = &config.version_table;
+    let version_table = match &table.schema {
+        Some(schema) => format!("{schema}.{}", table.name),
+        None => table.name.to_string(),
     };
-    let place = match &config.version_table.schema {
-        Some(schema) => literal(schema.as_str()),
-        None => "coalesce(place, current_schema())".to_owned(),
+    let journal = literal(&format!("{}.journal", config.ledger_schema));
+    let journal = match ask {
+        Ask::Everything => format!("to_regclass({journal})"),
+        Ask::WhatTheRoleMaySee => include_str!("readable.sql")
+            .trim_end()
+            .replace("{ledger}", &literal(&config.ledger_schema.to_string()))
+            .replace("{revision}", &literal(&format!("{}.revision", config.ledger_schema)))
+            .replace("{journal}", &journal),
     };
-    let readable = match ask {
-        Ask::Everything => "",
-        Ask::WhatTheRoleMaySee => "AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')",
-    };
-    let fill = |template: &str| {
-        template
-            .replace("{readable}", readable)
-            .replace("{version_schema}", &version_schema)
-            .replace("{version_name}", &name)
-            .replace("{place}", &place)
-            .replace("{ledger}", &literal(config.ledger_schema.as_str()))
-    };
-    let cursors = literal(&fill(include_str!("cursors.sql")));
-    sql + &fill(include_str!("read.sql")).replace("{cursors}", &cursors)
+    opening(config)
+        + &include_str!("read.sql")
+            .replace("{version_table}", &literal(&version_table))
+            .replace("{version_name}", &literal(table.name.as_str()))
+            .replace("{journal}", &journal)
 }
 
 /// Role and search path for what runs on behalf of the settings, until the end of the transaction.
@@ -215,28 +290,48 @@ impl Ledger {
         statements
     }
 
-    /// One statement that moves the version rows from `before` to `after`, or raises [`MOVED`] if they are not there.
+    /// Statements that move the version rows from `before` to `after`, or fail ([`is_moved`]) if they are not there.
     /// The table is locked against other writers first: two runners without any other lock still can't both pass.
+    ///
+    /// It is in plain SQL, with a cast that fails: a block in PL/pgSQL is compiled anew
+    /// for each revision, which would take as long as all the rest of the bookkeeping.
+    pub fn quick_fence(&self, before: &Rows, after: &Rows) -> Vec<String> {
+        let table = &self.version_table;
+        let found = "array_agg(version_num::text ORDER BY version_num COLLATE \"C\")";
+        let check = format!(
+            "SELECT CASE WHEN coalesce({found}, '{{}}') = {} THEN 0 \
+             ELSE ('{ELSEWHERE}: expected {}, found ' || coalesce(array_to_string({found}, ', '), 'base'))::integer END FROM {table}",
+            array(before.iter().map(Id::as_str)),
+            list(before)
+        );
+        let mut statements = vec![format!("LOCK TABLE {table} IN EXCLUSIVE MODE"), check];
+        statements.extend(self.moves(before, after));
+        statements
+    }
+
+    /// What turns the version rows from `before` into `after`.
+    fn moves(&self, before: &Rows, after: &Rows) -> Vec<String> {
+        let table = &self.version_table;
+        let gone: Vec<&Id> = before.difference(after).collect();
+        let new: Vec<&Id> = after.difference(before).collect();
+        let both = gone.iter().zip(&new);
+        let mut moves: Vec<String> =
+            both.map(|(from, to)| format!("UPDATE {table} SET version_num = '{to}' WHERE version_num = '{from}'")).collect();
+        let updated = moves.len();
+        moves.extend(gone[updated..].iter().map(|from| format!("DELETE FROM {table} WHERE version_num = '{from}'")));
+        moves.extend(new[updated..].iter().map(|to| format!("INSERT INTO {table} (version_num) VALUES ('{to}')")));
+        moves
+    }
+
+    /// The same as one statement, which raises [`MOVED`]: for scripts that people read and run.
     pub fn fence(&self, before: &Rows, after: &Rows) -> String {
         self.fence_and(before, after, "")
     }
 
-    /// The same with another check while the table is locked.
+    /// One statement that moves the version rows from `before` to `after`, or raises [`MOVED`] if they are not there,
+    /// with another check while the table is locked.
     fn fence_and(&self, before: &Rows, after: &Rows, check: &str) -> String {
-        let table = &self.version_table;
-        let gone: Vec<&Id> = before.difference(after).collect();
-        let new: Vec<&Id> = after.difference(before).collect();
-        let mut moves = String::new();
-        let updated = gone.len().min(new.len());
-        for (from, to) in gone.iter().zip(&new) {
-            moves += &format!("UPDATE {table} SET version_num = '{to}' WHERE version_num = '{from}';\n");
-        }
-        for from in &gone[updated..] {
-            moves += &format!("DELETE FROM {table} WHERE version_num = '{from}';\n");
-        }
-        for to in &new[updated..] {
-            moves += &format!("INSERT INTO {table} (version_num) VALUES ('{to}');\n");
-        }
+        let moves: String = self.moves(before, after).into_iter().map(|statement| statement + ";\n").collect();
         let expected: Vec<&str> = before.iter().map(Id::as_str).collect();
         self.guarded(&expected, &format!("{check}{moves}"))
     }
@@ -270,27 +365,30 @@ impl Ledger {
         format!("DO {}", literal(&body))
     }
 
-    /// Statements that write down a step that was run in this transaction. The last returns its duration in seconds.
-    pub fn record(&self, step: &Step<'_>, direction: Direction) -> Vec<String> {
+    /// Statements that write down a step that was run in this transaction, and the seal if it is the last of its run.
+    /// The last of them returns its duration in seconds.
+    pub fn record(&self, step: &Step<'_>, direction: Direction, backend: &Backend, seal: Option<&Seal>) -> Vec<String> {
         let mut statements = Vec::new();
         if direction == Direction::Up {
             statements.push(self.keep(step.revision));
         }
-        statements.push(format!("{} RETURNING extract(epoch FROM duration)", self.done(step, direction, "statement_timestamp()")));
+        let done = self.done(step, direction, "statement_timestamp()", &backend.start(), seal);
+        statements.push(format!("{done} RETURNING extract(epoch FROM duration)"));
         statements
     }
 
-    /// One statement: this step was done, beginning when an expression says.
-    fn done(&self, step: &Step<'_>, direction: Direction, started: &str) -> String {
+    /// One statement: this step was done, beginning when an expression says, on the backend whose start another says.
+    fn done(&self, step: &Step<'_>, direction: Direction, started: &str, backend_start: &str, seal: Option<&Seal>) -> String {
         format!(
-            "INSERT INTO {}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch) \
-             VALUES ({}, '{}', '{}', 'done', {started}, clock_timestamp(), {}, {BACKEND_START}, '{}')",
+            "INSERT INTO {}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, sealed) \
+             VALUES ({}, '{}', '{}', 'done', {started}, clock_timestamp(), {}, {backend_start}, '{}', {})",
             self.schema,
             self.key(),
             step.revision.id,
             direction.verb(),
             literal(&host_name()),
             env!("CARGO_PKG_VERSION"),
+            nullable(seal.map(ToString::to_string).as_deref()),
         )
     }
 
@@ -348,6 +446,35 @@ impl Ledger {
 
     fn key(&self) -> String {
         literal(&self.version_table.plain())
+    }
+}
+
+/// The backend that serves us, asked for once: to ask for its start costs more than all the rest of a journal line.
+#[derive(Clone, Debug, Default)]
+pub struct Backend {
+    pid: i32,
+    start: Option<String>,
+    /// Whether nobody but bytes stands between it and us. A pooler may take a connection for free that has still to
+    /// answer a client who went away, and give those answers to the next one: it gets one message at a time.
+    pub is_direct: bool,
+}
+
+impl Backend {
+    async fn of(session: &Session) -> Result<Self, Failure> {
+        let sql = format!("SELECT pg_backend_pid(), to_json({BACKEND_START}) #>> '{{}}'");
+        let (answers, greeted) = tokio::join!(session.ask(&sql), session.greeted_pid());
+        let row = answers?.into_iter().next().and_then(|rows| rows.into_iter().next());
+        let Some(Ok([Some(pid), start])) = row.map(<[Option<String>; 2]>::try_from) else { return Ok(Self::default()) };
+        let pid = pid.parse().unwrap_or_default();
+        Ok(Self { pid, start, is_direct: greeted == Some(pid) })
+    }
+
+    /// When it started, as SQL; behind a pooler it may be another's turn, of which we don't know.
+    fn start(&self) -> String {
+        match &self.start {
+            Some(start) => format!("CASE WHEN pg_backend_pid() = {} THEN '{start}'::timestamptz END", self.pid),
+            None => "NULL".to_owned(),
+        }
     }
 }
 

@@ -62,7 +62,7 @@ impl Ledger {
     /// Statements that write down a step: a script has no message whose start is the step's, its transaction's must do.
     pub fn record_offline(&self, step: &Step<'_>, direction: Direction) -> Vec<String> {
         let kept = (direction == Direction::Up).then(|| self.keep(step.revision));
-        kept.into_iter().chain([self.done(step, direction, "transaction_timestamp()")]).collect()
+        kept.into_iter().chain([self.done(step, direction, "transaction_timestamp()", super::BACKEND_START, None)]).collect()
     }
 
     /// One statement: what became of a statement of a `transaction:false` revision.
@@ -72,7 +72,7 @@ impl Ledger {
 
     /// Statements that write down that all statements of a `transaction:false` revision are done.
     pub fn record_stepwise_offline(&self, step: &Step<'_>, direction: Direction) -> Vec<String> {
-        self.record_stepwise(step, direction).into_iter().map(without_answer).collect()
+        self.record_stepwise(step, direction, None).into_iter().map(without_answer).collect()
     }
 }
 

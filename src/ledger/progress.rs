@@ -9,6 +9,7 @@ use super::{BACKEND_START, Ledger, MOVED};
 use crate::connect::host_name;
 use crate::plan::{Direction, Rows, Step};
 use crate::revision::Id;
+use crate::revision::seal::Seal;
 
 /// What the last journal row says about a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +73,7 @@ pub struct Unfinished {
 }
 
 impl Unfinished {
-    /// From a row of `cursors.sql`.
+    /// From a row of `complete.sql`.
     pub(super) fn read(row: Vec<Option<String>>) -> Option<Self> {
         let [revision, direction, stage, statement, event, pid, start, host, note, detail] = <[Option<String>; 10]>::try_from(row).ok()?;
         let stage = [Stage::Started, Stage::Finished, Stage::Failed].into_iter().find(|known| Some(known.word()) == stage.as_deref())?;
@@ -173,21 +174,22 @@ impl Ledger {
 
     /// Statements that write down that all statements of a revision are done. The last returns how long that took in
     /// all, in seconds.
-    pub fn record_stepwise(&self, step: &Step<'_>, direction: Direction) -> Vec<String> {
+    pub fn record_stepwise(&self, step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> Vec<String> {
         let mut statements = Vec::new();
         if direction == Direction::Up {
             statements.push(self.keep(step.revision));
         }
         let (schema, key, id) = (&self.schema, self.key(), &step.revision.id);
         statements.push(format!(
-            "INSERT INTO {schema}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch) \
-             SELECT {key}, '{id}', '{}', 'done', coalesce(min(started), statement_timestamp()), clock_timestamp(), {}, {BACKEND_START}, '{}' \
+            "INSERT INTO {schema}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, sealed) \
+             SELECT {key}, '{id}', '{}', 'done', coalesce(min(started), statement_timestamp()), clock_timestamp(), {}, {BACKEND_START}, '{}', {} \
              FROM {schema}.journal WHERE version_table = {key} AND revision = '{id}' AND statement IS NOT NULL \
              AND id > coalesce((SELECT max(id) FROM {schema}.journal WHERE version_table = {key} AND revision = '{id}' \
              AND statement IS NULL AND outcome = 'done'), 0) RETURNING extract(epoch FROM duration)",
             direction.verb(),
             literal(&host_name()),
             env!("CARGO_PKG_VERSION"),
+            super::names::nullable(seal.map(ToString::to_string).as_deref()),
         ));
         statements
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::statement::split;
+use super::statement::check;
 use super::{Fault, Id, Mode, Place, Problem, Revision, Section, nearest};
 
 const HEADERS: [&str; 7] = ["revision", "revises", "depends-on", "branch", "message", "created", "breaking"];
@@ -169,11 +169,11 @@ impl<'a> Reader<'a> {
 
     fn close(&mut self, open: Option<(usize, usize, Mode)>, end: usize) {
         let Some((way, start, mode)) = open else { return };
-        let found = split(&self.text[start..end]);
-        if found.statements.is_empty() && found.problems.is_empty() {
+        let (statements, problems) = check(&self.text[start..end]);
+        if statements == 0 && problems.is_empty() {
             self.fault(start.saturating_sub(1), Problem::EmptySection(NAMES[way]));
         }
-        for (offset, problem) in found.problems {
+        for (offset, problem) in problems {
             self.fault(start + offset, problem);
         }
         self.sections[way].get_or_insert(Section { range: start..end, mode });

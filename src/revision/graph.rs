@@ -2,10 +2,10 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::file::{Parsed, header_place, parse};
+use super::file::{Parsed, header_place};
+use super::folder;
 use super::{Fault, Id, Problem, Revision, nearest};
 
 /// The place of a revision in its graph; every revision stands after those below it.
@@ -35,26 +35,10 @@ pub struct Graph {
     says_revises: bool,
 }
 
-/// The name that is the model, not a revision (a file or a folder).
-const MODEL: &str = "schema";
-
 impl Graph {
     /// Reads all revisions of a folder; or every fault found in it.
     pub fn load(folder: &Path) -> Result<Self, Vec<Fault>> {
-        let mut faults = Vec::new();
-        let mut parsed = Vec::new();
-        for path in files(folder, &mut faults)? {
-            match fs::read(&path) {
-                Ok(bytes) => match parse(&path, bytes) {
-                    Ok(revision) => parsed.push(revision),
-                    Err(found) => faults.extend(found),
-                },
-                Err(error) => faults.push(Fault::of(&path, Problem::Unreadable(error.to_string()))),
-            }
-        }
-        if !faults.is_empty() {
-            return Err(faults);
-        }
+        let parsed = folder::read(folder)?;
         if parsed.is_empty() {
             return Err(vec![Fault::of(folder, Problem::NoRevisions)]);
         }
@@ -201,30 +185,6 @@ impl Set {
     }
 }
 
-/// The `.sql` files of a folder but the model, by name. Hidden files (a ConfigMap's `..data`) and other kinds are not ours.
-fn files(folder: &Path, faults: &mut Vec<Fault>) -> Result<Vec<PathBuf>, Vec<Fault>> {
-    let unreadable = |error: std::io::Error| {
-        let missing = error.kind() == std::io::ErrorKind::NotFound;
-        vec![Fault::of(folder, if missing { Problem::NoFolder } else { Problem::Unreadable(error.to_string()) })]
-    };
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let text = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned()).unwrap_or_default();
-        let (name, stem, extension) = (text(path.file_name()), text(path.file_stem()), text(path.extension()));
-        if name.starts_with('.') || stem == MODEL {
-            continue;
-        }
-        match extension.as_str() {
-            "sql" => paths.push(path),
-            other if other.eq_ignore_ascii_case("sql") => faults.push(Fault::of(&path, Problem::Extension(format!(".{other}")))),
-            _ => {}
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
 /// Without any `revises` header the order of the ids is the chain.
 fn chain(parsed: &mut [Parsed]) -> Vec<Fault> {
     if let Some(with) = parsed.iter().find(|parsed| parsed.has_revises) {
@@ -356,6 +316,7 @@ fn run(text: &str) -> &str {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::revision::file::parse;
 
     /// Revisions from lines `id < parent, parent ! dependency @ label`; a line without `<` has no `revises` header.
     pub(crate) fn parsed(lines: &[&str]) -> Vec<Parsed> {

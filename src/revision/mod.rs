@@ -2,10 +2,12 @@
 
 pub mod draft;
 pub mod file;
+mod folder;
 pub mod graph;
 pub mod kind;
 pub mod loss;
 pub mod name;
+pub mod seal;
 pub mod statement;
 
 use std::fmt;

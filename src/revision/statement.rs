@@ -33,78 +33,111 @@ pub struct Split {
 /// Splits at each `;` that ends a statement: not in quotes, comments, parentheses, or the body of a
 /// `BEGIN ATOMIC … END` function (the rule psql follows in `psqlscan.l`).
 pub fn split(sql: &str) -> Split {
-    let mut found = Split::default();
-    let mut current: Option<Statement> = None;
+    let mut statements = Vec::new();
+    let problems = walk(sql, |open| {
+        statements.push(Statement { words: open.words().iter().map(|word| word.to_uppercase()).collect(), range: open.range });
+    });
+    Split { statements, problems }
+}
+
+/// What can't be run, as [`split`] finds it, and how many statements there are: for texts that are only to be checked.
+pub fn check(sql: &str) -> (usize, Vec<(usize, Problem)>) {
+    let mut count = 0;
+    let problems = walk(sql, |_| count += 1);
+    (count, problems)
+}
+
+/// Goes through the statements, giving each away at its end; what can't be run comes back.
+fn walk<'s>(sql: &'s str, mut done: impl FnMut(Open<'s>)) -> Vec<(usize, Problem)> {
+    let mut problems = Vec::new();
+    let mut current: Option<Open<'s>> = None;
     let (mut offset, mut parentheses, mut bodies) = (0, 0usize, 0usize);
+    let mut close = |open: Option<Open<'s>>, problems: &mut Vec<(usize, Problem)>| {
+        let Some(open) = open else { return };
+        problems.extend(open.problem(sql).map(|problem| (open.range.start, problem)));
+        done(open);
+    };
     for token in tokenize(sql) {
         let range = offset..offset + token.len as usize;
         offset = range.end;
-        let text = &sql[range.clone()];
         if let Some(what) = unterminated(token.kind) {
-            found.problems.push((range.start, Problem::Unterminated(what)));
+            problems.push((range.start, Problem::Unterminated(what)));
         }
         match token.kind {
             TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. } => continue,
             TokenKind::Semi if parentheses == 0 && bodies == 0 => {
-                found.close(sql, current.take());
+                close(current.take(), &mut problems);
                 continue;
             }
-            TokenKind::Unknown if text == "\\" => {
+            TokenKind::Unknown if &sql[range.clone()] == "\\" => {
                 let command: String = sql[range.start..].chars().take_while(|c| !c.is_whitespace()).collect();
-                found.problems.push((range.start, Problem::MetaCommand(command)));
+                problems.push((range.start, Problem::MetaCommand(command)));
             }
             TokenKind::OpenParen => parentheses += 1,
             TokenKind::CloseParen => parentheses = parentheses.saturating_sub(1),
             _ => {}
         }
-        let statement = current.get_or_insert_with(|| Statement { range: range.clone(), words: Vec::new() });
-        statement.range.end = range.end;
+        let open = current.get_or_insert_with(|| Open { range: range.clone(), kept: [""; KEPT_WORDS], count: 0 });
+        open.range.end = range.end;
         if token.kind == TokenKind::Ident {
-            let word = text.to_uppercase();
-            if parentheses == 0 && statement.makes_routine() {
-                match word.as_str() {
-                    "BEGIN" => bodies += 1,
-                    "CASE" if bodies > 0 => bodies += 1,
-                    "END" => bodies = bodies.saturating_sub(1),
-                    _ => {}
+            let word = &sql[range];
+            if parentheses == 0 && open.makes_routine() {
+                if word.eq_ignore_ascii_case("BEGIN") || bodies > 0 && word.eq_ignore_ascii_case("CASE") {
+                    bodies += 1;
+                } else if word.eq_ignore_ascii_case("END") {
+                    bodies = bodies.saturating_sub(1);
                 }
             }
-            if statement.words.len() < KEPT_WORDS {
-                statement.words.push(word);
+            if let Some(place) = open.kept.get_mut(open.count) {
+                *place = word;
+                open.count += 1;
             }
         }
     }
-    found.close(sql, current);
-    found
+    close(current, &mut problems);
+    problems
 }
 
-impl Split {
-    fn close(&mut self, sql: &str, statement: Option<Statement>) {
-        let Some(statement) = statement else { return };
-        let words: Vec<&str> = statement.words.iter().map(String::as_str).collect();
-        let start = statement.range.start;
-        match words.as_slice() {
-            ["ROLLBACK", "TO", ..] | ["ROLLBACK", "WORK" | "TRANSACTION", "TO", ..] => {}
-            ["BEGIN" | "COMMIT" | "END" | "ROLLBACK" | "ABORT", ..] | ["START", "TRANSACTION", ..] | ["PREPARE", "TRANSACTION", ..] => {
-                let shown = words.iter().take(2).copied().collect::<Vec<_>>().join(" ");
-                self.problems.push((start, Problem::TransactionControl(shown)));
-            }
-            ["COPY", ..] => {
-                if let Some(stream) = copies_by_client(&sql[statement.range.clone()]) {
-                    self.problems.push((start, Problem::CopyStdin(stream.to_owned())));
-                }
-            }
-            _ => {}
-        }
-        self.statements.push(statement);
+/// A statement whose end is not yet seen.
+struct Open<'s> {
+    range: Range<usize>,
+    kept: [&'s str; KEPT_WORDS],
+    count: usize,
+}
+
+impl<'s> Open<'s> {
+    fn words(&self) -> &[&'s str] {
+        &self.kept[..self.count]
     }
-}
 
-impl Statement {
+    /// Whether its words begin like this; each may be one of several, divided by `|`.
+    fn begins(&self, words: &[&str]) -> bool {
+        let is_one = |(found, known): (&&str, &&str)| known.split('|').any(|known| found.eq_ignore_ascii_case(known));
+        self.count >= words.len() && self.words().iter().zip(words).all(is_one)
+    }
+
     /// Whether this is `CREATE [OR REPLACE] FUNCTION | PROCEDURE`, whose body may hold statements.
     fn makes_routine(&self) -> bool {
-        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
-        matches!(words.as_slice(), ["CREATE", "FUNCTION" | "PROCEDURE", ..] | ["CREATE", "OR", "REPLACE", "FUNCTION" | "PROCEDURE", ..])
+        self.begins(&["CREATE"])
+            && (self.begins(&["CREATE", "FUNCTION|PROCEDURE"]) || self.begins(&["CREATE", "OR", "REPLACE", "FUNCTION|PROCEDURE"]))
+    }
+
+    /// Why it can't be part of a revision.
+    fn problem(&self, sql: &str) -> Option<Problem> {
+        if self.begins(&["ROLLBACK", "TO"]) || self.begins(&["ROLLBACK", "WORK|TRANSACTION", "TO"]) {
+            return None;
+        }
+        if self.begins(&["BEGIN|COMMIT|END|ROLLBACK|ABORT"])
+            || self.begins(&["START", "TRANSACTION"])
+            || self.begins(&["PREPARE", "TRANSACTION"])
+        {
+            let shown: Vec<String> = self.words().iter().take(2).map(|word| word.to_uppercase()).collect();
+            return Some(Problem::TransactionControl(shown.join(" ")));
+        }
+        if self.begins(&["COPY"]) {
+            return copies_by_client(&sql[self.range.clone()]).map(|stream| Problem::CopyStdin(stream.to_owned()));
+        }
+        None
     }
 }
 

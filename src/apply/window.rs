@@ -1,0 +1,93 @@
+//! Several revisions under way at once: the next message is sent before the answer to the last one is back, so that a
+//! slow link costs one round trip for a window of revisions instead of one for each.
+//!
+//! That is safe because of the fence: a revision whose predecessor failed finds the version row elsewhere, or the
+//! transaction aborted, and changes nothing. Answers are awaited in order, and each failure is that of its own message.
+//! A pooler gets one message at a time ([`crate::ledger::Backend::is_direct`] says why).
+
+use std::collections::VecDeque;
+
+use super::script::{Commit, Script};
+use super::watch::Target;
+use super::{ApplyError, Done, Run, Tries, met_a_lock};
+use crate::connect::Sent;
+use crate::plan::Step;
+
+/// The most messages under way: at 20 ms there and back, and 1 ms for each on the server, some 20 keep it busy.
+const MOST: usize = 64;
+/// No further message is sent while so many bytes are under way.
+const MOST_BYTES: usize = 256 * 1024;
+
+/// A revision that was sent and not yet answered.
+struct Underway<'s> {
+    place: usize,
+    bytes: usize,
+    script: Script,
+    sent: Sent<'s>,
+}
+
+impl<'r> Run<'r> {
+    /// Runs the steps, each in a transaction of its own. One that only meets other sessions' locks is rolled back, and
+    /// sent again with all that follow it: those can't have run.
+    pub(super) async fn through(&mut self, steps: &[Step<'_>]) -> Result<(), ApplyError> {
+        let mut window: VecDeque<Underway<'_>> = VecDeque::new();
+        let mut next = 0;
+        let mut tries: Option<Tries> = None;
+        loop {
+            while next < steps.len() && self.has_room(&window) {
+                window.push_back(self.send(steps, next).await?);
+                next += 1;
+            }
+            let Some(Underway { place, script, sent, .. }) = window.pop_front() else { return Ok(()) };
+            let step = &steps[place];
+            let id = &step.revision.id;
+            let failure = match self.watch.over(id.as_str(), Target::Mark, sent.answers()).await {
+                Ok(answers) => {
+                    tries = None;
+                    self.committed(Done { id: id.clone(), duration: script.duration(&answers) });
+                    continue;
+                }
+                Err(failure) => failure,
+            };
+            let mut strays = 0;
+            if !failure.is_lost() {
+                for Underway { sent, .. } in window.drain(..) {
+                    strays += usize::from(sent.answers().await.is_ok());
+                }
+            }
+            if strays > 0 {
+                // Somebody without our lock did this step meanwhile, so that the next ones fitted: only a new plan can tell.
+                self.roll_back().await;
+                return Err(ApplyError::Moved(failure));
+            }
+            let tries = tries.get_or_insert_with(|| Tries::new(self.config.retry_for));
+            if !met_a_lock(&failure) || !tries.left() {
+                return Err(self.explain(&script, step, failure, 0).await);
+            }
+            self.roll_back().await;
+            tries.pause(id.clone(), "was rolled back", &failure, &self.watch).await;
+            next = place;
+        }
+    }
+
+    async fn send(&self, steps: &[Step<'_>], place: usize) -> Result<Underway<'r>, ApplyError> {
+        let step = &steps[place];
+        let mut ledger = self.ledger.clone();
+        // Whatever was sent before has made the tables, or else this changes nothing.
+        ledger.has_ledger |= place > 0;
+        ledger.has_version_table |= place > 0;
+        let commit = if self.is_last(step) { Commit::Durable } else { Commit::Asynchronous };
+        let mut script = Script::alone(step, &self.how(step, commit), &ledger, self.config, &self.marks(&step.revision.id));
+        // What was sent is not needed to understand the answer, and may be large.
+        let text = std::mem::take(&mut script.text);
+        match self.session.send(&text).await {
+            Ok(sent) => Ok(Underway { place, bytes: text.len(), script, sent }),
+            Err(failure) => Err(self.explain(&script, step, failure, 0).await),
+        }
+    }
+
+    fn has_room(&self, window: &VecDeque<Underway<'_>>) -> bool {
+        let most = if self.server.backend.is_direct { MOST } else { 1 };
+        window.is_empty() || window.len() < most && window.iter().map(|underway| underway.bytes).sum::<usize>() < MOST_BYTES
+    }
+}

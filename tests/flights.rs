@@ -1,0 +1,45 @@
+//! How often a run waits for the network: counted by the proxy, never timed.
+
+use std::time::Duration;
+
+use crate::support::{Database, Project, Proxy, pgmarch_at};
+
+/// Long enough that no answer comes before all of a flight is sent.
+const LINK: Duration = Duration::from_millis(15);
+
+fn tables(count: usize) -> Project {
+    let name = |number: usize| format!("{number:03}");
+    (1..=count).fold(Project::new(), |project, number| {
+        project.revision(&name(number), &format!("CREATE TABLE t{number} (id int)"), &format!("DROP TABLE t{number}"))
+    })
+}
+
+/// What a client said between two answers, connection by connection; without the goodbye, for which nobody waits.
+fn flights(proxy: &Proxy) -> Vec<usize> {
+    let is_flight = |turn: &&str| turn.starts_with('>') && turn.trim_start_matches('>') != "X";
+    proxy.to_string().lines().map(|connection| connection.split(' ').filter(is_flight).count()).collect()
+}
+
+#[test]
+fn nothing_to_do_takes_a_login_and_one_question() {
+    for revisions in [1, 150] {
+        let database = Database::new();
+        let project = tables(revisions);
+        pgmarch_at(&database.url(), &project).run().exits(0);
+        let proxy = Proxy::to(&database).delay(LINK);
+        pgmarch_at(&proxy.url_for(&database), &project).run().exits(0).stdout_contains("nothing to do");
+        assert_eq!(flights(&proxy), [2], "{proxy}");
+    }
+}
+
+#[test]
+fn a_window_of_revisions_takes_as_many_flights_as_one_revision() {
+    for revisions in [1, 10, 60] {
+        let database = Database::new();
+        let project = tables(revisions);
+        let proxy = Proxy::to(&database).delay(LINK);
+        pgmarch_at(&proxy.url_for(&database), &project).run().exits(0).stdout_contains(&format!("{revisions} applied"));
+        // The lock's: login, look, take, give back. The worker's: login, is the lock to be seen, look, which backend, all revisions.
+        assert_eq!(flights(&proxy), [4, 5], "{revisions} revisions\n{proxy}");
+    }
+}

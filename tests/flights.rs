@@ -21,14 +21,14 @@ fn flights(proxy: &Proxy) -> Vec<usize> {
 }
 
 #[test]
-fn nothing_to_do_takes_a_login_and_one_question() {
+fn nothing_to_do_takes_a_wish_for_tls_a_login_and_one_question() {
     for revisions in [1, 150] {
         let database = Database::new();
         let project = tables(revisions);
         pgmarch_at(&database.url(), &project).run().exits(0);
         let proxy = Proxy::to(&database).delay(LINK);
         pgmarch_at(&proxy.url_for(&database), &project).run().exits(0).stdout_contains("nothing to do");
-        assert_eq!(flights(&proxy), [2], "{proxy}");
+        assert_eq!(flights(&proxy), [3], "{proxy}");
     }
 }
 
@@ -39,7 +39,8 @@ fn a_window_of_revisions_takes_as_many_flights_as_one_revision() {
         let project = tables(revisions);
         let proxy = Proxy::to(&database).delay(LINK);
         pgmarch_at(&proxy.url_for(&database), &project).run().exits(0).stdout_contains(&format!("{revisions} applied"));
-        // The lock's: login, look, take, give back. The worker's: login, is the lock to be seen, look, which backend, all revisions.
-        assert_eq!(flights(&proxy), [4, 5], "{revisions} revisions\n{proxy}");
+        // Each begins with a wish for TLS and a login. The lock's: look, take, give back. The worker's: is the lock to be seen, look,
+        // which backend, all revisions.
+        assert_eq!(flights(&proxy), [5, 6], "{revisions} revisions\n{proxy}");
     }
 }

@@ -323,12 +323,12 @@ impl Ledger {
         moves
     }
 
-    /// The same as one statement, which raises [`MOVED`]: for scripts that people read and run.
+    /// The same as one statement, which raises `MOVED`: for scripts that people read and run.
     pub fn fence(&self, before: &Rows, after: &Rows) -> String {
         self.fence_and(before, after, "")
     }
 
-    /// One statement that moves the version rows from `before` to `after`, or raises [`MOVED`] if they are not there,
+    /// One statement that moves the version rows from `before` to `after`, or raises `MOVED` if they are not there,
     /// with another check while the table is locked.
     fn fence_and(&self, before: &Rows, after: &Rows, check: &str) -> String {
         let moves: String = self.moves(before, after).into_iter().map(|statement| statement + ";\n").collect();

@@ -122,7 +122,7 @@ impl fmt::Display for Unfinished {
 }
 
 impl Ledger {
-    /// One statement that raises [`MOVED`] unless the version rows are `before` and the last journal row about a
+    /// One statement that raises `MOVED` unless the version rows are `before` and the last journal row about a
     /// statement of this revision is `event`: of two runs that believe it to be their turn, one stops here.
     pub fn turn(&self, before: &Rows, revision: &Id, event: Option<i64>) -> String {
         self.fence_and(before, before, &self.check_turn(revision, event))

@@ -164,7 +164,7 @@ debian_mirror() {
 need_peers() {
     need_cargo
     [ -x /usr/bin/time ] || apt "measures peak memory" time
-    has node && has npm || apt "runs node-pg-migrate, and fetches it and dbmate" nodejs npm
+    if ! has node || ! has npm; then apt "runs node-pg-migrate, and fetches it and dbmate" nodejs npm; fi
     python3 -c 'import ensurepip, venv' 2>/dev/null || apt "Alembic lives in a virtualenv" python3-venv
     scripts/bench/peers.sh
 }

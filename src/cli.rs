@@ -24,7 +24,7 @@ pub enum Command {
     History(History),
     /// Show one revision: its header, its text, what became of it.
     Show(Show),
-    /// Write the next revision.
+    /// Write the next revision: what leads from the revisions to the model, proven both ways.
     Create(Create),
     /// Write a revision that joins heads.
     Merge(Merge),
@@ -40,6 +40,10 @@ pub enum Command {
     Wait(Wait),
     /// Upgrade, then stay and answer probes: /livez, /readyz, /status, /metrics.
     Sidecar,
+    /// Print the SQL that leads from the database to the model; changes nothing.
+    Diff(Diff),
+    /// Show what may hurt in revisions that are not applied yet: exit 1 when there is anything.
+    Lint(Lint),
 }
 
 /// Words of `upgrade`.
@@ -157,6 +161,15 @@ pub struct Create {
     /// Write an empty revision, to be filled in by hand.
     #[arg(long)]
     pub manual: bool,
+    /// Write the careful form: what would make others wait goes into a revision of its own, in small steps.
+    #[arg(long, conflicts_with = "manual")]
+    pub online: bool,
+    /// A column or table that has a new name, so that its values are kept: table.old=new, old=new; may be given several times.
+    #[arg(long, value_name = "OLD=NEW", conflicts_with = "manual")]
+    pub rename: Vec<String>,
+    /// What not to compare: owners, grants, comments; comma separated.
+    #[arg(long, value_enum, value_delimiter = ',', hide_possible_values = true, conflicts_with = "manual")]
+    pub ignore: Vec<Ignored>,
     /// The revision to stand on, where there are several heads; `base` starts a branch [default: head].
     #[arg(long, value_name = "REV")]
     pub head: Option<String>,
@@ -193,6 +206,47 @@ pub struct Check {
     /// Look at the files alone, without a database: the graph, one head, headers, names, both directions.
     #[arg(long)]
     pub offline: bool,
+    /// What not to compare: owners, grants, comments; comma separated.
+    #[arg(long, value_enum, value_delimiter = ',', hide_possible_values = true)]
+    pub ignore: Vec<Ignored>,
+    /// Answer with one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a comparison can leave out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Ignored {
+    /// Who owns what.
+    Owners,
+    /// Who may do what.
+    Grants,
+    /// COMMENT ON.
+    Comments,
+}
+
+/// Words of `diff`.
+#[derive(Debug, Default, Args)]
+pub struct Diff {
+    /// Write the careful form: what would make others wait comes afterwards, in small steps.
+    #[arg(long)]
+    pub online: bool,
+    /// What not to compare: owners, grants, comments; comma separated.
+    #[arg(long, value_enum, value_delimiter = ',', hide_possible_values = true)]
+    pub ignore: Vec<Ignored>,
+    /// Answer with one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Words of `lint`.
+#[derive(Debug, Default, Args)]
+pub struct Lint {
+    /// Revisions to look at [default: those that are not applied].
+    pub revisions: Vec<String>,
+    /// Run each up and down in a scratch database too, and see whether down brings the schema back.
+    #[arg(long)]
+    pub prove: bool,
     /// Answer with one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -59,6 +59,8 @@ settings! {
     version_table, "PGMARCH_VERSION_TABLE", "alembic_version", "table that says where the database is, [SCHEMA.]NAME";
     ledger_schema, "PGMARCH_LEDGER_SCHEMA", "pgmarch", "schema of the ledger";
     role, "PGMARCH_ROLE", "", "role to SET ROLE to, for revisions and bookkeeping";
+    model_url, "PGMARCH_MODEL_URL", "", "a database that holds the model, instead of schema.sql: what an ORM made";
+    scratch_url, "PGMARCH_SCRATCH_URL", "", "where create, check and diff may make databases for a moment; default: the same server";
     search_path, "PGMARCH_SEARCH_PATH", "", "search path of the revisions";
     ahead, "PGMARCH_AHEAD", "allow", "a database ahead of these files: allow (unless by a breaking revision), refuse";
     confirm, "PGMARCH_CONFIRM", "", "yes: downgrade without asking";
@@ -171,6 +173,14 @@ impl Environment {
     /// The value of a variable that is no setting, such as `HOME`.
     pub fn plain(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(Secret::reveal)
+    }
+
+    /// The same environment, with one value replaced.
+    pub fn with(&self, name: &str, value: Secret) -> Self {
+        let mut changed = self.clone();
+        changed.0.remove(&format!("{name}_FILE"));
+        changed.0.insert(name.to_owned(), value);
+        changed
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {

@@ -12,6 +12,8 @@ use crate::connect::wait::{Verdict, WaitError, verdict};
 use crate::connect::{ConnectError, Failure};
 use crate::ledger::ReadError;
 use crate::lock::LockError;
+use crate::model::proof::ProofError;
+use crate::model::scratch::ScratchError;
 use crate::plan::DownError;
 use crate::position::PositionError;
 use crate::revision::name::NameError;
@@ -175,6 +177,20 @@ pub enum Error {
         /// Whether an upgrade would refuse as well.
         unsound: bool,
     },
+    /// Schemas that were compared and are not the same; the answer tells how.
+    #[error("{what} differ: {}", crate::report::count(*.changes, "object"))]
+    Different {
+        /// Which.
+        what: String,
+        /// How many objects.
+        changes: usize,
+    },
+    /// A scratch database.
+    #[error(transparent)]
+    Scratch(#[from] ScratchError),
+    /// The difference between revisions and model can't be bridged, or not back.
+    #[error(transparent)]
+    Proof(ProofError),
     /// `status --check`, and the answer is no.
     #[error("not at {target}: {pending} pending")]
     Pending {
@@ -220,6 +236,33 @@ pub enum Error {
     /// A signal.
     #[error("stopped by {}", .0.name())]
     Interrupted(Signal),
+}
+
+fn of_scratch(error: &ScratchError) -> Exit {
+    match error {
+        ScratchError::Wait(WaitError::Timeout { .. }) => Exit::Unreachable,
+        ScratchError::Wait(WaitError::Settings(_)) => Exit::Usage,
+        ScratchError::Server(failure) if failure.is_lost() => Exit::Unreachable,
+        ScratchError::Broken(_) => Exit::Unsound,
+        ScratchError::Wait(WaitError::Refused { .. })
+        | ScratchError::NoRight { .. }
+        | ScratchError::Server(_)
+        | ScratchError::Unreadable(_) => Exit::Refused,
+    }
+}
+
+fn next_for_scratch(error: &ScratchError) -> String {
+    match error {
+        ScratchError::NoRight { role, .. } => format!(
+            "as an administrator run ALTER ROLE {role} CREATEDB; or set PGMARCH_SCRATCH_URL to a server where databases may be made"
+        ),
+        ScratchError::Broken(_) => "mend the statements above; nothing was written".to_owned(),
+        ScratchError::Wait(WaitError::Refused { advice, .. }) => (*advice).to_owned(),
+        ScratchError::Wait(_) => "check PGMARCH_SCRATCH_URL, or without it the database's own settings".to_owned(),
+        ScratchError::Server(_) | ScratchError::Unreadable(_) => {
+            "look at the server's log; PGMARCH_SCRATCH_URL names another server".to_owned()
+        }
+    }
 }
 
 impl Error {
@@ -273,9 +316,12 @@ impl Error {
                 ApplyError::Occupied { .. } => Exit::Locked,
             },
             Self::Findings { unsound: true, .. } => Exit::Unsound,
-            Self::Pending { .. } | Self::NotYet { .. } | Self::Findings { .. } => Exit::No,
+            Self::Pending { .. } | Self::NotYet { .. } | Self::Findings { .. } | Self::Different { .. } => Exit::No,
             Self::Import(_) => Exit::Unsound,
             Self::RelativeTarget(_) | Self::Listen { .. } => Exit::Usage,
+            Self::Scratch(error) | Self::Proof(ProofError::Scratch(error)) => of_scratch(error),
+            Self::Proof(ProofError::Rename { .. }) => Exit::Usage,
+            Self::Proof(_) => Exit::No,
             Self::Write { .. } | Self::Usage { .. } | Self::Output(_) | Self::System { .. } => Exit::Usage,
             Self::Interrupted(signal) => Exit::Signal(*signal),
         }
@@ -314,6 +360,7 @@ impl Error {
             | Self::Output(_)
             | Self::System { .. }
             | Self::Interrupted(_) => false,
+            Self::Different { .. } | Self::Scratch(_) | Self::Proof(_) => false,
         }
     }
 
@@ -372,6 +419,10 @@ impl Error {
             Self::Write { .. } => "check the folder and its rights, or name another with PGMARCH_MIGRATIONS; no file was written over".to_owned(),
             Self::Import(_) => "no file was written; `alembic upgrade --sql base:heads | pgmarch import` gives it the whole output".to_owned(),
             Self::Usage { advice, .. } => (*advice).to_owned(),
+            Self::Different { .. } => "`pgmarch create MESSAGE` writes the revision that brings model and revisions together".to_owned(),
+            Self::Scratch(error) | Self::Proof(ProofError::Scratch(error)) => next_for_scratch(error),
+            Self::Proof(ProofError::Rename { .. }) => "nothing was written".to_owned(),
+            Self::Proof(_) => "nothing was written; write this revision with `pgmarch create --manual MESSAGE`, or change the model in smaller steps".to_owned(),
             Self::Findings { .. } => "mend what is listed above and check again".to_owned(),
             Self::NotYet { .. } => "look at what should migrate it (its exit code and log say why it hasn't); PGMARCH_WAIT_TIMEOUT waits longer".to_owned(),
             Self::RelativeTarget(_) => "name the revision: head, an id, ID+N or BRANCH@head".to_owned(),
@@ -379,6 +430,15 @@ impl Error {
             Self::Output(_) => "check where standard output goes".to_owned(),
             Self::System { .. } => "check the limits of the container".to_owned(),
             Self::Interrupted(_) => "what was under way is rolled back; a new run goes on from where the database is".to_owned(),
+        }
+    }
+}
+
+impl From<ProofError> for Error {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::Scratch(error) => Self::Scratch(error),
+            ProofError::Fails { .. } | ProofError::Remains { .. } | ProofError::Rename { .. } => Self::Proof(error),
         }
     }
 }

@@ -23,6 +23,8 @@
 //! - [`checksum`]: the files of applied revisions against what the ledger kept of them. Pure.
 //! - [`plan`]: (graph, version rows, target) → [`plan::Plan`]. Pure.
 //! - [`apply`]: a plan into an applied one: one fenced message per revision.
+//! - [`model`]: a schema as plain data: read, compared, written as SQL, proven in scratch databases.
+//! - [`lint`]: what may hurt in a revision. Pure.
 //! - [`report`]: every line a person or a machine reads.
 //! - [`sidecar`]: probes and metrics over HTTP, and a folder that changes.
 //! - [`tally`]: counts of waits and retries.
@@ -39,7 +41,9 @@ pub mod config;
 pub mod connect;
 pub mod exit;
 pub mod ledger;
+pub mod lint;
 pub mod lock;
+pub mod model;
 pub mod plan;
 pub mod position;
 pub mod report;
@@ -58,6 +62,7 @@ use tokio::time::Instant;
 use commands::Context;
 use connect::Cancels;
 use exit::{Error, Exit};
+use model::scratch::Leftovers;
 use signal::Signal;
 
 /// The whole program: words and environment in, exit code out.
@@ -78,9 +83,16 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     report::log::start(&reporting);
     let outcome = match (environment, decided) {
-        (Ok(environment), Ok(config)) => {
-            start(cli, Context { config, environment, cancels: Cancels::default(), early: commands::Early::default() })
-        }
+        (Ok(environment), Ok(config)) => start(
+            cli,
+            Context {
+                config,
+                environment,
+                cancels: Cancels::default(),
+                early: commands::Early::default(),
+                leftovers: Leftovers::default(),
+            },
+        ),
         (Err(faults), _) | (_, Err(faults)) => Err(Error::Config(faults)),
     };
     match outcome {
@@ -97,7 +109,9 @@ fn start(cli: cli::Cli, context: Context) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system("no runtime"))?;
     let outcome = runtime.block_on(async {
         let signals = signal::catch().map_err(system("no signal handlers"))?;
-        interruptible(commands::run(cli.command, &context), signals, &context.cancels).await
+        let outcome = interruptible(commands::run(cli.command, &context), signals, &context.cancels).await;
+        context.leftovers.sweep(SWEEP).await;
+        outcome
     });
     // A name lookup that hangs in its thread must not keep the process.
     runtime.shutdown_background();
@@ -106,6 +120,8 @@ fn start(cli: cli::Cli, context: Context) -> Result<(), Error> {
 
 /// How long a statement under way gets to notice that it was cancelled; the whole exit takes less than a second.
 const GRACE: Duration = Duration::from_millis(700);
+/// How long the server gets to drop the scratch databases of this run; there are none unless schemas were compared.
+const SWEEP: Duration = Duration::from_secs(5);
 /// A cancel request that arrives between two statements cancels neither: it is sent again this often.
 const CANCEL_EVERY: Duration = Duration::from_millis(50);
 

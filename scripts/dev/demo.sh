@@ -107,4 +107,8 @@ say "Where are we?"
 show "pgmarch status"
 "$pgmarch" status
 
+say "Do the revisions lead to the model, and is the database as the run left it?"
+show "pgmarch check"
+"$pgmarch" check
+
 say "Done; the server is stopped and its folder removed"

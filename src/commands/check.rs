@@ -1,18 +1,116 @@
 //! `check`: faults found before they cost something. Exit 0: none; 1: something to look at; 3: an upgrade would refuse.
 
-use super::{Context, answer, json};
+use super::sides::{self, Model};
+use super::{Context, answer, json, settle};
 use crate::cli;
 use crate::config::Config;
+use crate::connect::wait::for_server;
 use crate::exit::Error;
+use crate::ledger;
+use crate::model::Catalog;
+use crate::model::compare::{Ignore, compare};
+use crate::model::emit::{Form, Target, emit};
+use crate::model::read::of_snapshot;
+use crate::model::scratch::{ScratchError, read};
 use crate::report::check::{Check, Finding};
+use crate::report::difference::Difference;
 use crate::revision::file::header_place;
 use crate::revision::graph::Graph;
 use crate::revision::name::Name;
 
 /// Looks at the files; without `--offline`, at the database too.
 pub async fn run(words: &cli::Check, context: &Context) -> Result<(), Error> {
-    let (check, _graph) = files(&context.config);
+    let (mut check, graph) = files(&context.config);
+    let sound = !check.findings.iter().any(|finding| finding.stops_upgrade);
+    if let (Some(graph), true, false) = (&graph, sound, words.offline) {
+        let ignore = sides::ignore(&words.ignore);
+        database(&mut check, graph, ignore, context).await?;
+        if let Some(model) = Model::find(context)? {
+            compare_model(&mut check, &model, graph, ignore, context).await?;
+        }
+    }
     tell(&check, words.json)
+}
+
+/// Whether the revisions lead to the model.
+async fn compare_model(check: &mut Check, model: &Model, graph: &Graph, ignore: Ignore, context: &Context) -> Result<(), Error> {
+    let bench = sides::bench(context).await?;
+    let wanted = model.read(&bench, context, ignore).await?;
+    let scratch = sides::revisions(&bench, Some(graph), &graph.heads(), context).await?;
+    let made = scratch.read().await?.ignoring(ignore);
+    check.checked.push("model");
+    check.not_compared = made.unknown.union(&wanted.unknown).cloned().collect();
+    let (difference, count) = difference(&made, &wanted, bench.server);
+    if count > 0 {
+        let differ = if count == 1 { "1 object differs".to_owned() } else { format!("{count} objects differ") };
+        let message = format!("the revisions don't lead to the model: {differ}; `pgmarch create MESSAGE` writes the revision that does");
+        check.findings.push(Finding::in_general("model", model.name(context), message));
+        check.model = Some(difference);
+    }
+    Ok(())
+}
+
+/// Whether the files are what was applied, and the database is as the last run left it.
+async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, context: &Context) -> Result<(), Error> {
+    let config = &context.config;
+    let pool = context.pool()?;
+    let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
+    let mut state = ledger::read(&session, config).await?;
+    check.checked.push("ledger");
+    match settle(graph, &mut state, &session, config).await {
+        Ok(_) => {}
+        Err(Error::Changed(changed)) => {
+            let message = |diff: &str| format!("its text is another than what was applied:\n{diff}");
+            check.findings.extend(
+                changed.iter().map(|changed| Finding {
+                    stops_upgrade: true,
+                    ..Finding::about("changed", &changed.path, None, message(&changed.diff))
+                }),
+            );
+        }
+        Err(error @ (Error::Regrafted(_) | Error::Position(_))) => {
+            check.findings.push(Finding { stops_upgrade: true, ..Finding::in_general("position", pool.address(), error.to_string()) });
+        }
+        Err(error) => return Err(error),
+    }
+    let scope = sides::scope_of(&state, context);
+    let Some(snapshot) = state.ledger.catalog(&session, &scope).await? else {
+        tracing::info!("no catalog is kept in the ledger yet, so the database is not compared with it");
+        return Ok(());
+    };
+    let Some(rows) = &snapshot.rows else {
+        tracing::info!(
+            "the catalog of {} was kept under other settings or by another version, so the database is not compared with it",
+            snapshot.taken
+        );
+        return Ok(());
+    };
+    if snapshot.at != super::rows(&state) {
+        tracing::info!(
+            "the catalog in the ledger is of {}, not of {}, so the database is not compared with it",
+            snapshot.at,
+            super::rows(&state)
+        );
+        return Ok(());
+    }
+    let then = of_snapshot(rows).map_err(ScratchError::Unreadable)?.ignoring(ignore);
+    let now = read(&session, &scope).await?.ignoring(ignore);
+    check.checked.push("database");
+    let (difference, count) = difference(&then, &now, state.server.number);
+    if count > 0 {
+        let differ = if count == 1 { "1 object was".to_owned() } else { format!("{count} objects were") };
+        let message = format!("{differ} changed by other hands since the last run at {} (at {})", snapshot.taken, snapshot.at);
+        check.findings.push(Finding::in_general("database", pool.address(), message));
+        check.database = Some(difference);
+    }
+    Ok(())
+}
+
+fn difference(old: &Catalog, new: &Catalog, server: u32) -> (Difference, usize) {
+    let parts = emit(old, new, Target { server, form: Form::Plain });
+    let statements: Vec<_> = parts.iter().flat_map(|part| &part.statements).collect();
+    let changes = compare(old, new);
+    (Difference::new(&changes, &statements, old.likely_renames(new)), changes.len())
 }
 
 /// Prints the findings, and says by the exit code whether there are any.

@@ -1,12 +1,18 @@
-//! `create`: the next revision, as a file. `--manual` leaves its SQL to the author.
+//! `create`: the next revision, as a file: from the model, and proven; `--manual` leaves its SQL to the author.
 
 use std::time::SystemTime;
 
 use serde::Serialize;
 
+use super::sides::{self, Model};
 use super::{Context, answer, json};
 use crate::cli;
 use crate::exit::Error;
+use crate::model::compare::compare;
+use crate::model::emit::{Form, Target, script};
+use crate::model::proof::prove;
+use crate::report::difference::{Difference, unknown};
+use crate::revision::Mode;
 use crate::revision::draft::{Draft, Part, next_id, now};
 use crate::revision::graph::{Graph, Node, natural};
 use crate::revision::name::Name;
@@ -25,19 +31,26 @@ pub(super) struct Created {
     pub(super) text: String,
 }
 
+/// The JSON of `create --json`, where the SQL comes from the model.
+#[derive(Debug, Serialize)]
+struct FromModel {
+    /// The files, in order; none if there was nothing to do.
+    created: Vec<Created>,
+    /// What differed, and the statements.
+    #[serde(flatten)]
+    difference: Difference,
+    /// What is there and is not compared.
+    not_compared: Vec<String>,
+}
+
 /// Writes it and says what to do with it.
-pub fn run(words: &cli::Create, context: &Context) -> Result<(), Error> {
-    if !words.manual {
-        return Err(Error::Usage {
-            problem: "`create` can't write the SQL from the model yet".to_owned(),
-            advice: "add --manual for an empty revision to be filled in by hand",
-        });
-    }
-    let folder = &context.config.migrations;
+pub async fn run(words: &cli::Create, context: &Context) -> Result<(), Error> {
     let graph = load(context)?;
+    if !words.manual {
+        return from_model(words, graph.as_ref(), context).await;
+    }
     let draft = draft(words, graph.as_ref(), Part::default(), Some(Part::default()))?;
-    let path = draft.write(folder).map_err(|source| Error::Write { path: folder.join(draft.file_name()), source })?;
-    let created = describe(&draft, &path, graph.as_ref());
+    let created = write(&draft, graph.as_ref(), context)?;
     if words.json {
         return answer(&json(&created)?);
     }
@@ -47,6 +60,72 @@ pub fn run(words: &cli::Create, context: &Context) -> Result<(), Error> {
                  pgmarch upgrade                run it\n  \
                  pgmarch downgrade -1           and back\n";
     answer(&format!("{}\n\n{}\n{steps}", created.path, created.text))
+}
+
+fn write(draft: &Draft, graph: Option<&Graph>, context: &Context) -> Result<Created, Error> {
+    let folder = &context.config.migrations;
+    let path = draft.write(folder).map_err(|source| Error::Write { path: folder.join(draft.file_name()), source })?;
+    Ok(describe(draft, &path, graph))
+}
+
+/// The difference between revisions and model, proven, as the next revision; as several where one transaction can't hold it.
+async fn from_model(words: &cli::Create, graph: Option<&Graph>, context: &Context) -> Result<(), Error> {
+    let ignore = sides::ignore(&words.ignore);
+    // Found before anything is connected to: no head, two heads, no next id, no model.
+    let first = draft(words, graph, Part::default(), None)?;
+    let model = Model::find(context)?.ok_or_else(|| Model::missing(context))?;
+    let heads: Vec<Node> = match (graph, &first.revises) {
+        (Some(graph), Some(revises)) => revises.iter().chain(&first.depends_on).filter_map(|id| graph.node(id.as_str())).collect(),
+        (Some(graph), None) => graph.heads(),
+        (None, _) => Vec::new(),
+    };
+    let bench = sides::bench(context).await?;
+    let wanted = model.read(&bench, context, ignore).await?;
+    let scratch = sides::revisions(&bench, graph, &heads, context).await?;
+    let before = scratch.read().await.map_err(Error::Scratch)?.ignoring(ignore);
+    let changes = compare(&before, &wanted);
+    let not_compared: Vec<String> = before.unknown.union(&wanted.unknown).cloned().collect();
+    let form = if words.online { Form::Online } else { Form::Plain };
+    let target = Target { server: bench.server, form };
+    let proven = prove(&scratch, &wanted, &words.rename, target, ignore).await?;
+    let statements: Vec<_> = proven.iter().flat_map(|step| &step.up).collect();
+    let renames = if words.rename.is_empty() { before.likely_renames(&wanted) } else { Vec::new() };
+    let difference = Difference::new(&changes, &statements, renames);
+    let mut created = Vec::new();
+    let mut above = first;
+    for (number, step) in proven.iter().enumerate() {
+        let part = |mode: Mode, statements| Part { stepwise: mode == Mode::Stepwise, sql: script(statements) };
+        (above.up, above.down) = (part(step.mode, &step.up), Some(part(step.down_mode, &step.down)));
+        created.push(write(&above, graph, context)?);
+        if number + 1 < proven.len() {
+            above = following(&above, words, context)?;
+        }
+    }
+    if words.json {
+        return answer(&json(&FromModel { created, difference, not_compared })?);
+    }
+    if created.is_empty() {
+        return answer(&format!("nothing to do: the revisions lead to {}\n{}", model.name(context), unknown(&not_compared)));
+    }
+    let files: String = created.iter().map(|created| format!("{}\n\n{}\n", created.path, created.text)).collect();
+    let steps = "proven in scratch databases: up leads to the model, down leads back\nnext: read it, then\n  \
+                 pgmarch lint                   what may hurt\n  \
+                 pgmarch upgrade                run it\n  \
+                 pgmarch downgrade -1           and back\n";
+    answer(&format!("{files}{}{}{steps}", difference.renames_text(), unknown(&not_compared)))
+}
+
+/// The revision after one that was just written.
+fn following(above: &Draft, words: &cli::Create, context: &Context) -> Result<Draft, Error> {
+    let graph = load(context)?;
+    Ok(Draft {
+        id: next(graph.as_ref())?,
+        revises: above.revises.as_ref().map(|_| vec![above.id.clone()]),
+        depends_on: Vec::new(),
+        branch: None,
+        message: format!("{}: the rest", words.message.join(" ")),
+        ..above.clone()
+    })
 }
 
 /// The graph; `None` where the folder has no revision yet.

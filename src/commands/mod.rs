@@ -2,15 +2,18 @@
 
 pub mod check;
 pub mod create;
+pub mod diff;
 pub mod downgrade;
 pub mod history;
 pub mod import;
+pub mod lint;
 pub mod merge;
 mod offline;
 pub mod repair;
 mod run;
 pub mod show;
 pub mod sidecar;
+mod sides;
 pub mod stamp;
 pub mod standing;
 pub mod status;
@@ -32,6 +35,7 @@ use crate::config::{Config, Environment, SETTINGS};
 use crate::connect::{Cancels, Pool, Session};
 use crate::exit::{EXIT_CODES, Error};
 use crate::ledger::{self, ReadError, State};
+use crate::model::scratch::Leftovers;
 use crate::position::Position;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::seal::Seal;
@@ -48,6 +52,8 @@ pub struct Context {
     pub cancels: Cancels,
     /// A connection made while the files were read.
     pub early: Early,
+    /// Scratch databases still to be dropped, whatever the end is.
+    pub leftovers: Leftovers,
 }
 
 /// A session and what it saw first, with the pool it belongs to: for the first who needs one.
@@ -130,10 +136,12 @@ pub async fn run(command: Option<Command>, context: &Context) -> Result<(), Erro
         Command::Merge(words) => merge::run(&words, context),
         Command::Stamp(words) => stamp::run(&words, context).await,
         Command::Repair(words) => repair::run(&words, context).await,
-        Command::Create(words) => create::run(&words, context),
+        Command::Create(words) => create::run(&words, context).await,
         Command::Check(words) => check::run(&words, context).await,
         Command::Wait(words) => wait::run(&words, context).await,
         Command::Sidecar => sidecar::run(context).await,
+        Command::Diff(words) => diff::run(&words, context).await,
+        Command::Lint(words) => lint::run(&words, context).await,
     }
 }
 

@@ -151,6 +151,8 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
     match apply(&plan, &state, config, &session, &lock).await {
         Ok(mut applied) => {
             done.append(&mut applied);
+            let at = crate::revision::list(&last.after);
+            keep_catalog(&state, &at, &session, context).await;
             lock.release().await;
             Ok(last.after.iter().map(ToString::to_string).collect())
         }
@@ -203,6 +205,25 @@ fn tell_ahead(goal: &Goal<'_>, position: &Position<'_>, targets: &[Node], contex
     let beyond = position.ahead(targets, context.config.ahead)?;
     warn!("the database is ahead of these files by {beyond}, none of them marked breaking: letting it be");
     Ok(())
+}
+
+/// How long a run waits for the catalog to be kept. Most need a tenth of it; where there are thousands of tables the
+/// server goes on after we have left.
+const KEEPING: Duration = Duration::from_millis(100);
+
+/// Keeps the catalog as this run leaves it, so that `check` can tell what was changed by hand. The run is done
+/// without it: neither a slow server nor a role that may not write it is a reason to wait or to fail.
+async fn keep_catalog(state: &State, at: &str, session: &crate::connect::Session, context: &Context) {
+    let message = state.ledger.keep_catalog(&super::sides::scope_of(state, context), at);
+    let kept = tokio::time::timeout(KEEPING, async {
+        if let Err(failure) = session.run(&message).await {
+            debug!("the catalog is not in the ledger: {}", chain(&failure));
+            drop(session.run("ROLLBACK").await);
+        }
+    });
+    if kept.await.is_err() {
+        debug!("the server keeps the catalog in the ledger on its own");
+    }
 }
 
 /// Keeps ways down that were mended since they were recorded; a role that may not write is no reason to stop.

@@ -155,6 +155,20 @@ impl Conninfo {
         Ok(true)
     }
 
+    /// The same place, another database.
+    pub fn with_database(mut self, name: &str) -> Self {
+        self.values.insert("dbname", Secret::new(name.to_owned()));
+        self
+    }
+
+    /// As one key=value string, which may hold a password.
+    pub fn text(&self) -> Secret {
+        let quoted = |value: &str| value.replace('\\', "\\\\").replace('\'', "\\'");
+        Secret::new(
+            self.values.iter().map(|(keyword, value)| format!("{keyword}='{}'", quoted(value.reveal()))).collect::<Vec<_>>().join(" "),
+        )
+    }
+
     /// A value that is there and not empty: an empty one asks for the default.
     pub fn get(&self, keyword: &str) -> Option<&str> {
         self.values.get(keyword).map(Secret::reveal).filter(|value| !value.is_empty())

@@ -38,4 +38,12 @@ CREATE TABLE {ledger}.journal (
 );
 COMMENT ON TABLE {ledger}.journal IS 'pgmarch: every run of a revision, append-only';
 COMMENT ON COLUMN {ledger}.journal.statement IS 'for a transaction:false revision, the statement that the row is about, from 1';
-CREATE INDEX journal_revision ON {ledger}.journal (version_table, revision, id)
+CREATE INDEX journal_revision ON {ledger}.journal (version_table, revision, id);
+CREATE TABLE {ledger}.catalog (
+    version_table text PRIMARY KEY,
+    taken timestamptz NOT NULL,
+    at text NOT NULL,
+    format text NOT NULL,
+    rows text NOT NULL
+);
+COMMENT ON TABLE {ledger}.catalog IS 'pgmarch: the schema as the last run left it, one row for each version table'

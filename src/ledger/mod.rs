@@ -4,6 +4,7 @@ pub mod names;
 mod offline;
 pub mod progress;
 mod recorded;
+mod snapshot;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use names::{Ident, Qualified, array, literal, nullable};
 
 pub use progress::Unfinished;
 pub use recorded::{Entry, Kept, Recorded};
+pub use snapshot::Snapshot;
 
 /// Our own SQLSTATE: the version table is not where the plan says. No class of PostgreSQL's begins with `PG`.
 const MOVED: &str = "PGM01";

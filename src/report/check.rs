@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use super::difference::Difference;
 use crate::revision::{Fault, Place};
 
 /// One thing that is wrong, or ought to be looked at.
@@ -38,6 +39,11 @@ impl Finding {
         }
     }
 
+    /// Something that no file is to blame for.
+    pub fn in_general(kind: &'static str, path: String, message: String) -> Self {
+        Self { kind, path, line: None, column: None, message, stops_upgrade: false }
+    }
+
     /// Something about a file that does not stop a run.
     pub fn about(kind: &'static str, path: &std::path::Path, place: Option<Place>, message: String) -> Self {
         Self {
@@ -58,10 +64,19 @@ pub struct Check {
     pub revisions: usize,
     /// The revisions that nothing revises.
     pub heads: Vec<String>,
-    /// What was compared: `files`, and without `--offline` `ledger`.
+    /// What was compared: `files`, and without `--offline` `model`, `ledger` and `database`.
     pub checked: Vec<&'static str>,
     /// What was found; nothing is exit 0.
     pub findings: Vec<Finding>,
+    /// How the model differs from what the revisions make, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<Difference>,
+    /// What was done to the database by other hands than a revision's, if anything was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<Difference>,
+    /// What is there and is not compared.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_compared: Vec<String>,
 }
 
 impl Check {
@@ -75,6 +90,11 @@ impl Check {
             };
             let _ = writeln!(text, "{}{place}: {} [{}]", finding.path, finding.message, finding.kind);
         }
+        for (what, difference) in [("from the revisions to the model", &self.model), ("what was done to the database", &self.database)] {
+            if let Some(difference) = difference {
+                let _ = write!(text, "{what}:\n{}{}", difference.text(), difference.renames_text());
+            }
+        }
         if self.findings.is_empty() {
             let heads = if self.heads.len() == 1 { "head" } else { "heads" };
             let _ = writeln!(
@@ -85,6 +105,7 @@ impl Check {
                 self.checked.join(", ")
             );
         }
+        text += &super::difference::unknown(&self.not_compared);
         text
     }
 }

@@ -11,6 +11,8 @@ use super::{chain, seconds};
 use crate::apply::{ApplyError, SqlFailure};
 use crate::config::{LogFormat, Reporting};
 use crate::exit::Error;
+use crate::model::scratch::ScratchError;
+use crate::model::source::Broken;
 use crate::revision::Id;
 
 /// Kubernetes keeps so many bytes of a termination message (its documentation, "Customizing the termination message").
@@ -119,9 +121,10 @@ fn text(failure: &Error) -> String {
         let done: Vec<String> = stopped.done.iter().map(|done| format!("{} ({})", done.id, seconds(done.duration))).collect();
         let _ = writeln!(text, "done before it stopped: {}", done.join(", "));
     }
-    match failed_revision(failure) {
-        Some(sql) => text += &snippet(sql),
-        None => {
+    match (failed_revision(failure), broken(failure)) {
+        (Some(sql), _) => text += &snippet(sql),
+        (None, found) if !found.is_empty() => found.iter().for_each(|broken| text += &broken_snippet(broken)),
+        (None, _) => {
             for line in summary(failure).lines() {
                 let _ = writeln!(text, "error: {line}");
             }
@@ -133,6 +136,25 @@ fn text(failure: &Error) -> String {
         }
     }
     let _ = writeln!(text, "next: {}", failure.next());
+    text
+}
+
+/// What failed in a scratch database.
+fn broken(failure: &Error) -> &[Broken] {
+    if let Error::Scratch(ScratchError::Broken(found)) = failure { found } else { &[] }
+}
+
+fn broken_snippet(broken: &Broken) -> String {
+    let mut text = format!("error: {} does not run in a scratch database: {} (SQLSTATE {})\n", broken.what, broken.message, broken.code);
+    for (name, more) in &broken.more {
+        let _ = writeln!(text, "{name}: {more}");
+    }
+    match (&broken.range, broken.place()) {
+        (Some(range), Some(place)) => text += &picture(&broken.path, &broken.text, range, place),
+        _ => {
+            let _ = writeln!(text, "  --> {}", broken.path.display());
+        }
+    }
     text
 }
 
@@ -149,18 +171,23 @@ fn snippet(failure: &SqlFailure) -> String {
         let _ = writeln!(text, "  --> {} (at COMMIT: a deferred constraint or trigger)", failure.path.display());
         return text;
     };
+    text += &picture(&failure.path, &failure.text, range, place);
+    text
+}
+
+/// A line of a file with a caret under what is meant.
+pub fn picture(path: &Path, whole: &str, range: &std::ops::Range<usize>, place: crate::revision::Place) -> String {
     // Only the line itself: a file may be large, and its neighbours may hold what is nobody's business.
-    let start = failure.text[..range.start].rfind('\n').map_or(0, |newline| newline + 1);
-    let end = failure.text[range.start..].find('\n').map_or(failure.text.len(), |newline| range.start + newline);
-    let line = &failure.text[start..end];
+    let start = whole[..range.start].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = whole[range.start..].find('\n').map_or(whole.len(), |newline| range.start + newline);
+    let line = &whole[start..end];
     let span = range.start - start..range.end.min(end) - start;
-    let path = failure.path.display().to_string();
+    let path = path.display().to_string();
     let source = Snippet::source(line).line_start(place.line).path(path).annotation(AnnotationKind::Primary.span(span));
     let rendered = Renderer::plain().render(&[Level::ERROR.primary_title("").element(source)]);
     // The title is ours, above; the rest of the picture is the library's.
     let picture = rendered.split_once('\n').map_or("", |(_, picture)| picture);
-    let _ = writeln!(text, "{picture}");
-    text
+    format!("{picture}\n")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Every line a person or a machine reads: logs, answers, failures, the termination message.
 
 pub mod check;
+pub mod difference;
 pub mod failure;
 pub mod history;
 pub mod lanes;

@@ -264,6 +264,8 @@ pub enum Problem {
     Cycle(String),
     #[error("has no `revises` header, but {other} has one; give all of them one (`-- revises: base` on the first), or none")]
     MixedChain { other: String },
+    #[error("there is also a folder `schema`; the model is one of them, remove the other")]
+    TwoModels,
     #[error("the branch label `{label}` is also that of {other}; rename one")]
     DuplicateBranch { label: String, other: String },
 }

@@ -124,8 +124,9 @@ impl Database {
         eprintln!("{} {}", self.url(), server::keep_shared());
     }
 
+    /// The schema with further options of `pg_dump`.
     #[track_caller]
-    fn dump_with(&self, options: &[&str]) -> String {
+    pub(crate) fn dump_with(&self, options: &[&str]) -> String {
         let dump = self.client("pg_dump", &[&["--schema-only"], options].concat(), "");
         let differing = ["-- Dumped ", "\\restrict ", "\\unrestrict "];
         let same = |line: &&str| !differing.iter().any(|start| line.starts_with(start));

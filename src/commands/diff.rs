@@ -1,0 +1,120 @@
+//! `diff`: SQL from the database as it is to the model. Writes nothing there; proven on a copy where one can be made.
+
+use serde::Serialize;
+use tracing::warn;
+
+use super::sides::{self, Model};
+use super::{Context, answer, json};
+use crate::cli;
+use crate::connect::wait::for_server;
+use crate::exit::Error;
+use crate::ledger;
+use crate::model::Catalog;
+use crate::model::compare::{Ignore, compare};
+use crate::model::emit::{Form, Part, Target, emit, script};
+use crate::model::read::Scope;
+use crate::model::scratch::{Bench, ScratchError, read};
+use crate::report::difference::{Difference, unknown};
+use crate::revision::Mode;
+
+/// The JSON of `diff --json`.
+#[derive(Debug, Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    difference: Difference,
+    /// Whether the statements were run on a copy of the database's schema, and led to the model.
+    proven: bool,
+    /// What is there and is not compared.
+    not_compared: Vec<String>,
+}
+
+/// Prints it; exit 1 if there is a difference.
+pub async fn run(words: &cli::Diff, context: &Context) -> Result<(), Error> {
+    let config = &context.config;
+    let ignore = sides::ignore(&words.ignore);
+    let model = Model::find(context)?.ok_or_else(|| Model::missing(context))?;
+    let pool = context.pool()?;
+    let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
+    let state = ledger::read(&session, config).await?;
+    let mut bench = sides::bench(context).await?;
+    if bench.server / 10_000 != state.server.number / 10_000 {
+        return Err(Error::Usage {
+            problem: format!(
+                "the database is on PostgreSQL {}, the scratch server is {}: they print the same schema in different ways",
+                state.server.number / 10_000,
+                bench.server / 10_000
+            ),
+            advice: "set PGMARCH_SCRATCH_URL to a server of the same major version",
+        });
+    }
+    if config.search_path.is_none() {
+        let path = session.run("SELECT current_setting('search_path')").await.map_err(ScratchError::Server)?;
+        bench.search_path =
+            path.into_iter().flatten().flatten().flatten().next().filter(|path| !path.is_empty()).unwrap_or_else(|| "''".to_owned());
+    }
+    let scope = Scope { server: state.server.number, version_table: state.ledger.version_table.clone(), ..sides::scope(context, &bench) };
+    let live = read(&session, &scope).await?.ignoring(ignore);
+    let wanted = model.read(&bench, context, ignore).await?;
+    let form = if words.online { Form::Online } else { Form::Plain };
+    let target = Target { server: state.server.number, form };
+    let parts = emit(&live, &wanted, target);
+    let changes = compare(&live, &wanted);
+    let proven = match prove(&bench, &live, &wanted, &parts, target, ignore, context).await? {
+        None => true,
+        Some(why) => {
+            warn!("not proven: {why}");
+            false
+        }
+    };
+    let statements = parts.iter().flat_map(|part| &part.statements).collect::<Vec<_>>();
+    let difference = Difference::new(&changes, &statements, live.likely_renames(&wanted));
+    let found = changes.len();
+    let not_compared: Vec<String> = live.unknown.union(&wanted.unknown).cloned().collect();
+    if words.json {
+        answer(&json(&Answer { difference, proven, not_compared })?)?;
+    } else if found == 0 {
+        answer(&format!("{} is as {} says\n{}", pool.address(), model.name(context), unknown(&not_compared)))?;
+    } else {
+        let mut text = String::new();
+        for part in &parts {
+            if part.mode == Mode::Stepwise {
+                text += "\n-- Each of these on its own, outside of a transaction:\n\n";
+            }
+            text += &script(&part.statements);
+        }
+        answer(&format!("{text}{}{}", difference.renames_text(), unknown(&not_compared)))?;
+    }
+    if found == 0 { Ok(()) } else { Err(Error::Different { what: "the database and the model".to_owned(), changes: found }) }
+}
+
+/// Builds the schema of the live database anew, walks from it to the model, and says what is wrong, if anything is.
+async fn prove(
+    bench: &Bench,
+    live: &Catalog,
+    wanted: &Catalog,
+    parts: &[Part],
+    target: Target,
+    ignore: Ignore,
+    context: &Context,
+) -> Result<Option<String>, Error> {
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let scratch = bench.database("copy", sides::scope(context, bench)).await?;
+    let empty = scratch.read().await?.ignoring(ignore);
+    let plain = Target { form: Form::Plain, ..target };
+    for (what, parts) in
+        [("a copy of its schema can't be made", emit(&empty, live, plain)), ("the statements fail on a copy", parts.to_vec())]
+    {
+        for part in parts {
+            let texts: Vec<String> = part.statements.iter().map(|statement| statement.sql.clone()).collect();
+            if let Err(refusal) = scratch.run(part.mode, &texts).await? {
+                let sql = texts.get(refusal.number).and_then(|sql| sql.lines().next()).unwrap_or("COMMIT");
+                return Ok(Some(format!("{what}: {} at `{sql}`", refusal.message)));
+            }
+        }
+    }
+    let remainder = compare(&scratch.read().await?.ignoring(ignore), wanted);
+    let remains = remainder.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    Ok((!remainder.is_empty()).then(|| format!("on a copy the statements leave: {remains}")))
+}

@@ -1,0 +1,168 @@
+//! `lint`: what may hurt in revisions that are not applied yet, or in those that are named.
+
+use serde::Serialize;
+
+use super::{Context, answer, json, locate, sides};
+use crate::cli;
+use crate::connect::conninfo::Conninfo;
+use crate::connect::wait::for_server;
+use crate::exit::Error;
+use crate::ledger;
+use crate::lint::{DOWN_DOES_NOT_RESTORE, Finding, SEVERAL_HEADS, is_ignored, lint};
+use crate::model::compare::compare;
+use crate::report::count;
+use crate::report::failure::picture;
+use crate::revision::graph::{Graph, Node};
+use crate::revision::name::Name;
+use crate::revision::{Place, Revision};
+
+/// Without a database to ask, the newest version that is known.
+const NEWEST: u32 = 180_000;
+
+/// The JSON of `lint --json`.
+#[derive(Debug, Serialize)]
+struct Answer {
+    /// What was looked at.
+    revisions: Vec<String>,
+    /// What was found; nothing is exit 0.
+    findings: Vec<Told>,
+}
+
+#[derive(Debug, Serialize)]
+struct Told {
+    rule: String,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<String>,
+    path: String,
+    line: usize,
+    column: usize,
+}
+
+/// Finds, shows, and says by the exit code whether there was anything.
+pub async fn run(words: &cli::Lint, context: &Context) -> Result<(), Error> {
+    let graph = Graph::load(&context.config.migrations).map_err(Error::Revisions)?;
+    let named: Vec<Node> = names(words, &graph)?;
+    let mut server = NEWEST;
+    let mut chosen = named.clone();
+    if named.is_empty() || Conninfo::resolve(&context.environment).is_ok() {
+        let config = &context.config;
+        let pool = context.pool()?;
+        let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
+        let state = ledger::read(&session, config).await?;
+        server = state.server.number;
+        if named.is_empty() {
+            let position = locate(&graph, &state, &session).await?;
+            let applied = position.graph.reach(&position.rows, Graph::below);
+            chosen = graph
+                .nodes()
+                .filter(|node| position.graph.node(graph.id(*node).as_str()).is_none_or(|there| !applied.has(there)))
+                .collect();
+        }
+    }
+    let mut found: Vec<(&Revision, Finding)> = Vec::new();
+    for node in &chosen {
+        let revision = graph.revision(*node);
+        found.extend(lint(revision, server).into_iter().map(|finding| (revision, finding)));
+    }
+    found.extend(several_heads(&graph, &chosen));
+    if words.prove {
+        found.extend(prove(&graph, &chosen, context).await?);
+    }
+    tell(&graph, &chosen, &found, words.json)?;
+    if found.is_empty() { Ok(()) } else { Err(Error::Findings { findings: found.len(), unsound: false }) }
+}
+
+fn names(words: &cli::Lint, graph: &Graph) -> Result<Vec<Node>, Error> {
+    let mut nodes = Vec::new();
+    for name in &words.revisions {
+        nodes.extend(Name::parse(name)?.targets(graph, &[])?);
+    }
+    Ok(nodes)
+}
+
+/// Two heads: an `upgrade` to `head` would not know where to go.
+fn several_heads<'g>(graph: &'g Graph, chosen: &[Node]) -> Vec<(&'g Revision, Finding)> {
+    let heads = graph.heads();
+    let ours = heads.iter().filter(|head| chosen.contains(head) && heads.len() > 1);
+    let finding = |revision: &Revision| Finding {
+        rule: SEVERAL_HEADS.to_owned(),
+        message: format!("this is one of {}; an upgrade to `head` would not know which", count(heads.len(), "head")),
+        help: Some("Join them with `pgmarch merge heads`.".to_owned()),
+        range: 0..revision.text.find('\n').unwrap_or(revision.text.len()),
+    };
+    ours.map(|head| graph.revision(*head))
+        .filter(|revision| !is_ignored(&revision.text, SEVERAL_HEADS))
+        .map(|revision| (revision, finding(revision)))
+        .collect()
+}
+
+/// Runs each revision up, down and up again in a scratch database, and tells where down leads elsewhere.
+async fn prove<'g>(graph: &'g Graph, chosen: &[Node], context: &Context) -> Result<Vec<(&'g Revision, Finding)>, Error> {
+    let bench = sides::bench(context).await?;
+    let mut scratch = bench.database("lint", sides::scope(context, &bench)).await?;
+    let mut found = Vec::new();
+    let mut done: Vec<&Revision> = Vec::new();
+    for node in graph.reach(chosen, Graph::below).nodes() {
+        let revision = graph.revision(node);
+        let Some(down) = revision.down.as_ref().filter(|_| chosen.contains(&node)) else {
+            scratch.run_section(revision, &revision.up).await?;
+            done.push(revision);
+            continue;
+        };
+        let before = scratch.read().await?;
+        scratch.run_section(revision, &revision.up).await?;
+        scratch.run_section(revision, down).await?;
+        let after = scratch.read().await?;
+        let left = compare(&before, &after);
+        done.push(revision);
+        if left.is_empty() {
+            scratch.run_section(revision, &revision.up).await?;
+        } else {
+            // What down left behind would be in the way of what follows.
+            scratch = bench.database(&format!("lint{}", done.len()), sides::scope(context, &bench)).await?;
+            for revision in &done {
+                scratch.run_section(revision, &revision.up).await?;
+            }
+        }
+        if !left.is_empty() && !is_ignored(&revision.text, DOWN_DOES_NOT_RESTORE) {
+            let list: Vec<String> = left.iter().map(ToString::to_string).collect();
+            found.push((
+                revision,
+                Finding {
+                    rule: DOWN_DOES_NOT_RESTORE.to_owned(),
+                    message: format!("after up and down the schema is not what it was: {}", list.join(", ")),
+                    help: Some("Let the way down undo all that the way up does.".to_owned()),
+                    range: down.range.start.saturating_sub(1)..down.range.start,
+                },
+            ));
+        }
+    }
+    Ok(found)
+}
+
+fn tell(graph: &Graph, chosen: &[Node], found: &[(&Revision, Finding)], as_json: bool) -> Result<(), Error> {
+    let place = |revision: &Revision, finding: &Finding| Place::of(&revision.text, finding.range.start);
+    if as_json {
+        let told = |(revision, finding): &(&Revision, Finding)| {
+            let Place { line, column } = place(revision, finding);
+            let Finding { rule, message, help, .. } = finding.clone();
+            Told { rule, message, help, path: revision.path.display().to_string(), line, column }
+        };
+        let revisions = chosen.iter().map(|node| graph.id(*node).to_string()).collect();
+        return answer(&json(&Answer { revisions, findings: found.iter().map(told).collect() })?);
+    }
+    let mut text = String::new();
+    for (revision, finding) in found {
+        text += &format!("{}: {}\n", finding.rule, finding.message);
+        text += &picture(&revision.path, &revision.text, &finding.range, place(revision, finding));
+        if let Some(help) = &finding.help {
+            text += &format!("  help: {help}\n");
+        }
+        text.push('\n');
+    }
+    if found.is_empty() {
+        text += &format!("{}: nothing found\n", count(chosen.len(), "revision"));
+    }
+    answer(&text)
+}

@@ -1,0 +1,170 @@
+//! The two sides that `create`, `check` and `diff` compare: what the revisions make, and the model.
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::Context;
+use crate::cli::Ignored;
+use crate::connect::conninfo::Conninfo;
+use crate::connect::{ConnectError, Pool};
+use crate::exit::Error;
+use crate::ledger::State;
+use crate::ledger::names::{Ident, Qualified};
+use crate::model::Catalog;
+use crate::model::compare::Ignore;
+use crate::model::read::Scope;
+use crate::model::scratch::{Bench, Scratch, ScratchError, read};
+use crate::model::source::{self, Source};
+use crate::revision::graph::{Graph, Node};
+
+/// Where the model comes from.
+#[derive(Debug)]
+pub(super) enum Model {
+    /// Files beside the revisions.
+    Files(Vec<Source>),
+    /// `PGMARCH_MODEL_URL`.
+    Database,
+}
+
+impl Model {
+    /// The model that the settings and the folder name, if there is one.
+    pub(super) fn find(context: &Context) -> Result<Option<Self>, Error> {
+        let url = context.environment.value("PGMARCH_MODEL_URL").map_err(|fault| Error::Config(vec![fault]))?;
+        if url.is_some() {
+            return Ok(Some(Self::Database));
+        }
+        Ok(source::load(&context.config.migrations).map_err(Error::Revisions)?.map(Self::Files))
+    }
+
+    /// What to call it.
+    pub(super) fn name(&self, context: &Context) -> String {
+        match self {
+            Self::Files(sources) => match sources.as_slice() {
+                [one] => one.path.display().to_string(),
+                _ => context.config.migrations.join("schema").display().to_string(),
+            },
+            Self::Database => "the database of PGMARCH_MODEL_URL".to_owned(),
+        }
+    }
+
+    /// Without a model there is nothing to compare with.
+    pub(super) fn missing(context: &Context) -> Error {
+        Error::Usage {
+            problem: format!(
+                "there is no model: neither {0}/schema.sql nor a folder {0}/schema, and PGMARCH_MODEL_URL is not set",
+                context.config.migrations.display()
+            ),
+            advice: "write the schema as it should be into schema.sql, or set PGMARCH_MODEL_URL to a database that has it; `create --manual` needs none",
+        }
+    }
+
+    /// Reads it, by way of a scratch database if it is files.
+    pub(super) async fn read(&self, bench: &Bench, context: &Context, ignore: Ignore) -> Result<Catalog, Error> {
+        let catalog = match self {
+            Self::Files(sources) => {
+                let scratch = bench.database("model", scope(context, bench)).await?;
+                scratch.load(sources).await?;
+                scratch.read().await?
+            }
+            Self::Database => {
+                let url = context.environment.value("PGMARCH_MODEL_URL").map_err(|fault| Error::Config(vec![fault]))?;
+                let environment =
+                    url.map_or_else(|| context.environment.clone(), |url| context.environment.with("PGMARCH_DATABASE_URL", url));
+                let pool = Pool::new(environment, context.cancels.clone()).map_err(connect)?;
+                let session = pool.session(Duration::from_secs(10)).await.map_err(connect)?;
+                let scope = Scope { server: crate::ledger::read(&session, &context.config).await?.server.number, ..scope(context, bench) };
+                same_major(scope.server, bench.server, "the model's server")?;
+                read(&session, &scope).await?
+            }
+        };
+        Ok(catalog.ignoring(ignore))
+    }
+}
+
+fn connect(error: ConnectError) -> Error {
+    Error::Wait(crate::connect::wait::WaitError::Settings(error))
+}
+
+/// Texts of different major versions can't be compared.
+fn same_major(one: u32, other: u32, what: &str) -> Result<(), Error> {
+    if one / 10_000 == other / 10_000 {
+        return Ok(());
+    }
+    Err(Error::Usage {
+        problem: format!(
+            "{what} is PostgreSQL {}, the scratch server is {}: they print the same schema in different ways",
+            one / 10_000,
+            other / 10_000
+        ),
+        advice: "set PGMARCH_SCRATCH_URL to a server of the same major version",
+    })
+}
+
+/// What is read of a scratch database.
+pub(super) fn scope(context: &Context, bench: &Bench) -> Scope {
+    let config = &context.config;
+    let schema = config.version_table.schema.clone().or_else(|| Ident::parse("public")).unwrap_or_else(Ident::pgmarch);
+    Scope {
+        server: bench.server,
+        search_path: bench.search_path.clone(),
+        role: config.role.clone(),
+        ledger: config.ledger_schema.clone(),
+        version_table: Qualified { schema, name: config.version_table.name.clone() },
+    }
+}
+
+/// What is read of the database itself, under the session's own search path unless the settings name one.
+pub(super) fn scope_of(state: &State, context: &Context) -> Scope {
+    let config = &context.config;
+    Scope {
+        server: state.server.number,
+        search_path: config.search_path.clone().unwrap_or_default(),
+        role: config.role.clone(),
+        ledger: config.ledger_schema.clone(),
+        version_table: state.ledger.version_table.clone(),
+    }
+}
+
+/// The scratch server; warns if it is of another major version than the target.
+pub(super) async fn bench(context: &Context) -> Result<Bench, Error> {
+    let bench = Bench::open(&context.environment, &context.config, &context.cancels, &context.leftovers).await?;
+    let elsewhere = context.environment.value("PGMARCH_SCRATCH_URL").map_err(|fault| Error::Config(vec![fault]))?.is_some();
+    if elsewhere && Conninfo::resolve(&context.environment).is_ok() {
+        match context.pool()?.session(Duration::from_secs(2)).await {
+            Ok(session) => {
+                let target = crate::ledger::read(&session, &context.config).await?.server.number;
+                if target / 10_000 != bench.server / 10_000 {
+                    warn!(
+                        "the scratch server is PostgreSQL {}, the target is {}: what is proven there may still fail here",
+                        bench.server / 10_000,
+                        target / 10_000
+                    );
+                }
+            }
+            Err(error) => info!("the target's version is not known: {}", crate::report::chain(&error)),
+        }
+    }
+    Ok(bench)
+}
+
+/// A scratch database with all that stands at or below `heads`.
+pub(super) async fn revisions(bench: &Bench, graph: Option<&Graph>, heads: &[Node], context: &Context) -> Result<Scratch, ScratchError> {
+    let scratch = bench.database("revisions", scope(context, bench)).await?;
+    if let Some(graph) = graph {
+        for node in graph.reach(heads, Graph::below).nodes() {
+            let revision = graph.revision(node);
+            scratch.run_section(revision, &revision.up).await?;
+        }
+    }
+    Ok(scratch)
+}
+
+/// What was said with `--ignore`.
+pub(super) fn ignore(words: &[Ignored]) -> Ignore {
+    Ignore {
+        owners: words.contains(&Ignored::Owners),
+        grants: words.contains(&Ignored::Grants),
+        comments: words.contains(&Ignored::Comments),
+    }
+}

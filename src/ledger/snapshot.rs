@@ -1,0 +1,58 @@
+//! The catalog as the last run left it: what a hot-fix by hand is told from.
+
+use super::names::literal;
+use super::{Ledger, ReadError, Session};
+use crate::model::read::Scope;
+
+/// What the rows are written like; another number can't be compared.
+const FORMAT: u32 = 1;
+
+/// The catalog as a run left it.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// When.
+    pub taken: String,
+    /// The version rows then.
+    pub at: String,
+    /// The rows, as [`crate::model::read::of_snapshot`] takes them; `None` if they are another version's.
+    pub rows: Option<String>,
+}
+
+impl Ledger {
+    /// One message that keeps the catalog as it is now. It is no part of any revision: its commit may be lost with
+    /// the server, and the next run keeps another. The server finishes it even if nobody waits for the answer.
+    pub fn keep_catalog(&self, scope: &Scope, at: &str) -> String {
+        let unwatched = if scope.server >= 140_000 { "SET LOCAL client_connection_check_interval = 0;\n" } else { "" };
+        format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE;\nSET LOCAL synchronous_commit = off;\n{unwatched}{}\
+             INSERT INTO {}.catalog (version_table, taken, at, format, rows) SELECT {}, now(), {}, {}, coalesce(({}), '')\n\
+             ON CONFLICT (version_table) DO UPDATE SET (taken, at, format, rows) = (EXCLUDED.taken, EXCLUDED.at, EXCLUDED.format, EXCLUDED.rows);\nCOMMIT",
+            scope.settings(),
+            self.schema,
+            self.key(),
+            literal(at),
+            literal(&format(scope)),
+            scope.snapshot(),
+        )
+    }
+
+    /// The catalog as the last run left it, if one has kept it.
+    pub async fn catalog(&self, session: &Session, scope: &Scope) -> Result<Option<Snapshot>, ReadError> {
+        if !self.has_ledger {
+            return Ok(None);
+        }
+        let sql = format!(
+            "SELECT to_char(taken AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), at, format, rows FROM {}.catalog WHERE version_table = {}",
+            self.schema,
+            self.key()
+        );
+        let row = session.run(&sql).await?.into_iter().flatten().next();
+        let Some(Ok([Some(taken), Some(at), Some(found), rows])) = row.map(<[Option<String>; 4]>::try_from) else { return Ok(None) };
+        Ok(Some(Snapshot { taken, at, rows: rows.filter(|_| found == format(scope)) }))
+    }
+}
+
+/// Texts of another major version, or under another search path, say the same in another way.
+fn format(scope: &Scope) -> String {
+    format!("{FORMAT} {} {}", scope.server / 10_000, scope.search_path)
+}

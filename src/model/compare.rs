@@ -1,0 +1,123 @@
+//! What differs between two catalogs. Pure.
+
+use serde::Serialize;
+
+use super::{Catalog, Definition, Key, Object};
+
+/// What is not compared on purpose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ignore {
+    /// Who owns what.
+    pub owners: bool,
+    /// Who may do what.
+    pub grants: bool,
+    /// `COMMENT ON`.
+    pub comments: bool,
+}
+
+/// How an object differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// Only the new side has it.
+    Added,
+    /// Only the old side has it.
+    Removed,
+    /// Both have it, and it is not the same.
+    Changed,
+}
+
+/// One object that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which.
+    pub key: Key,
+    /// How.
+    pub how: How,
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = match self.how {
+            How::Added => '+',
+            How::Removed => '-',
+            How::Changed => '~',
+        };
+        write!(f, "{sign} {}", self.key)
+    }
+}
+
+/// Every object that differs, in the order of their keys; not the parts of one that is there on one side alone.
+pub fn compare(old: &Catalog, new: &Catalog) -> Vec<Change> {
+    let whole = |object: &Object, other: &Catalog| object.parent.as_ref().is_none_or(|parent| other.objects.contains_key(parent));
+    let gone =
+        old.objects.iter().filter(|(key, object)| !new.objects.contains_key(key) && whole(object, new)).map(|(key, _)| (key, How::Removed));
+    let come = new.objects.iter().filter_map(|(key, object)| match old.objects.get(key) {
+        None => whole(object, old).then_some((key, How::Added)),
+        Some(before) if same(before, object) => None,
+        Some(_) => Some((key, How::Changed)),
+    });
+    let mut changes: Vec<Change> = gone.chain(come).map(|(key, how)| Change { key: key.clone(), how }).collect();
+    changes.sort_by(|a, b| a.key.cmp(&b.key));
+    changes
+}
+
+fn same(old: &Object, new: &Object) -> bool {
+    old.definition == new.definition
+        && old.parent == new.parent
+        && old.comment == new.comment
+        && old.owner == new.owner
+        && old.grants == new.grants
+}
+
+impl Catalog {
+    /// Without what is not to be compared.
+    pub fn ignoring(mut self, ignore: Ignore) -> Self {
+        for object in self.objects.values_mut() {
+            if ignore.owners {
+                object.owner = None;
+            }
+            if ignore.grants {
+                object.grants.clear();
+            }
+            if ignore.comments {
+                object.comment = None;
+                if let Definition::Composite { attributes } = &mut object.definition {
+                    attributes.iter_mut().for_each(|attribute| attribute.comment = None);
+                }
+                if let Definition::View(view) = &mut object.definition {
+                    view.columns.iter_mut().flatten().for_each(|column| column.comment = None);
+                }
+            }
+        }
+        self
+    }
+
+    /// Pairs that may be renamed columns: in one table one is gone, one is new, and they are otherwise the same.
+    /// Pointed out to a person, never acted upon.
+    pub fn likely_renames(&self, new: &Self) -> Vec<String> {
+        let columns = |has: &Self, lacks: &Self| -> Vec<Key> {
+            let is = |(key, object): &(&Key, &Object)| {
+                matches!(object.definition, Definition::Column(_))
+                    && !lacks.objects.contains_key(key)
+                    && object.parent.as_ref().is_some_and(|table| lacks.objects.contains_key(table))
+            };
+            has.objects.iter().filter(is).map(|(key, _)| key.clone()).collect()
+        };
+        let (gone, come) = (columns(self, new), columns(new, self));
+        let mut pairs = Vec::new();
+        for from in &gone {
+            for to in &come {
+                let (old, object) = (&self.objects[from], &new.objects[to]);
+                if old.parent == object.parent
+                    && let (Definition::Column(before), Definition::Column(after)) = (&old.definition, &object.definition)
+                    && before.type_name == after.type_name
+                {
+                    let table = old.parent.as_ref().and_then(|table| self.objects.get(table)).map_or("", |table| table.shown.as_str());
+                    pairs.push(format!("{table}.{}={}", old.shown, object.shown));
+                }
+            }
+        }
+        pairs
+    }
+}

@@ -1,0 +1,235 @@
+//! The server's texts as a person would write them.
+
+/// A type: `character varying(10)` is `varchar(10)`.
+pub(super) fn type_name(text: &str) -> String {
+    for (long, short) in [("character varying", "varchar"), ("character(", "char("), ("bit varying", "varbit")] {
+        if let Some(rest) = text.strip_prefix(long) {
+            return format!("{short}{rest}");
+        }
+    }
+    for (kind, zoned) in [("timestamp", "timestamptz"), ("time", "timetz")] {
+        let Some(rest) = text.strip_prefix(kind) else { continue };
+        if let Some((precision, array)) = rest.split_once(" without time zone") {
+            return format!("{kind}{precision}{array}");
+        }
+        if let Some((precision, array)) = rest.split_once(" with time zone") {
+            return format!("{zoned}{precision}{array}");
+        }
+    }
+    text.to_owned()
+}
+
+/// A type without its modifier: `numeric(10,2)` is `numeric`, `timestamp(3) without time zone` is the same without `(3)`.
+pub(super) fn bare_type(text: &str) -> String {
+    match (text.find('('), text.find(')')) {
+        (Some(open), Some(close)) if open < close && !text.contains('"') => format!("{}{}", &text[..open], &text[close + 1..]),
+        _ => text.to_owned(),
+    }
+}
+
+/// A default: the cast of a plain constant to the column's own type says nothing.
+pub(super) fn expression(text: &str, column_type: &str) -> String {
+    let own = bare_type(column_type);
+    let Some(constant) = text.strip_suffix(&own).and_then(|rest| rest.strip_suffix("::")) else { return text.to_owned() };
+    let inner = constant.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+    let Some(inner) = inner.filter(|inner| !inner.replace("''", "").contains('\'')) else { return text.to_owned() };
+    let number = matches!(own.as_str(), "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision");
+    let plain = !inner.is_empty() && inner.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    // A number of another size would be another constant.
+    if number && plain && own == "integer" { inner.to_owned() } else { constant.to_owned() }
+}
+
+/// An expression in exactly one pair of parentheses more than it needs.
+pub(super) fn parenthesised(text: &str) -> String {
+    if closes_at(text) == Some(text.len()) { text.to_owned() } else { format!("({text})") }
+}
+
+/// `x = ANY (ARRAY['a'::text, 'b'::text])` is `x IN ('a', 'b')`. More than a nicety: a list for a `varchar` is printed
+/// in a form that is read as another one, while IN is read as what it was.
+pub(super) fn lists(text: &str) -> String {
+    const FORMS: [(&str, &str, &str, bool); 4] = [
+        (" = ANY ((ARRAY[", ")::text[])", " IN (", true),
+        (" <> ALL ((ARRAY[", ")::text[])", " NOT IN (", true),
+        (" = ANY (ARRAY[", ")", " IN (", false),
+        (" <> ALL (ARRAY[", ")", " NOT IN (", false),
+    ];
+    let mut written = String::with_capacity(text.len());
+    let (mut rest, mut quote) = (text, None);
+    while let Some(character) = rest.chars().next() {
+        let form = FORMS.iter().filter(|_| quote.is_none()).find_map(|(open, close, word, through_text)| {
+            let (items, kind, after) = items(rest.strip_prefix(open)?)?;
+            let after = after.strip_prefix(close)?;
+            let left = if *through_text { bare_operand(&written).filter(|_| kind == "character varying")? } else { written.clone() };
+            let item =
+                |item: &str| if *through_text || kind == "text" || kind.is_empty() { item.to_owned() } else { format!("{item}::{kind}") };
+            Some((format!("{left}{word}{})", items.into_iter().map(item).collect::<Vec<_>>().join(", ")), after))
+        });
+        if let Some((done, after)) = form {
+            (written, rest) = (done, after);
+            continue;
+        }
+        match (quote, character) {
+            (Some(open), _) if open == character => quote = None,
+            (None, '\'' | '"') => quote = Some(character),
+            _ => {}
+        }
+        written.push(character);
+        rest = &rest[character.len_utf8()..];
+    }
+    written
+}
+
+/// Constants up to a `]`, all of one type; that type, or nothing for plain numbers; and what follows.
+fn items(text: &str) -> Option<(Vec<&str>, &str, &str)> {
+    let (mut rest, mut found, mut common) = (text, Vec::new(), None);
+    loop {
+        let end = if rest.starts_with('\'') {
+            let mut from = 1;
+            loop {
+                from += rest[from..].find('\'')? + 1;
+                if !rest[from..].starts_with('\'') {
+                    break from;
+                }
+                from += 1;
+            }
+        } else {
+            rest.find(|c: char| !c.is_ascii_digit()).filter(|end| *end > 0)?
+        };
+        let after = &rest[end..];
+        let stop = after.find([',', ']'])?;
+        let kind = if stop == 0 { "" } else { after[..stop].strip_prefix("::")? };
+        if *common.get_or_insert(kind) != kind || (kind.is_empty() && rest.starts_with('\'')) {
+            return None;
+        }
+        found.push(&rest[..end]);
+        match after[stop..].strip_prefix(", ") {
+            Some(next) => rest = next,
+            None => return Some((found, kind, after[stop..].strip_prefix(']')?)),
+        }
+    }
+}
+
+/// `…(x)::text` without the cast, which the server adds by itself.
+fn bare_operand(written: &str) -> Option<String> {
+    let operand = written.strip_suffix(")::text")?;
+    let open = operand.rfind('(')?;
+    let name = &operand[open + 1..];
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '"'));
+    plain.then(|| format!("{}{name}", &operand[..open]))
+}
+
+/// `CHECK ((x > 0))` is `CHECK (x > 0)`.
+pub(super) fn constraint(definition: &str) -> String {
+    let definition = lists(definition);
+    let definition = definition.as_str();
+    let Some(rest) = definition.strip_prefix("CHECK (") else { return definition.to_owned() };
+    match closes_at(rest) {
+        Some(end) if rest[end..].starts_with(')') => format!("CHECK {}{}", &rest[..end], &rest[end + 1..]),
+        _ => definition.to_owned(),
+    }
+}
+
+/// Where the parenthesis that a text begins with is closed: the byte behind it.
+fn closes_at(text: &str) -> Option<usize> {
+    if !text.starts_with('(') {
+        return None;
+    }
+    let (mut depth, mut quote) = (0usize, None);
+    for (place, character) in text.char_indices() {
+        match (quote, character) {
+            (Some(open), _) if character == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(character),
+            (None, '(') => depth += 1,
+            (None, ')') if depth == 1 => return Some(place + 1),
+            (None, ')') => depth -= 1,
+            (None, _) => {}
+        }
+    }
+    None
+}
+
+/// An index definition without the access method that everybody means.
+pub(super) fn index(definition: &str, concurrently: bool) -> String {
+    let text = lists(definition).replacen(" ON ONLY ", " ON ", 1).replacen(" USING btree (", " (", 1);
+    if concurrently { text.replacen("INDEX ", "INDEX CONCURRENTLY ", 1) } else { text }
+}
+
+/// A constant text in SQL.
+pub(super) fn quote(text: &str) -> String {
+    let quoted = format!("'{}'", text.replace('\'', "''"));
+    if text.contains('\\') { format!("E{}", quoted.replace('\\', "\\\\")) } else { quoted }
+}
+
+/// A comment or its absence.
+pub(super) fn comment(text: Option<&str>) -> String {
+    text.map_or_else(|| "NULL".to_owned(), quote)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_written_short() {
+        for (long, short) in [
+            ("character varying(255)", "varchar(255)"),
+            ("character varying(10)[]", "varchar(10)[]"),
+            ("timestamp without time zone", "timestamp"),
+            ("timestamp(3) with time zone[]", "timestamptz(3)[]"),
+            ("time with time zone", "timetz"),
+            ("\"character varying\"", "\"character varying\""),
+            ("integer", "integer"),
+            ("character(3)", "char(3)"),
+        ] {
+            assert_eq!(type_name(long), short);
+        }
+    }
+
+    #[test]
+    fn a_default_of_the_columns_own_type_needs_no_cast() {
+        assert_eq!(expression("'tcp'::character varying", "character varying(10)"), "'tcp'");
+        assert_eq!(expression("'it''s'::text", "text"), "'it''s'");
+        assert_eq!(expression("'-1'::integer", "integer"), "-1");
+        assert_eq!(expression("'-1'::bigint", "bigint"), "'-1'");
+        assert_eq!(expression("'a'::text", "character varying(10)"), "'a'::text");
+        assert_eq!(expression("('a'::text || 'b'::text)", "text"), "('a'::text || 'b'::text)");
+        assert_eq!(expression("'a'::text || 'b'::text", "text"), "'a'::text || 'b'::text");
+    }
+
+    #[test]
+    fn lists_are_written_with_in() {
+        assert_eq!(
+            lists("((x)::text = ANY ((ARRAY['a'::character varying, 'it''s'::character varying])::text[]))"),
+            "(x IN ('a', 'it''s'))"
+        );
+        assert_eq!(lists("(a.x = ANY (ARRAY['a'::text, 'b'::text]))"), "(a.x IN ('a', 'b'))");
+        assert_eq!(lists("(x <> ALL (ARRAY[1, 2]))"), "(x NOT IN (1, 2))");
+        assert_eq!(lists("(m = ANY (ARRAY['a'::mood, 'b'::mood]))"), "(m IN ('a'::mood, 'b'::mood))");
+        for as_is in
+            ["(x = ANY (ARRAY[y, z]))", "(x = ' = ANY (ARRAY[1, 2])')", "(x = ANY ('{1,2}'::integer[]))", "(lower((x)::text) = 'a'::text)"]
+        {
+            assert_eq!(lists(as_is), as_is);
+        }
+        let function = "(lower((x)::text) = ANY ((ARRAY['a'::character varying])::text[]))";
+        assert_eq!(lists(function), function);
+    }
+
+    #[test]
+    fn a_check_needs_one_pair_of_parentheses() {
+        assert_eq!(constraint("CHECK ((x > 0))"), "CHECK (x > 0)");
+        assert_eq!(constraint("CHECK (((x > 0) AND (y = ')'::text))) NO INHERIT"), "CHECK ((x > 0) AND (y = ')'::text)) NO INHERIT");
+        assert_eq!(constraint("CHECK (ok(x))"), "CHECK (ok(x))");
+        assert_eq!(constraint("CHECK ((x > 0) AND (y > 0))"), "CHECK ((x > 0) AND (y > 0))");
+        assert_eq!(constraint("UNIQUE (x)"), "UNIQUE (x)");
+        assert_eq!(parenthesised("true"), "(true)");
+        assert_eq!(parenthesised("(x > 0)"), "(x > 0)");
+        assert_eq!(parenthesised("(x) OR (y)"), "((x) OR (y))");
+    }
+
+    #[test]
+    fn an_index_names_only_an_unusual_method() {
+        assert_eq!(index("CREATE INDEX i ON ONLY t USING btree (a)", true), "CREATE INDEX CONCURRENTLY i ON t (a)");
+        assert_eq!(index("CREATE INDEX i ON t USING gin (a)", false), "CREATE INDEX i ON t USING gin (a)");
+    }
+}

@@ -1,0 +1,56 @@
+//! What a statement may do to data, or to whoever works with it meanwhile.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// One danger, with the sentence that explains it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hazard {
+    /// Its name.
+    pub kind: Danger,
+    /// What happens.
+    pub text: String,
+}
+
+/// Kinds of danger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Danger {
+    /// Rows or values are gone, and the way down can't bring them back.
+    DataLoss,
+    /// The whole table is written anew while nobody can read it.
+    Rewrite,
+    /// The whole table is read while others wait.
+    Scan,
+    /// Others wait, for as long as something is built.
+    Lock,
+    /// It fails when rows are in the way.
+    MayFail,
+}
+
+impl Danger {
+    /// Its name in a sentence.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DataLoss => "data loss",
+            Self::Rewrite => "rewrite",
+            Self::Scan => "scan",
+            Self::Lock => "lock",
+            Self::MayFail => "may fail",
+        }
+    }
+}
+
+impl Hazard {
+    /// A danger and its sentence.
+    pub fn new(kind: Danger, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into() }
+    }
+}
+
+impl fmt::Display for Hazard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.name(), self.text)
+    }
+}

@@ -1,0 +1,291 @@
+//! The catalog's queries, and their rows into a [`Catalog`]: one message, whatever the size.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::{Catalog, Definition, Grant, Key, Kind, Object};
+use crate::ledger::names::{Ident, Qualified, literal};
+use crate::revision::statement::split;
+
+/// What is read, and what is left out.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// `server_version_num`.
+    pub server: u32,
+    /// The search path of the revisions, as SQL takes it: names are shown as these see them. Empty is the session's own.
+    pub search_path: String,
+    /// The role that owns what revisions make.
+    pub role: Option<Ident>,
+    /// The ledger's schema is no part of the model.
+    pub ledger: Ident,
+    /// Nor is the version table.
+    pub version_table: Qualified,
+}
+
+/// Why rows don't make a catalog.
+#[derive(Debug, Error)]
+#[error("the server's catalog reads in an unexpected way ({0}); is it PostgreSQL 13 to 18?")]
+pub struct Unreadable(#[from] serde_json::Error);
+
+const QUERIES: &str = include_str!("catalog.sql");
+
+/// What makes two servers print the same thing in the same way.
+const SETTINGS: &str = "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL timezone = 'UTC'; \
+    SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL xmloption = 'content'; SET LOCAL quote_all_identifiers = off; \
+    SET LOCAL standard_conforming_strings = on; SET LOCAL statement_timeout = 0";
+
+impl Scope {
+    /// One message that reads everything in one snapshot; each row is one JSON text.
+    pub fn message(&self) -> String {
+        format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n{}{};\nCOMMIT", self.settings(), self.queries().join(";\n"))
+    }
+
+    /// One query for the rows of all objects as one text, for the ledger; who needs whom is left out.
+    pub fn snapshot(&self) -> String {
+        let rows: Vec<String> = self
+            .queries()
+            .iter()
+            .filter(|query| query.contains("'definition'"))
+            .map(|query| format!("SELECT r::text FROM ({query}) q (r)"))
+            .collect();
+        format!("SELECT string_agg(r, E'\\x1e') FROM ({}) rows (r)", rows.join("\nUNION ALL\n"))
+    }
+
+    /// Settings of the transaction that the queries run in.
+    pub fn settings(&self) -> String {
+        let role = self.role.as_ref().map(|role| format!("SET LOCAL ROLE {role};\n")).unwrap_or_default();
+        let path = if self.search_path.is_empty() { String::new() } else { format!("SET LOCAL search_path TO {};\n", self.search_path) };
+        format!("{SETTINGS};\n{role}{path}")
+    }
+
+    fn queries(&self) -> Vec<String> {
+        let from = |major: u32, text: &str, before: &str| if self.server >= major * 10_000 { text.to_owned() } else { before.to_owned() };
+        let own = format!("n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', {})", literal(self.ledger.as_str()));
+        let not_null = from(
+            18,
+            "coalesce((SELECT json_build_object('name', CASE WHEN k.conislocal THEN nullif(quote_ident(k.conname), quote_ident(c.relname || '_' || a.attname || '_not_null')) END, \
+             'valid', k.convalidated, 'no_inherit', k.connoinherit) FROM pg_constraint k \
+             WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey[1] = a.attnum), json_build_object('valid', true, 'no_inherit', false))",
+            "json_build_object('valid', true, 'no_inherit', false)",
+        );
+        let multirange = from(
+            14,
+            "CASE WHEN r.rngmultitypid <> 0 THEN 'multirange_type_name = ' || format_type(r.rngmultitypid, NULL) END",
+            "NULL::text",
+        );
+        let multirange_parts = from(
+            14,
+            "UNION ALL SELECT 'pg_type', rngmultitypid::int8, 0, 'pg_type', rngtypid::int8, 0 FROM pg_range WHERE rngmultitypid >= 16384",
+            "",
+        );
+        let compression = from(14, "CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END", "NULL::text");
+        let text = QUERIES
+            .replace("{own}", &own)
+            .replace("{not_null}", &not_null)
+            .replace("{multirange}", &multirange)
+            .replace("{multirange_parts}", &multirange_parts)
+            .replace("{compression}", &compression)
+            .replace("{version_schema}", &literal(self.version_table.schema.as_str()))
+            .replace("{version_name}", &literal(self.version_table.name.as_str()));
+        let text = grants(&text);
+        split(&text).statements.into_iter().map(|statement| text[statement.range].to_owned()).collect()
+    }
+}
+
+/// `{grants ACL KIND OWNER}` into a query for the rights of others than the owner.
+fn grants(text: &str) -> String {
+    let mut filled = String::with_capacity(text.len() * 2);
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{grants ") {
+        let (words, after) = after.split_once('}').unwrap_or((after, ""));
+        let words: Vec<&str> = words.split(' ').collect();
+        let [acl, kind, owner] = words.as_slice() else { break };
+        filled += before;
+        filled += &format!(
+            "(SELECT json_agg(json_build_array(CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END, g.privilege_type, g.is_grantable) \
+             ORDER BY g.grantee <> 0, pg_get_userbyid(g.grantee), g.privilege_type) \
+             FROM aclexplode(coalesce({acl}, acldefault('{kind}', {owner}))) g WHERE g.grantee <> {owner})"
+        );
+        rest = after;
+    }
+    filled + rest
+}
+
+/// Class, oid and column of something in the catalog.
+type Address = (String, u32, i32);
+
+#[derive(Deserialize)]
+struct Row {
+    id: Option<Address>,
+    parent: Option<Address>,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    shown: String,
+    comment: Option<String>,
+    owner: Option<String>,
+    grants: Option<Vec<Grant>>,
+    definition: Option<Definition>,
+    /// Who, whom, and how strongly.
+    needs: Option<(Address, Address, char)>,
+    part: Option<(Address, Address)>,
+    unknown: Option<String>,
+}
+
+/// One text of all rows, as [`Scope::snapshot`] gives it, into a catalog.
+pub fn of_snapshot(text: &str) -> Result<Catalog, Unreadable> {
+    of_rows(text.split('\u{1e}').filter(|row| !row.is_empty()))
+}
+
+/// Rows into a catalog.
+pub fn of_rows<'r>(rows: impl Iterator<Item = &'r str>) -> Result<Catalog, Unreadable> {
+    let mut found: HashMap<Address, Key> = HashMap::new();
+    let mut parts: HashMap<Address, Address> = HashMap::new();
+    let mut needs = Vec::new();
+    let mut objects: Vec<(Key, Row, Definition)> = Vec::new();
+    let mut catalog = Catalog::default();
+    for row in rows {
+        let mut row: Row = serde_json::from_str(row)?;
+        if let (Some(id), Some(mut definition)) = (&row.id, row.definition.take()) {
+            same_lists(&mut definition);
+            let key = Key { kind: definition.kind(), name: std::mem::take(&mut row.name) };
+            found.insert(id.clone(), key.clone());
+            objects.push((key, row, definition));
+        } else if let Some(need) = row.needs {
+            needs.push(need);
+        } else if let Some((part, whole)) = row.part {
+            parts.insert(part, whole);
+        } else if let Some(unknown) = row.unknown {
+            catalog.unknown.insert(unknown);
+        }
+    }
+    // An address is an object's, or a part of one: a column of a view, the row type of a table, an array type.
+    let key = |address: &Address| -> Option<&Key> {
+        let mut address = address.clone();
+        for _ in 0..4 {
+            if let Some(key) = found.get(&address) {
+                return Some(key);
+            }
+            address = match parts.get(&address) {
+                Some(whole) => whole.clone(),
+                None if address.2 != 0 => (address.0, address.1, 0),
+                None => return None,
+            };
+        }
+        None
+    };
+    let mut needed: HashMap<&Key, BTreeSet<Key>> = HashMap::new();
+    for (who, whom, _) in &needs {
+        let (Some(who), Some(whom)) = (key(who), key(whom)) else { continue };
+        if who != whom {
+            needed.entry(who).or_default().insert(whom.clone());
+        }
+    }
+    for (own, row, definition) in objects {
+        let parent = match &row.parent {
+            Some(parent) => match found.get(parent) {
+                Some(parent) => Some(parent.clone()),
+                // A part of something that is no part of the model: the version table, an extension's table.
+                None => continue,
+            },
+            None => None,
+        };
+        let mut needs = needed.remove(&own).unwrap_or_default();
+        needs.extend(parent.clone());
+        let position = row.id.map_or((0, 0), |(_, oid, sub)| (oid, sub));
+        let (shown, comment, owner, grants) = (row.shown, row.comment, row.owner, row.grants.unwrap_or_default());
+        catalog.objects.insert(own, Object { parent, shown, comment, owner, grants, definition, needs, position });
+    }
+    // What needs something outside of the model needs nothing that is made or dropped here.
+    let known: BTreeSet<Key> = catalog.objects.keys().cloned().collect();
+    for object in catalog.objects.values_mut() {
+        object.needs.retain(|need| known.contains(need));
+    }
+    drop_orphans(&mut catalog);
+    Ok(catalog)
+}
+
+/// A list of `varchar` constants has two printed forms that mean the same: as it was written, and as it is read again
+/// from a dump. The first is taken for both.
+fn same_lists(definition: &mut Definition) {
+    let texts: Vec<&mut String> = match definition {
+        Definition::Constraint(constraint) => vec![&mut constraint.definition],
+        Definition::Index(index) => vec![&mut index.definition],
+        Definition::View(view) => vec![&mut view.definition],
+        Definition::Policy(policy) => policy.using.iter_mut().chain(policy.check.iter_mut()).collect(),
+        _ => return,
+    };
+    for text in texts {
+        *text = one_cast(text);
+    }
+}
+
+/// `ARRAY[('a'::character varying)::text, …]` is `(ARRAY['a'::character varying, …])::text[]`.
+fn one_cast(text: &str) -> String {
+    const OPEN: &str = "ARRAY[('";
+    const CAST: &str = "'::character varying)::text";
+    let mut written = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(OPEN) {
+        let Some((list, behind)) = after.split_once(&format!("{CAST}]")) else { break };
+        let items: Vec<&str> = list.split(&format!("{CAST}, ('")).collect();
+        let plain = items.iter().all(|item| !item.replace("''", "").contains('\''));
+        written += before;
+        if plain {
+            let items: Vec<String> = items.iter().map(|item| format!("'{item}'::character varying")).collect();
+            written += &format!("(ARRAY[{}])::text[]", items.join(", "));
+        } else {
+            written += &format!("{OPEN}{list}{CAST}]");
+        }
+        rest = behind;
+    }
+    written + rest
+}
+
+/// The default of a column of something that is no part of the model.
+fn drop_orphans(catalog: &mut Catalog) {
+    let missing: Vec<Key> = catalog
+        .objects
+        .iter()
+        .filter(|(_, object)| {
+            object.parent.as_ref().is_some_and(|parent| parent.kind == Kind::Column && !catalog.objects.contains_key(parent))
+        })
+        .map(|(key, _)| key.clone())
+        .collect();
+    for key in missing {
+        catalog.objects.remove(&key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_varchar_read_alike() {
+        let first = "CHECK (((x)::text = ANY ((ARRAY['a'::character varying, 'it''s'::character varying])::text[])))";
+        let again = "CHECK (((x)::text = ANY (ARRAY[('a'::character varying)::text, ('it''s'::character varying)::text])))";
+        assert_eq!(one_cast(again), first);
+        assert_eq!(one_cast(first), first);
+        assert_eq!(one_cast("ARRAY[('a'::text), x]"), "ARRAY[('a'::text), x]");
+    }
+
+    #[test]
+    fn rows_become_objects_that_know_what_they_need() {
+        let rows = [
+            r#"{"id":["pg_class",20000,0],"name":"public.a","shown":"a","definition":{"table":{"unlogged":false,"parents":[],"replica_identity":"DEFAULT","options":[],"row_security":false,"force_row_security":false}}}"#,
+            r#"{"id":["pg_class",20001,0],"name":"public.v","shown":"v","definition":{"view":{"materialized":false,"populated":true,"definition":"SELECT 1","options":[]}}}"#,
+            r#"{"id":["pg_trigger",20002,0],"parent":["pg_class",99,0],"name":"public.b.t","shown":"t","definition":{"trigger":{"definition":"x","enabled":"O"}}}"#,
+            r#"{"part":[["pg_rewrite",20003,0],["pg_class",20001,0]]}"#,
+            r#"{"needs":[["pg_rewrite",20003,0],["pg_class",20000,2],"n"]}"#,
+            r#"{"unknown":"collation public.c"}"#,
+        ];
+        let catalog = of_snapshot(&rows.join("\u{1e}")).expect("a catalog");
+        let key = |kind, name: &str| Key { kind, name: name.to_owned() };
+        assert_eq!(catalog.objects.len(), 2, "a part of something unknown is left out");
+        assert!(catalog.objects[&key(Kind::View, "public.v")].needs.contains(&key(Kind::Table, "public.a")));
+        assert_eq!(catalog.unknown.len(), 1);
+    }
+}

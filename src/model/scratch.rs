@@ -1,0 +1,372 @@
+//! Databases that live as long as one command: made on the scratch server, dropped at its end, whatever the end is.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::time::Instant;
+use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
+use tracing::{debug, info, warn};
+
+use super::Catalog;
+use super::read::{Scope, Unreadable, of_rows};
+use super::source::{Broken, Source};
+use crate::config::{Config, ConfigFault, Environment};
+use crate::connect::conninfo::Conninfo;
+use crate::connect::wait::{WaitError, for_server};
+use crate::connect::{Cancels, ConnectError, Failure, Pool, Session};
+use crate::revision::statement::split;
+use crate::revision::{Mode, Revision, Section};
+
+/// Every scratch database begins so; the backend that made it, and when that backend started, follow.
+const PREFIX: &str = "pgmarch_scratch_";
+/// How long one try to connect may take on a server that has just answered.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why something can't be done in a scratch database.
+#[derive(Debug, Error)]
+pub enum ScratchError {
+    /// The scratch server can't be reached.
+    #[error("the scratch server")]
+    Wait(#[source] WaitError),
+    /// The role may not create databases.
+    #[error("{role} may not create databases on {address}, and the comparison needs two for a moment")]
+    NoRight {
+        /// The role.
+        role: String,
+        /// The server.
+        address: String,
+    },
+    /// A server said no, or is gone.
+    #[error("a scratch database")]
+    Server(#[from] Failure),
+    /// What the catalog says makes no sense.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// Texts that don't run.
+    #[error("{}", .0.iter().map(Broken::line).collect::<Vec<_>>().join("\n"))]
+    Broken(Vec<Broken>),
+}
+
+impl ScratchError {
+    fn settings(error: ConnectError) -> Self {
+        Self::Wait(WaitError::Settings(error))
+    }
+}
+
+/// The scratch databases that a process has made and not yet dropped.
+#[derive(Clone, Default)]
+pub struct Leftovers(Arc<Mutex<Made>>);
+
+/// The pool stays connected until the end: while its backend is there, no other run takes the databases for abandoned.
+#[derive(Default)]
+struct Made {
+    pool: Option<Pool>,
+    names: Vec<String>,
+}
+
+impl std::fmt::Debug for Leftovers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Leftovers").finish_non_exhaustive()
+    }
+}
+
+impl Leftovers {
+    fn list(&self) -> std::sync::MutexGuard<'_, Made> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops them all; called once, at the very end, whatever the end is. What can't be dropped is named.
+    pub async fn sweep(&self, patience: Duration) {
+        let Made { pool, names } = std::mem::take(&mut *self.list());
+        let Some(pool) = pool.filter(|_| !names.is_empty()) else { return };
+        let swept = tokio::time::timeout(patience, async {
+            let session = pool.session(patience).await.map_err(|error| crate::report::chain(&error))?;
+            for name in &names {
+                drop_database(&session, name).await.map_err(|failure| crate::report::chain(&failure))?;
+            }
+            Ok::<(), String>(())
+        });
+        let why = match swept.await {
+            Ok(Ok(())) => return,
+            Ok(Err(why)) => why,
+            Err(_) => "the server did not answer in time".to_owned(),
+        };
+        warn!("scratch databases are left: {} ({why}); the next run drops them", names.join(", "));
+    }
+}
+
+async fn drop_database(session: &Session, name: &str) -> Result<(), Failure> {
+    session.run("SET client_min_messages = warning").await?;
+    session.run(&format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)")).await.map(drop)
+}
+
+/// The scratch server, with a session that makes databases there.
+#[derive(Debug)]
+pub struct Bench {
+    session: Session,
+    environment: Environment,
+    cancels: Cancels,
+    leftovers: Leftovers,
+    address: String,
+    /// `server_version_num`.
+    pub server: u32,
+    role: String,
+    prefix: String,
+    options: String,
+    /// How the revisions see names: from the settings, or what a session has there.
+    pub search_path: String,
+}
+
+const ABOUT: &str = "SELECT current_setting('server_version_num'), current_user, pg_backend_pid(), \
+    (SELECT (extract(epoch FROM backend_start) * 1000000)::int8 FROM pg_stat_get_activity(pg_backend_pid())), \
+    (SELECT format('ENCODING %L LC_COLLATE %L LC_CTYPE %L', pg_encoding_to_char(encoding), datcollate, datctype) FROM pg_database WHERE datname = current_database()), \
+    current_setting('search_path')";
+
+/// Scratch databases whose backend is gone.
+const ABANDONED: &str = "SELECT datname FROM pg_database d CROSS JOIN LATERAL regexp_match(d.datname, '^pgmarch_scratch_([0-9]+)_([0-9]+)_') m \
+    WHERE m IS NOT NULL AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid::text = m[1] \
+    AND coalesce((extract(epoch FROM a.backend_start) * 1000000)::int8::text, m[2]) = m[2])";
+
+impl Bench {
+    /// Connects to the scratch server, and drops what a killed run left there.
+    pub async fn open(environment: &Environment, config: &Config, cancels: &Cancels, leftovers: &Leftovers) -> Result<Self, ScratchError> {
+        let fault = |fault: ConfigFault| ScratchError::settings(ConnectError::Settings(fault));
+        let environment = match environment.value("PGMARCH_SCRATCH_URL").map_err(fault)? {
+            Some(url) => environment.with("PGMARCH_DATABASE_URL", url),
+            None => environment.clone(),
+        };
+        let pool = Pool::new(environment.clone(), cancels.clone()).map_err(ScratchError::settings)?;
+        let deadline = Instant::now() + config.wait_timeout;
+        let session = for_server(&pool, &config.wait_for, config.wait_timeout, deadline).await.map_err(ScratchError::Wait)?;
+        let mut about = session.run(ABOUT).await?.into_iter().flatten().flatten();
+        let mut next = || about.next().flatten().unwrap_or_default();
+        let (server, role, pid, start, options, path) = (next(), next(), next(), next(), next(), next());
+        let bench = Self {
+            session,
+            address: pool.address(),
+            environment,
+            cancels: cancels.clone(),
+            leftovers: leftovers.clone(),
+            server: server.parse().unwrap_or(0),
+            role,
+            prefix: format!("{PREFIX}{pid}_{start}_"),
+            options,
+            search_path: config.search_path.clone().unwrap_or(if path.is_empty() { "''".to_owned() } else { path }),
+        };
+        leftovers.list().pool = Some(pool);
+        bench.drop_abandoned().await?;
+        Ok(bench)
+    }
+
+    async fn drop_abandoned(&self) -> Result<(), ScratchError> {
+        for name in self.session.run(ABANDONED).await?.into_iter().flatten().flatten().flatten() {
+            match drop_database(&self.session, &name).await {
+                Ok(()) => info!("dropped the scratch database {name}, left by a run that was killed"),
+                Err(failure) => warn!(
+                    "the scratch database {name} is left by a run that was killed, and can't be dropped: {}",
+                    crate::report::chain(&failure)
+                ),
+            }
+        }
+        Ok(())
+    }
+
+    /// A new, empty database.
+    pub async fn database(&self, what: &str, scope: Scope) -> Result<Scratch, ScratchError> {
+        let name = format!("{}{what}", self.prefix);
+        debug!("making the scratch database {name}");
+        // Listed before it exists: a signal may come while the server makes it.
+        self.leftovers.list().names.push(name.clone());
+        self.session.run(&format!("CREATE DATABASE \"{name}\" TEMPLATE template0 {}", self.options)).await.map_err(
+            |failure| match failure.code() {
+                Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
+                    ScratchError::NoRight { role: self.role.clone(), address: self.address.clone() }
+                }
+                _ => ScratchError::Server(failure),
+            },
+        )?;
+        let fault = |fault: ConfigFault| ScratchError::settings(ConnectError::Settings(fault));
+        let place = Conninfo::resolve(&self.environment).map_err(fault)?.with_database(&name);
+        let pool =
+            Pool::new(self.environment.with("PGMARCH_DATABASE_URL", place.text()), self.cancels.clone()).map_err(ScratchError::settings)?;
+        let session = pool.session(PATIENCE).await.map_err(ScratchError::settings)?;
+        Ok(Scratch { session, scope: Scope { server: self.server, ..scope }, _pool: pool })
+    }
+}
+
+/// A database that nobody else knows.
+#[derive(Debug)]
+pub struct Scratch {
+    session: Session,
+    scope: Scope,
+    /// It keeps the connection.
+    _pool: Pool,
+}
+
+/// What a statement that failed says.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Which statement, from 0.
+    pub number: usize,
+    /// What the server said.
+    pub message: String,
+}
+
+impl Scratch {
+    /// Reads the catalog.
+    pub async fn read(&self) -> Result<Catalog, ScratchError> {
+        read(&self.session, &self.scope).await
+    }
+
+    /// Runs a section of a revision as an upgrade would, without its bookkeeping.
+    pub async fn run_section(&self, revision: &Revision, section: &Section) -> Result<(), ScratchError> {
+        let source = Source {
+            what: format!("revision {}", revision.id),
+            path: revision.path.clone(),
+            text: revision.text.clone(),
+            range: section.range.clone(),
+        };
+        let broken = match section.mode {
+            Mode::Transaction => self.whole(&source).await?,
+            Mode::Stepwise => self.each(&source).await?.into_iter().next(),
+        };
+        broken.map_or(Ok(()), |broken| Err(ScratchError::Broken(vec![broken])))
+    }
+
+    /// Runs the model; if it doesn't run as a whole, statement by statement, to find all that is wrong with it.
+    pub async fn load(&self, model: &[Source]) -> Result<(), ScratchError> {
+        let mut broken = Vec::new();
+        for source in model {
+            if split(source.sql()).statements.is_empty() {
+                continue;
+            }
+            if self.whole(source).await?.is_some() {
+                broken.extend(self.each(source).await?);
+            }
+        }
+        if broken.is_empty() { Ok(()) } else { Err(ScratchError::Broken(broken)) }
+    }
+
+    /// All in one transaction; what failed, if anything did.
+    async fn whole(&self, source: &Source) -> Result<Option<Broken>, ScratchError> {
+        let opening = format!("BEGIN;\n{}", self.settings("LOCAL "));
+        let before = opening.chars().count();
+        let statements = split(&opening).statements.len();
+        let message = format!("{opening}{}\n;\nCOMMIT;\nRESET ALL", source.sql());
+        match self.session.run(&message).await {
+            Ok(_) => Ok(None),
+            Err(failure) => {
+                self.session.run("ROLLBACK").await?;
+                self.broken(source, failure, before, statements, None).map(Some)
+            }
+        }
+    }
+
+    /// Each statement on its own; every one that failed.
+    async fn each(&self, source: &Source) -> Result<Vec<Broken>, ScratchError> {
+        let mut broken = Vec::new();
+        self.session.run(&format!("RESET ALL;\n{}", self.settings(""))).await?;
+        for statement in split(source.sql()).statements {
+            if let Err(failure) = self.session.run(&source.sql()[statement.range.clone()]).await {
+                broken.push(self.broken(source, failure, 0, 0, Some(statement.range))?);
+            }
+        }
+        self.session.run("RESET ROLE").await?;
+        self.session.run("RESET ALL").await?;
+        Ok(broken)
+    }
+
+    /// Role and search path of what runs.
+    fn settings(&self, local: &str) -> String {
+        let role = self.scope.role.as_ref().map(|role| format!("SET {local}ROLE {role};\n")).unwrap_or_default();
+        format!("{role}SET {local}search_path TO {};\n", self.scope.search_path)
+    }
+
+    /// Where in its file a statement failed.
+    fn broken(
+        &self,
+        source: &Source,
+        failure: Failure,
+        before: usize,
+        statements: usize,
+        statement: Option<Range<usize>>,
+    ) -> Result<Broken, ScratchError> {
+        let Some(error) = failure.source.as_db_error() else { return Err(ScratchError::Server(failure)) };
+        let sql = source.sql();
+        let base = statement.as_ref().map_or(0, |range| range.start);
+        let own = || {
+            statement
+                .clone()
+                .or_else(|| split(sql).statements.get(failure.completed.checked_sub(statements)?).map(|found| found.range.clone()))
+        };
+        let range = match position(error).and_then(|position| position.checked_sub(before)) {
+            Some(characters) => {
+                let start = sql[base..].char_indices().nth(characters).map_or(sql.len(), |(byte, _)| base + byte);
+                let length = sql[start..].find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(sql.len() - start);
+                let one = sql[start..].chars().next().map_or(0, char::len_utf8);
+                Some(start..start + length.max(one))
+            }
+            None => own(),
+        };
+        let more = [("detail", error.detail()), ("hint", error.hint()), ("context", error.where_())];
+        Ok(Broken {
+            what: source.what.clone(),
+            path: source.path.clone(),
+            text: source.text.clone(),
+            range: range.map(|range| range.start + source.range.start..range.end + source.range.start),
+            code: error.code().code().to_owned(),
+            message: error.message().to_owned(),
+            more: more.into_iter().filter_map(|(name, text)| Some((name, text?.to_owned()))).collect(),
+        })
+    }
+
+    /// Runs statements that pgmarch wrote: in one transaction, or each on its own.
+    pub async fn run(&self, mode: Mode, statements: &[String]) -> Result<Result<(), Refusal>, ScratchError> {
+        let refusal = |failure: Failure, number: usize| match failure.source.as_db_error() {
+            Some(error) => Ok(Err(Refusal { number, message: format!("{} ({})", error.message(), error.code().code()) })),
+            None => Err(ScratchError::Server(failure)),
+        };
+        match mode {
+            Mode::Transaction => {
+                let opening = format!("BEGIN;\n{}", self.settings("LOCAL "));
+                let before = split(&opening).statements.len();
+                let message = format!("{opening}{};\nCOMMIT", statements.join(";\n"));
+                match self.session.run(&message).await {
+                    Ok(_) => Ok(Ok(())),
+                    Err(failure) => {
+                        let number = failure.completed.saturating_sub(before);
+                        self.session.run("ROLLBACK").await?;
+                        refusal(failure, number)
+                    }
+                }
+            }
+            Mode::Stepwise => {
+                self.session.run(&self.settings("")).await?;
+                for (number, statement) in statements.iter().enumerate() {
+                    if let Err(failure) = self.session.run(statement).await {
+                        return refusal(failure, number);
+                    }
+                }
+                self.session.run("RESET ROLE").await?;
+                self.session.run("RESET ALL").await?;
+                Ok(Ok(()))
+            }
+        }
+    }
+}
+
+/// Reads the catalog of any database: one message.
+pub async fn read(session: &Session, scope: &Scope) -> Result<Catalog, ScratchError> {
+    let answers = session.run(&scope.message()).await?;
+    Ok(of_rows(answers.iter().flatten().filter_map(|row| row.first()?.as_deref()))?)
+}
+
+/// Where in its message the server saw the error, in characters from 0.
+fn position(error: &DbError) -> Option<usize> {
+    match error.position() {
+        Some(ErrorPosition::Original(position)) => (*position as usize).checked_sub(1),
+        Some(ErrorPosition::Internal { .. }) | None => None,
+    }
+}

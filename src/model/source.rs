@@ -1,0 +1,140 @@
+//! The model as its author wrote it: `schema.sql`, or every `.sql` file of the folder `schema/`, beside the revisions.
+
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use crate::revision::graph::natural;
+use crate::revision::statement::split;
+use crate::revision::{Fault, Place, Problem};
+
+/// One text that is run in a scratch database, and what to call it in a message.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// `the model`, `revision 002`.
+    pub what: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Its whole text.
+    pub text: String,
+    /// The part of it that is run.
+    pub range: Range<usize>,
+}
+
+impl Source {
+    /// The SQL to run.
+    pub fn sql(&self) -> &str {
+        &self.text[self.range.clone()]
+    }
+}
+
+/// A statement of a source that the server refused; in the server's own words.
+#[derive(Debug)]
+pub struct Broken {
+    /// `the model`, `revision 002`.
+    pub what: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+    /// Where in it, if the server's error has a place.
+    pub range: Option<Range<usize>>,
+    /// SQLSTATE.
+    pub code: String,
+    /// What the server said.
+    pub message: String,
+    /// Detail, hint, context; each with its name.
+    pub more: Vec<(&'static str, String)>,
+}
+
+impl Broken {
+    /// Line and column, if there is a place.
+    pub fn place(&self) -> Option<Place> {
+        self.range.as_ref().map(|range| Place::of(&self.text, range.start))
+    }
+
+    /// In one line: `schema.sql:3:14: relation "x" does not exist (42P01)`.
+    pub fn line(&self) -> String {
+        let place = self.place().map(|place| format!("{}:{}:", place.line, place.column)).unwrap_or_default();
+        format!("{}:{place} {} ({})", self.path.display(), self.message, self.code)
+    }
+}
+
+/// Reads the model of a folder; `None` where there is none, or every fault of it.
+pub fn load(folder: &Path) -> Result<Option<Vec<Source>>, Vec<Fault>> {
+    let (file, parts) = (folder.join("schema.sql"), folder.join("schema"));
+    let paths = match (file.is_file(), parts.is_dir()) {
+        (true, true) => return Err(vec![Fault { path: file, place: None, problem: Problem::TwoModels }]),
+        (true, false) => vec![file],
+        (false, true) => files(&parts)?,
+        (false, false) => return Ok(None),
+    };
+    let mut faults = Vec::new();
+    let mut sources = Vec::new();
+    for path in paths {
+        match read(&path) {
+            Ok(source) => sources.push(source),
+            Err(found) => faults.extend(found),
+        }
+    }
+    if faults.is_empty() { Ok(Some(sources)) } else { Err(faults) }
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Vec<Fault>> {
+    let unreadable =
+        |error: std::io::Error| vec![Fault { path: folder.to_owned(), place: None, problem: Problem::Unreadable(error.to_string()) }];
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "sql") {
+            found.push(path);
+        }
+    }
+    found.sort_by(|a, b| natural(&a.to_string_lossy(), &b.to_string_lossy()));
+    Ok(found)
+}
+
+fn read(path: &Path) -> Result<Source, Vec<Fault>> {
+    let fault = |place, problem| Fault { path: path.to_owned(), place, problem };
+    let bytes = fs::read(path).map_err(|error| vec![fault(None, Problem::Unreadable(error.to_string()))])?;
+    let text = String::from_utf8(bytes).map_err(|error| vec![fault(None, Problem::NotUtf8 { byte: error.utf8_error().valid_up_to() })])?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n");
+    let mut faults: Vec<Fault> =
+        split(&text).problems.into_iter().map(|(offset, problem)| fault(Some(Place::of(&text, offset)), problem)).collect();
+    if let Some(nul) = text.find('\0') {
+        faults.push(fault(Some(Place::of(&text, nul)), Problem::Nul));
+    }
+    let range = 0..text.len();
+    if faults.is_empty() { Ok(Source { what: "the model".to_owned(), path: path.to_owned(), text, range }) } else { Err(faults) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_read_in_the_order_of_its_names() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let schema = folder.path().join("schema");
+        fs::create_dir_all(schema.join("9_last")).expect("made");
+        for (name, text) in [("10_b.sql", "SELECT 2"), ("2_a.sql", "SELECT 1"), ("9_last/x.sql", "SELECT 3"), ("notes.txt", "no")] {
+            fs::write(schema.join(name), text).expect("written");
+        }
+        let sources = load(folder.path()).expect("sound").expect("a model");
+        let texts: Vec<&str> = sources.iter().map(Source::sql).collect();
+        assert_eq!(texts, ["SELECT 1", "SELECT 3", "SELECT 2"]);
+    }
+
+    #[test]
+    fn a_file_and_a_folder_are_one_too_many_and_a_fault_has_its_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(load(folder.path()).expect("nothing").is_none());
+        fs::write(folder.path().join("schema.sql"), "SELECT 1;\n  COMMIT;").expect("written");
+        let faults = load(folder.path()).expect_err("a fault");
+        assert_eq!((faults.len(), faults[0].place), (1, Some(Place { line: 2, column: 3 })));
+        fs::create_dir(folder.path().join("schema")).expect("made");
+        assert_eq!(load(folder.path()).expect_err("two")[0].problem, Problem::TwoModels);
+    }
+}

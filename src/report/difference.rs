@@ -1,0 +1,73 @@
+//! What differs between two schemas, as text and as JSON.
+
+use serde::Serialize;
+
+use crate::model::compare::{Change, How};
+use crate::model::emit::Statement;
+use crate::model::hazard::Hazard;
+
+/// The difference between two schemas, and the statements that lead from one to the other.
+#[derive(Debug, Serialize)]
+pub struct Difference {
+    /// Each object that differs.
+    pub changes: Vec<Changed>,
+    /// In order.
+    pub statements: Vec<Told>,
+    /// Columns that may have been renamed: what to type after `--rename` if they were.
+    pub likely_renames: Vec<String>,
+}
+
+/// One object that differs.
+#[derive(Debug, Serialize)]
+pub struct Changed {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its full name.
+    pub name: String,
+    /// Added, removed or changed.
+    pub change: How,
+}
+
+/// One statement.
+#[derive(Debug, Serialize)]
+pub struct Told {
+    /// Its SQL.
+    pub sql: String,
+    /// What it may do.
+    pub hazards: Vec<Hazard>,
+}
+
+impl Difference {
+    /// From what was compared and what was emitted.
+    pub fn new(changes: &[Change], statements: &[&Statement], likely_renames: Vec<String>) -> Self {
+        let changed = |change: &Change| Changed { kind: change.key.kind.name(), name: change.key.name.clone(), change: change.how };
+        let told = |statement: &&Statement| Told { sql: statement.sql.clone(), hazards: statement.hazards.clone() };
+        Self { changes: changes.iter().map(changed).collect(), statements: statements.iter().map(told).collect(), likely_renames }
+    }
+
+    /// Each object with a sign, then the statements.
+    pub fn text(&self) -> String {
+        let sign = |how: How| match how {
+            How::Added => '+',
+            How::Removed => '-',
+            How::Changed => '~',
+        };
+        let mut text: String =
+            self.changes.iter().map(|change| format!("  {} {} {}\n", sign(change.change), change.kind, change.name)).collect();
+        for statement in &self.statements {
+            text += &format!("    {};\n", statement.sql.replace('\n', "\n    "));
+        }
+        text
+    }
+
+    /// What to type if a column was renamed.
+    pub fn renames_text(&self) -> String {
+        let hint = |rename: &String| format!("-- if this is a rename, its values can be kept: --rename {rename}\n");
+        self.likely_renames.iter().map(hint).collect()
+    }
+}
+
+/// What is there and is not compared, as comments.
+pub fn unknown(names: &[String]) -> String {
+    names.iter().map(|name| format!("-- not compared: {name}\n")).collect()
+}

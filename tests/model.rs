@@ -1,0 +1,343 @@
+//! The model beside the revisions: `create` writes what leads to it, `check` and `diff` compare, `lint` warns.
+
+use std::time::Duration;
+
+use crate::support::{Database, Project, Server, pgmarch, pgmarch_at};
+
+fn left(database: &Database) -> String {
+    database.one("SELECT coalesce(string_agg(datname, ', '), 'none') FROM pg_database WHERE datname LIKE 'pgmarch\\_scratch\\_%'")
+}
+
+/// Runs what is pending, and waits until the server has kept the catalog, which a run does only for a moment.
+fn upgrade(database: &Database, project: &Project) {
+    pgmarch(database, project).run().exits(0);
+    database
+        .eventually("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'pgmarch%'", "0");
+}
+
+/// One table in a revision, and a model.
+fn project(model: &str) -> Project {
+    Project::new()
+        .child("001", "base", "CREATE TABLE a (id integer PRIMARY KEY, x integer, name text);", "DROP TABLE a;")
+        .file("schema.sql", model)
+}
+
+const SAME: &str = "CREATE TABLE a (id integer PRIMARY KEY, x integer, name text);\n";
+
+#[test]
+fn marchproxys_revisions_lead_to_its_model() {
+    let database = Database::new();
+    pgmarch(&database, &Project::marchproxy())
+        .args(["check"])
+        .run()
+        .exits(0)
+        .stdout_contains("1 revision, head 001: nothing found (files, ledger, model)");
+}
+
+#[test]
+fn marchproxys_model_changes_and_the_revision_reads_as_a_person_would_write_it() {
+    let database = Database::new();
+    let project = Project::marchproxy().copied();
+    let model = project.read("schema.sql");
+    let changed = model
+        .replace("    syslog_endpoint  varchar(255),\n", "")
+        .replace("COMMENT ON COLUMN clusters.syslog_endpoint IS 'Where proxies send their logs, as host:port';\n", "")
+        .replace("max_proxies      integer       DEFAULT 3", "max_proxies      integer       DEFAULT 5");
+    assert_ne!(model, changed);
+    let table = "CREATE TABLE tokens (\n    id serial PRIMARY KEY,\n    user_id integer NOT NULL REFERENCES auth_user ON DELETE CASCADE,\n    name varchar(64) NOT NULL DEFAULT 'token',\n    created_at timestamp DEFAULT (now() AT TIME ZONE 'utc'),\n    UNIQUE (user_id, name)\n);\nCREATE INDEX ix_tokens_user_id ON tokens (user_id);\n";
+    project.write("schema.sql", &format!("{changed}{table}"));
+    pgmarch(&database, &project).run().exits(0);
+    let before = database.dump_without_ledger();
+    pgmarch(&database, &project).args(["create", "tokens"]).run().exits(0).stdout_contains("proven in scratch databases");
+    let text = project.read("002_tokens.sql");
+    let (head, body) = text.split_once("\n\n").expect("a header");
+    assert!(head.starts_with("-- revision: 002\n-- revises: 001\n-- created: "), "{head}");
+    let utc = if database.major() == 13 { "timezone('utc'::text, now())" } else { "(now() AT TIME ZONE 'utc'::text)" };
+    let expected = format!(
+        "-- migrate:up
+-- data loss: the column's values are gone; the way down makes it empty
+ALTER TABLE clusters DROP COLUMN syslog_endpoint;
+
+ALTER TABLE clusters ALTER COLUMN max_proxies SET DEFAULT 5;
+
+CREATE TABLE tokens (
+    id serial PRIMARY KEY,
+    user_id integer NOT NULL,
+    name varchar(64) NOT NULL DEFAULT 'token',
+    created_at timestamp DEFAULT {utc},
+    CONSTRAINT tokens_user_id_name_key UNIQUE (user_id, name),
+    CONSTRAINT tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth_user(id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_tokens_user_id ON tokens (user_id);
+
+-- migrate:down
+-- data loss: the table's rows are gone; the way down makes it empty
+DROP TABLE tokens;
+
+ALTER TABLE clusters ADD COLUMN syslog_endpoint varchar(255);
+COMMENT ON COLUMN clusters.syslog_endpoint IS 'Where proxies send their logs, as host:port';
+ALTER TABLE clusters ALTER COLUMN max_proxies SET DEFAULT 3;
+"
+    );
+    assert_eq!(body, expected);
+    pgmarch(&database, &project).run().exits(0).stdout_contains("at 002");
+    project.write("schema.sql", &model);
+    pgmarch(&database, &project).args(["create", "no tokens"]).run().exits(0);
+    pgmarch(&database, &project).run().exits(0).stdout_contains("at 003");
+    let lines = |dump: &str| {
+        let mut lines: Vec<String> =
+            dump.lines().map(|line| line.trim_end_matches(',').to_string()).filter(|line| !line.contains("alembic_version")).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(lines(&before), lines(&database.dump_without_ledger()));
+}
+
+#[test]
+fn nothing_to_do_writes_no_file() {
+    let database = Database::new();
+    let project = project(SAME);
+    pgmarch(&database, &project).args(["create", "nothing"]).run().exits(0).stdout_contains("nothing to do: the revisions lead to");
+    assert_eq!(project.names(), ["001_test.sql", "schema.sql"]);
+    let answer = pgmarch(&database, &project).args(["create", "nothing", "--json"]).run().exits(0).json();
+    assert_eq!(answer["created"], serde_json::json!([]));
+}
+
+#[test]
+fn the_first_revision_comes_from_the_model_too() {
+    let database = Database::new();
+    let project = Project::new().file("schema/1_a.sql", SAME).file("schema/2_b.sql", "CREATE VIEW v AS SELECT x FROM a;");
+    pgmarch(&database, &project).args(["create", "everything"]).run().exits(0);
+    upgrade(&database, &project);
+    pgmarch(&database, &project).args(["check"]).run().exits(0).stdout_contains("(files, ledger, database, model)");
+}
+
+#[test]
+fn a_rename_is_pointed_out_and_done_only_when_told() {
+    let database = Database::new();
+    let renamed = project("CREATE TABLE a (id integer PRIMARY KEY, x integer, title text);\n");
+    let run = pgmarch(&database, &renamed).args(["create", "guess"]).run().exits(0);
+    assert!(run.stdout.contains("--rename a.name=title"), "{run}");
+    assert!(renamed.read("002_guess.sql").contains("DROP COLUMN name"));
+    renamed.remove("002_guess.sql");
+    pgmarch(&database, &renamed).args(["create", "told", "--rename", "a.name=title"]).run().exits(0);
+    let text = renamed.read("002_told.sql");
+    let (_, body) = text.split_once("-- migrate:up").expect("up");
+    assert_eq!(body, "\nALTER TABLE a RENAME COLUMN name TO title;\n\n-- migrate:down\nALTER TABLE a RENAME COLUMN title TO name;\n");
+    pgmarch(&database, &renamed).args(["create", "wrong", "--rename", "a.nam=title"]).run().exits(2).stderr_contains("a.nam");
+}
+
+#[test]
+fn the_careful_form_waits_for_nobody() {
+    let database = Database::new();
+    let model = "CREATE TABLE a (id integer PRIMARY KEY, x integer NOT NULL, name text UNIQUE, CONSTRAINT c CHECK (x > 0));
+        CREATE TABLE b (id integer PRIMARY KEY);
+        CREATE INDEX a_x ON a (x);
+        ALTER TABLE a ADD CONSTRAINT a_x_fkey FOREIGN KEY (x) REFERENCES b;";
+    let project = project(model);
+    pgmarch(&database, &project).args(["create", "careful", "--online"]).run().exits(0);
+    let (first, rest) = (project.read("002_careful.sql"), project.read("003_careful_the_rest.sql"));
+    assert!(first.contains("ADD CONSTRAINT a_x_fkey FOREIGN KEY (x) REFERENCES b(id) NOT VALID"), "{first}");
+    assert!(!first.contains("transaction:false") && rest.contains("-- migrate:up transaction:false"), "{first}{rest}");
+    for statement in [
+        "VALIDATE CONSTRAINT a_x_fkey",
+        "VALIDATE CONSTRAINT c;",
+        "VALIDATE CONSTRAINT a_x_not_null_check;\n",
+        "ALTER COLUMN x SET NOT NULL;\n",
+        "DROP CONSTRAINT a_x_not_null_check;",
+        "CREATE INDEX CONCURRENTLY a_x ON a (x);",
+        "CREATE UNIQUE INDEX CONCURRENTLY a_name_key ON a (name);",
+        "ADD CONSTRAINT a_name_key UNIQUE USING INDEX a_name_key;",
+    ] {
+        assert!(rest.contains(statement), "{statement}\n{rest}");
+    }
+}
+
+#[test]
+fn a_change_by_hand_is_found_and_named() {
+    let database = Database::new();
+    let project = project(SAME);
+    upgrade(&database, &project);
+    pgmarch(&database, &project).args(["check"]).run().exits(0).stdout_contains("nothing found (files, ledger, database, model)");
+    database.execute("ALTER TABLE a ADD COLUMN hot integer DEFAULT 3; CREATE INDEX hot_fix ON a (x); ALTER TABLE a DROP COLUMN name");
+    let run = pgmarch(&database, &project).args(["check"]).run().exits(1);
+    for line in [
+        "3 objects were changed by other hands",
+        "+ column public.a.hot",
+        "+ index public.hot_fix",
+        "- column public.a.name",
+        "ALTER TABLE a ADD COLUMN hot integer DEFAULT 3;",
+    ] {
+        assert!(run.stdout.contains(line), "{line}\n{run}");
+    }
+    let answer = pgmarch(&database, &project).args(["check", "--json"]).run().exits(1).json();
+    assert_eq!(answer["database"]["changes"].as_array().map(Vec::len), Some(3), "{answer}");
+}
+
+#[test]
+fn where_no_catalog_is_kept_the_next_run_keeps_it() {
+    let database = Database::new();
+    let project = project(SAME);
+    upgrade(&database, &project);
+    database.execute("DELETE FROM pgmarch.catalog");
+    pgmarch(&database, &project).args(["check"]).run().exits(0).stdout_contains("(files, ledger, model)").stderr_contains("no catalog");
+    let project =
+        project.child("002", "001", "CREATE TABLE b ();", "DROP TABLE b;").file("schema.sql", &format!("{SAME}CREATE TABLE b ();"));
+    upgrade(&database, &project);
+    pgmarch(&database, &project).args(["check"]).run().exits(0).stdout_contains("(files, ledger, database, model)");
+}
+
+#[test]
+fn check_tells_where_revisions_and_model_part() {
+    let database = Database::new();
+    let project = project("CREATE TABLE a (id integer PRIMARY KEY, x bigint, name text);\n");
+    let run = pgmarch(&database, &project).args(["check"]).run().exits(1);
+    run.stdout_contains("~ column public.a.x").stdout_contains("ALTER TABLE a ALTER COLUMN x TYPE bigint;");
+    pgmarch(&database, &project).args(["check", "--offline"]).run().exits(0);
+}
+
+#[test]
+fn diff_leads_from_the_database_to_the_model() {
+    let database = Database::new();
+    let project = project(SAME);
+    pgmarch(&database, &project).run().exits(0);
+    pgmarch(&database, &project).args(["diff"]).run().exits(0).stdout_contains("is as");
+    database.execute(
+        "ALTER TABLE a DROP COLUMN x; CREATE TABLE extra (y integer); CREATE SCHEMA other; CREATE TABLE other.z (q integer REFERENCES a)",
+    );
+    let run = pgmarch(&database, &project).args(["diff"]).run().exits(1).stderr_lacks("not proven");
+    for statement in ["DROP TABLE extra;", "DROP TABLE other.z;", "DROP SCHEMA other;", "ALTER TABLE a ADD COLUMN x integer;"] {
+        assert!(run.stdout.contains(statement), "{statement}\n{run}");
+    }
+    let answer = pgmarch(&database, &project).args(["diff", "--json"]).run().exits(1).json();
+    assert_eq!(answer["proven"], true, "{answer}");
+    database.psql(&run.stdout);
+    pgmarch(&database, &project).args(["diff"]).run().exits(0);
+}
+
+#[test]
+fn what_is_not_compared_is_named() {
+    let database = Database::new();
+    let model = format!("{SAME}CREATE COLLATION german FROM \"C\"; CREATE PUBLICATION pub;");
+    let run = pgmarch(&database, &project(&model)).args(["create", "nothing"]).run().exits(0);
+    run.stdout_contains("-- not compared: collation public.german").stdout_contains("-- not compared: publication pub");
+}
+
+#[test]
+fn lint_points_at_what_may_hurt() {
+    let database = Database::new();
+    let project = project(SAME).child("002", "001", "CREATE INDEX a_x ON a (x);", "DROP INDEX a_x;");
+    pgmarch(&database, &project).args(["upgrade", "001"]).run().exits(0);
+    let run = pgmarch(&database, &project).args(["lint"]).run().exits(1);
+    run.stdout_contains("require-concurrent-index-creation").stdout_contains("002_test.sql:6:1").stdout_contains("^^^");
+    let answer = pgmarch(&database, &project).args(["lint", "--json"]).run().exits(1).json();
+    assert_eq!((&answer["findings"][0]["line"], &answer["revisions"]), (&serde_json::json!(6), &serde_json::json!(["002"])), "{answer}");
+    project.write("002_test.sql", "-- revises: 001\n\n-- migrate:up\n-- squawk-ignore require-concurrent-index-creation\nCREATE INDEX a_x ON a (x);\n\n-- migrate:down\nDROP INDEX a_x;\n");
+    pgmarch(&database, &project).args(["lint"]).run().exits(0).stdout_contains("1 revision: nothing found");
+    pgmarch(&database, &project).args(["lint", "001", "--prove"]).run().exits(0);
+}
+
+#[test]
+fn a_way_down_that_does_not_restore_is_proven_wrong() {
+    let database = Database::new();
+    let project = Project::new().child("001", "base", "CREATE TABLE a (); CREATE TABLE b ();", "DROP TABLE a;");
+    let run = pgmarch(&database, &project).args(["lint", "--prove"]).run();
+    assert_eq!(run.code(), Some(1), "{run}");
+    assert!(run.stdout.contains("down-does-not-restore") && run.stdout.contains("+ table public.b"), "{run}");
+}
+
+#[test]
+fn every_error_of_a_model_is_shown_with_its_place() {
+    let database = Database::new();
+    let project = project("CREATE TABLE a (id integer PRIMARY KEY);\nCREATE TABLE b (x nonsense);\nCREATE INDEX i ON a (gone);\n");
+    let run = pgmarch(&database, &project).args(["create", "broken"]).run().exits(3);
+    assert!(
+        run.stderr.contains("schema.sql:2:19")
+            && run.stderr.contains("schema.sql:3:1")
+            && run.stderr.contains("nonsense")
+            && run.stderr.contains("gone"),
+        "{run}"
+    );
+    assert_eq!(project.names().len(), 2);
+}
+
+#[test]
+fn a_role_that_may_not_make_databases_is_told_what_helps() {
+    let database = Database::new();
+    let role = database.role("modest", &[]);
+    let run = pgmarch_at(&role.url, &project(SAME)).args(["create", "x"]).run().exits(8);
+    assert!(run.stderr.contains("PGMARCH_SCRATCH_URL") && run.stderr.contains("CREATEDB"), "{run}");
+    pgmarch_at(&role.url, &project(SAME))
+        .env("PGMARCH_SCRATCH_URL", &database.url())
+        .args(["create", "x"])
+        .run()
+        .exits(0)
+        .stdout_contains("nothing to do");
+}
+
+#[test]
+fn without_a_model_the_error_says_where_to_put_it() {
+    let database = Database::new();
+    let project = Project::new().child("001", "base", "CREATE TABLE a ();", "DROP TABLE a;");
+    pgmarch(&database, &project).args(["create", "x"]).run().exits(2).stderr_contains("schema.sql").stderr_contains("PGMARCH_MODEL_URL");
+    pgmarch(&database, &project).args(["diff"]).run().exits(2);
+}
+
+#[test]
+fn a_database_that_an_orm_made_can_be_the_model() {
+    let (database, model) = (Database::new(), Database::new());
+    model.execute("CREATE TABLE a (id integer PRIMARY KEY, x integer, name text); CREATE TABLE orm (id serial)");
+    let project = Project::new().child("001", "base", SAME, "DROP TABLE a;");
+    pgmarch(&database, &project)
+        .env("PGMARCH_MODEL_URL", &model.url())
+        .args(["create", "from the orm"])
+        .run()
+        .exits(0)
+        .stdout_contains("CREATE TABLE orm (\n    id serial\n);");
+}
+
+#[test]
+fn scratch_databases_vanish_after_errors_signals_and_kills() {
+    let server = Server::start_own(&[]);
+    let database = Database::on(&server);
+    pgmarch(&database, &project("CREATE TABLE b (x nonsense);")).args(["create", "x"]).run().exits(3);
+    assert_eq!(left(&database), "none");
+    let slow = project(&format!("{SAME}SELECT pg_sleep(60);"));
+    let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE 'pgmarch\\_scratch\\_%' AND state = 'active'";
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let running = pgmarch(&database, &slow).args(["create", "x"]).spawn();
+        database.eventually(sleeping, "1");
+        running.signal(signal);
+        running.wait().exits(code);
+        assert_eq!(left(&database), "none");
+    }
+    let mut running = pgmarch(&database, &slow).args(["create", "x"]).spawn();
+    database.eventually(sleeping, "1");
+    running.kill();
+    drop(running);
+    assert!(left(&database).contains("_model"));
+    database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'pgmarch%'");
+    database.eventually("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgmarch%'", "0");
+    pgmarch(&database, &project(SAME)).args(["create", "x"]).run().exits(0).stderr_contains("left by a run that was killed");
+    assert_eq!(left(&database), "none");
+}
+
+#[test]
+fn a_model_of_a_thousand_tables_differs_in_one_column_by_one_statement() {
+    let database = Database::new();
+    let table = |number: usize, kind: &str| {
+        let other = number.saturating_sub(1);
+        format!(
+            "CREATE TABLE t{number} (id serial PRIMARY KEY, a text NOT NULL, b {kind} DEFAULT 3, c timestamptz, d integer REFERENCES t{other});\nCREATE INDEX ix_{number} ON t{number} (a);\n"
+        )
+    };
+    let all: String = (0..1000).map(|number| table(number, "integer")).collect();
+    let changed: String = (0..1000).map(|number| table(number, if number == 500 { "bigint" } else { "integer" })).collect();
+    let project = Project::new().child("001", "base", &all, "SELECT 1;").file("schema.sql", &all);
+    pgmarch(&database, &project).args(["check"]).deadline(Duration::from_secs(300)).run().exits(0).stdout_contains("nothing found");
+    project.write("schema.sql", &changed);
+    let answer = pgmarch(&database, &project).args(["check", "--json"]).deadline(Duration::from_secs(300)).run().exits(1).json();
+    assert_eq!(answer["model"]["statements"].as_array().map(Vec::len), Some(1), "{answer}");
+    assert_eq!(answer["model"]["statements"][0]["sql"], "ALTER TABLE t500 ALTER COLUMN b TYPE bigint");
+}

@@ -1,0 +1,196 @@
+//! Over every kind of object: the difference between an old and a new schema, applied, makes what the new one would
+//! have made; nothing differs then; and the way down brings the old back. Told by `pg_dump`, not by our own reader.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Database, Project, pgmarch};
+
+/// One pair of schemas, from `tests/pairs/`.
+#[derive(Clone)]
+pub(crate) struct Pair {
+    pub(crate) name: String,
+    pub(crate) old: String,
+    pub(crate) new: String,
+    /// The first major version of PostgreSQL that knows what it is about.
+    pub(crate) since: u32,
+    /// Whether it is about things that a database has only once.
+    pub(crate) alone: bool,
+}
+
+/// `--- name [18] [alone]`, the old schema, `-->`, the new one.
+fn pairs(file: &str) -> Vec<Pair> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pairs").join(file);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let blocks = format!("\n{text}");
+    let pair = |block: &str| {
+        let (head, body) = block.split_once('\n').unwrap_or((block, ""));
+        let body = format!("\n{body}");
+        let (old, new) = body.split_once("\n-->").unwrap_or_else(|| panic!("{head}: no line -->"));
+        let mut tags = head.split('[');
+        let name = tags.next().unwrap_or("").trim().to_string();
+        let tags: Vec<&str> = tags.map(|tag| tag.trim_end_matches([']', ' '])).collect();
+        let since = tags.iter().find_map(|tag| tag.parse().ok()).unwrap_or(13);
+        Pair { name, old: old.to_string(), new: new.to_string(), since, alone: tags.contains(&"alone") }
+    };
+    blocks.split("\n--- ").skip(1).map(pair).collect()
+}
+
+/// Several pairs as one, each in a schema of its own.
+pub(crate) fn together(pairs: &[Pair]) -> Pair {
+    let side = |text: fn(&Pair) -> &str| -> String {
+        let in_schema =
+            |(number, pair): (usize, &Pair)| format!("CREATE SCHEMA s{number};\nSET search_path TO s{number};\n{}\n", text(pair));
+        pairs.iter().enumerate().map(in_schema).collect()
+    };
+    let name = pairs.iter().map(|pair| pair.name.as_str()).collect::<Vec<_>>().join(", ");
+    Pair { name, old: side(|pair| &pair.old), new: side(|pair| &pair.new), since: 13, alone: true }
+}
+
+/// The schema as `pg_dump` writes it, but for what no statement can bring about: the order of columns, and with it that
+/// of their comments, and the order in which rights were given.
+fn dump(database: &Database) -> String {
+    let dump = database.dump_with(&["--exclude-schema=pgmarch", "--exclude-table=public.alembic_version"]);
+    let block = |text: &str| {
+        let mut lines: Vec<&str> = text.lines().map(|line| line.trim_end_matches(',')).filter(|line| !line.is_empty()).collect();
+        // What has an order, a view or a function's body, is told by its words; a table's lines are a set.
+        if lines.iter().any(|line| line.starts_with("CREATE ") && line.contains("TABLE ") && line.ends_with('('))
+            || lines.iter().any(|line| line.starts_with("GRANT "))
+        {
+            lines.sort_unstable();
+        }
+        lines.join("\n")
+    };
+    let mut blocks: Vec<String> = dump.split("\n--\n-- ").map(block).collect();
+    blocks.sort();
+    blocks.join("\n\n")
+}
+
+fn difference(what: &str, expected: &str, found: &str) -> Result<(), String> {
+    if expected == found {
+        return Ok(());
+    }
+    let diff = similar::TextDiff::from_lines(expected, found).unified_diff().context_radius(3).to_string();
+    Err(format!("{what}:\n{diff}"))
+}
+
+/// Goes from old to new and back.
+pub(crate) fn round_trip(pair: &Pair) -> Result<(), String> {
+    let direct = Database::new();
+    let migrated = Database::new();
+    roles(&direct);
+    direct.psql(&pair.new);
+    let old = if pair.old.trim().is_empty() { "SELECT 1;" } else { pair.old.as_str() };
+    let project = Project::new().revision("001", old, "SELECT 1;").file("schema.sql", &pair.new);
+    let run = |arguments: &[&str]| {
+        let outcome = pgmarch(&migrated, &project).args(arguments.iter().copied()).run();
+        if outcome.code() == Some(0) { Ok(outcome) } else { Err(format!("{outcome}")) }
+    };
+    run(&["upgrade"])?;
+    let before = dump(&migrated);
+    let created = run(&["create", "the difference"])?;
+    let written = project.names().iter().filter(|name| name.ends_with(".sql")).count() - 2;
+    let text = created.stdout.clone();
+    let with_text = |error: String| format!("{error}\n{text}");
+    if written == 0 {
+        return Err(format!("nothing was written\n{text}"));
+    }
+    let stepwise = project.names().iter().any(|name| name.ends_with(".sql") && project.read(name).contains("transaction:false"));
+    if stepwise {
+        return Err(format!("a plain difference should need no step outside of a transaction\n{text}"));
+    }
+    run(&["upgrade"])?;
+    difference("up leads elsewhere than the new schema", &dump(&direct), &dump(&migrated)).map_err(with_text)?;
+    let again = run(&["create", "nothing"])?;
+    if !again.stdout.starts_with("nothing to do") {
+        return Err(format!("there is still a difference\n{again}\n{text}"));
+    }
+    run(&["downgrade", &format!("-{written}"), "--yes"])?;
+    difference("down does not bring the old back", &before, &dump(&migrated)).map_err(with_text)
+}
+
+/// The roles that rights are about; they belong to the server.
+fn roles(database: &Database) {
+    let make = |role: &str| format!("DO $$BEGIN CREATE ROLE {role}; EXCEPTION WHEN duplicate_object OR unique_violation THEN END$$");
+    database.execute(&make("pair_reader"));
+    database.execute(&make("pair_writer"));
+}
+
+/// All pairs of a file at once; if that fails, each alone, to name those that do.
+#[track_caller]
+fn all_of(file: &str) {
+    let major = { Database::new().major() };
+    let wanted = std::env::var("PGMARCH_TEST_PAIR").ok();
+    let known: Vec<Pair> = pairs(file)
+        .into_iter()
+        .filter(|pair| pair.since <= major && wanted.as_ref().is_none_or(|wanted| pair.name.contains(wanted.as_str())))
+        .collect();
+    let (alone, rest): (Vec<Pair>, Vec<Pair>) = known.into_iter().partition(|pair| pair.alone || wanted.is_some());
+    let mut failed = Vec::new();
+    let try_each = |pairs: &[Pair], failed: &mut Vec<String>| {
+        failed.extend(pairs.iter().filter_map(|pair| round_trip(pair).err().map(|error| format!("## {}\n{error}", pair.name))));
+    };
+    try_each(&alone, &mut failed);
+    if !rest.is_empty()
+        && let Err(error) = round_trip(&together(&rest))
+    {
+        let before = failed.len();
+        try_each(&rest, &mut failed);
+        if failed.len() == before {
+            failed.push(format!("## only together\n{error}"));
+        }
+    }
+    assert!(failed.is_empty(), "{} of {file} failed\n{}", failed.len(), failed.join("\n\n"));
+}
+
+#[test]
+fn tables_go_there_and_back() {
+    all_of("tables.sql");
+}
+
+#[test]
+fn columns_go_there_and_back() {
+    all_of("columns.sql");
+}
+
+#[test]
+fn constraints_go_there_and_back() {
+    all_of("constraints.sql");
+}
+
+#[test]
+fn indexes_and_statistics_go_there_and_back() {
+    all_of("indexes.sql");
+}
+
+#[test]
+fn types_domains_and_sequences_go_there_and_back() {
+    all_of("types.sql");
+}
+
+#[test]
+fn views_and_rules_go_there_and_back() {
+    all_of("views.sql");
+}
+
+#[test]
+fn routines_and_triggers_go_there_and_back() {
+    all_of("routines.sql");
+}
+
+#[test]
+fn rights_owners_policies_and_comments_go_there_and_back() {
+    all_of("rights.sql");
+}
+
+#[test]
+fn what_a_database_has_once_goes_there_and_back() {
+    all_of("global.sql");
+}
+
+#[test]
+fn there_are_pairs_for_every_kind_of_object() {
+    let files = ["tables", "columns", "constraints", "indexes", "types", "views", "routines", "rights", "global"];
+    let count: usize = files.iter().map(|file| pairs(&format!("{file}.sql")).len()).sum();
+    assert!(count >= 150, "{count}");
+}

@@ -1,0 +1,131 @@
+--- row security
+CREATE TABLE a (x integer, who text);
+-->
+CREATE TABLE a (x integer, who text);
+ALTER TABLE a ENABLE ROW LEVEL SECURITY;
+ALTER TABLE a FORCE ROW LEVEL SECURITY;
+CREATE POLICY p1 ON a USING (who = current_user);
+CREATE POLICY p2 ON a AS RESTRICTIVE FOR INSERT TO pair_reader, pair_writer WITH CHECK (x > 0);
+--- policies change
+CREATE TABLE a (x integer);
+CREATE POLICY p1 ON a FOR SELECT USING (x > 0);
+CREATE POLICY p2 ON a FOR ALL TO pair_reader USING (x > 0) WITH CHECK (x > 1);
+CREATE POLICY p3 ON a USING (x > 0);
+-->
+CREATE TABLE a (x integer);
+CREATE POLICY p1 ON a FOR UPDATE USING (x > 0);
+CREATE POLICY p2 ON a FOR ALL TO pair_writer USING (x > 2) WITH CHECK (x > 3);
+CREATE POLICY p3 ON a WITH CHECK (x > 0);
+--- grants on a table, its columns and a sequence
+CREATE TABLE a (id serial, x integer, y integer);
+GRANT SELECT ON a TO pair_reader;
+GRANT UPDATE (x) ON a TO pair_reader;
+-->
+CREATE TABLE a (id serial, x integer, y integer);
+GRANT SELECT, INSERT ON a TO pair_writer WITH GRANT OPTION;
+GRANT SELECT ON a TO PUBLIC;
+GRANT UPDATE (y), SELECT (x) ON a TO pair_reader;
+GRANT USAGE ON SEQUENCE a_id_seq TO pair_writer;
+--- grants on a new table and a view
+-->
+CREATE TABLE a (x integer, y integer);
+GRANT ALL ON a TO pair_writer;
+GRANT SELECT (x) ON a TO pair_reader;
+CREATE VIEW v AS SELECT x FROM a;
+GRANT SELECT ON v TO pair_reader;
+--- grants on a view that is made again
+CREATE TABLE a (x integer);
+CREATE VIEW v AS SELECT x FROM a;
+GRANT SELECT ON v TO pair_reader;
+COMMENT ON VIEW v IS 'seen';
+COMMENT ON COLUMN v.x IS 'the x';
+-->
+CREATE TABLE a (x bigint);
+CREATE VIEW v AS SELECT x FROM a;
+GRANT SELECT ON v TO pair_reader;
+COMMENT ON VIEW v IS 'seen';
+COMMENT ON COLUMN v.x IS 'the x';
+--- nobody may call a function
+CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+-->
+CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+REVOKE ALL ON FUNCTION f() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION f() TO pair_reader;
+--- a new function that few may call, and a type
+-->
+CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+REVOKE ALL ON FUNCTION f() FROM PUBLIC;
+CREATE TYPE mood AS ENUM ('a');
+REVOKE ALL ON TYPE mood FROM PUBLIC;
+GRANT USAGE ON TYPE mood TO pair_writer;
+--- owners
+CREATE TABLE a (x integer);
+CREATE VIEW v AS SELECT 1 AS x;
+CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+CREATE TYPE t AS ENUM ('a');
+CREATE SEQUENCE s;
+-->
+CREATE TABLE a (x integer);
+ALTER TABLE a OWNER TO pair_writer;
+CREATE VIEW v AS SELECT 1 AS x;
+ALTER VIEW v OWNER TO pair_writer;
+CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+ALTER FUNCTION f() OWNER TO pair_writer;
+CREATE TYPE t AS ENUM ('a');
+ALTER TYPE t OWNER TO pair_writer;
+CREATE SEQUENCE s;
+ALTER SEQUENCE s OWNER TO pair_writer;
+--- comments on everything
+CREATE TABLE a (x integer, y integer, CONSTRAINT c CHECK (x > 0));
+CREATE INDEX i ON a (x);
+CREATE VIEW v AS SELECT x FROM a;
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION f();
+CREATE RULE r AS ON DELETE TO a DO INSTEAD NOTHING;
+CREATE POLICY p ON a;
+CREATE TYPE e AS ENUM ('a');
+CREATE TYPE k AS (x integer);
+CREATE DOMAIN d AS integer CONSTRAINT dc CHECK (VALUE > 0);
+CREATE SEQUENCE s;
+CREATE STATISTICS st ON x, y FROM a;
+CREATE AGGREGATE g(integer) (SFUNC = int4pl, STYPE = integer);
+CREATE PROCEDURE pr() LANGUAGE sql AS 'SELECT 1';
+CREATE MATERIALIZED VIEW m AS SELECT 1 AS x;
+COMMENT ON TABLE a IS 'old';
+COMMENT ON COLUMN a.y IS 'goes';
+-->
+CREATE TABLE a (x integer, y integer, CONSTRAINT c CHECK (x > 0));
+CREATE INDEX i ON a (x);
+CREATE VIEW v AS SELECT x FROM a;
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION f();
+CREATE RULE r AS ON DELETE TO a DO INSTEAD NOTHING;
+CREATE POLICY p ON a;
+CREATE TYPE e AS ENUM ('a');
+CREATE TYPE k AS (x integer);
+CREATE DOMAIN d AS integer CONSTRAINT dc CHECK (VALUE > 0);
+CREATE SEQUENCE s;
+CREATE STATISTICS st ON x, y FROM a;
+CREATE AGGREGATE g(integer) (SFUNC = int4pl, STYPE = integer);
+CREATE PROCEDURE pr() LANGUAGE sql AS 'SELECT 1';
+CREATE MATERIALIZED VIEW m AS SELECT 1 AS x;
+COMMENT ON TABLE a IS E'it''s new\nwith a \\ and lines';
+COMMENT ON COLUMN a.x IS 'x';
+COMMENT ON CONSTRAINT c ON a IS 'c';
+COMMENT ON INDEX i IS 'i';
+COMMENT ON VIEW v IS 'v';
+COMMENT ON COLUMN v.x IS 'vx';
+COMMENT ON FUNCTION f() IS 'f';
+COMMENT ON TRIGGER t ON a IS 't';
+COMMENT ON RULE r ON a IS 'r';
+COMMENT ON POLICY p ON a IS 'p';
+COMMENT ON TYPE e IS 'e';
+COMMENT ON TYPE k IS 'k';
+COMMENT ON COLUMN k.x IS 'kx';
+COMMENT ON DOMAIN d IS 'd';
+COMMENT ON CONSTRAINT dc ON DOMAIN d IS 'dc';
+COMMENT ON SEQUENCE s IS 's';
+COMMENT ON STATISTICS st IS 'st';
+COMMENT ON AGGREGATE g(integer) IS 'g';
+COMMENT ON PROCEDURE pr() IS 'pr';
+COMMENT ON MATERIALIZED VIEW m IS 'm';

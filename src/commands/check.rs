@@ -35,9 +35,7 @@ pub async fn run(words: &cli::Check, context: &Context) -> Result<(), Error> {
 /// Whether the revisions lead to the model.
 async fn compare_model(check: &mut Check, model: &Model, graph: &Graph, ignore: Ignore, context: &Context) -> Result<(), Error> {
     let bench = sides::bench(context).await?;
-    let wanted = model.read(&bench, context, ignore).await?;
-    let scratch = sides::revisions(&bench, Some(graph), &graph.heads(), context).await?;
-    let made = scratch.read().await?.ignoring(ignore);
+    let (wanted, _scratch, made) = sides::both(model, &bench, Some(graph), &graph.heads(), context, ignore).await?;
     check.checked.push("model");
     check.not_compared = made.unknown.union(&wanted.unknown).cloned().collect();
     let (difference, count) = difference(&made, &wanted, bench.server);

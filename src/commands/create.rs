@@ -80,9 +80,7 @@ async fn from_model(words: &cli::Create, graph: Option<&Graph>, context: &Contex
         (None, _) => Vec::new(),
     };
     let bench = sides::bench(context).await?;
-    let wanted = model.read(&bench, context, ignore).await?;
-    let scratch = sides::revisions(&bench, graph, &heads, context).await?;
-    let before = scratch.read().await.map_err(Error::Scratch)?.ignoring(ignore);
+    let (wanted, scratch, before) = sides::both(&model, &bench, graph, &heads, context, ignore).await?;
     let changes = compare(&before, &wanted);
     let not_compared: Vec<String> = before.unknown.union(&wanted.unknown).cloned().collect();
     let form = if words.online { Form::Online } else { Form::Plain };

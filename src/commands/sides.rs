@@ -149,7 +149,7 @@ pub(super) async fn bench(context: &Context) -> Result<Bench, Error> {
 }
 
 /// A scratch database with all that stands at or below `heads`.
-pub(super) async fn revisions(bench: &Bench, graph: Option<&Graph>, heads: &[Node], context: &Context) -> Result<Scratch, ScratchError> {
+async fn revisions(bench: &Bench, graph: Option<&Graph>, heads: &[Node], context: &Context) -> Result<Scratch, ScratchError> {
     let scratch = bench.database("revisions", scope(context, bench)).await?;
     if let Some(graph) = graph {
         for node in graph.reach(heads, Graph::below).nodes() {
@@ -158,6 +158,26 @@ pub(super) async fn revisions(bench: &Bench, graph: Option<&Graph>, heads: &[Nod
         }
     }
     Ok(scratch)
+}
+
+/// Both sides at once, as the server has more than one processor: the model, and the database that the revisions made,
+/// with what is there. What is wrong with the model is told first.
+pub(super) async fn both(
+    model: &Model,
+    bench: &Bench,
+    graph: Option<&Graph>,
+    heads: &[Node],
+    context: &Context,
+    ignore: Ignore,
+) -> Result<(Catalog, Scratch, Catalog), Error> {
+    let made = async {
+        let scratch = revisions(bench, graph, heads, context).await?;
+        let made = scratch.read().await?.ignoring(ignore);
+        Ok::<_, Error>((scratch, made))
+    };
+    let (wanted, made) = tokio::join!(model.read(bench, context, ignore), made);
+    let (wanted, (scratch, made)) = (wanted?, made?);
+    Ok((wanted, scratch, made))
 }
 
 /// What was said with `--ignore`.

@@ -277,6 +277,28 @@ fn a_role_that_may_not_make_databases_is_told_what_helps() {
 }
 
 #[test]
+fn a_scratch_server_of_another_major_version_is_warned_about() {
+    let Some(scratch) = Server::of_another_major() else {
+        eprintln!("not run: only one major version of PostgreSQL is here");
+        return;
+    };
+    let database = Database::new();
+    pgmarch(&database, &project(SAME))
+        .env("PGMARCH_SCRATCH_URL", &scratch.url("postgres"))
+        .args(["create", "x"])
+        .run()
+        .exits(0)
+        .stdout_contains("nothing to do")
+        .stderr_contains("what is proven there may still fail here");
+    pgmarch(&database, &project(SAME))
+        .env("PGMARCH_SCRATCH_URL", &scratch.url("postgres"))
+        .args(["diff"])
+        .run()
+        .exits(2)
+        .stderr_contains("a server of the same major version");
+}
+
+#[test]
 fn without_a_model_the_error_says_where_to_put_it() {
     let database = Database::new();
     let project = Project::new().child("001", "base", "CREATE TABLE a ();", "DROP TABLE a;");

@@ -43,6 +43,18 @@ pub(crate) fn newest_installed(versions: &Path) -> Option<PathBuf> {
     installed.max_by_key(number).map(|version| version.join("bin"))
 }
 
+/// The folder of the programs of a server of another major version: as Debian installs them, or beside the one that is
+/// tested where `make matrix` keeps them.
+pub(super) fn another_major() -> Option<PathBuf> {
+    let tested = required_binaries();
+    let beside = tested.ancestors().nth(3)?;
+    let versions =
+        |versions: &Path| fs::read_dir(versions).into_iter().flatten().flatten().map(|version| version.path()).collect::<Vec<_>>();
+    let installed = versions(Path::new("/usr/lib/postgresql")).into_iter().map(|version| version.join("bin"));
+    let fetched = versions(beside).into_iter().map(|version| version.join("native/bin"));
+    installed.chain(fetched).find(|folder| folder != tested && folder.join("initdb").is_file())
+}
+
 /// A place for the folders of servers: in memory if there is plenty, unless `TMPDIR` names another.
 pub(super) fn place_for_servers() -> PathBuf {
     let memory = Path::new("/dev/shm");

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Address;
-use super::installation::{Owner, binary, place_for_servers, required_binaries};
+use super::installation::{Owner, another_major, binary, place_for_servers, required_binaries};
 
 /// Quick rather than durable, but with the commit semantics of a production server.
 const SETTINGS: &str = "
@@ -97,6 +97,7 @@ pub(crate) struct Server {
     address: Address,
     folder: PathBuf,
     port: u16,
+    binaries: &'static Path,
     owner: Owner,
     guard: Child,
 }
@@ -111,8 +112,8 @@ impl Server {
 
     /// A server that has its address already, but runs only after [`Server::start`].
     pub(crate) fn reserve(settings: &[&str]) -> Server {
-        let server = Server::empty();
-        let template = TEMPLATE.get_or_init(Server::initialized);
+        let server = Server::empty(required_binaries());
+        let template = TEMPLATE.get_or_init(|| Server::initialized(required_binaries()));
         let mut copy = server.owner.command(Path::new("/bin/cp"));
         server.run(copy.arg("-a").args([template.data(), server.data()]));
         server.configure(SETTINGS);
@@ -120,9 +121,18 @@ impl Server {
         server
     }
 
+    /// A running server of another major version, if one is installed beside the one that is tested.
+    pub(crate) fn of_another_major() -> Option<Server> {
+        static OTHER: OnceLock<Option<PathBuf>> = OnceLock::new();
+        let server = Server::initialized(OTHER.get_or_init(another_major).as_deref()?);
+        server.configure(SETTINGS);
+        server.start();
+        Some(server)
+    }
+
     /// A running standby that follows this server until it is promoted.
     pub(crate) fn standby(&self) -> Server {
-        let standby = Server::empty();
+        let standby = Server::empty(self.binaries);
         standby.run(
             standby
                 .owner
@@ -213,8 +223,8 @@ impl Server {
         &self.folder
     }
 
-    fn initialized() -> Server {
-        let server = Server::empty();
+    fn initialized(binaries: &'static Path) -> Server {
+        let server = Server::empty(binaries);
         let mut initdb = server.command("initdb");
         initdb.args("-U postgres -A trust -E UTF8 --locale=C --no-sync -D".split(' '));
         server.run(initdb.arg(server.data()));
@@ -222,8 +232,7 @@ impl Server {
         server
     }
 
-    fn empty() -> Server {
-        let binaries = required_binaries();
+    fn empty(binaries: &'static Path) -> Server {
         let folder =
             tempfile::Builder::new().prefix("pgmarch-server-").tempdir_in(place_for_servers()).expect("make a folder for a server").keep();
         let owner = Owner::of(&folder);
@@ -233,7 +242,7 @@ impl Server {
         guard.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let guard = guard.spawn().expect("start the shell that guards a server");
         let port = free_port();
-        Server { address: Address::of_superuser(port), folder, port, owner, guard }
+        Server { address: Address::of_superuser(port), folder, port, binaries, owner, guard }
     }
 
     fn configure(&self, settings: &str) {
@@ -247,7 +256,7 @@ impl Server {
     }
 
     fn command(&self, program: &str) -> Command {
-        self.owner.command(&required_binaries().join(program))
+        self.owner.command(&self.binaries.join(program))
     }
 
     fn control(&self, arguments: &[&str]) {

@@ -18,8 +18,9 @@ mkdir -p "$folder"
 scripts/release/documents.sh "$target" "$folder/documents"
 install -m 644 LICENSE "$folder/documents/LICENSE"
 install -m 755 "$binary" "$folder/pgmarch"
-mkdir "$folder/revisions"
-cp -r migrations "$folder/revisions/migrations"
 chmod -R u=rwX,go=rX "$folder"
 epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
+# A folder that is copied into an image gets the time of the copying; out of an archive it keeps its own.
+tar --create --file "$folder/revisions.tar" --sort=name --mtime="@$epoch" --owner=0 --group=0 --numeric-owner \
+    --mode=u=rwX,go=rX migrations
 find "$folder" -exec touch --no-dereference --date "@$epoch" {} +

@@ -162,7 +162,7 @@ image_contents() {
     is "arm64's architecture" arm64 "$(inspect pgmarch:dev-arm64 '{{.Architecture}}')"
     docker create --name pgmarch-e2e-files --label pgmarch-e2e pgmarch-marchproxy:dev
     files=$(docker export pgmarch-e2e-files | tar --list | grep -v '/$' | grep -vE '^(\.dockerenv|dev/console|etc/(hostname|hosts|mtab|resolv\.conf))$' | sort | tr '\n' ' ')
-    is "files" "LICENSE THIRD-PARTY-LICENSES.txt migrations/001_initial_schema.sql pgmarch sbom.cdx.json " "$files"
+    is "files" "LICENSE THIRD-PARTY-LICENSES.txt migrations/001_initial_schema.sql migrations/schema.sql pgmarch sbom.cdx.json " "$files"
 }
 
 no_shell() {

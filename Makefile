@@ -48,7 +48,7 @@ demo: build ## Watch pgmarch wait for a throwaway server, migrate it and let a d
 	@scripts/dev/demo.sh $(BINARY)
 
 test: ## Run all tests, against real throwaway servers
-	@$(NEED) cargo postgres
+	@$(NEED) cargo postgres pgbouncer
 	cargo test --locked
 
 faults: ## Disturb runs in every way there is, and print which survived (20 minutes at most)

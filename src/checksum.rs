@@ -2,7 +2,13 @@
 //! way up is one, and so is another place in the graph: what came in below an applied revision would never be run.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use similar::algorithms::myers::diff_deadline_raw;
+use similar::algorithms::{Capture, Compact, Replace};
+use similar::udiff::UnifiedHunkHeader;
 
 use crate::ledger::{Kept, Recorded};
 use crate::revision::graph::{Graph, Node};
@@ -88,9 +94,29 @@ fn way_down(revision: &Revision) -> Option<(String, crate::revision::Mode)> {
     revision.down.as_ref().map(|section| (revision.semantic(section), section.mode))
 }
 
-/// The lines that differ, with two around them.
+/// How long the least difference is looked for; beyond that a larger one must do.
+const LOOKING: Duration = Duration::from_secs(2);
+
+/// The lines that differ, with two around them. Not by `TextDiff`, which would link in all of the library's algorithms for
+/// the one that is used.
 pub fn diff(applied: &str, file: &str) -> String {
-    similar::TextDiff::from_lines(applied, file).unified_diff().context_radius(2).to_string()
+    let (old, new): (Vec<&str>, Vec<&str>) = (applied.split_inclusive('\n').collect(), file.split_inclusive('\n').collect());
+    let (old, new) = (old.as_slice(), new.as_slice());
+    let mut hook = Compact::new(Replace::new(Capture::new()), old, new);
+    let Ok(()) = diff_deadline_raw(&mut hook, old, 0..old.len(), new, 0..new.len(), Some(Instant::now() + LOOKING));
+    let mut text = String::new();
+    for hunk in hook.into_inner().into_inner().into_grouped_ops(2) {
+        let _ = writeln!(text, "{}", UnifiedHunkHeader::new(&hunk));
+        for (tag, lines) in hunk.iter().flat_map(|change| change.iter_slices(old, new)) {
+            for line in lines {
+                let _ = write!(text, "{tag}{line}");
+                if !line.ends_with('\n') {
+                    text += "\n\\ No newline at end of file\n";
+                }
+            }
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -100,6 +126,16 @@ mod tests {
 
     fn read(text: &str) -> Revision {
         parse(std::path::Path::new("1_x.sql"), text.as_bytes().to_vec()).expect("sound").revision
+    }
+
+    #[test]
+    fn lines_that_differ_are_shown_with_two_around_them() {
+        let applied = "1\n2\n3\nfour\n5\n6\n7\n";
+        assert_eq!(diff(applied, applied), "");
+        assert_eq!(
+            diff(applied, "1\n2\n3\n4\n5\n6\n7"),
+            "@@ -2,6 +2,6 @@\n 2\n 3\n-four\n+4\n 5\n 6\n-7\n+7\n\\ No newline at end of file\n"
+        );
     }
 
     fn verdict(applied: &str, file: &str) -> (usize, usize) {

@@ -83,11 +83,11 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, context: &Co
         );
         return Ok(());
     };
-    if snapshot.at != super::rows(&state) {
+    if snapshot.at != super::rows(&state.rows) {
         tracing::info!(
             "the catalog in the ledger is of {}, not of {}, so the database is not compared with it",
             snapshot.at,
-            super::rows(&state)
+            super::rows(&state.rows)
         );
         return Ok(());
     }

@@ -58,7 +58,7 @@ pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error>
     let doomed = doomed(&position.graph, &position.rows, &target)?;
     let plan = Plan::downgrade(&position.graph, &position.rows, &doomed)?;
     if plan.is_empty() {
-        info!("nothing to undo on {}: at {}", pool.address(), rows(&state));
+        info!("nothing to undo on {}: at {}", pool.address(), rows(&state.rows));
         return tell(words, &state.rows, &[]);
     }
     tell_what_goes(&preview(&plan, &pool.address()))?;

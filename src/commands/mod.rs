@@ -37,9 +37,9 @@ use crate::exit::{EXIT_CODES, Error};
 use crate::ledger::{self, ReadError, State};
 use crate::model::scratch::Leftovers;
 use crate::position::Position;
+use crate::revision::Revision;
+use crate::revision::folder::Files;
 use crate::revision::graph::{Graph, Node};
-use crate::revision::seal::Seal;
-use crate::revision::{Fault, Revision};
 
 /// What every verb has at hand.
 #[derive(Debug)]
@@ -60,6 +60,18 @@ pub struct Context {
 #[derive(Debug, Default)]
 pub struct Early(RefCell<Option<(Pool, Session, State)>>);
 
+impl Early {
+    /// Pool and state, if what was seen shows that a folder is applied, all of it and durably: then nobody need understand
+    /// its files, which were sound when they were applied.
+    fn at_head(&self, files: &Files) -> Option<(Pool, State)> {
+        let (pool, _, state) = self.0.borrow_mut().take_if(|(_, _, state)| {
+            let digest = files.digest();
+            state.seal.as_ref().zip(digest).is_some_and(|(seal, digest)| seal.fits_folder(&digest, &state.rows))
+        })?;
+        Some((pool, state))
+    }
+}
+
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Environment").finish_non_exhaustive()
@@ -72,7 +84,7 @@ impl std::fmt::Debug for Cancels {
     }
 }
 
-/// How long files that are read wait for a server that does not answer, before it is said that it does not.
+/// How long the first look may take: a server that does not answer must not keep faults of the files from being told.
 const EARLY: Duration = Duration::from_secs(1);
 
 impl Context {
@@ -82,34 +94,25 @@ impl Context {
             .map_err(|error| Error::Wait(crate::connect::wait::WaitError::Settings(error)))
     }
 
-    /// Reads the revisions and, as both take as long, meanwhile connects and looks where the database is. That
+    /// Reads the revisions' files and, as both take as long, meanwhile connects and looks where the database is. That
     /// touches nothing there. What it says, and even that it can't be reached, counts only if the files are sound.
-    async fn graph(&self) -> Result<Graph, Error> {
+    async fn files(&self) -> Result<Files, Error> {
         let folder = self.config.migrations.clone();
-        let mut loading = tokio::task::spawn_blocking(move || Graph::load(&folder));
-        let mut looking = std::pin::pin!(self.look());
-        let loaded = tokio::select! {
-            biased;
-            loaded = &mut loading => loaded,
-            early = &mut looking => {
-                *self.early.0.borrow_mut() = early;
-                return Self::loaded(loading.await);
-            }
+        let reading = tokio::task::spawn_blocking(move || Files::read(&folder));
+        let files = async {
+            let system = |error: tokio::task::JoinError| Error::System { what: "no thread to read the revisions", source: error.into() };
+            reading.await.map_err(system)?.map_err(Error::Revisions)
         };
-        let graph = Self::loaded(loaded)?;
-        *self.early.0.borrow_mut() = looking.await;
-        Ok(graph)
-    }
-
-    fn loaded(outcome: Result<Result<Graph, Vec<Fault>>, tokio::task::JoinError>) -> Result<Graph, Error> {
-        let system = |error: tokio::task::JoinError| Error::System { what: "no thread to read the revisions", source: error.into() };
-        outcome.map_err(system)?.map_err(Error::Revisions)
+        let looking = async { Ok(tokio::time::timeout(EARLY, self.look()).await.ok().flatten()) };
+        let (files, early) = tokio::try_join!(files, looking)?;
+        *self.early.0.borrow_mut() = early;
+        Ok(files)
     }
 
     /// One try. Whoever needs the session makes another if there is none, and says what is in the way.
     async fn look(&self) -> Option<(Pool, Session, State)> {
         let pool = self.pool().ok()?;
-        let session = pool.session(EARLY.min(self.config.wait_timeout)).await.ok()?;
+        let session = pool.session(self.config.wait_timeout.min(EARLY)).await.ok()?;
         let state = ledger::look(&session, &self.config).await.ok()?;
         Some((pool, session, state))
     }
@@ -223,12 +226,16 @@ fn no_range(typed: &str) -> Result<(), Error> {
 /// Whether the last run found these very files to fit the ledger and committed synchronously, and nothing was done since.
 fn is_sealed(graph: &Graph, state: &State) -> bool {
     let rows: Option<Vec<Node>> = state.rows.iter().map(|row| graph.node(row)).collect();
-    rows.is_some_and(|rows| state.seal.as_ref().is_some_and(|seal| *seal == Seal::of(graph, &rows)))
+    rows.is_some_and(|rows| state.seal.as_ref().is_some_and(|seal| seal.fits(graph, &rows)))
+}
+
+fn tell_done(pool: &Pool, rows: &[String]) {
+    tracing::info!("nothing to do on {}: at {}", pool.address(), self::rows(rows));
 }
 
 /// The version rows, for a message.
-fn rows(state: &State) -> String {
-    if state.rows.is_empty() { "base".to_owned() } else { state.rows.join(", ") }
+fn rows(rows: &[String]) -> String {
+    if rows.is_empty() { "base".to_owned() } else { rows.join(", ") }
 }
 
 /// The end of `--help`: settings and exit codes, from the tables that the code itself uses.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::{Context, is_sealed, rows, settle};
+use super::{Context, is_sealed, rows, settle, tell_done};
 use crate::apply::{ApplyError, Done, Stopped, apply, check_unfinished, note};
 use crate::backoff::Pace;
 use crate::connect::wait::{Said, for_server};
@@ -102,7 +102,7 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
             if !is_sealed(graph, &state) {
                 ledger::durable(&session, deadline).await?;
             }
-            info!("nothing to do on {}: at {}", pool.address(), rows(&state));
+            tell_done(&pool, &state.rows);
             return Ok(state.rows);
         }
         if !state.server.read_only {
@@ -140,14 +140,14 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
         if !is_sealed(graph, &state) {
             ledger::durable(&session, context.wait_deadline()).await?;
         }
-        info!("nothing left to do: the database is at {}", rows(&state));
+        info!("nothing left to do: the database is at {}", rows(&state.rows));
         return Ok(state.rows);
     };
     let doing = match plan.direction {
         Direction::Up => "applying",
         Direction::Down => "undoing",
     };
-    info!("{doing} {} on {}, from {}", count(plan.steps.len(), "revision"), pool.address(), rows(&state));
+    info!("{doing} {} on {}, from {}", count(plan.steps.len(), "revision"), pool.address(), rows(&state.rows));
     match apply(&plan, &state, config, &session, &lock).await {
         Ok(mut applied) => {
             done.append(&mut applied);

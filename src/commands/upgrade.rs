@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::run::{Goal, persistently};
-use super::{Context, answer, json, no_range, offline};
+use super::run::{Goal, Reached, persistently};
+use super::{Context, answer, json, no_range, offline, rows, tell_done};
 use crate::cli;
 use crate::exit::Error;
 use crate::plan::Direction;
 use crate::report::seconds;
+use crate::revision::graph::Graph;
 use crate::revision::name::Name;
 
 /// The JSON of `upgrade --json`.
@@ -29,6 +30,9 @@ struct Applied<'a> {
     seconds: f64,
 }
 
+/// The target that a whole folder comes to.
+const WHOLE: &str = "head";
+
 /// Brings the database to the target.
 pub async fn run(words: &cli::Upgrade, context: &Context) -> Result<(), Error> {
     let typed = words.revision.as_deref().unwrap_or(&context.config.target);
@@ -37,18 +41,28 @@ pub async fn run(words: &cli::Upgrade, context: &Context) -> Result<(), Error> {
     }
     no_range(typed)?;
     let target = Name::parse(typed)?;
-    let graph = context.graph().await?;
+    let files = context.files().await?;
+    if typed == WHOLE
+        && let Some((pool, state)) = context.early.at_head(&files)
+    {
+        tell_done(&pool, &state.rows);
+        return tell(typed, Reached { done: Vec::new(), current: state.rows }, words);
+    }
+    let graph = Graph::of(files).map_err(Error::Revisions)?;
     // A name that can't be right is found before anything is connected to; one that says "from here" can't be.
     if !target.is_relative() {
         target.targets(&graph, &[])?;
     }
-    let reached = persistently(&graph, Goal::Up(&target, None), context).await?;
+    tell(typed, persistently(&graph, Goal::Up(&target, None), context).await?, words)
+}
+
+fn tell(typed: &str, reached: Reached, words: &cli::Upgrade) -> Result<(), Error> {
     if words.json {
         let applied =
             reached.done.iter().map(|done| Applied { revision: done.id.as_str(), seconds: done.duration.as_secs_f64() }).collect();
         return answer(&json(&Upgraded { target: typed, current: reached.current, applied })?);
     }
-    let at = if reached.current.is_empty() { "base".to_owned() } else { reached.current.join(", ") };
+    let at = rows(&reached.current);
     let total: Duration = reached.done.iter().map(|done| done.duration).sum();
     answer(&match reached.done.len() {
         0 => format!("at {at}, nothing to do\n"),

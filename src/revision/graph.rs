@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::path::Path;
 
 use super::file::{Parsed, header_place};
-use super::folder;
+use super::folder::{Digest, Files};
 use super::{Fault, Id, Problem, Revision, nearest};
 
 /// The place of a revision in its graph; every revision stands after those below it.
@@ -33,16 +33,21 @@ pub struct Graph {
     above: Vec<Vec<Node>>,
     /// Whether the files say what they revise; otherwise the order of their ids does.
     says_revises: bool,
+    /// The checksum of the folder, where all of this comes from one.
+    digest: Option<Digest>,
 }
 
 impl Graph {
     /// Reads all revisions of a folder; or every fault found in it.
     pub fn load(folder: &Path) -> Result<Self, Vec<Fault>> {
-        let parsed = folder::read(folder)?;
-        if parsed.is_empty() {
-            return Err(vec![Fault::of(folder, Problem::NoRevisions)]);
-        }
-        Self::build(parsed)
+        Self::of(Files::read(folder)?)
+    }
+
+    /// What the files of a folder say; or every fault found in them.
+    pub fn of(files: Files) -> Result<Self, Vec<Fault>> {
+        let digest = files.digest();
+        let graph = Self::build(files.parse()?)?;
+        Ok(Self { digest, ..graph })
     }
 
     /// Joins revisions to a graph; or every fault of it.
@@ -76,8 +81,16 @@ impl Graph {
     fn connect(revisions: Vec<Revision>, says_revises: bool) -> Result<Self, Vec<Fault>> {
         let nodes: HashMap<Id, Node> = revisions.iter().enumerate().map(|(place, revision)| (revision.id.clone(), Node(place))).collect();
         let empty = vec![Vec::new(); revisions.len()];
-        let mut graph =
-            Self { parents: empty.clone(), children: empty.clone(), below: empty.clone(), above: empty, nodes, revisions, says_revises };
+        let mut graph = Self {
+            parents: empty.clone(),
+            children: empty.clone(),
+            below: empty.clone(),
+            above: empty,
+            nodes,
+            revisions,
+            says_revises,
+            digest: None,
+        };
         for (place, revision) in graph.revisions.iter().enumerate() {
             for parent in revision.parents.iter().filter_map(|id| graph.nodes.get(id)) {
                 graph.parents[place].push(*parent);
@@ -89,6 +102,11 @@ impl Graph {
             }
         }
         Ok(graph)
+    }
+
+    /// The checksum of the folder, where all of this comes from one.
+    pub fn digest(&self) -> Option<&Digest> {
+        self.digest.as_ref()
     }
 
     /// Whether the files say what they revise; otherwise the order of their ids is the chain.

@@ -2,7 +2,7 @@
 
 pub mod draft;
 pub mod file;
-mod folder;
+pub mod folder;
 pub mod graph;
 pub mod kind;
 pub mod loss;

@@ -2,54 +2,86 @@
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
+use super::folder::Digest;
 use super::graph::{Graph, Node};
 use super::{Revision, hex};
 
-/// The checksum of the files of all that is applied, and of the place of each in the graph. The last line of a run in
-/// the journal carries it: it says that these files were compared with the ledger, and that the run committed
-/// synchronously. Who finds it there, and the same files, need not compare them again.
+/// The last word of a run in the journal: which files are applied. It says that these were compared with the ledger, and
+/// that the run committed synchronously. Who finds it there, and the same files, need not compare them again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seal(String);
+pub struct Seal {
+    /// The checksum of the files of all that is applied, and of the place of each in the graph.
+    applied: String,
+    /// The checksum of the folder, where all of it is applied and comes to one head. Who finds the same folder need not even
+    /// understand its files.
+    folder: Option<String>,
+}
 
 impl Seal {
     /// The seal of the revisions at `rows` and below.
     pub fn of(graph: &Graph, rows: &[Node]) -> Self {
-        let applied = graph.reach(rows, Graph::below);
-        let mut revisions: Vec<&Revision> = applied.nodes().map(|node| graph.revision(node)).collect();
-        revisions.sort_by(|a, b| a.id.cmp(&b.id));
-        let mut hash = Sha256::new();
-        for revision in revisions {
-            hash.update(revision.id.as_str());
-            // Ids hold neither of these signs, and the parents' order means nothing.
-            let mut below: Vec<&str> = revision.below().map(|id| id.as_str()).collect();
-            below.sort_unstable();
-            for id in below {
-                hash.update(" ");
-                hash.update(id);
-            }
-            hash.update("\n");
-            hash.update(Sha256::digest(revision.text.as_bytes()));
-        }
-        Self(hex(&hash.finalize()))
+        let folder = match (rows, graph.digest()) {
+            ([row], Some(digest)) if graph.heads() == rows => Some(folder(digest, graph.id(*row).as_str())),
+            _ => None,
+        };
+        Self { applied: applied(graph, rows), folder }
     }
 
     /// A seal as the journal has it; none where a line has none.
     pub fn read(text: &str) -> Option<Self> {
-        (!text.is_empty()).then(|| Self(text.to_owned()))
+        let (applied, folder) = text.split_once(' ').map_or((text, None), |(applied, folder)| (applied, Some(folder.to_owned())));
+        (!text.is_empty()).then(|| Self { applied: applied.to_owned(), folder })
     }
+
+    /// Whether the revisions at `rows` and below are those that were applied.
+    pub fn fits(&self, graph: &Graph, rows: &[Node]) -> bool {
+        self.applied == applied(graph, rows)
+    }
+
+    /// Whether a whole folder is what was applied, up to its head, which is where the database is.
+    pub fn fits_folder(&self, digest: &Digest, rows: &[String]) -> bool {
+        matches!(rows, [row] if self.folder.as_ref() == Some(&folder(digest, row)))
+    }
+}
+
+fn applied(graph: &Graph, rows: &[Node]) -> String {
+    let applied = graph.reach(rows, Graph::below);
+    let mut revisions: Vec<&Revision> = applied.nodes().map(|node| graph.revision(node)).collect();
+    revisions.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut hash = Sha256::new();
+    for revision in revisions {
+        hash.update(revision.id.as_str());
+        // Ids hold neither of these signs, and the parents' order means nothing.
+        let mut below: Vec<&str> = revision.below().map(|id| id.as_str()).collect();
+        below.sort_unstable();
+        for id in below {
+            hash.update(" ");
+            hash.update(id);
+        }
+        hash.update("\n");
+        hash.update(Sha256::digest(revision.text.as_bytes()));
+    }
+    hex(&hash.finalize())
+}
+
+/// Another version of this program may understand the same files otherwise.
+fn folder(digest: &Digest, row: &str) -> String {
+    hex(&Sha256::digest(format!("{} {row} {digest}", env!("CARGO_PKG_VERSION"))))
 }
 
 impl fmt::Display for Seal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.applied)?;
+        self.folder.iter().try_for_each(|folder| write!(f, " {folder}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::revision::folder::Files;
     use crate::revision::graph::tests::graph;
 
     fn seal(lines: &[&str], rows: &[&str]) -> Seal {
@@ -65,6 +97,34 @@ mod tests {
         assert_eq!(seal(&["1 <", "2 < 1", "2b < 1"], &["2"]), seal(&["1 <", "2 < 1"], &["2"]));
         assert_ne!(seal(&["1", "2", "3"], &["3"]), two);
         assert_ne!(seal(&["1", "2"], &["1"]), two);
+    }
+
+    #[test]
+    fn a_folder_fits_if_all_of_it_was_applied_and_nothing_changed_since() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+        let digest = || Files::read(folder.path()).expect("files").digest().expect("a digest");
+        let seal = |row: &str| {
+            let graph = Graph::load(folder.path()).expect("sound");
+            let seal = Seal::of(&graph, &[graph.node(row).expect("a row")]).to_string();
+            Seal::read(&seal).expect("a seal")
+        };
+        let at = |row: &str| [row.to_owned()];
+        write("1_a.sql", "-- migrate:up\nSELECT 1;\n");
+        write("2_b.sql", "-- migrate:up\nSELECT 2;\n");
+        assert!(seal("2").fits_folder(&digest(), &at("2")));
+        assert!(!seal("1").fits_folder(&digest(), &at("1")), "not all of it");
+        let before = seal("2");
+        assert!(!before.fits_folder(&digest(), &at("1")), "moved by another tool");
+        assert!(!before.fits_folder(&digest(), &["1".to_owned(), "2".to_owned()]));
+        write("2_b.sql", "-- migrate:up\nSELECT 3;\n");
+        assert!(!before.fits_folder(&digest(), &at("2")), "changed");
+        write("2_b.sql", "-- migrate:up\nSELECT 2;\n");
+        assert!(before.fits_folder(&digest(), &at("2")));
+        write("3_c.sql", "-- migrate:up\nSELECT 3;\n");
+        assert!(!before.fits_folder(&digest(), &at("2")), "one more");
+        std::fs::rename(folder.path().join("3_c.sql"), folder.path().join("3_c.SQL")).expect("renamed");
+        assert_eq!(Files::read(folder.path()).expect("files").digest(), None, "a fault of the folder itself");
     }
 
     #[test]

@@ -127,7 +127,8 @@ need_arm64() {
 # Docker Engine, compose v2, podman, an emulator for arm64, and what makes a stand-in for images that can't be pulled.
 need_engines() {
     need_validators
-    has dockerd || has docker || apt "the container engine" docker.io iptables
+    # A client alone, as some machines have it, is no engine.
+    has dockerd || docker info >/dev/null 2>&1 || apt "the container engine" docker.io iptables
     has podman || apt "runs pods" podman catatonit crun containernetworking-plugins
     has qemu-aarch64-static || apt "runs the arm64 binary" qemu-user-static
     has docker-registry || apt "the dry run of a release" docker-registry

@@ -65,7 +65,7 @@ fuzz: ## Feed garbage to all that reads, a minute each (SECONDS_EACH=3600 for lo
 	@$(NEED) fuzz
 	scripts/dev/fuzz.sh $(SECONDS_EACH)
 
-lint: ## Check format, code, docs, dependencies, scripts and Dockerfile
+lint: ## Check format, code, docs, dependencies, scripts, Dockerfile and workflows
 	@$(NEED) linters
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
@@ -73,6 +73,7 @@ lint: ## Check format, code, docs, dependencies, scripts and Dockerfile
 	scripts/dev/lint-dependencies.sh
 	$(LINTERS)/shellcheck $(SCRIPTS)
 	$(LINTERS)/hadolint docker/Dockerfile
+	$(LINTERS)/zizmor --offline --quiet .github/workflows
 
 fmt: ## Format the code
 	@$(NEED) cargo

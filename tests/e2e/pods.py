@@ -2,7 +2,7 @@
 
 Only what a single machine without Kubernetes lacks is changed: where `postgres` is, the images' names, one replica, no
 probes (podman runs them by a shell inside the container; the test asks by itself), and a Job and a native sidecar, which podman
-doesn't know, as a pod and as a container. Secrets become files in FOLDER, owned as fsGroup and defaultMode say, because
+doesn't know, as a pod and as a container; the sidecar looks each second. All names say whose they are. Secrets become files in FOLDER, owned as fsGroup and defaultMode say, because
 podman 4.3 mounts them undecoded. The application becomes a client that looks for the table and stays.
 """
 
@@ -14,11 +14,13 @@ import yaml
 
 address, folder = sys.argv[1], pathlib.Path(sys.argv[2])
 IMAGES = {"registry.example.com/pgmarch": "localhost/pgmarch:dev", "registry.example.com/api": "localhost/postgres:17"}
+PREFIX = "pgmarch-e2e-"
 LOOK = 'psql --no-psqlrc "$DATABASE_URL" --command "SELECT count(*) FROM notes" && exec sleep 600'
 
 
 def play(document, secrets):
     if document["kind"] == "ConfigMap":
+        document["metadata"]["name"] = PREFIX + document["metadata"]["name"]
         return document
     template = document["spec"]["template"]
     pod = template["spec"]
@@ -36,13 +38,17 @@ def play(document, secrets):
             if "valueFrom" in variable:
                 reference = variable.pop("valueFrom")["secretKeyRef"]
                 variable["value"] = secrets[reference["name"]][reference["key"]]
+        if container in sidecars:
+            container["env"].append({"name": "PGMARCH_CHECK_EVERY", "value": "1s"})
         if container["name"] == "api":
             container["command"] = ["bash", "-c", "exec sleep 600" if sidecars else LOOK]
     for volume in pod["volumes"]:
+        if "configMap" in volume:
+            volume["configMap"]["name"] = PREFIX + volume["configMap"]["name"]
         if "secret" in volume:
             secret = volume.pop("secret")
             volume["hostPath"] = {"path": str(files(secret, secrets, pod["securityContext"]["fsGroup"])), "type": "Directory"}
-    metadata = {"name": document["metadata"]["name"], "labels": template["metadata"]["labels"]}
+    metadata = {"name": PREFIX + document["metadata"]["name"], "labels": template["metadata"]["labels"]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod}
 
 

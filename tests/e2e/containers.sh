@@ -104,7 +104,10 @@ release() {
     eventually curl --fail --silent http://127.0.0.1:5719/v2/
     digest=$(scripts/release/push.sh 127.0.0.1:5719/pgmarch "$version" prebuilt-pgmarch)
     contains "$(docker buildx imagetools inspect "127.0.0.1:5719/pgmarch@$digest")" "linux/arm64"
+    if scripts/release/check-version.sh v0.0.0; then return 1; fi
     scripts/release/archives.sh "$version" "$work/release"
+    scripts/release/archives.sh "$version" "$work/release-again"
+    is "archives made again" "$(cat "$work/release/SHA256SUMS")" "$(cat "$work/release-again/SHA256SUMS")"
     (cd "$work/release" && sha256sum --check --quiet SHA256SUMS)
     tar --extract --gzip --file "$work/release/pgmarch-$version-linux-amd64.tar.gz" --directory "$work"
     is "version" "pgmarch $version" "$("$work/pgmarch-$version-linux-amd64/pgmarch" --version)"

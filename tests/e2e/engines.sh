@@ -82,7 +82,7 @@ to_podman() {
 # What this run, or one before it that was killed, has left.
 leftovers() {
     docker compose down --volumes --timeout 1 >/dev/null 2>&1 || true
-    docker ps --all --quiet --filter label=pgmarch-e2e | xargs -r docker rm --force --volumes >/dev/null 2>&1 || true
+    docker ps --all --quiet --filter label=pgmarch-e2e 2>/dev/null | xargs -r docker rm --force --volumes >/dev/null 2>&1 || true
     docker network rm pgmarch-e2e >/dev/null 2>&1 || true
     pods_down
 }

@@ -21,6 +21,8 @@ install -m 755 "$binary" "$folder/pgmarch"
 chmod -R u=rwX,go=rX "$folder"
 epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 # A folder that is copied into an image gets the time of the copying; out of an archive it keeps its own.
-tar --create --file "$folder/revisions.tar" --sort=name --mtime="@$epoch" --owner=0 --group=0 --numeric-owner \
-    --mode=u=rwX,go=rX migrations
+archive() { tar --create --sort=name --mtime="@$epoch" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --file "$folder/$1" "${@:2}"; }
+archive revisions.tar migrations
+# Without an entry for the root, where they go.
+archive documents.tar --directory "$folder/documents" LICENSE THIRD-PARTY-LICENSES.txt sbom.cdx.json
 find "$folder" -exec touch --no-dereference --date "@$epoch" {} +

@@ -4,6 +4,7 @@ pub mod check;
 pub mod create;
 pub mod diff;
 pub mod downgrade;
+pub mod help;
 pub mod history;
 pub mod import;
 pub mod lint;
@@ -21,7 +22,6 @@ pub mod upgrade;
 pub mod wait;
 
 use std::cell::RefCell;
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -31,9 +31,9 @@ use tokio::time::Instant;
 
 use crate::checksum::{self, Verdict};
 use crate::cli::{Cli, Command};
-use crate::config::{Config, Environment, SETTINGS};
+use crate::config::{Config, Environment};
 use crate::connect::{Cancels, Pool, Session};
-use crate::exit::{EXIT_CODES, Error};
+use crate::exit::Error;
 use crate::ledger::{self, ReadError, State};
 use crate::model::scratch::Leftovers;
 use crate::position::Position;
@@ -236,18 +236,4 @@ fn tell_done(pool: &Pool, rows: &[String]) {
 /// The version rows, for a message.
 fn rows(rows: &[String]) -> String {
     if rows.is_empty() { "base".to_owned() } else { rows.join(", ") }
-}
-
-/// The end of `--help`: settings and exit codes, from the tables that the code itself uses.
-pub fn settings_help() -> String {
-    let mut text = String::from("Settings, from the environment; each also as NAME_FILE, the file that holds the value:\n");
-    for setting in SETTINGS {
-        let default = if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
-        let _ = writeln!(text, "  {:<27} {}{default}", setting.name, setting.meaning);
-    }
-    text += "\nExit codes:\n";
-    for (code, meaning, _) in EXIT_CODES {
-        let _ = writeln!(text, "  {code:>3}  {meaning}");
-    }
-    text
 }

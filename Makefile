@@ -31,7 +31,7 @@ AGAIN := target/again
 export CC_aarch64_unknown_linux_musl ?= aarch64-linux-gnu-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 
-.PHONY: help build again bench bench-quick demo test faults matrix fuzz lint fmt stage image engines e2e clean
+.PHONY: help build again bench bench-quick demo test docs-test docs faults matrix fuzz lint fmt stage image engines e2e clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,9 +62,18 @@ demo: build ## Watch pgmarch wait for a throwaway server, migrate it and let a d
 	@$(NEED) postgres
 	@scripts/dev/demo.sh $(BINARY)
 
-test: ## Run all tests, against real throwaway servers
+test: ## Run all tests, against real throwaway servers (docs-test is among them)
 	@$(NEED) cargo postgres pgbouncer
 	cargo test --locked
+
+# The tests of tests/docs/, which are scenarios like the others.
+docs-test: ## Compare the documents with the program: tables, examples, links, names, messages
+	@$(NEED) cargo postgres
+	cargo test --locked --test scenarios docs::
+
+docs: ## Write the parts of the documents that come from the code and from the catalog
+	@$(NEED) cargo postgres
+	PGMARCH_WRITE_DOCS=1 cargo test --locked --test scenarios -- docs::tables docs::schema
 
 faults: ## Disturb runs in every way there is, and print which survived (20 minutes at most)
 	@$(NEED) cargo postgres pgbouncer

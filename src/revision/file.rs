@@ -5,7 +5,8 @@ use std::path::Path;
 use super::statement::check;
 use super::{Fault, Id, Mode, Place, Problem, Revision, Section, nearest};
 
-const HEADERS: [&str; 7] = ["revision", "revises", "depends-on", "branch", "message", "created", "breaking"];
+/// What a header may be called.
+pub const HEADERS: [&str; 7] = ["revision", "revises", "depends-on", "branch", "message", "created", "breaking"];
 const MARKER: &str = "-- migrate:";
 
 /// A revision as its file states it: whether it says what it revises is known only here.

@@ -26,10 +26,24 @@ const RELATIONS: &str = "SELECT conrelid::regclass::text, confrelid::regclass::t
     CASE confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'r' THEN 'RESTRICT' ELSE 'other' END \
     FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace ORDER BY conrelid, conname";
 
+/// The version table counts: it has a primary key as well.
+const COUNTS: &str = "SELECT count(*) FILTER (WHERE c.relkind = 'r' AND c.relname <> 'alembic_version')::text, \
+    (SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace)::text, \
+    count(*) FILTER (WHERE c.relkind = 'i')::text, count(*) FILTER (WHERE i.indisprimary)::text, \
+    count(*) FILTER (WHERE i.indisunique AND NOT i.indisprimary)::text, count(*) FILTER (WHERE NOT i.indisunique)::text \
+    FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid WHERE c.relnamespace = 'public'::regnamespace";
+
 #[test]
 fn the_schema_page_is_what_the_catalog_says() {
     let database = Database::new();
     pgmarch(&database, &Project::marchproxy()).run().exits(0);
+    let counts = database.query(COUNTS).remove(0);
+    let [tables, foreign, indexes, primary, unique, others] = counts.as_slice() else { panic!("{counts:?}") };
+    let counts = format!(
+        "\n{tables} tables, {foreign} foreign keys, {indexes} indexes with the version table's \
+         ({primary} primary keys, {unique} unique ones, {others} others).\n\n"
+    );
+    part_is("docs/schema.md", "counts", &counts);
     let mut diagram = String::from("\n```mermaid\nerDiagram\n");
     for row in database.query(RELATIONS) {
         let [from, to, column, rule] = row.as_slice() else { panic!("{row:?}") };

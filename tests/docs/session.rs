@@ -8,7 +8,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use tokio_postgres::config::Host;
+
 use crate::support::Database;
+
+/// The documents whose blocks are such a session.
+pub(super) const SESSIONS: [&str; 4] = ["README.md", "docs/getting-started.md", "docs/revisions.md", "docs/troubleshooting.md"];
 
 /// A command of a document and the output it shows.
 struct Step {
@@ -35,7 +40,7 @@ pub(super) fn holds(path: &str, text: &str) {
         .current_dir(folder.path())
         .env_clear()
         .env("PATH", format!("{}:/usr/bin:/bin", programs.display()))
-        .env("PGMARCH_DATABASE_URL", database.url())
+        .envs(variables(&database.url()))
         .env("PGMARCH_LOG_FORMAT", "text")
         .output()
         .unwrap();
@@ -53,6 +58,21 @@ pub(super) fn holds(path: &str, text: &str) {
             found.join("\n")
         );
     }
+}
+
+/// Where the database is, in variables of their own, so that a document can show what happens with another one.
+fn variables(url: &str) -> Vec<(&'static str, String)> {
+    let config: tokio_postgres::Config = url.parse().unwrap();
+    let Some(Host::Tcp(host)) = config.get_hosts().first() else { panic!("no host in {url}") };
+    let port = config.get_ports().first().map_or(5432, |port| *port);
+    let password = config.get_password().map(|password| String::from_utf8_lossy(password).into_owned());
+    vec![
+        ("PGHOST", host.clone()),
+        ("PGPORT", port.to_string()),
+        ("PGUSER", config.get_user().unwrap().to_owned()),
+        ("PGPASSWORD", password.unwrap_or_default()),
+        ("PGDATABASE", config.get_dbname().unwrap().to_owned()),
+    ]
 }
 
 fn steps(text: &str) -> Vec<Step> {

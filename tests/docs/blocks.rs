@@ -123,7 +123,7 @@ fn diagrams_are_of_a_known_kind_and_their_lines_are_of_that_kind() {
         assert!(rest.lines().any(|line| line.contains(arrow)), "{place}: nothing is joined");
         for line in rest.lines() {
             assert!(line.contains(arrow) || line.contains('['), "{place}: {line}");
-            assert!(line.matches('"').count() % 2 == 0, "{place}: a quote is not closed: {line}");
+            assert!(line.matches('"').count().is_multiple_of(2), "{place}: a quote is not closed: {line}");
             for (open, close) in [('[', ']'), ('(', ')')] {
                 assert_eq!(line.matches(open).count(), line.matches(close).count(), "{place}: {open} is not closed: {line}");
             }

@@ -64,7 +64,7 @@ pub(super) fn holds(path: &str, text: &str) {
 fn variables(url: &str) -> Vec<(&'static str, String)> {
     let config: tokio_postgres::Config = url.parse().unwrap();
     let Some(Host::Tcp(host)) = config.get_hosts().first() else { panic!("no host in {url}") };
-    let port = config.get_ports().first().map_or(5432, |port| *port);
+    let port = config.get_ports().first().copied().unwrap_or(5432);
     let password = config.get_password().map(|password| String::from_utf8_lossy(password).into_owned());
     vec![
         ("PGHOST", host.clone()),

@@ -106,13 +106,20 @@ pub(super) fn exposition() -> String {
     metrics::text(&board).unwrap()
 }
 
+/// One row of the table of metrics: a sample's name, and each label with the values that it has.
+struct Metric<'a> {
+    name: &'a str,
+    kind: &'a str,
+    help: &'a str,
+    labels: Vec<(&'a str, Vec<&'a str>)>,
+}
+
 #[test]
 fn the_references_metrics_are_those_of_the_sidecar() {
     let text = exposition();
     let mut table = String::from("\n| metric | labels | kind | |\n| --- | --- | --- | --- |\n");
     let (mut help, mut kind) = ("", "");
-    // Name, labels with every value of them.
-    let mut metrics: Vec<(&str, &str, &str, Vec<(&str, Vec<&str>)>)> = Vec::new();
+    let mut metrics: Vec<Metric<'_>> = Vec::new();
     for line in text.lines() {
         if let Some(comment) = line.strip_prefix("# ") {
             match comment.split(' ').next().unwrap() {
@@ -124,10 +131,10 @@ fn the_references_metrics_are_those_of_the_sidecar() {
         }
         let (sample, _) = line.rsplit_once(' ').unwrap();
         let (name, labels) = sample.split_once('{').unwrap_or((sample, ""));
-        if metrics.last().is_none_or(|(last, ..)| *last != name) {
-            metrics.push((name, kind, help, Vec::new()));
+        if metrics.last().is_none_or(|last| last.name != name) {
+            metrics.push(Metric { name, kind, help, labels: Vec::new() });
         }
-        let known = &mut metrics.last_mut().unwrap().3;
+        let known = &mut metrics.last_mut().unwrap().labels;
         for (label, value) in labels.trim_end_matches('}').split(',').filter_map(|label| label.split_once('=')) {
             match known.iter_mut().find(|(name, _)| *name == label) {
                 Some((_, values)) => values.push(value.trim_matches('"')),
@@ -135,7 +142,7 @@ fn the_references_metrics_are_those_of_the_sidecar() {
             }
         }
     }
-    for (name, kind, help, labels) in metrics {
+    for Metric { name, kind, help, labels } in metrics {
         let labels = labels.iter().map(|(label, values)| match values.as_slice() {
             [_] => format!("`{label}`"),
             all => format!("`{label}`: {}", all.join(", ")),

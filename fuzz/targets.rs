@@ -26,9 +26,8 @@ pub(crate) fn settings(bytes: &[u8]) {
     if let Err(faults) = decided {
         faults.iter().for_each(|fault| assert!(!fault.to_string().is_empty()));
     }
-    match Conninfo::resolve(&environment) {
-        Ok(conninfo) => drop(Target::decide(&conninfo)),
-        Err(fault) => assert!(!fault.to_string().is_empty()),
+    if let Err(faults) = Target::of(&environment) {
+        faults.iter().for_each(|fault| assert!(!fault.to_string().is_empty()));
     }
 }
 

@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use crate::connect::conninfo::ConninfoError;
 use crate::connect::keyword::KEYWORDS;
+use crate::connect::target::Target;
 use crate::connect::wait::Widen;
 use crate::ledger::names::{Ident, Table};
 use crate::revision::nearest;
@@ -432,7 +433,34 @@ pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<Confi
         ),
     };
     faults.append(&mut decide.0);
+    faults.extend(of_connections(environment, !faults.is_empty()));
     (reporting, if faults.is_empty() { Ok(config) } else { Err(faults) })
+}
+
+/// What is wrong with where to connect. Much needs no database, and should not fail for a `DATABASE_URL` that is another
+/// program's: unless the setting is ours, it is looked at only by whoever connects, or when something is to be mended anyway.
+fn of_connections(environment: &Environment, anyway: bool) -> Vec<ConfigFault> {
+    let mut faults: Vec<ConfigFault> = Vec::new();
+    for name in ["PGMARCH_DATABASE_URL", "PGMARCH_MODEL_URL", "PGMARCH_SCRATCH_URL"] {
+        let place = match environment.value(name) {
+            Ok(Some(url)) => environment.with("PGMARCH_DATABASE_URL", url),
+            Ok(None) if anyway && name == "PGMARCH_DATABASE_URL" => environment.clone(),
+            // A file that can't be read was found before.
+            Ok(None) | Err(_) => continue,
+        };
+        for mut fault in Target::check(&place).err().unwrap_or_default() {
+            if let ConfigFault::Conninfo { name: named, .. } = &mut fault
+                && named == "PGMARCH_DATABASE_URL"
+            {
+                *named = name.to_owned();
+            }
+            let is_known = faults.iter().any(|known| known.to_string() == fault.to_string());
+            if !is_known && !matches!(fault, ConfigFault::NoDatabase) {
+                faults.push(fault);
+            }
+        }
+    }
+    faults
 }
 
 impl Decide {
@@ -543,6 +571,18 @@ mod tests {
         assert_eq!(found.len(), 5, "{found:?}");
         assert!(found[0].contains("PGMARCH_TARGETT is not a setting (did you mean PGMARCH_TARGET?)"));
         assert!(found[1].contains("/nowhere can't be read"));
+    }
+
+    #[test]
+    fn where_to_connect_is_wrong_together_with_the_rest() {
+        let found = faults(&[("PGMARCH_TARGETT", "x"), ("DATABASE_URL", "host=h port=x user=u"), ("PGSSLMODE", "on")]);
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(found[1].contains("`port`") && found[2].contains("`sslmode`"), "{found:?}");
+        assert!(decide(&environment(&[("DATABASE_URL", "mysql://h/d")])).1.is_ok(), "another program's, until we connect");
+        let found = faults(&[("PGMARCH_MODEL_URL", "hots=h"), ("PGMARCH_SCRATCH_URL", "host=h user=u gsslib=x"), ("PGPORT", "x")]);
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(found[0].starts_with("PGMARCH_MODEL_URL: `hots`"), "{found:?}");
+        assert_eq!(faults(&[("PGMARCH_TARGETT", "x")]).len(), 1, "no database may be right");
     }
 
     #[test]

@@ -177,8 +177,8 @@ fn difference(case: &Case, theirs: &Value, defaults: &Value) -> Option<String> {
     let environment = Environment::new(all).expect("UTF-8");
     let ours = match (Conninfo::resolve(&environment), theirs["error"].as_str()) {
         (Err(_), Some(_)) => return None,
-        (Err(fault), None) if is_stricter(&fault.to_string()) => return None,
-        (Err(fault), None) => return Some(format!("libpq takes it, we say: {fault}")),
+        (Err(faults), None) if faults.iter().any(|fault| is_stricter(&fault.to_string())) => return None,
+        (Err(faults), None) => return Some(format!("libpq takes it, we say: {faults:?}")),
         // An `=` in a value of a URL means itself to us.
         (Ok(_), Some(error)) if error.contains("extra key/value separator") => return None,
         (Ok(_), Some(error)) => return Some(format!("we take it, libpq says: {error}")),
@@ -201,7 +201,7 @@ fn difference(case: &Case, theirs: &Value, defaults: &Value) -> Option<String> {
             return Some(format!("{keyword}: libpq {theirs:?}, we {ours:?}"));
         }
     }
-    let Ok(target) = Target::decide(&ours) else { return None };
+    let Ok(target) = Target::of(&environment) else { return None };
     let password = target.hosts[0].password.as_ref().map(|password| password.reveal()).unwrap_or_default();
     // Settings that libpq finds wrong as it connects keep it from looking into the password file.
     let theirs_password = theirs["password"].as_str().unwrap_or_default();

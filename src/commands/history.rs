@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::{Context, answer, json, locate};
 use crate::cli;
 use crate::config::ConfigFault;
-use crate::connect::Session;
 use crate::connect::wait::{WaitError, for_server};
+use crate::connect::{ConnectError, Session};
 use crate::exit::Error;
 use crate::ledger::{self, ReadError, State};
 use crate::position::Position;
@@ -29,7 +29,7 @@ pub(super) async fn ask(context: &Context) -> Result<Option<Asked>, Error> {
     let config = &context.config;
     let pool = context.pool()?;
     let session = match for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await {
-        Err(WaitError::Settings(crate::connect::ConnectError::Settings(ConfigFault::NoDatabase))) => return Ok(None),
+        Err(WaitError::Settings(ConnectError::Settings(faults))) if matches!(faults[..], [ConfigFault::NoDatabase]) => return Ok(None),
         session => session?,
     };
     let state = ledger::read(&session, config).await?;

@@ -81,42 +81,78 @@ pub struct Conninfo {
 impl Conninfo {
     /// Reads a URL or a key=value string; of a keyword that stands twice the last counts.
     pub fn parse(text: &str) -> Result<Self, ConninfoError> {
+        let mut faults = Vec::new();
+        let conninfo = Self::read(text, &mut faults)?;
+        faults.into_iter().next().map_or(Ok(conninfo), Err)
+    }
+
+    /// Reads what can be read; the keywords that can't be taken go to `faults`.
+    fn read(text: &str, faults: &mut Vec<ConninfoError>) -> Result<Self, ConninfoError> {
         let mut conninfo = Self::default();
         for (keyword, value) in spelling::read(text)? {
             let (keyword, value) = current(keyword, value);
-            let keyword = known(&keyword)?;
-            if keyword == "dbname" && is_connection_string(&value) {
-                return Err(ConninfoError::Nested);
+            match taken(&keyword, &value) {
+                Ok(keyword) => drop(conninfo.values.insert(keyword, Secret::new(value))),
+                Err(fault) => faults.push(fault),
             }
-            conninfo.values.insert(keyword, Secret::new(value));
         }
         Ok(conninfo)
     }
 
-    /// What the environment and the files it names say now.
-    pub fn resolve(environment: &Environment) -> Result<Self, ConfigFault> {
+    /// What the environment and the files it names say now; or all that is wrong with it.
+    pub fn resolve(environment: &Environment) -> Result<Self, Vec<ConfigFault>> {
+        let (conninfo, faults) = Self::gather(environment)?;
+        if faults.is_empty() { Ok(conninfo) } else { Err(faults) }
+    }
+
+    /// What the environment says as far as it can be taken, and what can't. An error means that a source can't be read at
+    /// all, so that nobody knows what is meant.
+    pub fn gather(environment: &Environment) -> Result<(Self, Vec<ConfigFault>), Vec<ConfigFault>> {
         let mut conninfo = Self::default();
-        let mut source_of = |name: &str| -> Result<bool, ConfigFault> {
-            let Some(value) = environment.value(name)? else { return Ok(false) };
-            conninfo = Self::parse(value.reveal()).map_err(|source| ConfigFault::Conninfo { name: name.to_owned(), fault: source })?;
-            Ok(true)
-        };
-        let mut found = source_of("PGMARCH_DATABASE_URL")? || source_of("DATABASE_URL")?;
+        let (mut unread, mut faults) = (Vec::new(), Vec::new());
+        let mut found = false;
+        for name in ["PGMARCH_DATABASE_URL", "DATABASE_URL"] {
+            let said = match environment.value(name) {
+                Ok(None) => continue,
+                Ok(Some(value)) => conninfo.take_string(name, value.reveal(), &mut faults),
+                Err(fault) => Err(fault),
+            };
+            unread.extend(said.err());
+            found = true;
+            break;
+        }
+        let mut variables = BTreeMap::new();
+        for keyword in KEYWORDS.iter().filter(|keyword| !keyword.variable.is_empty()) {
+            match environment.value(keyword.variable) {
+                Ok(Some(value)) => drop(variables.insert(keyword.name, value)),
+                Ok(None) => {}
+                Err(fault) => unread.push(fault),
+            }
+        }
         let account = Account::of_process();
         let home = environment.plain("HOME").map(str::to_owned).or(account.as_ref().map(|account| account.home.clone()));
         conninfo.home = home.filter(|home| !home.is_empty()).map(PathBuf::from);
-        found |= conninfo.fill_from_service(environment)?;
-        for keyword in KEYWORDS.iter().filter(|keyword| !keyword.variable.is_empty()) {
-            let Some(value) = environment.value(keyword.variable)? else { continue };
-            let name = known(keyword.name).map_err(|source| ConfigFault::Conninfo { name: keyword.variable.to_owned(), fault: source })?;
-            if name == "dbname" && is_connection_string(value.reveal()) {
-                return Err(ConfigFault::Conninfo { name: keyword.variable.to_owned(), fault: ConninfoError::Nested });
+        match conninfo.fill_from_service(environment, &variables, &mut faults) {
+            Ok(named) => found |= named,
+            Err(fault) => unread.push(fault),
+        }
+        for keyword in KEYWORDS {
+            let Some(value) = variables.remove(keyword.name) else { continue };
+            match taken(keyword.name, value.reveal()) {
+                Ok(name) => {
+                    found |= matches!(name, "host" | "hostaddr" | "dbname");
+                    conninfo.values.entry(name).or_insert(value);
+                }
+                Err(fault) => faults.push(ConfigFault::Conninfo { name: keyword.variable.to_owned(), fault }),
             }
-            found |= matches!(name, "host" | "hostaddr" | "dbname");
-            conninfo.values.entry(name).or_insert(value);
+        }
+        if !unread.is_empty() {
+            unread.append(&mut faults);
+            return Err(unread);
         }
         if !found {
-            return Err(ConfigFault::NoDatabase);
+            faults.push(ConfigFault::NoDatabase);
+            return Err(faults);
         }
         if let Some(wanted) = environment.plain("PGREQUIRESSL").filter(|wanted| wanted.starts_with('1')) {
             // libpq's oldest word for it, which it still takes where nothing newer says otherwise.
@@ -128,29 +164,37 @@ impl Conninfo {
         {
             conninfo.values.insert("user", Secret::new(name));
         }
-        Ok(conninfo)
+        Ok((conninfo, faults))
+    }
+
+    /// Begins with the connection string that the setting `name` holds.
+    fn take_string(&mut self, name: &str, text: &str, faults: &mut Vec<ConfigFault>) -> Result<(), ConfigFault> {
+        let of = |fault| ConfigFault::Conninfo { name: name.to_owned(), fault };
+        let mut found = Vec::new();
+        *self = Self::read(text, &mut found).map_err(of)?;
+        faults.extend(found.into_iter().map(of));
+        Ok(())
     }
 
     /// Fills in what the service says, if one is named, and says whether one was.
-    fn fill_from_service(&mut self, environment: &Environment) -> Result<bool, ConfigFault> {
-        let setting = |conninfo: &Self, keyword: &str, variable: &str| -> Result<Option<String>, ConfigFault> {
-            match conninfo.get(keyword) {
-                Some(value) => Ok(Some(value.to_owned())),
-                None => Ok(environment.value(variable)?.map(|value| value.reveal().to_owned())),
-            }
-        };
-        let Some(name) = setting(self, "service", "PGSERVICE")? else { return Ok(false) };
-        let named = setting(self, "servicefile", "PGSERVICEFILE")?.map(PathBuf::from);
+    fn fill_from_service(
+        &mut self,
+        environment: &Environment,
+        variables: &BTreeMap<&str, Secret>,
+        faults: &mut Vec<ConfigFault>,
+    ) -> Result<bool, ConfigFault> {
+        let setting = |keyword: &str| self.get(keyword).or(variables.get(keyword).map(Secret::reveal)).map(str::to_owned);
+        let Some(name) = setting("service") else { return Ok(false) };
+        let named = setting("servicefile").map(PathBuf::from);
         let system = Path::new(environment.plain("PGSYSCONFDIR").unwrap_or(SYSTEM_SETTINGS)).join("pg_service.conf");
         let own = self.home.as_ref().filter(|_| named.is_none()).map(|home| home.join(".pg_service.conf"));
         let others: Vec<PathBuf> = own.into_iter().chain([system]).collect();
-        let fault = |fault| ConfigFault::Conninfo { name: format!("service {name}"), fault };
-        for (keyword, value) in service::look_up(&name, named.as_deref(), &others).map_err(fault)? {
-            let keyword = known(&keyword).map_err(fault)?;
-            if keyword == "dbname" && is_connection_string(&value) {
-                return Err(fault(ConninfoError::Nested));
+        let of = |fault| ConfigFault::Conninfo { name: format!("service {name}"), fault };
+        for (keyword, value) in service::look_up(&name, named.as_deref(), &others).map_err(of)? {
+            match taken(&keyword, &value) {
+                Ok(keyword) => drop(self.values.entry(keyword).or_insert(Secret::new(value))),
+                Err(fault) => faults.push(of(fault)),
             }
-            self.values.entry(keyword).or_insert(Secret::new(value));
         }
         Ok(true)
     }
@@ -207,6 +251,14 @@ fn known(keyword: &str) -> Result<&'static str, ConninfoError> {
             let nearest = nearest(keyword, KEYWORDS.iter().map(|known| known.name));
             Err(nearest.map_or(ConninfoError::NoKeyword, |nearest| ConninfoError::Keyword { found: keyword.to_owned(), nearest }))
         }
+    }
+}
+
+/// The keyword, if pgmarch can take it with this value.
+fn taken(keyword: &str, value: &str) -> Result<&'static str, ConninfoError> {
+    match known(keyword)? {
+        "dbname" if is_connection_string(value) => Err(ConninfoError::Nested),
+        keyword => Ok(keyword),
     }
 }
 

@@ -162,8 +162,8 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[derive(Debug, Error)]
 pub enum ConnectError {
     /// The settings don't say where to connect, or say it wrongly.
-    #[error(transparent)]
-    Settings(#[from] ConfigFault),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Settings(Vec<ConfigFault>),
     /// The way to the server: name, network, TLS.
     #[error(transparent)]
     Link(#[from] LinkError),
@@ -207,8 +207,8 @@ impl ConnectError {
 }
 
 /// A fault that shows only when a connection is made.
-fn settings(source: ConninfoError) -> ConnectError {
-    ConnectError::Settings(ConfigFault::Conninfo { name: "connection settings".to_owned(), fault: source })
+fn settings(fault: ConninfoError) -> ConnectError {
+    ConnectError::Settings(vec![target::in_settings(fault)])
 }
 
 impl Pool {
@@ -227,9 +227,9 @@ impl Pool {
     /// A session: an idle one, or a new one to where the environment says now. One try: each address may take `patience`,
     /// or what `connect_timeout` says.
     pub async fn session(&self, patience: Duration) -> Result<Session, ConnectError> {
-        let conninfo = Conninfo::resolve(&self.environment)?;
+        let target = Target::of(&self.environment).map_err(ConnectError::Settings)?;
         let _turn = self.shared.turn.lock().await;
-        *locked(&self.shared.next) = Some((Target::decide(&conninfo).map_err(settings)?, patience));
+        *locked(&self.shared.next) = Some((target, patience));
         match self.inner.get().await {
             Ok(client) => {
                 let mut open = locked(&self.shared.open);

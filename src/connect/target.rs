@@ -11,7 +11,7 @@ use super::conninfo::{Conninfo, ConninfoError};
 use super::passfile;
 use super::tls::{CertMode, Mode, Roots, Tls, Version};
 use super::watch::Methods;
-use crate::config::Secret;
+use crate::config::{ConfigFault, Environment, Secret};
 
 /// Where and how to connect.
 #[derive(Clone, Debug)]
@@ -141,30 +141,36 @@ const NETWORK: Network = Network {
 };
 
 impl Target {
-    /// Decides everything, or says what is wrong.
-    pub fn decide(conninfo: &Conninfo) -> Result<Self, ConninfoError> {
-        let read = Reader(conninfo);
-        let user = conninfo.get("user").ok_or(ConninfoError::NoUser)?;
-        let database = conninfo.get("dbname").unwrap_or(user);
-        read.check_what_is_fixed()?;
-        let password_file = conninfo.get("passfile").map(PathBuf::from).or(conninfo.home_file(".pgpass"));
-        let mut hosts = read.hosts()?;
-        for host in &mut hosts {
-            host.password = match (conninfo.get("password"), &password_file) {
-                (Some(password), _) => Some(Secret::new(password.to_owned())),
-                (None, Some(file)) => {
-                    let name = host.address.filter(|_| host.name.is_empty()).map(|address| address.to_string());
-                    passfile::password(file, name.as_deref().unwrap_or(&host.name), host.port, database, user)
-                }
-                (None, None) => None,
-            }
-            .filter(|password| !password.reveal().is_empty());
+    /// Where the environment and the files it names say to connect now; or all that is wrong with them.
+    pub fn of(environment: &Environment) -> Result<Self, Vec<ConfigFault>> {
+        let (conninfo, target) = Self::check(environment)?;
+        Ok(target.with_passwords(&conninfo))
+    }
+
+    /// The same but for the password file.
+    pub fn check(environment: &Environment) -> Result<(Conninfo, Self), Vec<ConfigFault>> {
+        let (conninfo, mut faults) = Conninfo::gather(environment)?;
+        match Self::decide(&conninfo) {
+            Ok(target) if faults.is_empty() => return Ok((conninfo, target)),
+            Ok(_) => {}
+            Err(found) => faults.extend(found.into_iter().map(in_settings)),
         }
-        Ok(Self {
-            hosts,
+        Err(faults)
+    }
+
+    /// Decides everything but passwords from a file, or says all that is wrong.
+    pub fn decide(conninfo: &Conninfo) -> Result<Self, Vec<ConninfoError>> {
+        let mut read = Reader { conninfo, faults: Vec::new() };
+        let user = conninfo.get("user").unwrap_or_default();
+        if user.is_empty() {
+            read.faults.push(ConninfoError::NoUser);
+        }
+        read.check_what_is_fixed();
+        let target = Self {
+            hosts: read.hosts(),
             login: Login {
                 user: user.to_owned(),
-                database: database.to_owned(),
+                database: conninfo.get("dbname").unwrap_or(user).to_owned(),
                 options: conninfo.get("options").map(str::to_owned),
                 application: conninfo.get("application_name").or(conninfo.get("fallback_application_name")).map(str::to_owned),
                 binding: read.choice(
@@ -172,37 +178,64 @@ impl Target {
                     &[("disable", ChannelBinding::Disable), ("prefer", ChannelBinding::Prefer), ("require", ChannelBinding::Require)],
                     "write disable, prefer or require",
                     ChannelBinding::Prefer,
-                )?,
-                methods: Methods::parse(conninfo.get("require_auth").unwrap_or(""))?,
-                password_file,
+                ),
+                methods: read.methods(),
+                password_file: conninfo.get("passfile").map(PathBuf::from).or(conninfo.home_file(".pgpass")),
             },
-            network: read.network()?,
-            tls: read.tls()?,
+            network: read.network(),
+            tls: read.tls(),
             wanted: read.choice(
                 "target_session_attrs",
                 &Wanted::WORDS,
                 "write any, read-write, read-only, primary, standby or prefer-standby",
                 Wanted::Any,
-            )?,
-            shuffled: read.choice("load_balance_hosts", &[("disable", false), ("random", true)], "write disable or random", false)?,
+            ),
+            shuffled: read.choice("load_balance_hosts", &[("disable", false), ("random", true)], "write disable or random", false),
             peer: conninfo.get("requirepeer").map(str::to_owned),
-        })
+        };
+        if read.faults.is_empty() { Ok(target) } else { Err(read.faults) }
+    }
+
+    /// Each host has the password that is set, or its own from the password file as it is now.
+    fn with_passwords(mut self, conninfo: &Conninfo) -> Self {
+        for host in &mut self.hosts {
+            host.password = match (conninfo.get("password"), &self.login.password_file) {
+                (Some(password), _) => Some(Secret::new(password.to_owned())),
+                (None, Some(file)) => {
+                    let name = host.address.filter(|_| host.name.is_empty()).map(|address| address.to_string());
+                    let name = name.as_deref().unwrap_or(&host.name);
+                    passfile::password(file, name, host.port, &self.login.database, &self.login.user)
+                }
+                (None, None) => None,
+            }
+            .filter(|password| !password.reveal().is_empty());
+        }
+        self
     }
 }
 
-/// Reads values as their keywords want them.
-struct Reader<'c>(&'c Conninfo);
+/// A fault of a value, wherever the value comes from.
+pub(super) fn in_settings(fault: ConninfoError) -> ConfigFault {
+    ConfigFault::Conninfo { name: "connection settings".to_owned(), fault }
+}
+
+/// Reads values as their keywords want them, and collects what is wrong with them.
+struct Reader<'c> {
+    conninfo: &'c Conninfo,
+    faults: Vec<ConninfoError>,
+}
 
 impl Reader<'_> {
-    fn hosts(&self) -> Result<Vec<Host>, ConninfoError> {
-        let list = |keyword: &str| -> Vec<&str> { self.0.get(keyword).map(|value| value.split(',').collect()).unwrap_or_default() };
+    fn hosts(&mut self) -> Vec<Host> {
+        let conninfo = self.conninfo;
+        let list = |keyword: &str| -> Vec<&str> { conninfo.get(keyword).map(|value| value.split(',').collect()).unwrap_or_default() };
         let (names, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
         let count = names.len().max(addresses.len()).max(1);
         if !names.is_empty() && !addresses.is_empty() && names.len() != addresses.len() {
-            return Err(ConninfoError::Addresses { addresses: addresses.len(), hosts: names.len() });
+            self.faults.push(ConninfoError::Addresses { addresses: addresses.len(), hosts: names.len() });
         }
         if ports.len() > 1 && ports.len() != count {
-            return Err(ConninfoError::Ports { ports: ports.len(), hosts: count });
+            self.faults.push(ConninfoError::Ports { ports: ports.len(), hosts: count });
         }
         let host = |number: usize| {
             let port = match ports.get(number).or(ports.first()).map_or("", |port| port.trim()) {
@@ -223,36 +256,41 @@ impl Reader<'_> {
             };
             Ok(Host { name, address, port, password: None })
         };
-        (0..count).map(host).collect()
+        (0..count).filter_map(|number| host(number).map_err(|fault| self.faults.push(fault)).ok()).collect()
     }
 
-    fn network(&self) -> Result<Network, ConninfoError> {
-        let seconds = |keyword| -> Result<Option<Duration>, ConninfoError> {
-            Ok(self.number(keyword)?.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs))
-        };
-        let positive = |keyword, otherwise| seconds(keyword).map(|value| value.filter(|value| !value.is_zero()).unwrap_or(otherwise));
-        Ok(Network {
-            keepalives: self.number("keepalives")?.unwrap_or(1) != 0,
-            idle: positive("keepalives_idle", NETWORK.idle)?,
-            interval: positive("keepalives_interval", NETWORK.interval)?,
-            count: self
-                .number("keepalives_count")?
-                .and_then(|count| u32::try_from(count).ok())
-                .filter(|count| *count > 0)
-                .unwrap_or(NETWORK.count),
-            user_timeout: match self.number("tcp_user_timeout")? {
-                Some(milliseconds) => Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)),
-                None => NETWORK.user_timeout,
-            },
-            connect_timeout: match self.number("connect_timeout")? {
-                Some(seconds) => Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0))),
-                None => NETWORK.connect_timeout,
-            },
+    fn methods(&mut self) -> Methods {
+        Methods::parse(self.conninfo.get("require_auth").unwrap_or("")).unwrap_or_else(|fault| {
+            self.faults.push(fault);
+            Methods::default()
         })
     }
 
-    fn tls(&self) -> Result<Tls, ConninfoError> {
-        let conninfo = self.0;
+    fn network(&mut self) -> Network {
+        let mut positive = |keyword, otherwise| match self.number(keyword).and_then(|seconds| u64::try_from(seconds).ok()) {
+            None | Some(0) => otherwise,
+            Some(seconds) => Duration::from_secs(seconds),
+        };
+        let (idle, interval) = (positive("keepalives_idle", NETWORK.idle), positive("keepalives_interval", NETWORK.interval));
+        let count = self.number("keepalives_count").and_then(|count| u32::try_from(count).ok());
+        Network {
+            keepalives: self.number("keepalives").unwrap_or(1) != 0,
+            idle,
+            interval,
+            count: count.filter(|count| *count > 0).unwrap_or(NETWORK.count),
+            user_timeout: match self.number("tcp_user_timeout") {
+                Some(milliseconds) => Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)),
+                None => NETWORK.user_timeout,
+            },
+            connect_timeout: match self.number("connect_timeout") {
+                Some(seconds) => Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0))),
+                None => NETWORK.connect_timeout,
+            },
+        }
+    }
+
+    fn tls(&mut self) -> Tls {
+        let conninfo = self.conninfo;
         let file = |keyword: &str, default: &str| match conninfo.get(keyword) {
             Some(path) => Some((PathBuf::from(path), true)),
             None => conninfo.home_file(&format!(".postgresql/{default}")).map(|path| (path, false)),
@@ -264,18 +302,18 @@ impl Reader<'_> {
         };
         let public = matches!(roots, Roots::System | Roots::Builtin);
         let default = if public { Mode::VerifyFull } else { Mode::Prefer };
-        let mode = self.choice("sslmode", &Mode::WORDS, "write disable, allow, prefer, require, verify-ca or verify-full", default)?;
+        let before = self.faults.len();
+        let mode = self.choice("sslmode", &Mode::WORDS, "write disable, allow, prefer, require, verify-ca or verify-full", default);
+        let is_known = self.faults.len() == before;
         if public && mode != Mode::VerifyFull {
             // Anybody can have a certificate by a public authority: only the name tells the server from others.
-            return Err(ConninfoError::Weak { mode: mode.word(), setting: "public roots (sslrootcert)", instead: "sslmode=verify-full" });
+            let (setting, instead) = ("public roots (sslrootcert)", "sslmode=verify-full");
+            self.faults.push(ConninfoError::Weak { mode: mode.word(), setting, instead });
         }
-        let direct = self.choice("sslnegotiation", &[("postgres", false), ("direct", true)], "write postgres or direct", false)?;
-        if direct && matches!(mode, Mode::Disable | Mode::Allow | Mode::Prefer) {
-            return Err(ConninfoError::Weak {
-                mode: mode.word(),
-                setting: "sslnegotiation=direct",
-                instead: "sslmode=require or stronger",
-            });
+        let direct = self.choice("sslnegotiation", &[("postgres", false), ("direct", true)], "write postgres or direct", false);
+        if direct && is_known && matches!(mode, Mode::Disable | Mode::Allow | Mode::Prefer) {
+            let (setting, instead) = ("sslnegotiation=direct", "sslmode=require or stronger");
+            self.faults.push(ConninfoError::Weak { mode: mode.word(), setting, instead });
         }
         let versions = "write TLSv1.2 or TLSv1.3";
         let tls = Tls {
@@ -289,62 +327,64 @@ impl Reader<'_> {
                 &[("disable", CertMode::Disable), ("allow", CertMode::Allow), ("require", CertMode::Require)],
                 "write disable, allow or require",
                 CertMode::Allow,
-            )?,
+            ),
             revoked: file("sslcrl", "root.crl"),
-            sni: self.choice("sslsni", &[("0", false), ("1", true)], "write 0 or 1", true)?,
+            sni: self.choice("sslsni", &[("0", false), ("1", true)], "write 0 or 1", true),
             oldest: self.choice(
                 "ssl_min_protocol_version",
                 &[("TLSv1", Version::Tls12), ("TLSv1.1", Version::Tls12), ("TLSv1.2", Version::Tls12), ("TLSv1.3", Version::Tls13)],
                 versions,
                 Version::Tls12,
-            )?,
+            ),
             newest: self.choice(
                 "ssl_max_protocol_version",
                 &[("TLSv1.2", Version::Tls12), ("TLSv1.3", Version::Tls13)],
                 versions,
                 Version::Tls13,
-            )?,
+            ),
         };
         if tls.oldest == Version::Tls13 && tls.newest == Version::Tls12 {
-            return Err(ConninfoError::Value {
+            self.faults.push(ConninfoError::Value {
                 keyword: "ssl_min_protocol_version",
                 value: "TLSv1.3".to_owned(),
                 expected: "that is above ssl_max_protocol_version",
             });
         }
-        Ok(tls)
+        tls
     }
 
     /// Keywords whose one meaning is what pgmarch does anyway.
-    fn check_what_is_fixed(&self) -> Result<(), ConninfoError> {
-        let fixed = |keyword, words: &[&str], expected| {
+    fn check_what_is_fixed(&mut self) {
+        let mut fixed = |keyword, words: &[&str], expected| {
             let words: Vec<(&str, ())> = words.iter().map(|word| (*word, ())).collect();
-            self.choice(keyword, &words, expected, ())
+            self.choice(keyword, &words, expected, ());
         };
-        fixed("client_encoding", &["UTF8", "utf8", "UTF-8", "utf-8", "unicode", "UNICODE", "auto"], "pgmarch speaks UTF8")?;
-        fixed("gssencmode", &["disable", "prefer"], "pgmarch speaks no GSSAPI; write disable")?;
-        fixed("sslcompression", &["0"], "pgmarch never compresses; write 0")?;
-        fixed("replication", &["0", "false", "off", "no", "n", "f"], "pgmarch needs an ordinary connection; take it out")?;
-        fixed("min_protocol_version", &["3.0"], "pgmarch speaks version 3.0 of the protocol")?;
-        fixed("max_protocol_version", &["3.0", "3.2", "latest"], "write 3.0, 3.2 or latest")
+        fixed("client_encoding", &["UTF8", "utf8", "UTF-8", "utf-8", "unicode", "UNICODE", "auto"], "pgmarch speaks UTF8");
+        fixed("gssencmode", &["disable", "prefer"], "pgmarch speaks no GSSAPI; write disable");
+        fixed("sslcompression", &["0"], "pgmarch never compresses; write 0");
+        fixed("replication", &["0", "false", "off", "no", "n", "f"], "pgmarch needs an ordinary connection; take it out");
+        fixed("min_protocol_version", &["3.0"], "pgmarch speaks version 3.0 of the protocol");
+        fixed("max_protocol_version", &["3.0", "3.2", "latest"], "write 3.0, 3.2 or latest");
     }
 
-    fn number(&self, keyword: &'static str) -> Result<Option<i32>, ConninfoError> {
-        let Some(value) = self.0.get(keyword) else { return Ok(None) };
-        let invalid = |_| ConninfoError::Value { keyword, value: value.to_owned(), expected: "write a whole number" };
-        value.trim().parse().map(Some).map_err(invalid)
+    fn number(&mut self, keyword: &'static str) -> Option<i32> {
+        let value = self.conninfo.get(keyword)?;
+        let number = value.trim().parse().ok();
+        if number.is_none() {
+            self.faults.push(ConninfoError::Value { keyword, value: value.to_owned(), expected: "write a whole number" });
+        }
+        number
     }
 
-    fn choice<T: Copy>(
-        &self,
-        keyword: &'static str,
-        choices: &[(&str, T)],
-        expected: &'static str,
-        default: T,
-    ) -> Result<T, ConninfoError> {
-        let Some(value) = self.0.get(keyword) else { return Ok(default) };
-        let invalid = || ConninfoError::Value { keyword, value: value.to_owned(), expected };
-        choices.iter().find(|(word, _)| *word == value).map(|(_, choice)| *choice).ok_or_else(invalid)
+    fn choice<T: Copy>(&mut self, keyword: &'static str, choices: &[(&str, T)], expected: &'static str, default: T) -> T {
+        let Some(value) = self.conninfo.get(keyword) else { return default };
+        match choices.iter().find(|(word, _)| *word == value) {
+            Some((_, choice)) => *choice,
+            None => {
+                self.faults.push(ConninfoError::Value { keyword, value: value.to_owned(), expected });
+                default
+            }
+        }
     }
 }
 
@@ -359,7 +399,7 @@ fn default_host(port: u16) -> String {
 mod tests {
     use super::*;
 
-    fn decide(text: &str) -> Result<Target, ConninfoError> {
+    fn decide(text: &str) -> Result<Target, Vec<ConninfoError>> {
         Target::decide(&Conninfo::parse(text).expect(text))
     }
 
@@ -385,8 +425,25 @@ mod tests {
             ("host=h user=u require_auth=md5,!none", "require_auth"),
             ("host=h", "no user"),
         ] {
-            let shown = decide(text).expect_err(text).to_string();
-            assert!(shown.contains(word), "{text}: {shown}");
+            let [fault] = &decide(text).expect_err(text)[..] else { panic!("{text}") };
+            assert!(fault.to_string().contains(word), "{text}: {fault}");
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let variables = [
+            ("DATABASE_URL", "host=h,i user=u port=1,x krbsrvname=k nonsence=1 sslmode=on hostt=j"),
+            ("PGCONNECT_TIMEOUT", "soon"),
+            ("PGSSLCRLDIR", "/crl"),
+        ];
+        let environment = Environment::new(variables.map(|(name, value)| (name.into(), value.into()))).expect("UTF-8");
+        let found: Vec<String> = Target::of(&environment).expect_err("faults").iter().map(ToString::to_string).collect();
+        let expected =
+            ["`krbsrvname`", "no keyword of libpq", "did you mean `host`", "PGSSLCRLDIR", "`port`", "`connect_timeout`", "`sslmode`"];
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.contains(expected), "{found}");
         }
     }
 

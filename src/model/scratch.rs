@@ -132,7 +132,7 @@ const ABANDONED: &str = "SELECT datname FROM pg_database d CROSS JOIN LATERAL re
 impl Bench {
     /// Connects to the scratch server, and drops what a killed run left there.
     pub async fn open(environment: &Environment, config: &Config, cancels: &Cancels, leftovers: &Leftovers) -> Result<Self, ScratchError> {
-        let fault = |fault: ConfigFault| ScratchError::settings(ConnectError::Settings(fault));
+        let fault = |fault: ConfigFault| ScratchError::settings(ConnectError::Settings(vec![fault]));
         let environment = match environment.value("PGMARCH_SCRATCH_URL").map_err(fault)? {
             Some(url) => environment.with("PGMARCH_DATABASE_URL", url),
             None => environment.clone(),
@@ -187,7 +187,7 @@ impl Bench {
                 _ => ScratchError::Server(failure),
             },
         )?;
-        let fault = |fault: ConfigFault| ScratchError::settings(ConnectError::Settings(fault));
+        let fault = |faults| ScratchError::settings(ConnectError::Settings(faults));
         let place = Conninfo::resolve(&self.environment).map_err(fault)?.with_database(&name);
         let pool =
             Pool::new(self.environment.with("PGMARCH_DATABASE_URL", place.text()), self.cancels.clone()).map_err(ScratchError::settings)?;

@@ -7,6 +7,7 @@ use tracing::{info, warn};
 use super::Context;
 use crate::cli::Ignored;
 use crate::connect::conninfo::Conninfo;
+use crate::connect::wait::for_server;
 use crate::connect::{ConnectError, Pool};
 use crate::exit::Error;
 use crate::ledger::State;
@@ -72,7 +73,8 @@ impl Model {
                 let environment =
                     url.map_or_else(|| context.environment.clone(), |url| context.environment.with("PGMARCH_DATABASE_URL", url));
                 let pool = Pool::new(environment, context.cancels.clone()).map_err(connect)?;
-                let session = pool.session(Duration::from_secs(10)).await.map_err(connect)?;
+                let config = &context.config;
+                let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
                 let scope = Scope { server: crate::ledger::read(&session, &context.config).await?.server.number, ..scope(context, bench) };
                 same_major(scope.server, bench.server, "the model's server")?;
                 read(&session, &scope).await?

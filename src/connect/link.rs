@@ -323,3 +323,43 @@ impl<S: TlsStream + Unpin> TlsConnect<S> for Ready {
         std::future::ready(Ok(stream))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::connect::conninfo::Conninfo;
+    use crate::connect::target::Target;
+
+    #[test]
+    fn a_connection_watches_the_network_as_the_settings_say() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let place = Place::Network(listener.local_addr().expect("an address"));
+        let opened = |settings: &str| {
+            let conninfo = Conninfo::parse(&format!("host=h user=u {settings}")).expect(settings);
+            let target = Target::decide(&conninfo).expect(settings);
+            let way = Way { place: &place, host: "h", network: &target.network, tls: &target.tls, peer: None };
+            let opened = runtime.block_on(way.open(Encryption::Never, Policy::default(), None));
+            let Ok((Link { stream: Stream::Plain(stream), .. }, None)) = opened else { panic!("not open") };
+            stream
+        };
+        let seconds = Duration::from_secs;
+        let watched = |stream: &TcpStream| {
+            let socket = SockRef::from(stream);
+            assert!(socket.keepalive().expect("a flag"));
+            let (idle, interval) = (socket.tcp_keepalive_time(), socket.tcp_keepalive_interval());
+            (idle.expect("idle"), interval.expect("interval"), socket.tcp_keepalive_retries().expect("count"))
+        };
+        let stream = opened("keepalives_idle=42 keepalives_interval=6 keepalives_count=4 tcp_user_timeout=7000");
+        assert_eq!(watched(&stream), (seconds(42), seconds(6), 4));
+        assert_eq!(SockRef::from(&stream).tcp_user_timeout().expect("a time"), Some(seconds(7)));
+        let stream = opened("");
+        assert_eq!(watched(&stream), (seconds(10), seconds(5), 3));
+        assert_eq!(SockRef::from(&stream).tcp_user_timeout().expect("a time"), Some(seconds(25)));
+        let stream = opened("keepalives=0 tcp_user_timeout=0");
+        assert!(!SockRef::from(&stream).keepalive().expect("a flag"));
+        assert_eq!(SockRef::from(&stream).tcp_user_timeout().expect("a time"), None);
+    }
+}

@@ -1,8 +1,9 @@
 //! Whatever reads something from outside takes any bytes without a panic: the same targets as `make fuzz` feeds, and all of its
 //! corpus.
 
-use std::fs;
 use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
 
 use proptest::prelude::*;
 
@@ -93,4 +94,18 @@ fn nothing_of_the_corpus_panics() {
             target(&fs::read(file.path()).expect("read the corpus"));
         }
     }
+}
+
+/// What reading may take in memory for its data, in KiB.
+const MEMORY: u32 = 64 << 10;
+
+#[test]
+fn no_garbage_takes_much_memory() {
+    // The tests above once more, in a process that can't have more.
+    let itself = env::current_exe().expect("this program");
+    let limited = format!("ulimit -d {MEMORY}; exec \"$0\" --test-threads 1 --exact \"$@\"");
+    let tests = ["garbage::no_garbage_panics", "garbage::nothing_of_the_corpus_panics"];
+    let outcome = Command::new("/bin/sh").args(["-c", &limited]).arg(itself).args(tests).output().expect("run sh");
+    let said = String::from_utf8_lossy(&outcome.stdout);
+    assert!(outcome.status.success() && said.contains("2 passed"), "{said}\n{}", String::from_utf8_lossy(&outcome.stderr));
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
 
+use crate::sidecar::Sidecar;
 use crate::support::certificate::write_secret;
 use crate::support::{Database, Program, Project, Server, Session, pgmarch_without_database};
 
@@ -72,15 +73,19 @@ fn verbs() -> Vec<Vec<String>> {
     let words = |verb: &str| -> &[&str] {
         match verb {
             "downgrade" => &["-1", "--yes"],
-            "show" | "stamp" | "repair" => &["001"],
-            "create" => &["something", "--manual"],
+            "show" | "stamp" | "repair" | "wait" => &["001"],
+            "create" => &["something"],
             "merge" => &["001", "002"],
             _ => &[],
         }
     };
     // The sidecar stays until it is told to go.
     let ends = verbs.iter().filter(|verb| *verb != "sidecar");
-    ends.map(|verb| std::iter::once(verb.as_str()).chain(words(verb).iter().copied()).map(str::to_string).collect()).collect()
+    let mut all: Vec<Vec<String>> =
+        ends.map(|verb| std::iter::once(verb.as_str()).chain(words(verb).iter().copied()).map(str::to_string).collect()).collect();
+    let again = ["create something --manual", "check --offline", "upgrade --sql", "status --json", "check --json", "diff --json"];
+    all.extend(again.map(|words| words.split(' ').map(str::to_string).collect()));
+    all
 }
 
 fn assert_clean(what: &str, text: &str) {
@@ -121,24 +126,39 @@ fn the_password_is_in_nothing_that_any_verb_or_failure_says_or_leaves() {
     let session = Session::open(&server.url("postgres"));
     // By itself: what a message says of the log counts from the next one on.
     session.execute("SET log_statement = 'none'");
-    session.execute(&format!("CREATE ROLE marked LOGIN PASSWORD E'{}'", quoted.replace('\\', "\\\\")));
+    session.execute(&format!("CREATE ROLE marked LOGIN CREATEDB PASSWORD E'{}'", quoted.replace('\\', "\\\\")));
     session.execute("SELECT 1");
     Session::open(&server.url("postgres")).execute("CREATE ROLE other LOGIN PASSWORD 'other'");
     database.execute(&format!("GRANT CREATE ON DATABASE {} TO marked; GRANT CREATE ON SCHEMA public TO marked", database.name()));
     let folder = tempfile::tempdir().expect("a folder");
-    let sound = || Project::new().revision("001", "CREATE TABLE a (id int);", "DROP TABLE a;").revision("002", "SELECT 2;", "SELECT 2;");
+    let sound = || {
+        let revisions =
+            Project::new().revision("001", "CREATE TABLE a (id int);", "DROP TABLE a;").revision("002", "SELECT 2;", "SELECT 2;");
+        revisions.file("schema.sql", "CREATE TABLE a (id int, more text);")
+    };
     let fresh = sound();
     let place = |user, port| Place { user, port, database: database.name() };
     let verbs = verbs();
 
     for way in ways(&place("marked", server.port()), MARKER, &folder) {
-        let project = sound();
         for words in &verbs {
+            let project = sound();
             let codes = sweep(&format!("{} by {}", words.join(" "), way.name), || with(&way, &project, words), &folder);
             if words == &["upgrade"] {
                 assert_eq!(codes, Some(0), "{}", way.name);
             }
         }
+        let project = sound();
+        let program = with(&way, &project, &[]).env("PGMARCH_LOG", "trace").env("PGMARCH_LOG_FORMAT", "text");
+        let sidecar = Sidecar::start(program);
+        sidecar.run.wait_for_log("ready: at 002");
+        for path in ["/livez", "/readyz", "/status", "/metrics"] {
+            assert_clean(path, &sidecar.get(path).1);
+        }
+        sidecar.run.signal("TERM");
+        let outcome = sidecar.run.wait();
+        assert_clean("the sidecar", &outcome.stdout);
+        assert_clean("the sidecar", &outcome.stderr);
         let broken = sound().revision("003", "SELECT nonsense;", "SELECT 3;");
         assert_eq!(sweep("a failing revision", || with(&way, &broken, &["upgrade".into()]), &folder), Some(6));
         let unsound = sound().file("003.sql", "nothing");
@@ -180,6 +200,28 @@ fn the_password_is_in_nothing_that_any_verb_or_failure_says_or_leaves() {
         for name in ["PGMARCH_DATABASE_URL", "DATABASE_URL"] {
             let way = Way { is_there: true, name: "wrong", settings: vec![(name, text.clone())] };
             sweep("a wrong spelling", || with(&way, &fresh, &["upgrade".into()]), &folder);
+        }
+    }
+    // The other databases that a setting can name: there, refused, not there, and written down wrongly.
+    let url = |place: &Place<'_>| ways(place, MARKER, &folder).swap_remove(0).settings.swap_remove(0).1;
+    let there = url(&place("marked", server.port()));
+    let others = [
+        there.clone(),
+        url(&place("other", server.port())),
+        url(&place("marked", 1)),
+        format!("postgres://marked:{MARKER}@h/d"),
+        MARKER.into(),
+    ];
+    for setting in ["PGMARCH_SCRATCH_URL", "PGMARCH_MODEL_URL"] {
+        for (number, other) in others.iter().enumerate() {
+            for words in [&["check"][..], &["diff"], &["create", "something"]] {
+                let settings = vec![("PGMARCH_DATABASE_URL", there.clone()), (setting, other.clone())];
+                let way = Way { is_there: number != 2, name: setting, settings };
+                let words: Vec<String> = words.iter().map(|word| word.to_string()).collect();
+                let project = sound();
+                let code = sweep(&format!("{setting} {number}"), || with(&way, &project, &words), &folder);
+                assert_eq!(code.is_some_and(|code| code < 2), number == 0, "{setting} {number} {words:?}: {code:?}");
+            }
         }
     }
     // Everything that was left in the database, and all that the server was told.

@@ -15,13 +15,13 @@ fn project() -> Project {
 }
 
 /// A sidecar that listens somewhere.
-struct Sidecar {
-    run: Running,
+pub(crate) struct Sidecar {
+    pub(crate) run: Running,
     address: String,
 }
 
 impl Sidecar {
-    fn start(program: Program) -> Sidecar {
+    pub(crate) fn start(program: Program) -> Sidecar {
         let run = program.args(["sidecar"]).env("PGMARCH_LISTEN", "127.0.0.1:0").env("PGMARCH_CHECK_EVERY", "50ms").spawn();
         let announced = "answering /livez, /readyz, /status and /metrics on ";
         run.wait_for_log(announced);
@@ -30,7 +30,7 @@ impl Sidecar {
     }
 
     /// The status and the body of an answer.
-    fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let answer = self.say(&format!("GET {path} HTTP/1.1\r\nHost: sidecar\r\n\r\n"));
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP answer to {path}: {answer:?}\n{}", self.run));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();

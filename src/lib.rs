@@ -110,7 +110,8 @@ fn start(cli: cli::Cli, context: Context) -> Result<(), Error> {
     let outcome = runtime.block_on(async {
         let signals = signal::catch().map_err(system("no signal handlers"))?;
         let outcome = interruptible(commands::run(cli.command, &context), signals, &context.cancels).await;
-        context.leftovers.sweep(SWEEP).await;
+        let patience = if matches!(outcome, Err(Error::Interrupted(_))) { SWEEP_IN_HASTE } else { SWEEP };
+        context.leftovers.sweep(patience).await;
         outcome
     });
     // A name lookup that hangs in its thread must not keep the process.
@@ -120,8 +121,11 @@ fn start(cli: cli::Cli, context: Context) -> Result<(), Error> {
 
 /// How long a statement under way gets to notice that it was cancelled; the whole exit takes less than a second.
 const GRACE: Duration = Duration::from_millis(700);
-/// How long the server gets to drop the scratch databases of this run; there are none unless schemas were compared.
-const SWEEP: Duration = Duration::from_secs(5);
+/// How long the server gets to drop the scratch databases of this run, each behind a checkpoint; there are none unless
+/// schemas were compared.
+const SWEEP: Duration = Duration::from_secs(60);
+/// The same after a signal: who sent it waits no longer than ten seconds before it kills.
+const SWEEP_IN_HASTE: Duration = Duration::from_secs(8);
 /// A cancel request that arrives between two statements cancels neither: it is sent again this often.
 const CANCEL_EVERY: Duration = Duration::from_millis(50);
 

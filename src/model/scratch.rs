@@ -79,12 +79,17 @@ impl Leftovers {
 
     /// Drops them all; called once, at the very end, whatever the end is. What can't be dropped is named.
     pub async fn sweep(&self, patience: Duration) {
-        let Made { pool, names } = std::mem::take(&mut *self.list());
+        let Made { pool, mut names } = std::mem::take(&mut *self.list());
         let Some(pool) = pool.filter(|_| !names.is_empty()) else { return };
         let swept = tokio::time::timeout(patience, async {
             let session = pool.session(patience).await.map_err(|error| crate::report::chain(&error))?;
-            for name in &names {
-                drop_database(&session, name).await.map_err(|failure| crate::report::chain(&failure))?;
+            while let Some(name) = names.last() {
+                match drop_database(&session, name).await {
+                    Ok(()) => drop(names.pop()),
+                    // A request to cancel what a signal interrupted may reach the server only now.
+                    Err(failure) if failure.code() == Some(&SqlState::QUERY_CANCELED) => {}
+                    Err(failure) => return Err(crate::report::chain(&failure)),
+                }
             }
             Ok::<(), String>(())
         });

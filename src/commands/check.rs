@@ -24,8 +24,10 @@ pub async fn run(words: &cli::Check, context: &Context) -> Result<(), Error> {
     let sound = !check.findings.iter().any(|finding| finding.stops_upgrade);
     if let (Some(graph), true, false) = (&graph, sound, words.offline) {
         let ignore = sides::ignore(&words.ignore);
+        // Its faults are found before anything is connected to.
+        let model = Model::find(context)?;
         database(&mut check, graph, ignore, context).await?;
-        if let Some(model) = Model::find(context)? {
+        if let Some(model) = model {
             compare_model(&mut check, &model, graph, ignore, context).await?;
         }
     }

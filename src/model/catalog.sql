@@ -88,7 +88,7 @@ SELECT json_build_object(
             'parents', (SELECT coalesce(json_agg(json_build_array(quote_ident(pn.nspname) || '.' || quote_ident(p.relname), p.oid::regclass) ORDER BY i.inhseqno), '[]')
                           FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace WHERE i.inhrelid = c.oid),
             'replica_identity', CASE c.relreplident WHEN 'd' THEN 'DEFAULT' WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING'
-                ELSE 'USING INDEX ' || (SELECT quote_ident(x.relname) FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisreplident) END,
+                ELSE coalesce('USING INDEX ' || (SELECT quote_ident(x.relname) FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisreplident), 'NOTHING') END,
             'clustered_on', (SELECT quote_ident(x.relname) FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisclustered),
             'options', (SELECT coalesce(json_agg(o ORDER BY o), '[]') FROM (
                           SELECT unnest(c.reloptions) UNION ALL
@@ -299,6 +299,23 @@ SELECT json_build_object('unknown', what || ' ' || name)
           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {own} AND c.reltablespace <> 0
         UNION ALL SELECT 'pg_class'::regclass, x.oid, 'attached index', quote_ident(n.nspname) || '.' || quote_ident(x.relname) || ' (its name)'
           FROM pg_class x JOIN pg_namespace n ON n.oid = x.relnamespace JOIN pg_inherits h ON h.inhrelid = x.oid WHERE {own} AND x.relkind IN ('i', 'I') AND obj_description(x.oid, 'pg_class') IS NOT NULL
+        UNION ALL SELECT 'pg_class'::regclass, c.oid, 'rights on a column of the view', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname)
+          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid WHERE {own} AND c.relkind IN ('v', 'm') AND a.attacl IS NOT NULL
+        UNION ALL SELECT 'pg_class'::regclass, c.oid, 'settings of a column of the materialized view', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname)
+          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
+         WHERE {own} AND c.relkind = 'm' AND a.attnum > 0 AND (a.attstattarget >= 0 OR a.attoptions IS NOT NULL OR a.attstorage <> t.typstorage)
+        UNION ALL SELECT 'pg_class'::regclass, c.oid, 'clustering of the materialized view', quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+          FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {own} AND c.relkind = 'm' AND i.indisclustered
+        UNION ALL SELECT 'pg_class'::regclass, c.oid, 'rights and comment on the identity column''s sequence', quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'i'
+         WHERE {own} AND c.relkind = 'S' AND (c.relacl IS NOT NULL OR obj_description(c.oid, 'pg_class') IS NOT NULL)
+        UNION ALL SELECT 'pg_trigger'::regclass, t.oid, 'state and comment of the partition''s trigger', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(t.tgname)
+          FROM pg_trigger t JOIN pg_trigger p ON p.oid = t.tgparentid JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE {own} AND NOT p.tgisinternal AND (t.tgenabled <> p.tgenabled OR obj_description(t.oid, 'pg_trigger') IS NOT NULL)
+        UNION ALL SELECT 'pg_constraint'::regclass, k.oid, 'comment on the inherited constraint', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(k.conname)
+          FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE {own} AND (k.conparentid <> 0 OR NOT k.conislocal AND k.coninhcount > 0) AND obj_description(k.oid, 'pg_constraint') IS NOT NULL
+        UNION ALL SELECT 'pg_subscription'::regclass, 0, 'subscription', quote_ident(o.subname) FROM pg_subscription o WHERE o.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
         UNION ALL SELECT 'pg_type'::regclass, t.oid, 'base type', quote_ident(n.nspname) || '.' || quote_ident(t.typname)
           FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE {own} AND (t.typtype = 'b' AND t.typcategory <> 'A' OR t.typtype = 'p')
         UNION ALL SELECT 'pg_collation'::regclass, o.oid, 'collation', quote_ident(n.nspname) || '.' || quote_ident(o.collname) FROM pg_collation o JOIN pg_namespace n ON n.oid = o.collnamespace WHERE {own}

@@ -320,7 +320,7 @@ impl Error {
             Self::Import(_) => Exit::Unsound,
             Self::RelativeTarget(_) | Self::Listen { .. } => Exit::Usage,
             Self::Scratch(error) | Self::Proof(ProofError::Scratch(error)) => of_scratch(error),
-            Self::Proof(ProofError::Rename { .. }) => Exit::Usage,
+            Self::Proof(ProofError::Rename(_)) => Exit::Usage,
             Self::Proof(_) => Exit::No,
             Self::Write { .. } | Self::Usage { .. } | Self::Output(_) | Self::System { .. } => Exit::Usage,
             Self::Interrupted(signal) => Exit::Signal(*signal),
@@ -421,7 +421,7 @@ impl Error {
             Self::Usage { advice, .. } => (*advice).to_owned(),
             Self::Different { .. } => "`pgmarch create MESSAGE` writes the revision that brings model and revisions together".to_owned(),
             Self::Scratch(error) | Self::Proof(ProofError::Scratch(error)) => next_for_scratch(error),
-            Self::Proof(ProofError::Rename { .. }) => "nothing was written".to_owned(),
+            Self::Proof(ProofError::Rename(_)) => "nothing was written".to_owned(),
             Self::Proof(_) => "nothing was written; write this revision with `pgmarch create --manual MESSAGE`, or change the model in smaller steps".to_owned(),
             Self::Findings { .. } => "mend what is listed above and check again".to_owned(),
             Self::NotYet { .. } => "look at what should migrate it (its exit code and log say why it hasn't); PGMARCH_WAIT_TIMEOUT waits longer".to_owned(),
@@ -438,7 +438,7 @@ impl From<ProofError> for Error {
     fn from(error: ProofError) -> Self {
         match error {
             ProofError::Scratch(error) => Self::Scratch(error),
-            ProofError::Fails { .. } | ProofError::Remains { .. } | ProofError::Rename { .. } => Self::Proof(error),
+            ProofError::Fails { .. } | ProofError::Remains { .. } | ProofError::Rename(_) => Self::Proof(error),
         }
     }
 }

@@ -85,9 +85,9 @@ async fn from_model(words: &cli::Create, graph: Option<&Graph>, context: &Contex
     let not_compared: Vec<String> = before.unknown.union(&wanted.unknown).cloned().collect();
     let form = if words.online { Form::Online } else { Form::Plain };
     let target = Target { server: bench.server, form };
-    let proven = prove(&scratch, &wanted, &words.rename, target, ignore).await?;
-    let statements: Vec<_> = proven.iter().flat_map(|step| &step.up).collect();
     let renames = if words.rename.is_empty() { before.likely_renames(&wanted) } else { Vec::new() };
+    let proven = prove(&scratch, before, &wanted, &words.rename, target, ignore).await?;
+    let statements: Vec<_> = proven.iter().flat_map(|step| &step.up).collect();
     let difference = Difference::new(&changes, &statements, renames);
     let mut created = Vec::new();
     let mut above = first;

@@ -1,8 +1,10 @@
 //! What differs between two catalogs. Pure.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use super::{Catalog, Definition, Key, Object};
+use super::{Catalog, Definition, Key, Kind, Object};
 
 /// What is not compared on purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,22 +95,25 @@ impl Catalog {
         self
     }
 
-    /// Pairs that may be renamed columns: in one table one is gone, one is new, and they are otherwise the same.
-    /// Pointed out to a person, never acted upon.
+    /// Pairs that may be renamed: a column that is gone and a new one of the same type in the same table, a table that is
+    /// gone and a new one with the same columns. Pointed out to a person, never acted upon.
     pub fn likely_renames(&self, new: &Self) -> Vec<String> {
-        let columns = |has: &Self, lacks: &Self| -> Vec<Key> {
-            let is = |(key, object): &(&Key, &Object)| {
-                matches!(object.definition, Definition::Column(_))
-                    && !lacks.objects.contains_key(key)
-                    && object.parent.as_ref().is_some_and(|table| lacks.objects.contains_key(table))
-            };
+        let only = |has: &Self, lacks: &Self, kind: Kind| -> Vec<Key> {
+            let whole = |object: &Object| object.parent.as_ref().is_none_or(|parent| lacks.objects.contains_key(parent));
+            let is = |(key, object): &(&Key, &Object)| key.kind == kind && !lacks.objects.contains_key(*key) && whole(object);
             has.objects.iter().filter(is).map(|(key, _)| key.clone()).collect()
         };
-        let (gone, come) = (columns(self, new), columns(new, self));
         let mut pairs = Vec::new();
-        for from in &gone {
+        let (mine, theirs) = (self.columns(), new.columns());
+        let come = only(new, self, Kind::Table);
+        for from in only(self, new, Kind::Table) {
+            let same = |to: &&Key| from.schema() == to.schema() && mine.contains_key(&from) && mine.get(&from) == theirs.get(*to);
+            pairs.extend(come.iter().filter(same).map(|to| format!("{}={}", self.objects[&from].shown, to.bare())));
+        }
+        let come = only(new, self, Kind::Column);
+        for from in only(self, new, Kind::Column) {
             for to in &come {
-                let (old, object) = (&self.objects[from], &new.objects[to]);
+                let (old, object) = (&self.objects[&from], &new.objects[to]);
                 if old.parent == object.parent
                     && let (Definition::Column(before), Definition::Column(after)) = (&old.definition, &object.definition)
                     && before.type_name == after.type_name
@@ -119,5 +124,16 @@ impl Catalog {
             }
         }
         pairs
+    }
+
+    /// Names and types of the columns of each table.
+    fn columns(&self) -> BTreeMap<&Key, BTreeMap<&str, &str>> {
+        let mut columns: BTreeMap<&Key, BTreeMap<&str, &str>> = BTreeMap::new();
+        for object in self.objects.values() {
+            if let (Definition::Column(column), Some(table)) = (&object.definition, &object.parent) {
+                columns.entry(table).or_default().insert(&object.shown, &column.type_name);
+            }
+        }
+        columns
     }
 }

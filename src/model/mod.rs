@@ -5,6 +5,7 @@
 //! - [`emit`]: the statements that lead from one catalog to another, in order, with their [`hazard`]s. Pure.
 //! - [`source`]: `schema.sql`, or the folder, as its author wrote it.
 //! - [`scratch`]: databases that live as long as one command.
+//! - [`rename`]: what a person says is the same under another name. Pure.
 //! - [`proof`]: up leads to the model, down leads back.
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "twenty kinds of object, and most functions are about a few of them")]
@@ -14,6 +15,7 @@ pub mod emit;
 pub mod hazard;
 pub mod proof;
 pub mod read;
+pub mod rename;
 pub mod scratch;
 pub mod source;
 
@@ -79,6 +81,21 @@ pub struct Key {
     pub kind: Kind,
     /// Schema-qualified and quoted where needed; for parts of a table behind the table's name.
     pub name: String,
+}
+
+impl Key {
+    /// The schema in its full name.
+    pub fn schema(&self) -> &str {
+        match self.name.strip_prefix('"').and_then(|rest| rest.find('"')) {
+            Some(end) => &self.name[..end + 2],
+            None => self.name.split('.').next().unwrap_or(&self.name),
+        }
+    }
+
+    /// Its name without the schema.
+    pub fn bare(&self) -> &str {
+        self.name.get(self.schema().len() + 1..).unwrap_or(&self.name)
+    }
 }
 
 impl fmt::Display for Key {

@@ -2,10 +2,11 @@
 
 use thiserror::Error;
 
+use super::Catalog;
 use super::compare::{Change, Ignore, compare};
 use super::emit::{Part, Statement, Target, emit, emit_at_once};
+use super::rename::{self, Rename, Unusable};
 use super::scratch::{Scratch, ScratchError};
-use super::{Catalog, Definition};
 use crate::revision::Mode;
 
 /// One revision, proven: up and the way back.
@@ -46,83 +47,39 @@ pub enum ProofError {
         remainder: Vec<Change>,
     },
     /// A rename of something that is not there.
-    #[error("--rename {rename}: {problem}")]
-    Rename {
-        /// As it was typed.
-        rename: String,
-        /// What is wrong.
-        problem: String,
-    },
+    #[error(transparent)]
+    Rename(#[from] Unusable),
 }
 
 fn first_line(sql: &str) -> &str {
     sql.lines().next().unwrap_or(sql)
 }
 
-/// `table.old=new`, or `old=new` for a table.
-#[derive(Clone, Debug)]
-pub struct Rename {
-    /// The way up.
-    pub up: String,
-    /// The way down.
-    pub down: String,
-    /// As it was typed.
-    pub typed: String,
-}
-
-impl Rename {
-    /// Looks a rename up in the catalog.
-    pub fn find(typed: &str, old: &Catalog) -> Result<Self, ProofError> {
-        let problem = |problem: String| ProofError::Rename { rename: typed.to_owned(), problem };
-        let (from, to) =
-            typed.split_once('=').ok_or_else(|| problem("write table.old=new for a column, or old=new for a table".to_owned()))?;
-        let made = |up: String, down: String| Self { up, down, typed: typed.to_owned() };
-        for object in old.objects.values() {
-            match &object.definition {
-                Definition::Column(_) => {
-                    let Some(table) = object.parent.as_ref().and_then(|table| old.objects.get(table)) else { continue };
-                    if from == format!("{}.{}", table.shown, object.shown) {
-                        let rename = |from: &str, to: &str| format!("ALTER TABLE {} RENAME COLUMN {from} TO {to}", table.shown);
-                        return Ok(made(rename(&object.shown, to), rename(to, &object.shown)));
-                    }
-                }
-                Definition::Table(_) | Definition::View(_) | Definition::Sequence(_) | Definition::Enum { .. } if from == object.shown => {
-                    let word = match &object.definition {
-                        Definition::Table(_) => "TABLE",
-                        Definition::Sequence(_) => "SEQUENCE",
-                        Definition::View(view) if view.materialized => "MATERIALIZED VIEW",
-                        Definition::View(_) => "VIEW",
-                        _ => "TYPE",
-                    };
-                    let (schema, bare) = object.shown.rsplit_once('.').map_or(("", object.shown.as_str()), |(schema, bare)| (schema, bare));
-                    let now = if schema.is_empty() { to.to_owned() } else { format!("{schema}.{to}") };
-                    return Ok(made(format!("ALTER {word} {from} RENAME TO {to}"), format!("ALTER {word} {now} RENAME TO {bare}")));
-                }
-                _ => {}
-            }
-        }
-        Err(problem(format!(
-            "the revisions make nothing that is called {from}; names are written as in SQL, with their schema where they need it"
-        )))
-    }
-}
-
-/// Finds the ways up and down between the scratch database as it is and the model, and walks both.
+/// Finds the ways up and down between the scratch database, of which `start` was read, and the model, and walks both.
 pub async fn prove(
     scratch: &Scratch,
+    start: Catalog,
     model: &Catalog,
     renames: &[String],
     target: Target,
     ignore: Ignore,
 ) -> Result<Vec<Proven>, ProofError> {
-    let start = scratch.read().await?.ignoring(ignore);
-    let mut renamed = Vec::new();
-    let mut from = start.clone();
+    let mut renamed: Vec<Rename> = Vec::new();
+    // Of thousands of tables no more is kept than is needed: where the renames lead, and where they began.
+    let (mut from, mut began) = (start, None);
     for typed in renames {
         let rename = Rename::find(typed, &from)?;
         walk(scratch, "up", Mode::Transaction, &[Statement::plain(&rename.up)]).await?;
-        from = scratch.read().await?.ignoring(ignore);
+        let before = std::mem::replace(&mut from, scratch.read().await?.ignoring(ignore));
+        began.get_or_insert(before);
         renamed.push(rename);
+    }
+    let followers = rename::followers(&renamed, &from, model);
+    if !followers.is_empty() {
+        let up: Vec<Statement> = followers.iter().map(|rename| Statement::plain(&rename.up)).collect();
+        walk(scratch, "up", Mode::Transaction, &up).await?;
+        from = scratch.read().await?.ignoring(ignore);
+        renamed.extend(followers);
     }
     let mut parts = emit(&from, model, target);
     if parts.is_empty() && !renamed.is_empty() {
@@ -152,7 +109,7 @@ pub async fn prove(
             down.extend(undone);
             let done: Vec<Statement> = renamed.iter().map(|rename| Statement::plain(&rename.up)).collect();
             up.splice(0..0, done);
-            back = &start;
+            back = began.as_ref().unwrap_or(back);
         }
         let remainder = compare(&scratch.read().await?.ignoring(ignore), back);
         if !remainder.is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::fate::Fate;
-use super::{Emit, Node, Verb, schema_of};
+use super::{Emit, Node, Verb};
 use crate::model::{Catalog, Definition, Key, Kind, Object};
 
 impl<'c> Emit<'c> {
@@ -109,12 +109,12 @@ impl<'c> Emit<'c> {
         for (key, object) in catalog.objects.iter().filter(|(key, _)| is(key)) {
             let name = match (&object.definition, &object.parent) {
                 (Definition::Constraint(constraint), Some(table)) if matches!(constraint.kind, 'p' | 'u' | 'x') => {
-                    let schema = schema_of(&table.name);
+                    let schema = table.schema();
                     format!("{schema}.{}", object.shown)
                 }
                 (Definition::Column(column), _) => match &column.identity {
                     Some(identity) if identity.sequence.0.contains('.') => identity.sequence.0.clone(),
-                    Some(identity) => format!("{}.{}", schema_of(&key.name), identity.sequence.0),
+                    Some(identity) => format!("{}.{}", key.schema(), identity.sequence.0),
                     None => continue,
                 },
                 (Definition::Trigger { .. } | Definition::Rule { .. } | Definition::Policy(_) | Definition::Default { .. }, _) => continue,

@@ -129,6 +129,54 @@ fn a_rename_is_pointed_out_and_done_only_when_told() {
 }
 
 #[test]
+fn the_names_of_a_renamed_tables_parts_follow_it() {
+    let database = Database::new();
+    let table = |name: &str, column: &str| {
+        format!(
+            "CREATE TABLE {name} (id serial PRIMARY KEY, {column} integer CHECK ({column} > 0) UNIQUE);
+             CREATE INDEX {name}_both ON {name} ({column}, id);
+             CREATE TABLE items (o integer REFERENCES {name});\n"
+        )
+    };
+    let project =
+        Project::new().child("001", "base", &table("orders", "total"), "SELECT 1;").file("schema.sql", &table("purchases", "total"));
+    let run = pgmarch(&database, &project).args(["create", "guess"]).run().exits(0);
+    run.stdout_contains("--rename orders=purchases");
+    project.remove("002_guess.sql");
+    project.write("schema.sql", &table("purchases", "sum"));
+    pgmarch(&database, &project).args(["create", "told", "--rename", "orders=purchases", "--rename", "purchases.total=sum"]).run().exits(0);
+    let text = project.read("002_told.sql");
+    let (_, body) = text.split_once("-- migrate:up\n").expect("up");
+    // NOT NULL has a name from PostgreSQL 18 on.
+    let not_null = |from: &str, to: &str| match database.major() {
+        ..18 => String::new(),
+        _ => format!("ALTER TABLE purchases RENAME CONSTRAINT {from}_id_not_null TO {to}_id_not_null;\n"),
+    };
+    let expected = format!(
+        "ALTER TABLE orders RENAME TO purchases;
+ALTER TABLE purchases RENAME COLUMN total TO sum;
+ALTER SEQUENCE orders_id_seq RENAME TO purchases_id_seq;
+ALTER TABLE purchases RENAME CONSTRAINT orders_pkey TO purchases_pkey;
+ALTER TABLE purchases RENAME CONSTRAINT orders_total_check TO purchases_sum_check;
+ALTER TABLE purchases RENAME CONSTRAINT orders_total_key TO purchases_sum_key;
+ALTER INDEX orders_both RENAME TO purchases_both;
+{}
+-- migrate:down
+{}ALTER INDEX purchases_both RENAME TO orders_both;
+ALTER TABLE purchases RENAME CONSTRAINT purchases_sum_key TO orders_total_key;
+ALTER TABLE purchases RENAME CONSTRAINT purchases_sum_check TO orders_total_check;
+ALTER TABLE purchases RENAME CONSTRAINT purchases_pkey TO orders_pkey;
+ALTER SEQUENCE purchases_id_seq RENAME TO orders_id_seq;
+ALTER TABLE purchases RENAME COLUMN sum TO total;
+ALTER TABLE purchases RENAME TO orders;
+",
+        not_null("orders", "purchases"),
+        not_null("purchases", "orders")
+    );
+    assert_eq!(body, expected);
+}
+
+#[test]
 fn the_careful_form_waits_for_nobody() {
     let database = Database::new();
     let model = "CREATE TABLE a (id integer PRIMARY KEY, x integer NOT NULL, name text UNIQUE, CONSTRAINT c CHECK (x > 0));
@@ -152,6 +200,46 @@ fn the_careful_form_waits_for_nobody() {
     ] {
         assert!(rest.contains(statement), "{statement}\n{rest}");
     }
+}
+
+#[test]
+fn what_needs_an_index_that_is_built_afterwards_comes_afterwards_too() {
+    let database = Database::new();
+    let project = Project::new()
+        .child(
+            "001",
+            "base",
+            "CREATE TABLE a (x integer NOT NULL, y integer);
+             CREATE TABLE b (x integer);
+             CREATE INDEX gone ON a (y);
+             CREATE TABLE p (x integer) PARTITION BY LIST (x);",
+            "DROP TABLE p, b, a;",
+        )
+        .file(
+            "schema.sql",
+            "CREATE TABLE a (x integer PRIMARY KEY, y integer);
+             CREATE UNIQUE INDEX marks ON a (x);
+             COMMENT ON INDEX marks IS 'which row';
+             ALTER TABLE a REPLICA IDENTITY USING INDEX marks;
+             CREATE TABLE b (x integer REFERENCES a);
+             CREATE TABLE c (x integer PRIMARY KEY REFERENCES a);
+             CREATE TABLE p (x integer REFERENCES c) PARTITION BY LIST (x);",
+        );
+    pgmarch(&database, &project).args(["create", "careful", "--online"]).run().exits(0);
+    let (first, rest) = (project.read("002_careful.sql"), project.read("003_careful_the_rest.sql"));
+    assert!(!first.contains("REFERENCES a"), "{first}");
+    let order = [
+        "DROP INDEX CONCURRENTLY gone;",
+        "CREATE UNIQUE INDEX CONCURRENTLY a_pkey ON a (x);",
+        "ADD CONSTRAINT a_pkey PRIMARY KEY USING INDEX a_pkey;",
+        "ALTER TABLE b ADD CONSTRAINT b_x_fkey FOREIGN KEY (x) REFERENCES a(x) NOT VALID;",
+        "ALTER TABLE b VALIDATE CONSTRAINT b_x_fkey;",
+    ];
+    let places = order.map(|statement| rest.find(statement).unwrap_or_else(|| panic!("{statement}\n{rest}")));
+    assert!(places.is_sorted(), "{places:?}\n{rest}");
+    pgmarch(&database, &project).run().exits(0);
+    pgmarch(&database, &project).args(["check"]).run().exits(0);
+    pgmarch(&database, &project).args(["downgrade", "-2", "--yes"]).run().exits(0);
 }
 
 #[test]
@@ -219,9 +307,29 @@ fn diff_leads_from_the_database_to_the_model() {
 #[test]
 fn what_is_not_compared_is_named() {
     let database = Database::new();
-    let model = format!("{SAME}CREATE COLLATION german FROM \"C\"; CREATE PUBLICATION pub;");
-    let run = pgmarch(&database, &project(&model)).args(["create", "nothing"]).run().exits(0);
-    run.stdout_contains("-- not compared: collation public.german").stdout_contains("-- not compared: publication pub");
+    let model = format!(
+        "{SAME}CREATE COLLATION german FROM \"C\"; CREATE PUBLICATION pub;
+        CREATE VIEW v AS SELECT x FROM a; GRANT SELECT (x) ON v TO PUBLIC;
+        CREATE TABLE i (id integer GENERATED ALWAYS AS IDENTITY); GRANT USAGE ON SEQUENCE i_id_seq TO PUBLIC;
+        CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TABLE p (x integer CONSTRAINT c CHECK (x > 0)) PARTITION BY LIST (x); CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1);
+        CREATE TRIGGER t AFTER INSERT ON p FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE p_1 DISABLE TRIGGER t;
+        COMMENT ON CONSTRAINT c ON p_1 IS 'inherited';
+        CREATE MATERIALIZED VIEW m AS SELECT x FROM a; ALTER MATERIALIZED VIEW m ALTER x SET STATISTICS 7; CREATE INDEX m_x ON m (x); ALTER MATERIALIZED VIEW m CLUSTER ON m_x;"
+    );
+    let run = pgmarch(&database, &project(&model)).args(["create", "much"]).run().exits(0);
+    for what in [
+        "collation public.german",
+        "publication pub",
+        "rights on a column of the view public.v.x",
+        "rights and comment on the identity column's sequence public.i_id_seq",
+        "state and comment of the partition's trigger public.p_1.t",
+        "comment on the inherited constraint public.p_1.c",
+        "settings of a column of the materialized view public.m.x",
+        "clustering of the materialized view public.m",
+    ] {
+        assert!(run.stdout.contains(&format!("-- not compared: {what}\n")), "{what}\n{run}");
+    }
 }
 
 #[test]

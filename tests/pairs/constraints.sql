@@ -75,6 +75,10 @@ CREATE TABLE a (x integer CHECK (ok(x)));
 CREATE TABLE a (r int4range, x integer);
 -->
 CREATE TABLE a (r int4range, x integer, EXCLUDE USING gist (r WITH &&) WHERE (x > 0));
+--- an exclusion constraint changes
+CREATE TABLE a (r int4range, x integer, CONSTRAINT e EXCLUDE USING gist (r WITH &&));
+-->
+CREATE TABLE a (r int4range, x integer, CONSTRAINT e EXCLUDE USING gist (r WITH -|-) WHERE (x > 0) DEFERRABLE);
 --- a foreign key appears
 CREATE TABLE a (id integer PRIMARY KEY);
 CREATE TABLE b (a integer);

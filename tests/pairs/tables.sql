@@ -70,6 +70,12 @@ ALTER TABLE a REPLICA IDENTITY USING INDEX a_x;
 CREATE TABLE a (x integer NOT NULL, y integer NOT NULL);
 CREATE UNIQUE INDEX a_x ON a (x, y);
 ALTER TABLE a REPLICA IDENTITY USING INDEX a_x;
+--- an index that identified rows goes
+CREATE TABLE a (x integer NOT NULL);
+CREATE UNIQUE INDEX a_x ON a (x);
+ALTER TABLE a REPLICA IDENTITY USING INDEX a_x;
+-->
+CREATE TABLE a (x integer NOT NULL);
 --- a table becomes a view
 CREATE TABLE a (x integer);
 -->

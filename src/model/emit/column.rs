@@ -92,7 +92,12 @@ impl Emit<'_> {
         }
         statements.extend(self.not_null(table, name, old.not_null.as_ref(), new.not_null.as_ref()));
         match (&old.identity, &new.identity) {
-            (None, Some(identity)) => statements.push(alter(format!("ADD {}", identity_words(identity)))),
+            (None, Some(identity)) => {
+                let add = alter(format!("ADD {}", identity_words(identity)));
+                // An identity wants NOT NULL, which the careful form sets afterwards.
+                let waits = self.target.form == Form::Online && old.not_null.is_none();
+                statements.push(if waits { add.later() } else { add });
+            }
             (Some(old), Some(new)) if old != new => {
                 let mut words = Vec::new();
                 if old.always != new.always {

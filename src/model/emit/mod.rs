@@ -179,7 +179,8 @@ impl<'c> Emit<'c> {
         let place: HashMap<Node<'c>, usize> = nodes.iter().enumerate().map(|(place, node)| (*node, place)).collect();
         let (before, rather) = self.edges(&nodes, &place);
         let ordered = order::order(&before, &rather);
-        self.put_inline(&nodes, &before, &ordered);
+        let late = self.late(&nodes, &before, &ordered);
+        self.put_inline(&nodes, &before, &ordered, &late);
         let inline: BTreeSet<&Key> = self.inline.values().flatten().copied().collect();
         let mut statements = Vec::new();
         for place in ordered {
@@ -187,16 +188,36 @@ impl<'c> Emit<'c> {
             if verb == Verb::Create && inline.contains(key) {
                 continue;
             }
-            statements.extend(match verb {
+            let made = match verb {
                 Verb::Drop => self.drop(key),
                 Verb::Alter => self.alter(key),
                 Verb::Create => self.create(key),
                 Verb::Decorate => self.decorate(key),
                 Verb::Mark => self.mark(key),
                 Verb::Purge => self.purge(key),
-            });
+            };
+            statements.extend(made.into_iter().map(|statement| if late[place] { statement.later() } else { statement }));
         }
         statements
+    }
+
+    /// Which changes come afterwards: those of indexes that are built or dropped CONCURRENTLY, and what needs them.
+    fn late(&self, nodes: &[Node<'c>], before: &[BTreeSet<usize>], ordered: &[usize]) -> Vec<bool> {
+        let mut late = vec![false; nodes.len()];
+        if self.target.form == Form::Plain {
+            return late;
+        }
+        for place in ordered {
+            let (verb, key) = nodes[*place];
+            let begins_late = |statements: Vec<Statement>| statements.first().is_some_and(|first| first.phase == Phase::Later);
+            late[*place] = before[*place].iter().any(|need| late[*need])
+                || match (verb, key.kind) {
+                    (Verb::Create, Kind::Constraint | Kind::Index) => begins_late(self.create(key)),
+                    (Verb::Drop, Kind::Index) => begins_late(self.drop(key)),
+                    _ => false,
+                };
+        }
+        late
     }
 
     fn fate(&self, key: &Key) -> Fate {
@@ -253,7 +274,7 @@ impl<'c> Emit<'c> {
     }
 
     /// Which constraints can stand in the CREATE of their table: those that need nothing that comes after it.
-    fn put_inline(&mut self, nodes: &[Node<'c>], before: &[BTreeSet<usize>], ordered: &[usize]) {
+    fn put_inline(&mut self, nodes: &[Node<'c>], before: &[BTreeSet<usize>], ordered: &[usize], late: &[bool]) {
         let mut turn = vec![0; nodes.len()];
         for (number, place) in ordered.iter().enumerate() {
             turn[*place] = number;
@@ -265,7 +286,7 @@ impl<'c> Emit<'c> {
             let (Definition::Constraint(constraint), Some(parent)) = (&object.definition, &object.parent) else { continue };
             let whole = constraint.index_options.as_ref().is_none_or(Vec::is_empty) && !constraint.definition.ends_with(" NOT VALID");
             let Some(table) = place.get(&(Verb::Create, parent)).filter(|_| whole) else { continue };
-            if before[*at].iter().all(|need| turn[*need] <= turn[*table]) {
+            if late[*at] == late[*table] && before[*at].iter().all(|need| turn[*need] <= turn[*table]) {
                 turn[*at] = turn[*table];
                 self.inline.entry(parent).or_default().push(key);
             }
@@ -305,14 +326,6 @@ fn default_of<'c>(catalog: &'c Catalog, column: &Key) -> Option<(&'c Key, &'c St
 
 fn is_inherited(catalog: &Catalog, column: &Key) -> bool {
     matches!(catalog.objects.get(column).map(|object| &object.definition), Some(Definition::Column(column)) if column.inherited.0)
-}
-
-/// The schema in a full name.
-fn schema_of(name: &str) -> &str {
-    match name.strip_prefix('"').and_then(|rest| rest.find('"')) {
-        Some(end) => &name[..end + 2],
-        None => name.split('.').next().unwrap_or(name),
-    }
 }
 
 /// Statements as the text of a section: hazards as comments above, a blank line around what has several lines.

@@ -86,8 +86,17 @@ impl Emit<'_> {
                 Some(parent) if parent.kind == Kind::Domain => one(format!("ALTER DOMAIN {table} DROP CONSTRAINT {shown}")),
                 _ => one(format!("ALTER TABLE {table} DROP CONSTRAINT {shown}")),
             },
-            Definition::Index(_) => one(format!("DROP INDEX {shown}")),
-            Definition::View(view) => one(format!("DROP {}VIEW {shown}", if view.materialized { "MATERIALIZED " } else { "" })),
+            Definition::Index(index) => self.drop_index(key, object, index),
+            Definition::View(view) if view.materialized => {
+                let statement = Statement::new(format!("DROP MATERIALIZED VIEW {shown}"));
+                let again = self.is_made(key);
+                vec![if again {
+                    statement.with(Hazard::new(Danger::Lock, "nobody can read it until it is filled again"))
+                } else {
+                    statement
+                }]
+            }
+            Definition::View(_) => one(format!("DROP VIEW {shown}")),
             Definition::Routine(routine) => one(format!("DROP {} {shown}", routine.kind)),
             Definition::Aggregate { .. } => one(format!("DROP ROUTINE {shown}")),
             Definition::Trigger { .. } => one(format!("DROP TRIGGER {shown} ON {table}")),

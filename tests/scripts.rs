@@ -43,6 +43,8 @@ fn their_failures_are_failures() {
     run("migrate-down.sh", &[]).exits(2).stderr_contains("usage: migrate-down.sh");
     run("migrate-down.sh", &["-1", "--yes"]).exits(2).stderr_contains("usage");
     run("migrate-create.sh", &[]).exits(2).stderr_contains("usage");
+    run("migrate-create.sh", &["--manual"]).exits(2).stderr_contains("usage");
+    run("migrate-create.sh", &["a", "--wrong"]).exits(2).stderr_contains("--wrong");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/migrate.sh");
     let missing = Program::at(&path.to_string_lossy()).env("PATH", "/usr/bin:/bin").env("PGMARCH_BIN", "/nowhere/pgmarch").run();
     assert_eq!(missing.code(), Some(127), "{missing}");

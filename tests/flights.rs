@@ -44,3 +44,20 @@ fn a_window_of_revisions_takes_as_many_flights_as_one_revision() {
         assert_eq!(flights(&proxy), [5, 7], "{revisions} revisions\n{proxy}");
     }
 }
+
+#[test]
+fn a_comparison_takes_as_many_flights_for_many_tables_as_for_one() {
+    let counted = [1, 150].map(|count| {
+        let database = Database::new();
+        let table =
+            |number: usize| format!("CREATE TABLE t{number} (id serial PRIMARY KEY, other int REFERENCES t{number}, x text UNIQUE);\n");
+        let tables: String = (0..count).map(table).collect();
+        let project = Project::new().revision("001", &tables, "SELECT 1").file("schema.sql", &tables);
+        let proxy = Proxy::to(&database).delay(LINK);
+        pgmarch_at(&proxy.url_for(&database), &project).args(["check"]).run().exits(0).stdout_contains("nothing found");
+        let mut flights = flights(&proxy);
+        flights.sort_unstable();
+        flights
+    });
+    assert_eq!(counted[0], counted[1]);
+}

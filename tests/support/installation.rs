@@ -52,12 +52,15 @@ pub(super) fn another_major() -> Option<PathBuf> {
         |versions: &Path| fs::read_dir(versions).into_iter().flatten().flatten().map(|version| version.path()).collect::<Vec<_>>();
     let installed = versions(Path::new("/usr/lib/postgresql")).into_iter().map(|version| version.join("bin"));
     let fetched = versions(beside).into_iter().map(|version| version.join("native/bin"));
-    installed.chain(fetched).find(|folder| major(folder) != major(tested) && folder.join("initdb").is_file())
+    let ours = major(tested);
+    installed.chain(fetched).find(|folder| major(folder).is_some_and(|major| Some(major) != ours))
 }
 
-/// The version that a folder of programs is named after.
-fn major(folder: &Path) -> Option<u32> {
-    folder.ancestors().find_map(|folder| folder.file_name()?.to_str()?.parse().ok())
+/// The major version of the programs in a folder, if they are a server's.
+fn major(folder: &Path) -> Option<String> {
+    let output = Command::new(folder.join("postgres")).arg("--version").output().ok()?;
+    let words = String::from_utf8(output.stdout).ok()?;
+    words.split(|c: char| !c.is_ascii_digit()).find(|word| !word.is_empty()).map(str::to_owned)
 }
 
 /// A place for the folders of servers: in memory if there is plenty, unless `TMPDIR` names another.

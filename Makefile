@@ -20,16 +20,8 @@ SOURCE ?= unknown
 build-image = docker build --file docker/Dockerfile --target prebuilt-$(1) --tag $(2) --platform linux/$(ARCH) \
 	--build-arg ARCH=$(ARCH) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg SOURCE=$(SOURCE) .
 
-# The same binary from every folder: neither where cargo keeps its sources nor where these lie may be part of it. Folders' names
-# are in every crate's hash, which orders what is linked, so stripping them comes too late. The folder of crates.io's sources
-# gets the shortest name, as it stands in the place of each panic: 18 KB.
-CARGO_HOME ?= $(HOME)/.cargo
-CRATES_IO := $(CARGO_HOME)/registry/src/index.crates.io-1949cf8c6b5b557f
-remap = --remap-path-prefix=$(CARGO_HOME)=/cargo --remap-path-prefix=$(CRATES_IO)=/cargo --remap-path-prefix=$(1)=/pgmarch
-compile = RUSTFLAGS="$(strip $(RUSTFLAGS) $(call remap,$(1)))" cargo build --release --locked --target $(TARGET) --bin pgmarch
 AGAIN := target/again
 export CC_aarch64_unknown_linux_musl ?= aarch64-linux-gnu-gcc
-export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
 
 .PHONY: help build again bench bench-quick demo test docs-test docs faults matrix matrix-quick fuzz lint fmt stage image engines e2e clean
 
@@ -38,7 +30,7 @@ help: ## Show this list
 
 build: ## Build the static release binary and check that it is static (ARCH=arm64: the other one)
 	@$(NEED) musl $(ARCH)
-	$(call compile,$(CURDIR))
+	scripts/release/compile.sh $(TARGET)
 	@scripts/dev/check-static.sh $(BINARY)
 
 # From nothing but what docker/Dockerfile compiles from. The files keep their times, so cargo builds only what changed.
@@ -47,7 +39,7 @@ again: ## Build the same from a copy of the sources in another folder, and show 
 	@rm -rf $(AGAIN)/src $(AGAIN)/scripts
 	@mkdir -p $(AGAIN)
 	@cp --archive --parents Cargo.toml Cargo.lock LICENSE rust-toolchain.toml scripts/release src $(AGAIN)
-	cd $(AGAIN) && $(call compile,$(CURDIR)/$(AGAIN))
+	$(AGAIN)/scripts/release/compile.sh $(TARGET)
 	@sha256sum $(wildcard $(BINARY)) $(AGAIN)/$(BINARY)
 
 bench: build ## Measure pgmarch beside its peers, into docs/benchmarks.md (15 minutes; the peers are fetched first)

@@ -362,7 +362,7 @@ impl Run<'_> {
         if failure.is_lost() {
             return lost(failure);
         }
-        self.roll_back().await;
+        let is_alive = self.roll_back().await;
         let Some(error) = failure.source.as_db_error().cloned() else { return lost(failure) };
         let part = script.part(failure.completed, position(&error));
         if is_moved(&failure) || (part == Part::Before && made_by_another(error.code())) {
@@ -382,7 +382,7 @@ impl Run<'_> {
         };
         let start = step.section.range.start;
         let range = range.map(|range| range.start + start..range.end + start);
-        if step.mode() == Mode::Transaction {
+        if is_alive && step.mode() == Mode::Transaction {
             self.note_failure(revision, &error).await;
         }
         ApplyError::Revision(Box::new(SqlFailure {
@@ -397,10 +397,13 @@ impl Run<'_> {
         }))
     }
 
-    async fn roll_back(&self) {
-        if let Err(error) = self.session.ask("ROLLBACK").await {
+    /// Whether the connection is still of use.
+    async fn roll_back(&self) -> bool {
+        let outcome = self.session.ask("ROLLBACK").await;
+        if let Err(error) = &outcome {
             debug!(%error, "no rollback: the connection is gone, and the transaction with it");
         }
+        outcome.is_ok()
     }
 
     /// Into the journal, if there is one: a first run that fails leaves the database as it was.

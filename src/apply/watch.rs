@@ -58,8 +58,18 @@ impl Watch {
 
     /// Waits for `work`, and looks at it from time to time.
     pub(super) async fn over<T>(&self, name: &str, target: Target, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        let mut work = std::pin::pin!(work);
         self.blockers.take();
+        self.still_over(name, target, work).await
+    }
+
+    /// The same for what follows in the wake of a failure: who was in the way of that is not forgotten.
+    pub(super) async fn still_over<T>(
+        &self,
+        name: &str,
+        target: Target,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let mut work = std::pin::pin!(work);
         if let Ok(outcome) = timeout(self.after, &mut work).await {
             return outcome;
         }

@@ -49,12 +49,7 @@ impl<'r> Run<'r> {
                 }
                 Err(failure) => failure,
             };
-            let mut strays = 0;
-            if !failure.is_lost() {
-                for Underway { sent, .. } in window.drain(..) {
-                    strays += usize::from(sent.answers().await.is_ok());
-                }
-            }
+            let strays = if failure.is_lost() { 0 } else { self.strays(steps, &mut window).await? };
             if strays > 0 {
                 // Somebody without our lock did this step meanwhile, so that the next ones fitted: only a new plan can tell.
                 self.roll_back().await;
@@ -68,6 +63,20 @@ impl<'r> Run<'r> {
             tries.pause(id.clone(), "was rolled back", &failure, &self.watch).await;
             next = place;
         }
+    }
+
+    /// Awaits what was sent behind a failure: how much of it succeeded nevertheless. The connection may be lost even now.
+    async fn strays(&self, steps: &[Step<'_>], window: &mut VecDeque<Underway<'_>>) -> Result<usize, ApplyError> {
+        let mut strays = 0;
+        for Underway { place, sent, .. } in window.drain(..) {
+            let id = &steps[place].revision.id;
+            match self.watch.still_over(id.as_str(), Target::Mark, sent.answers()).await {
+                Ok(_) => strays += 1,
+                Err(failure) if failure.is_lost() => return Err(ApplyError::Lost(id.clone(), failure)),
+                Err(_) => {}
+            }
+        }
+        Ok(strays)
     }
 
     async fn send(&self, steps: &[Step<'_>], place: usize) -> Result<Underway<'r>, ApplyError> {

@@ -80,7 +80,7 @@ impl Cancel {
         let way = way(&back.target, &back.host, &back.place);
         let (mut link, _) = way.open(encryption, Policy::default(), back.tls.as_ref()).await?;
         back.token.cancel_query_raw(Lent(&mut link), Ready).await.map_err(|error| explained(error, &back.target, &back.host))?;
-        // A server that meets a closed socket while it still has something to say might not read the request at all.
+        // As libpq does it: a server that meets a closed socket might not read the request at all.
         drop(tokio::time::timeout(FAREWELL, tokio::io::copy(&mut link, &mut tokio::io::sink())).await);
         Ok(())
     }
@@ -95,7 +95,7 @@ const UNLIMITED: Duration = Duration::from_secs(300);
 /// A cancel request that is not there by then is of no use any more.
 const CANCEL: Duration = Duration::from_secs(5);
 /// How long to wait for the server to close a connection that it has read a cancel request from.
-const FAREWELL: Duration = Duration::from_millis(500);
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Goes through the hosts until one serves. Each address has `patience`, unless `connect_timeout` says otherwise.
 pub async fn connect(target: &Target, application: &str, patience: Duration) -> Result<Connected, ConnectError> {

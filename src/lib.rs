@@ -141,20 +141,25 @@ async fn interruptible(
         signal = signals => signal,
     };
     tracing::warn!("{} received: cancelling what is under way", signal.name());
+    cancels.stop();
     let deadline = Instant::now() + GRACE;
     while cancels.is_busy() {
         // A request on its way is not given up for another: over a far network, and through TLS, it takes its time.
-        let request = async {
+        let mut request = std::pin::pin!(async {
             cancels.cancel_all().await;
             tokio::time::sleep(CANCEL_EVERY).await;
-        };
+        });
         tokio::select! {
-            outcome = &mut command => match outcome {
-                // It was just about to succeed, and did.
-                Ok(()) => return Ok(()),
-                Err(_) => break,
-            },
-            () = request => {}
+            outcome = &mut command => {
+                // Nor for the answer that it brings about: a pooler may still be passing it on.
+                drop(tokio::time::timeout_at(deadline, request).await);
+                match outcome {
+                    // It was just about to succeed, and did.
+                    Ok(()) => return Ok(()),
+                    Err(_) => break,
+                }
+            }
+            () = &mut request => {}
             () = tokio::time::sleep_until(deadline) => break,
         }
     }

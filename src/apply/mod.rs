@@ -292,6 +292,13 @@ impl Run<'_> {
         }
     }
 
+    /// Never ends once this process was told to stop: then nothing new is begun, and it ends with what is under way.
+    async fn go_on(&self) {
+        if self.session.is_stopping() {
+            std::future::pending().await
+        }
+    }
+
     fn committed(&mut self, done: Done) {
         let verb = match self.direction {
             Direction::Up => "applied",
@@ -318,6 +325,7 @@ impl Run<'_> {
         // What the first step makes, the later ones of this transaction find; others don't, until the end.
         let mut ledger = self.ledger.clone();
         for step in &plan.steps {
+            self.go_on().await;
             let id = &step.revision.id;
             let script = Script::of(step, &self.how(step, Commit::Later), &ledger, self.config, &self.marks(id));
             match self.watch.over(id.as_str(), Target::Mark, self.session.run(&script.text)).await {
@@ -326,6 +334,7 @@ impl Run<'_> {
             }
             (ledger.has_ledger, ledger.has_version_table) = (true, true);
         }
+        self.go_on().await;
         let closing = Script::commit();
         if let Err(failure) = self.watch.over(last.revision.id.as_str(), Target::Mark, self.session.run(&closing.text)).await {
             return Err(self.explain(&closing, last, failure, 0).await);

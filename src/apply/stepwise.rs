@@ -97,9 +97,11 @@ impl Run<'_> {
             one.prepare(next).await?;
         }
         for number in next..one.statements.len() {
+            self.go_on().await;
             let resumed = was.filter(|was| was.stage == Stage::Started && was.statement == number + 1);
             one.statement(number, resumed).await?;
         }
+        self.go_on().await;
         let duration = one.finish().await?;
         if one.pid.is_some() {
             one.ask("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL").await?;

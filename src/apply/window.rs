@@ -34,11 +34,13 @@ impl<'r> Run<'r> {
         let mut next = 0;
         let mut tries: Option<Tries> = None;
         loop {
-            while next < steps.len() && self.has_room(&window) {
+            while next < steps.len() && self.has_room(&window) && !self.session.is_stopping() {
                 window.push_back(self.send(steps, next).await?);
                 next += 1;
             }
-            let Some(Underway { place, script, sent, .. }) = window.pop_front() else { return Ok(()) };
+            let Some(Underway { place, script, sent, .. }) = window.pop_front() else {
+                return if next == steps.len() { Ok(()) } else { std::future::pending().await };
+            };
             let step = &steps[place];
             let id = &step.revision.id;
             let failure = match self.watch.over(id.as_str(), Target::Mark, sent.answers()).await {

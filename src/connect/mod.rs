@@ -17,7 +17,7 @@ pub mod watch;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -93,6 +93,8 @@ pub struct Cancels {
     tokens: Arc<Mutex<Tokens>>,
     /// How many messages are under way.
     busy: Arc<AtomicUsize>,
+    /// Whether nothing new is to be begun.
+    stopping: Arc<AtomicBool>,
 }
 
 /// The token of each open connection, by a number.
@@ -126,6 +128,11 @@ impl Cancels {
     /// Whether anything is under way that could be cancelled.
     pub fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed) > 0
+    }
+
+    /// From now on nothing new is to be begun: what is short would slip through between two cancel requests.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
     }
 
     fn under_way(&self) -> UnderWay {
@@ -416,6 +423,11 @@ impl Session {
             Some(breach) if said.is_closed() => Cause::Broken(breach.clone()),
             _ => Cause::Said(said),
         }
+    }
+
+    /// Whether this process was told to stop, so that nothing new is to be begun.
+    pub fn is_stopping(&self) -> bool {
+        self.cancels.stopping.load(Ordering::Relaxed)
     }
 
     /// Whether the connection is known to be gone.

@@ -44,7 +44,17 @@ fn scope(alone: &Alone) -> Option<String> {
         format!("(i.indrelid = {table} OR i.indrelid = (SELECT reltoastrelid FROM pg_catalog.pg_class WHERE oid = {table}))")
     };
     match alone {
-        Alone::Build { table: name, .. } => Some(format!("i.indrelid = pg_catalog.to_regclass({})", literal(name))),
+        Alone::Build { table: name, index } => {
+            let table = format!("pg_catalog.to_regclass({})", literal(name));
+            // One of that name on another table is in the way too: IF NOT EXISTS would be content with it, INVALID or not.
+            let same_name = index.as_ref().map_or_else(String::new, |index| {
+                format!(
+                    " OR (c.relname = {} AND c.relnamespace = (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = {table}))",
+                    literal(&folded(index))
+                )
+            });
+            Some(format!("(i.indrelid = {table}{same_name})"))
+        }
         Alone::Rebuild { what: Rebuild::Table, name } => Some(table(name)),
         Alone::Rebuild { what: Rebuild::Index, name } => Some(format!(
             "i.indrelid = (SELECT indrelid FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass({}))",
@@ -56,12 +66,17 @@ fn scope(alone: &Alone) -> Option<String> {
     }
 }
 
-/// The name of an index as the catalog has it, from the name as written.
+/// The longest name that the server keeps, in bytes.
+const LONGEST_NAME: usize = 63;
+
+/// The name of an index as the catalog has it, from the name as written: only ASCII is folded, and what is too long is cut.
 fn folded(written: &str) -> String {
-    match written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+    let mut name = match written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(quoted) => quoted.replace("\"\"", "\""),
-        None => written.to_lowercase(),
-    }
+        None => written.to_ascii_lowercase(),
+    };
+    name.truncate(name.floor_char_boundary(LONGEST_NAME));
+    name
 }
 
 /// Which of `indexes` are what the statement is to make, or what an earlier try of it left; `before` are those that its
@@ -131,6 +146,8 @@ mod tests {
         let build = |name: Option<&str>| Alone::Build { table: "t".into(), index: name.map(Into::into) };
         assert_eq!(names(&build(Some("I")), None), [2]);
         assert_eq!(names(&build(Some("\"I\"")), None), [0; 0]);
+        assert_eq!((folded("ÄI"), folded("\"A\"\"B\"")), ("Äi".to_owned(), "A\"B".to_owned()));
+        assert_eq!(folded(&"ä".repeat(40)), "ä".repeat(31), "as the server cuts it");
         assert_eq!(names(&build(None), Some(&[1, 2, 4])), [3]);
         assert_eq!(names(&build(None), None), [0; 0]);
         assert_eq!(names(&Alone::Rebuild { what: Rebuild::Table, name: "t".into() }, None), [4]);

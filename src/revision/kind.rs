@@ -85,13 +85,21 @@ pub fn kind(sql: &str) -> Kind {
         ["CREATE", "INDEX", "CONCURRENTLY", ..] => alone(build(&words[3..])),
         ["DROP", "INDEX", "CONCURRENTLY", ..] => alone(Alone::Drop),
         ["REINDEX", ..] if has("CONCURRENTLY") => alone(rebuild(&words)),
-        ["REINDEX" | "VACUUM" | "CLUSTER" | "REPACK" | "CALL" | "DO" | "DISCARD", ..] => alone(Alone::Other),
+        ["REINDEX" | "VACUUM" | "CLUSTER" | "REPACK" | "CALL" | "DISCARD", ..] => alone(Alone::Other),
+        ["DO", ..] if may_commit(sql) => alone(Alone::Other),
         ["CREATE" | "DROP", "DATABASE" | "TABLESPACE", ..] => alone(Alone::Other),
         ["CREATE" | "ALTER" | "DROP", "SUBSCRIPTION", ..] | ["ALTER", "SYSTEM", ..] => alone(Alone::Other),
         ["ALTER", "DATABASE", ..] if has("TABLESPACE") => alone(Alone::Other),
         ["ALTER", "TABLE", ..] if has("DETACH") && (has("CONCURRENTLY") || has("FINALIZE")) => alone(detach(&words)),
         _ => Kind::Shared,
     }
+}
+
+/// Whether the text of a `DO` may end a transaction, itself or by a procedure that it calls. Where it can't, it happens once
+/// or not at all.
+fn may_commit(sql: &str) -> bool {
+    let lower = sql.to_ascii_lowercase();
+    ["commit", "rollback", "call"].iter().any(|word| lower.contains(word))
 }
 
 /// Whether a statement sets `lock_timeout` for what follows: the revision's own wish wins over ours.
@@ -193,9 +201,14 @@ mod tests {
 
     #[test]
     fn what_must_be_alone_is_told_from_what_may_share_a_transaction() {
-        for sql in
-            ["CREATE INDEX i ON t (a)", "ALTER TYPE c ADD VALUE 'x'", "UPDATE t SET a = 1", "SELECT 'CALL'", "SET LOCAL lock_timeout = 1"]
-        {
+        for sql in [
+            "CREATE INDEX i ON t (a)",
+            "ALTER TYPE c ADD VALUE 'x'",
+            "UPDATE t SET a = 1",
+            "SELECT 'CALL'",
+            "SET LOCAL lock_timeout = 1",
+            "DO $$BEGIN INSERT INTO t VALUES (1); END$$",
+        ] {
             assert_eq!(kind(sql), Kind::Shared, "{sql}");
         }
         for sql in ["set maintenance_work_mem = '1GB'", "RESET ALL", "SET ROLE x"] {
@@ -205,6 +218,7 @@ mod tests {
             "VACUUM t",
             "CALL p()",
             "DO $$BEGIN COMMIT; END$$",
+            "DO 'BEGIN Call p(); END'",
             "create database d",
             "ALTER SYSTEM SET a = 1",
             "REINDEX TABLE t",

@@ -126,15 +126,13 @@ impl Run<'_> {
                 return if mine().await? == first { Ok(()) } else { Err(ApplyError::Pooler(revision.clone())) };
             };
             let theirs = value(answer);
-            // Of a pool of two, the lock has one and the other connection now the second: the answer waits for it.
+            // Of a pool of two, the lock has one and the other connection now the second: the answer waits for it, and comes
+            // from that backend. An answer that is merely late says nothing.
             let now = tokio::time::timeout(PROBE, mine()).await;
             drop(tokio::time::timeout(PROBE, other.run("ROLLBACK")).await);
             let now = match now {
                 Ok(now) => now?,
-                Err(_) => {
-                    mine().await?;
-                    None
-                }
+                Err(_) => mine().await?,
             };
             if now != first || theirs == first {
                 other.close();

@@ -6,19 +6,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Case;
-use super::story::{clean, disturbed};
-use crate::support::{Database, Project, Proxy, Running, Session, pgmarch};
+use super::story::{clean, disturbed, ended, settled};
+use crate::support::{Database, PATIENCE, Project, Proxy, Running, Session, Side, pgmarch};
 
 pub(crate) fn all() -> Vec<Case> {
-    vec![
+    let mut cases = vec![
         Case::new("10 runners wait beside a snapshot and a write load", || beside_everybody("CREATE INDEX CONCURRENTLY t_a ON t (a);")),
         Case::new("the same with IF NOT EXISTS", || beside_everybody("CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a);")),
         Case::new("a lock timeout on the role does not end a concurrent build", lock_timeout_on_the_role),
-        Case::new("a killed build is dropped and built again", || killed("CREATE INDEX CONCURRENTLY t_a ON t (a);")),
-        Case::new("IF NOT EXISTS accepts no INVALID index", || killed("CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a);")),
-        Case::new("a killed build without a name is dropped and built again", || killed("CREATE INDEX CONCURRENTLY ON t (a);")),
-        Case::new("a killed REINDEX leaves nothing", || killed("REINDEX TABLE CONCURRENTLY t; CREATE INDEX t_a ON t (a);")),
+        Case::new("a killed build is dropped and built again", || killed("KILL", "CREATE INDEX CONCURRENTLY t_a ON t (a);")),
+        Case::new("IF NOT EXISTS accepts no INVALID index", || killed("KILL", "CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a);")),
+        Case::new("a killed build without a name is dropped and built again", || killed("KILL", "CREATE INDEX CONCURRENTLY ON t (a);")),
+        Case::new("a killed REINDEX leaves nothing", || killed("KILL", "REINDEX TABLE CONCURRENTLY t; CREATE INDEX t_a ON t (a);")),
+        Case::new("SIGTERM in a build", || killed("TERM", "CREATE INDEX CONCURRENTLY t_a ON t (a);")),
+        Case::new("SIGTERM in a REINDEX", || killed("TERM", "REINDEX TABLE CONCURRENTLY t; CREATE INDEX t_a ON t (a);")),
         Case::new("an INVALID index that was there before is built again", invalid_before),
+        Case::new("an INVALID index of that name on another table is not accepted either", invalid_elsewhere),
+        Case::new("a name that the server cuts is known again", name_cut),
         Case::new("a unique build that fails leaves nothing", not_unique),
         Case::new("a failed statement is mended and the run goes on behind what is done", mended),
         Case::new("a text that changed before the failed statement is refused", rewritten),
@@ -26,9 +30,14 @@ pub(crate) fn all() -> Vec<Case> {
         Case::new("the earlier backend is ended when it is idle", earlier_backend_idles),
         Case::new("a statement that can't run in a transaction says what to write", advice),
         Case::new("settings of the revision last, also behind an interruption", settings_last),
-        Case::new("a partition half detached is detached", detached),
         Case::new("a procedure that commits runs by itself", procedure),
-    ]
+        Case::new("a DO block happens once", block),
+    ];
+    // It came with 14.
+    if Database::new().major() >= 14 {
+        cases.push(Case::new("a partition half detached is detached", detached));
+    }
+    cases
 }
 
 /// A table of 20,000 rows.
@@ -73,19 +82,23 @@ fn beside_everybody(sql: &str) {
     };
     let running: Vec<Running> = (0..11).map(|_| disturbed(&database.url(), &project).spawn()).collect();
     wait_for_build(&database);
-    thread::sleep(Duration::from_millis(1500));
+    let deadline = Instant::now() + PATIENCE;
+    while running.iter().filter(|running| running.log().contains("waiting for another run")).count() < 10 {
+        assert!(Instant::now() < deadline, "ten wait for the one that builds");
+        thread::sleep(Duration::from_millis(20));
+    }
     snapshot.execute("COMMIT");
     running.into_iter().for_each(|running| drop(running.wait().exits(0).stderr_lacks("deadlock")));
     stop.store(true, Ordering::SeqCst);
     let longest = writer.join().expect("the writer");
     assert!(longest < Duration::from_secs(5), "a writer was blocked for {longest:?}");
-    built_once(&database);
+    built_once(&database, &project);
 }
 
-fn built_once(database: &Database) {
+fn built_once(database: &Database, project: &Project) {
     assert_eq!(database.one("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid"), "2");
     assert_eq!(database.one("SELECT count(*) FROM pgmarch.journal WHERE outcome = 'done'"), "1");
-    clean(database);
+    settled(database, project, &self::database());
 }
 
 fn lock_timeout_on_the_role() {
@@ -97,27 +110,29 @@ fn lock_timeout_on_the_role() {
     thread::sleep(Duration::from_millis(600));
     snapshot.execute("COMMIT");
     running.wait().exits(0);
-    built_once(&database);
+    built_once(&database, &project);
 }
 
-fn killed(sql: &str) {
+fn killed(signal: &str, sql: &str) {
     let (database, project) = (database(), stepwise(sql));
     let snapshot = snapshot(&database);
-    let mut running = disturbed(&database.url(), &project).spawn();
+    let running = disturbed(&database.url(), &project).spawn();
     wait_for_build(&database);
-    running.kill();
-    running.wait();
+    running.signal(signal);
+    ended(running.wait(), &[if signal == "KILL" { None } else { Some(143) }]);
     // Its backend goes by itself where the server looks for its client (14 on); else the next run waits for it.
     if database.major() >= 14 {
         database.eventually(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgmarch%' AND datname = current_database()",
             "0",
         );
-        assert_eq!(database.one("SELECT count(*) > 0 FROM pg_index WHERE NOT indisvalid"), "t", "the disturbance left something");
+        // One that was told to end may have had the time to clear up.
+        let left = database.one("SELECT count(*) > 0 FROM pg_index WHERE NOT indisvalid");
+        assert!(left == "t" || signal == "TERM", "the disturbance left something");
     }
     snapshot.execute("COMMIT");
     pgmarch(&database, &project).run().exits(0);
-    built_once(&database);
+    built_once(&database, &project);
 }
 
 fn invalid_before() {
@@ -126,7 +141,32 @@ fn invalid_before() {
     assert_eq!(database.session().refusal("CREATE UNIQUE INDEX CONCURRENTLY t_a ON t (a)"), "23505");
     database.execute("UPDATE t SET a = id");
     pgmarch(&database, &project).run().exits(0).stderr_contains("dropping the INVALID index");
-    built_once(&database);
+    built_once(&database, &project);
+}
+
+/// Leaves an INVALID index of a name on a table.
+fn leave_invalid(database: &Database, name: &str, table: &str) {
+    database.execute(&format!("CREATE TABLE IF NOT EXISTS {table} (id int, a int); INSERT INTO {table} VALUES (-1, 1), (-2, 1)"));
+    assert_eq!(database.session().refusal(&format!("CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} (a)")), "23505");
+    database.execute(&format!("DELETE FROM {table} WHERE id < 0"));
+}
+
+fn invalid_elsewhere() {
+    let (database, project) = (database(), stepwise("CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a);\nDROP TABLE elsewhere;"));
+    leave_invalid(&database, "t_a", "elsewhere");
+    pgmarch(&database, &project).run().exits(0).stderr_contains("dropping the INVALID index");
+    let fresh = self::database();
+    fresh.execute("CREATE TABLE elsewhere ()");
+    settled(&database, &project, &fresh);
+    assert_eq!(database.one("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid"), "2");
+}
+
+fn name_cut() {
+    let name = "Long_".repeat(20);
+    let (database, project) = (database(), stepwise(&format!("CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON t (a);")));
+    leave_invalid(&database, &name, "t");
+    pgmarch(&database, &project).run().exits(0).stderr_contains("dropping the INVALID index");
+    built_once(&database, &project);
 }
 
 fn not_unique() {
@@ -136,7 +176,7 @@ fn not_unique() {
     clean(&database);
     database.execute("UPDATE t SET a = id");
     pgmarch(&database, &project).run().exits(0);
-    built_once(&database);
+    built_once(&database, &project);
 }
 
 fn mended() {
@@ -148,7 +188,7 @@ fn mended() {
     project.write("001_step.sql", &project.read("001_step.sql").replace("'two'", "2"));
     pgmarch(&database, &project).run().exits(0).stderr_contains("going on with statement 3");
     assert_eq!(database.query("SELECT id FROM other ORDER BY 1"), [["1"], ["2"]]);
-    built_once(&database);
+    built_once(&database, &project);
 }
 
 fn rewritten() {
@@ -161,6 +201,7 @@ fn rewritten() {
     project.write("001_step.sql", &text.replace("INSERT", "-- a remark\nINSERT").replace("1/0", "1"));
     pgmarch(&database, &project).run().exits(0);
     assert_eq!(database.query("SELECT id FROM other"), [["1"]]);
+    settled(&database, &project, &self::database());
 }
 
 /// The first run is cut off from a server that does not notice, and goes on: what it does is not done again.
@@ -180,24 +221,15 @@ fn earlier_backend_works() {
     snapshot.execute("COMMIT");
     second.wait().exits(0).stderr_contains("done by the earlier run").stderr_lacks("INVALID");
     drop(proxy);
-    built_once(&database);
+    built_once(&database, &project);
 }
 
 fn earlier_backend_idles() {
-    let (database, project) = (database(), stepwise("VACUUM t; CREATE INDEX CONCURRENTLY t_a ON t (a);"));
-    pgmarch(
-        &database,
-        &Project::new()
-            .revision("001", "SELECT 1;", "SELECT 1;")
-            .file("002_step.sql", "-- migrate:up transaction:false\nVACUUM t;\nCREATE INDEX CONCURRENTLY t_a ON t (a);\n"),
-    )
-    .args(["upgrade", "001"])
-    .run()
-    .exits(0);
-    drop(project);
+    let database = database();
     let project = Project::new()
         .revision("001", "SELECT 1;", "SELECT 1;")
         .file("002_step.sql", "-- migrate:up transaction:false\nVACUUM t;\nCREATE INDEX CONCURRENTLY t_a ON t (a);\n");
+    pgmarch(&database, &project).args(["upgrade", "001"]).run().exits(0);
     // A backend that looks like one of ours between two statements.
     let idle = database.session();
     idle.execute("SET application_name = 'pgmarch/of-before 002'");
@@ -210,8 +242,7 @@ fn earlier_backend_idles() {
     ));
     disturbed(&database.url(), &project).run().exits(0).stderr_contains("ending the idle backend");
     assert!(idle.try_query("SELECT 1").is_err());
-    assert_eq!(database.one("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid"), "2");
-    clean(&database);
+    settled(&database, &project, &self::database());
 }
 
 fn advice() {
@@ -219,6 +250,10 @@ fn advice() {
     let project = Project::new().revision("001", "CREATE INDEX CONCURRENTLY t_a ON t (a);", "SELECT 1;");
     let outcome = pgmarch(&database, &project).run().exits(6).stderr_contains("25001");
     assert!(outcome.last_line().contains("`transaction:false` behind `-- migrate:up`"), "{outcome}");
+    let name = "001_test.sql";
+    project.write(name, &project.read(name).replace("-- migrate:up", "-- migrate:up transaction:false"));
+    pgmarch(&database, &project).run().exits(0);
+    built_once(&database, &project);
 }
 
 fn settings_last() {
@@ -236,15 +271,16 @@ fn settings_last() {
     snapshot.execute("COMMIT");
     pgmarch(&database, &project).run().exits(0);
     assert_eq!(database.one("SELECT id FROM other"), "7000");
-    built_once(&database);
+    built_once(&database, &project);
 }
 
 fn detached() {
-    let database = database();
-    if database.major() < 14 {
-        return; // It came with 14.
-    }
-    database.execute("CREATE TABLE p (id int) PARTITION BY LIST (id); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2)");
+    let partitioned = || {
+        let database = database();
+        database.execute("CREATE TABLE p (id int) PARTITION BY LIST (id); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2)");
+        database
+    };
+    let database = partitioned();
     let project = stepwise("ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;");
     let reader = database.session();
     reader.execute("BEGIN; SELECT * FROM p");
@@ -257,6 +293,7 @@ fn detached() {
     reader.execute("COMMIT");
     pgmarch(&database, &project).run().exits(0);
     assert_eq!(database.one("SELECT count(*) FROM pg_inherits"), "1");
+    settled(&database, &project, &partitioned());
 }
 
 fn procedure() {
@@ -265,6 +302,24 @@ fn procedure() {
         "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO other VALUES (1); COMMIT; INSERT INTO other VALUES (2); END $$;\nCALL p();\nVACUUM t;",
     );
     pgmarch(&database, &project).run().exits(0);
+    settled(&database, &project, &self::database());
     assert_eq!(database.one("SELECT count(*) FROM other"), "2");
-    clean(&database);
+}
+
+/// One that can't commit by itself is done with its note or not at all, wherever its connection is cut.
+fn block() {
+    let project = stepwise("DO $$ BEGIN INSERT INTO other VALUES (1); END $$;\nINSERT INTO other VALUES (2);");
+    let messages = {
+        let database = database();
+        let proxy = Proxy::to(&database);
+        disturbed(&proxy.url_for(&database), &project).run().exits(0);
+        proxy.messages(Side::Client, 2)
+    };
+    for n in 0..=messages {
+        let database = database();
+        let proxy = Proxy::to(&database).cut_after(Side::Client, 2, n);
+        disturbed(&proxy.url_for(&database), &project).run().exits(0);
+        assert_eq!(database.query("SELECT id FROM other ORDER BY 1"), [["1"], ["2"]], "cut after message {n}");
+        settled(&database, &project, &self::database());
+    }
 }

@@ -1,47 +1,44 @@
 //! The program, or one of its backends, ends at any moment.
 
-use std::thread;
-use std::time::Duration;
+use std::time::Instant;
 
 use super::Case;
-use super::story::{Way, disturbed, ended, project};
+use super::story::{A_SECOND, DELAY, Way, disturbed, messages, project, wait_for_message};
 use crate::support::Proxy;
 
-/// Messages take this long, so that the run lasts and each of its parts can be met.
-const DELAY: Duration = Duration::from_millis(2);
-const MOMENTS: u32 = 200;
-/// How long an undisturbed run takes with that delay, about.
-const LENGTH: Duration = Duration::from_millis(1000);
+const MOMENTS: usize = 200;
 
 pub(crate) fn kills() -> Vec<Case> {
-    moments("KILL", &[None, Some(0)])
+    moments("KILL", None)
 }
 
 pub(crate) fn terms() -> Vec<Case> {
-    moments("TERM", &[Some(143), Some(0)])
+    moments("TERM", Some(143))
 }
 
-fn moments(signal: &'static str, codes: &'static [Option<i32>]) -> Vec<Case> {
-    let case = |moment: u32| {
-        Case::new(format!("SIG{signal} at moment {moment}"), move || {
-            let project = project();
-            let way = Way::Up;
-            let database = way.start(&project);
-            let proxy = Proxy::to(&database).delay(DELAY);
-            let running = disturbed(&proxy.url_for(&database), &project).spawn();
-            thread::sleep(LENGTH * moment / MOMENTS);
-            if running.is_running() {
-                running.signal(signal);
-            }
-            let signalled = std::time::Instant::now();
-            ended(running.wait(), codes);
-            // A second, and some for a machine that is busy with the other cases.
-            assert!(signalled.elapsed() < Duration::from_millis(2500), "ended {:?} after the signal", signalled.elapsed());
-            way.finish(&database, &project);
-        })
-    };
-    // The first milliseconds belong to the dynamic linker: no handler can be there yet.
-    (5..5 + MOMENTS).map(case).collect()
+fn moments(signal: &'static str, code: Option<i32>) -> Vec<Case> {
+    let all = messages();
+    let case = |moment| Case::new(format!("SIG{signal} at moment {moment}"), move || signalled(signal, code, moment, all));
+    (1..=MOMENTS).map(case).collect()
+}
+
+/// Lets a run go on to a moment, and ends it.
+fn signalled(signal: &str, code: Option<i32>, moment: usize, all: usize) {
+    let (project, way) = (project(), Way::Up);
+    let database = way.start(&project);
+    let proxy = Proxy::to(&database).delay(DELAY);
+    let running = disturbed(&proxy.url_for(&database), &project).spawn();
+    // From its first message on: before it the handlers may not be there.
+    wait_for_message((all * moment / MOMENTS).max(1), &proxy, &running);
+    running.signal(signal);
+    let signalled = Instant::now();
+    let outcome = running.wait();
+    assert!(signalled.elapsed() < A_SECOND, "ended {:?} after the signal\n{outcome}", signalled.elapsed());
+    drop(proxy);
+    // Of the last moments some may come too late.
+    let late = moment * 10 > MOMENTS * 9;
+    let codes = [code, Some(0)];
+    way.survived(outcome, if late { &codes } else { &codes[..1] }, &database, &project);
 }
 
 /// SIGKILL of a backend makes the server restart all of them, so that is done on a server of one's own (`servers.rs`);
@@ -52,23 +49,30 @@ pub(crate) fn backends() -> Vec<Case> {
         ("the worker's", "query NOT LIKE '%pg_try_advisory_xact_lock(%'"),
         ("every", "true"),
     ];
-    let mut cases = Vec::new();
-    for (name, which) in whose {
-        for moment in 0..20u32 {
-            cases.push(Case::new(format!("pg_terminate_backend of {name} connection at moment {moment}"), move || {
-                let project = project();
-                let way = Way::Up;
-                let database = way.start(&project);
-                let proxy = Proxy::to(&database).delay(DELAY);
-                let running = disturbed(&proxy.url_for(&database), &project).spawn();
-                thread::sleep(LENGTH * moment / 20);
-                database.query(&format!(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'pgmarch%' AND {which}"
-                ));
-                ended(running.wait(), &[Some(0), Some(5)]);
-                way.finish(&database, &project);
-            }));
-        }
+    let all = messages();
+    let case = |name: &str, which: &'static str, moment: usize| {
+        Case::new(format!("pg_terminate_backend of {name} connection at moment {moment}"), move || {
+            terminated(which, all * moment / 20, moment < 18);
+        })
+    };
+    whose.into_iter().flat_map(|(name, which)| (0..20).map(move |moment| case(name, which, moment))).collect()
+}
+
+/// Ends such connections of a run after its n-th message.
+fn terminated(which: &str, n: usize, in_time: bool) {
+    let (project, way) = (project(), Way::Up);
+    let database = way.start(&project);
+    let proxy = Proxy::to(&database).delay(DELAY);
+    let running = disturbed(&proxy.url_for(&database), &project).spawn();
+    wait_for_message(n, &proxy, &running);
+    let session = database.session();
+    let terminate = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'pgmarch%' AND {which}"
+    );
+    let mut hit = false;
+    while !hit && running.is_running() {
+        hit = !session.query(&terminate).is_empty();
     }
-    cases
+    assert!(hit || !in_time, "the run had no such connection\n{running}");
+    way.survived(running.wait(), &[Some(0), Some(5)], &database, &project);
 }

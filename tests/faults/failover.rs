@@ -1,16 +1,14 @@
 //! The primary goes, and its standby takes over.
 
-use std::thread;
-use std::time::Duration;
-
 use super::Case;
-use super::story::{arrived, disturbed, ended, project};
+use super::story::{REVISIONS, arrived, disturbed, ended, project};
 use crate::support::{Database, Server, Session, pgmarch, pgmarch_at};
 
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = vec![Case::new("the primary goes and nobody takes over in time", out_of_time)];
-    for moment in 0..10 {
-        cases.push(Case::new(format!("the primary goes at moment {moment} and the standby is promoted"), move || promoted(moment)));
+    cases.push(Case::new("the primary goes at once and the standby is promoted", || promoted(None)));
+    for id in &REVISIONS[..11] {
+        cases.push(Case::new(format!("the primary goes behind {id} and the standby is promoted"), || promoted(Some(id))));
     }
     cases
 }
@@ -31,12 +29,14 @@ fn pair() -> (Server, Server, Database) {
     (primary, standby, database)
 }
 
-fn promoted(moment: u32) {
+fn promoted(behind: Option<&str>) {
     let project = slow();
     let (primary, standby, database) = pair();
     let url = url(&primary, &standby, &database);
     let running = disturbed(&url, &project).env("PGMARCH_WAIT_TIMEOUT", "30s").env("PGMARCH_RETRY_FOR", "30s").spawn();
-    thread::sleep(Duration::from_millis(150) * moment);
+    if let Some(id) = behind {
+        running.wait_for_log(&format!("applied {id} "));
+    }
     primary.crash();
     standby.promote();
     ended(running.wait(), &[Some(0)]);

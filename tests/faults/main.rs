@@ -59,6 +59,7 @@ const KINDS: &[Kind] = &[
     Kind { name: "connection cut, down", lane: Lane::Works, side_by_side: 6, sample: 12, cases: network::cuts_down },
     Kind { name: "network silent, up", lane: Lane::Waits, side_by_side: 30, sample: 10, cases: network::hangs_up },
     Kind { name: "network silent, down", lane: Lane::Waits, side_by_side: 30, sample: 4, cases: network::hangs_down },
+    Kind { name: "network fails behind a failure", lane: Lane::Waits, side_by_side: 12, sample: 8, cases: network::behind_failures },
     Kind { name: "SIGKILL", lane: Lane::Works, side_by_side: 8, sample: 8, cases: clients::kills },
     Kind { name: "SIGTERM", lane: Lane::Waits, side_by_side: 8, sample: 8, cases: clients::terms },
     Kind { name: "backend killed or terminated", lane: Lane::Works, side_by_side: 6, sample: 6, cases: clients::backends },
@@ -67,7 +68,7 @@ const KINDS: &[Kind] = &[
     Kind { name: "resources", lane: Lane::Waits, side_by_side: 2, sample: 7, cases: resources::all },
     Kind { name: "concurrent index builds", lane: Lane::Waits, side_by_side: 3, sample: 5, cases: builds::all },
     Kind { name: "long statements watched", lane: Lane::Waits, side_by_side: 4, sample: 4, cases: watching::all },
-    Kind { name: "PgBouncer", lane: Lane::Waits, side_by_side: 1, sample: 4, cases: poolers::all },
+    Kind { name: "PgBouncer", lane: Lane::Waits, side_by_side: 2, sample: 5, cases: poolers::all },
     Kind { name: "failover", lane: Lane::Waits, side_by_side: 2, sample: 2, cases: failover::all },
 ];
 

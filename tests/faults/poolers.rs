@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::Case;
-use super::story::{arrived, clean, disturbed, ended, project};
-use crate::support::{Address, Database, PATIENCE, Project, Running, Session, pgmarch};
+use super::story::{DELAY, Way, arrived, disturbed, ended, project, wait_for_message};
+use crate::support::{Address, Database, PATIENCE, Project, Proxy, Running, Session, pgmarch};
 
 const PGBOUNCER: &str = "/usr/sbin/pgbouncer";
 
@@ -27,16 +27,24 @@ pub(crate) fn all() -> Vec<Case> {
     for size in [2, 10] {
         cases.push(Case::new(format!("transaction:false in transaction mode, pool of {size}: refused"), move || refused(size)));
     }
-    cases.push(Case::new("a killed run strands no lock in transaction mode", || killed("transaction")));
-    cases.push(Case::new("a killed run strands no lock in session mode", || killed("session")));
+    for mode in ["session", "transaction"] {
+        for signal in ["KILL", "TERM"] {
+            for moment in 1..=MOMENTS {
+                let name = format!("SIG{signal} at moment {moment} in {mode} mode strands no lock");
+                cases.push(Case::new(name, move || ended_early(mode, signal, moment)));
+            }
+        }
+    }
     cases
 }
+
+const MOMENTS: usize = 5;
 
 /// A running PgBouncer, in a folder of its own.
 struct Pooler {
     child: Child,
-    port: u16,
-    _folder: tempfile::TempDir,
+    address: Address,
+    folder: tempfile::TempDir,
 }
 
 impl Pooler {
@@ -62,7 +70,8 @@ impl Pooler {
             command.uid(user).gid(group);
         }
         let child = command.arg("-q").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let pooler = Pooler { child: child.expect("start pgbouncer: apt-get install pgbouncer"), port, _folder: folder };
+        let child = child.expect("start pgbouncer: apt-get install pgbouncer");
+        let pooler = Pooler { child, address: address.by_way_of(&format!("127.0.0.1:{port}")), folder };
         let deadline = Instant::now() + PATIENCE;
         while Session::try_open(&pooler.url(database)).is_err() {
             assert!(Instant::now() < deadline, "pgbouncer does not answer");
@@ -72,13 +81,21 @@ impl Pooler {
     }
 
     fn url(&self, database: &Database) -> String {
-        let address: &Address = database.as_ref();
-        address.by_way_of(&format!("127.0.0.1:{}", self.port)).url(database.name())
+        self.address.url(database.name())
+    }
+}
+
+impl AsRef<Address> for Pooler {
+    fn as_ref(&self) -> &Address {
+        &self.address
     }
 }
 
 impl Drop for Pooler {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the pooler logged\n{}", fs::read_to_string(self.folder.path().join("log")).unwrap_or_default());
+        }
         self.child.kill().ok();
         self.child.wait().ok();
     }
@@ -107,8 +124,15 @@ fn at_once(mode: &str, size: usize, project: &Project) {
     };
     let running: Vec<Running> = (0..20).map(run).collect();
     running.into_iter().for_each(|running| ended(running.wait(), &[Some(0)]));
+    no_lock(&database);
     drop(pooler);
     arrived(&database);
+}
+
+/// The pooler keeps its connections to the server, but none of them may keep a lock.
+fn no_lock(database: &Database) {
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    database.eventually(locks, "0");
 }
 
 fn too_small(mode: &str) {
@@ -132,18 +156,28 @@ fn refused(size: usize) {
     arrived(&database);
 }
 
-fn killed(mode: &str) {
-    let (database, project) = (Database::new(), transactional());
-    let name = "004_test.sql";
-    let text = project.read(name);
-    project.write(name, &text.replace("-- migrate:up\n", "-- migrate:up\nSELECT pg_sleep(1);\n"));
+/// How many messages go either way in an undisturbed run through a pooler.
+fn messages(database: &Database, pooler: &Pooler, project: &Project) -> usize {
+    let proxy = Proxy::to(pooler).delay(DELAY);
+    disturbed(&proxy.url_for(database), project).run().exits(0);
+    proxy.all_messages()
+}
+
+fn ended_early(mode: &str, signal: &str, moment: usize) {
+    let project = &if mode == "session" { project() } else { transactional() };
+    let [database, other] = [(); 2].map(|()| Database::new());
     let pooler = Pooler::start(&database, mode, 2);
-    let mut running = disturbed(&pooler.url(&database), &project).spawn();
-    running.wait_for_log("applied 003");
-    running.kill();
-    running.wait();
-    disturbed(&pooler.url(&database), &project).run().exits(0);
-    drop(pooler);
-    arrived(&database);
-    clean(&database);
+    let all = messages(&other, &pooler, project);
+    let proxy = Proxy::to(&pooler).delay(DELAY);
+    let running = disturbed(&proxy.url_for(&database), project).spawn();
+    wait_for_message((all * moment / MOMENTS).max(1), &proxy, &running);
+    running.signal(signal);
+    let outcome = running.wait();
+    // The last moment may come too late.
+    let code = if signal == "KILL" { None } else { Some(143) };
+    ended(outcome, if moment == MOMENTS { &[None, Some(143), Some(0)] } else { std::slice::from_ref(&code) });
+    disturbed(&pooler.url(&database), project).run().exits(0);
+    no_lock(&database);
+    drop((proxy, pooler));
+    Way::Up.survived(pgmarch(&database, project).run(), &[Some(0)], &database, project);
 }

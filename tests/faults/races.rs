@@ -1,7 +1,7 @@
 //! Many processes at once.
 
 use super::Case;
-use super::story::{REVISIONS, arrived, clean, disturbed, ended, project, undisturbed};
+use super::story::{REVISIONS, arrived, clean, disturbed, ended, project, ran_once, schema};
 use crate::support::{Database, Program, Project, Running, pgmarch};
 
 /// Set for a process that is to be a runner without the lock: the tests' own binary, which holds the library.
@@ -11,7 +11,7 @@ pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
     for number in [2, 10, 50] {
         cases.push(Case::new(format!("{number} at once on an empty database"), move || at_once(number, runner)));
-        cases.push(Case::new(format!("{number} at once without the lock"), move || at_once(number.min(10), lockless)));
+        cases.push(Case::new(format!("{number} at once without the lock"), move || at_once(number, lockless)));
     }
     for number in 0..5 {
         cases.push(Case::new(format!("two images with different revisions {number}"), two_images));
@@ -43,6 +43,8 @@ fn at_once(number: usize, runner: impl Fn(&Database, &Project) -> Program) {
     let running: Vec<Running> = (0..number).map(|_| runner(&database, &project).spawn()).collect();
     running.into_iter().for_each(|running| ended(running.wait(), &[Some(0)]));
     arrived(&database);
+    runner(&database, &project).run().exits(0);
+    arrived(&database);
 }
 
 /// An older image has the first eight revisions only.
@@ -73,12 +75,11 @@ fn against_each_other(runner: impl Fn(&Database, &Project) -> Program) {
         pgmarch(&database, &project).args(["downgrade", "base", "--yes"]).run().exits(0);
         pgmarch(&database, &project).run().exits(0);
     }
-    assert_eq!(database.one("SELECT count(*) FROM (SELECT revision FROM witness GROUP BY 1 HAVING count(*) = 1) AS once"), "12");
-    assert_eq!(database.one("SELECT count(*) FROM witness"), "12");
+    ran_once(&database);
+    assert_eq!(database.query("SELECT version_num FROM alembic_version"), [["010"]]);
     let balance = "SELECT count(*) FROM (SELECT revision FROM pgmarch.journal WHERE outcome = 'done' AND statement IS NULL GROUP BY 1 \
         HAVING count(*) FILTER (WHERE direction = 'upgrade') - count(*) FILTER (WHERE direction = 'downgrade') = 1) AS balanced";
     assert_eq!(database.one(balance), "12", "each revision went up once more often than down");
-    assert_eq!(database.one("SELECT sum(a - b) FROM t"), "500");
     clean(&database);
-    assert_eq!(database.dump(), undisturbed());
+    assert_eq!(database.dump(), schema());
 }

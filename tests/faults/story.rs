@@ -1,9 +1,11 @@
 //! The run that is disturbed, and what must be true after it was run again.
 
 use std::sync::OnceLock;
+use std::thread;
 use std::time::Duration;
 
-use crate::support::{Database, Outcome, Program, Project, pgmarch, pgmarch_at};
+use crate::support::session::Rows;
+use crate::support::{Database, Outcome, Program, Project, Proxy, Running, pgmarch, pgmarch_at};
 
 /// The revisions of the story, in the order in which they are applied.
 pub(crate) const REVISIONS: [&str; 12] = ["001", "002", "003", "004", "005a", "006a", "005b", "006b", "007", "008", "009", "010"];
@@ -40,14 +42,63 @@ pub(crate) fn project() -> Project {
     plain(project, "010", "009")
 }
 
-/// What an undisturbed run leaves, as `pg_dump -s` writes it.
-pub(crate) fn undisturbed() -> &'static str {
-    static DUMP: OnceLock<String> = OnceLock::new();
-    DUMP.get_or_init(|| {
+/// What a run leaves in a database.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Trace {
+    versions: Rows,
+    /// How often each revision was done, each way.
+    journal: Rows,
+    /// The schema, as `pg_dump -s` writes it.
+    schema: String,
+}
+
+impl Trace {
+    #[track_caller]
+    pub(crate) fn of(database: &Database) -> Trace {
+        let (versions, journal) = Trace::bookkeeping(database);
+        Trace { versions, journal, schema: database.dump() }
+    }
+
+    /// Version rows and journal.
+    #[track_caller]
+    fn bookkeeping(database: &Database) -> (Rows, Rows) {
+        let journal = "SELECT revision, direction, count(*) FROM pgmarch.journal WHERE outcome = 'done' AND statement IS NULL GROUP BY 1, 2 ORDER BY 1, 2";
+        let session = database.session();
+        (session.query("SELECT version_num FROM alembic_version ORDER BY 1"), session.query(journal))
+    }
+}
+
+/// Another run finds nothing to do, and what is there is what an undisturbed run makes of a database like `fresh`.
+#[track_caller]
+pub(crate) fn settled(database: &Database, project: &Project, fresh: &Database) {
+    pgmarch(database, project).run().exits(0);
+    pgmarch(fresh, project).run().exits(0);
+    clean(database);
+    assert_eq!(Trace::of(database), Trace::of(fresh));
+}
+
+/// How many messages go either way in an undisturbed run.
+pub(crate) fn messages() -> usize {
+    static COUNT: OnceLock<usize> = OnceLock::new();
+    *COUNT.get_or_init(|| {
         let database = Database::new();
-        pgmarch(&database, &project()).run().exits(0);
-        database.dump()
+        let proxy = Proxy::to(&database).delay(DELAY);
+        disturbed(&proxy.url_for(&database), &project()).run().exits(0);
+        proxy.all_messages()
     })
+}
+
+/// Messages take this long where a moment of a run is to be met: some follow each other only by the answers between them.
+pub(crate) const DELAY: Duration = Duration::from_millis(2);
+
+/// Within a second a run ends when it is told to; and some, on a machine that is busy with the other cases.
+pub(crate) const A_SECOND: Duration = Duration::from_millis(2500);
+
+/// Waits for the n-th message, or for the run's end: a moment that is met on a machine however busy.
+pub(crate) fn wait_for_message(n: usize, proxy: &Proxy, running: &Running) {
+    while proxy.all_messages() < n && running.is_running() {
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// The version of the server that all cases share.
@@ -58,10 +109,10 @@ pub(crate) fn server_version() -> String {
 /// The program with patience that suits a disturbance.
 pub(crate) fn disturbed(url: &str, project: &Project) -> Program {
     pgmarch_at(url, project)
-        .env("PGMARCH_WAIT_TIMEOUT", "20s")
-        .env("PGMARCH_RETRY_FOR", "15s")
-        .env("PGMARCH_RUN_LOCK_TIMEOUT", "30s")
-        .deadline(Duration::from_secs(120))
+        .env("PGMARCH_WAIT_TIMEOUT", "60s")
+        .env("PGMARCH_RETRY_FOR", "60s")
+        .env("PGMARCH_RUN_LOCK_TIMEOUT", "60s")
+        .deadline(Duration::from_secs(200))
 }
 
 /// Which way the disturbed run goes.
@@ -91,14 +142,42 @@ impl Way {
         database
     }
 
-    /// Runs it again, undisturbed, and looks at everything.
+    /// The disturbed run ended with one of these exit codes, or by a signal (`None`); one that said 0 was at its target
+    /// before anybody helped. Then runs it again, undisturbed, and looks at everything.
     #[track_caller]
-    pub(crate) fn finish(self, database: &Database, project: &Project) {
-        self.words(pgmarch(database, project)).run().exits(0);
-        match self {
-            Way::Up => arrived(database),
-            Way::Down => departed(database),
+    pub(crate) fn survived(self, outcome: Outcome, codes: &[Option<i32>], database: &Database, project: &Project) {
+        let said_done = outcome.code() == Some(0);
+        ended(outcome, codes);
+        if said_done {
+            self.reached(database);
+            let before = Trace::bookkeeping(database);
+            self.words(pgmarch(database, project)).run().exits(0);
+            assert_eq!(Trace::bookkeeping(database), before, "nothing was left to do");
+        } else {
+            self.words(pgmarch(database, project)).run().exits(0);
+            self.reached(database);
         }
+    }
+
+    /// All is as if nothing had happened.
+    #[track_caller]
+    fn reached(self, database: &Database) {
+        if self == Way::Up {
+            ran_once(database);
+        }
+        clean(database);
+        assert_eq!(&Trace::of(database), self.undisturbed());
+    }
+
+    /// What an undisturbed run leaves.
+    fn undisturbed(self) -> &'static Trace {
+        static TRACES: [OnceLock<Trace>; 2] = [const { OnceLock::new() }; 2];
+        TRACES[usize::from(self == Way::Down)].get_or_init(|| {
+            let project = project();
+            let database = self.start(&project);
+            self.words(pgmarch(&database, &project)).run().exits(0);
+            Trace::of(&database)
+        })
     }
 }
 
@@ -111,41 +190,31 @@ pub(crate) fn ended(outcome: Outcome, codes: &[Option<i32>]) {
 /// After an upgrade: as if nothing had happened.
 #[track_caller]
 pub(crate) fn arrived(database: &Database) {
-    let once: Vec<Vec<String>> = {
-        let mut ids = REVISIONS.to_vec();
-        ids.sort_unstable();
-        ids.into_iter().map(|id| vec![id.to_string(), "1".to_string()]).collect()
-    };
-    let journal = "SELECT revision, count(*) FROM pgmarch.journal WHERE direction = 'upgrade' AND outcome = 'done' AND statement IS NULL GROUP BY 1 ORDER BY revision COLLATE \"C\"";
-    assert_eq!(database.query(journal), once, "each revision is in the journal once");
-    assert_eq!(
-        database.query("SELECT revision, count(*) FROM witness GROUP BY 1 ORDER BY revision COLLATE \"C\""),
-        once,
-        "each revision ran once"
-    );
-    assert_eq!(database.one("SELECT string_agg(version_num, ',') FROM alembic_version"), "010");
-    assert_eq!(database.one("SELECT sum(a - b) FROM t"), "500", "the UPDATE ran once");
-    clean(database);
-    assert_eq!(database.dump(), undisturbed(), "the schema is that of an undisturbed run");
+    Way::Up.reached(database);
 }
 
-/// After a downgrade: nothing is left but the ledger.
+/// Each revision's statements ran once.
 #[track_caller]
-pub(crate) fn departed(database: &Database) {
-    assert_eq!(database.one("SELECT count(*) FROM alembic_version"), "0");
-    let journal = "SELECT count(*), count(DISTINCT revision) FROM pgmarch.journal WHERE direction = 'downgrade' AND outcome = 'done' AND statement IS NULL";
-    assert_eq!(database.query(journal), [["12", "12"]], "each revision was undone once");
-    let left = "SELECT coalesce(string_agg(relname, ', '), '') FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'";
-    assert_eq!(database.one(left), "", "no table is left");
-    clean(database);
+pub(crate) fn ran_once(database: &Database) {
+    let mut once = REVISIONS.map(|id| vec![id.to_string(), "1".to_string()]);
+    once.sort_unstable();
+    let witness = "SELECT revision, count(*) FROM witness GROUP BY 1 ORDER BY revision COLLATE \"C\"";
+    assert_eq!(database.query(witness), once, "each revision ran once");
+    assert_eq!(database.one("SELECT sum(a - b) FROM t"), "500", "the UPDATE ran once");
+}
+
+/// The schema of the story at its end.
+pub(crate) fn schema() -> &'static str {
+    &Way::Up.undisturbed().schema
 }
 
 /// No leftover lock, backend or INVALID index.
 #[track_caller]
 pub(crate) fn clean(database: &Database) {
-    let name = database.name();
-    database
-        .eventually(&format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND application_name LIKE 'pgmarch%'"), "0");
+    // By whatever name it goes: the tests' own sessions have theirs.
+    let backends = "SELECT coalesce(string_agg(application_name || ': ' || query, '; '), '') FROM pg_stat_activity \
+        WHERE datname = current_database() AND backend_type = 'client backend' AND application_name <> 'test' AND pid <> pg_backend_pid()";
+    database.eventually(backends, "");
     let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     assert_eq!(database.one(locks), "0", "no lock is left");
     assert_eq!(database.one("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0", "no index is INVALID");

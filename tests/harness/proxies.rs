@@ -78,6 +78,17 @@ fn a_cut_after_nothing_breaks_every_try() {
 }
 
 #[test]
+fn a_cut_everywhere_breaks_all_connections_but_those_that_come_later() {
+    let database = Database::new();
+    let proxy = Proxy::to(&database).cut_after(Side::Client, 2, STATEMENT).everywhere();
+    let [one, two] = [(); 2].map(|()| Session::open(&proxy.url_for(&database)));
+    one.one("SELECT 1");
+    assert!(two.try_query("SELECT 2").is_err());
+    assert!(one.try_query("SELECT 1").is_err());
+    Session::open(&proxy.url_for(&database)).one("SELECT 3");
+}
+
+#[test]
 fn a_hanging_connection_is_open_silent_and_alone() {
     let database = Database::new();
     let proxy = Proxy::to(&database).hang_after(Side::Client, 1, STATEMENT);

@@ -35,12 +35,18 @@ impl Proxy {
 
     /// Breaks a connection after the n-th message of a side was delivered, and before any later one is.
     pub(crate) fn cut_after(self, side: Side, connection: usize, n: usize) -> Proxy {
-        self.with(Fault { side, connection, n, kind: Kind::Cut })
+        self.with(Fault { side, connection, n, kind: Kind::Cut, everywhere: false })
     }
 
     /// Delivers nothing on a connection after the n-th message of a side, and not even that it was closed.
     pub(crate) fn hang_after(self, side: Side, connection: usize, n: usize) -> Proxy {
-        self.with(Fault { side, connection, n, kind: Kind::Hang })
+        self.with(Fault { side, connection, n, kind: Kind::Hang, everywhere: false })
+    }
+
+    /// The fault that was told last befalls all connections of that moment, not only the one whose message it is.
+    pub(crate) fn everywhere(self) -> Proxy {
+        self.network.state().faults.last_mut().expect("a fault").everywhere = true;
+        self
     }
 
     /// Delivers each message so much later, in both directions, however many are on the way.
@@ -82,6 +88,11 @@ impl Proxy {
     /// How many messages a side sent on a connection.
     pub(crate) fn messages(&self, side: Side, connection: usize) -> usize {
         self.sum(connection, |history| history.messages(side))
+    }
+
+    /// How many messages went either way, on all connections.
+    pub(crate) fn all_messages(&self) -> usize {
+        [Side::Client, Side::Server].map(|side| self.messages(side, EVERY)).iter().sum()
     }
 
     /// How often a client spoke after it had last heard something: its round trips, if it waits for each answer.
@@ -128,6 +139,7 @@ struct Fault {
     connection: usize,
     n: usize,
     kind: Kind,
+    everywhere: bool,
 }
 
 /// What the threads of all connections share.
@@ -160,7 +172,12 @@ impl Network {
         let mut state = self.state();
         let history = &mut state.connections[connection - 1].history;
         let n = history.push(side, tag);
-        state.fault(side, connection, n)
+        let fault = state.fault(side, connection, n)?;
+        if fault.everywhere {
+            let others = state.connections.iter().zip(1..).filter(|(_, number)| *number != connection);
+            others.for_each(|(other, _)| other.ends.suffer(fault.kind));
+        }
+        Some(fault.kind)
     }
 
     /// The time of delivery of what is sent now.
@@ -191,8 +208,9 @@ impl Network {
         let mut state = self.state();
         state.connections.push(Connection { ends: ends.clone(), history: History::default() });
         let number = state.connections.len();
-        if let Some(kind) = [Side::Client, Side::Server].into_iter().find_map(|side| state.fault(side, number, 0)) {
-            ends.suffer(kind);
+        if let Some(fault) = [Side::Client, Side::Server].into_iter().find_map(|side| state.fault(side, number, 0)) {
+            let suffering = state.connections.iter().filter(|other| fault.everywhere || Arc::ptr_eq(&other.ends, &ends));
+            suffering.for_each(|connection| connection.ends.suffer(fault.kind));
         }
         drop(state);
         for side in [Side::Client, Side::Server] {
@@ -202,8 +220,8 @@ impl Network {
 }
 
 impl State {
-    fn fault(&self, side: Side, connection: usize, n: usize) -> Option<Kind> {
+    fn fault(&self, side: Side, connection: usize, n: usize) -> Option<Fault> {
         let meant = |fault: &&Fault| fault.side == side && [EVERY, connection].contains(&fault.connection) && fault.n == n;
-        self.faults.iter().find(meant).map(|fault| fault.kind)
+        self.faults.iter().find(meant).copied()
     }
 }

@@ -221,6 +221,11 @@ pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Se
             Err(ApplyError::LockLost)
         }
     };
+    let outcome = match outcome {
+        // The server itself is gone, and only chance showed that on the lock's connection first.
+        Err(ApplyError::LockLost) if session.is_closed() => Err(run.lost(plan).await),
+        outcome => outcome,
+    };
     match outcome {
         Ok(()) => Ok(run.done),
         Err(error) => Err(Stopped { done: run.done, error }),
@@ -270,6 +275,15 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
+    /// What a connection that is closed means for the step under way.
+    async fn lost(&self, plan: &Plan<'_>) -> ApplyError {
+        let step = plan.steps.get(self.done.len()).or(plan.steps.last());
+        match (step, self.session.run("").await) {
+            (Some(step), Err(failure)) => ApplyError::Lost(step.revision.id.clone(), failure),
+            _ => ApplyError::LockLost,
+        }
+    }
+
     async fn all(&mut self, plan: &Plan<'_>) -> Result<(), ApplyError> {
         match self.config.transaction {
             Transaction::Revision => {

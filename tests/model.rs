@@ -95,6 +95,28 @@ ALTER TABLE clusters ALTER COLUMN max_proxies SET DEFAULT 3;
 }
 
 #[test]
+fn what_all_databases_of_a_server_share_is_left_alone() {
+    let database = Database::new();
+    let reader = database.role("reader", &[]).name;
+    let role = format!("{reader}_made");
+    let project = project(SAME).child(
+        "002",
+        "001",
+        &format!("CREATE ROLE {role} CONNECTION LIMIT 3;\nGRANT {role} TO {reader};\nGRANT SELECT ON a TO {role};"),
+        &format!("REVOKE SELECT ON a FROM {role};\nDROP ROLE {role};"),
+    );
+    project.write("schema.sql", &format!("{SAME}GRANT SELECT ON a TO {role};\n"));
+    upgrade(&database, &project);
+    database.execute(&format!("ALTER ROLE {role} CONNECTION LIMIT 7"));
+    let check = pgmarch(&database, &project).args(["check"]).run().exits(0);
+    assert!(check.stderr.contains("002_test.sql:6: reaches beyond the database"), "{check}");
+    assert_eq!(database.one(&format!("SELECT rolconnlimit FROM pg_roles WHERE rolname = '{role}'")), "7");
+    pgmarch(&database, &project).args(["lint", "--prove", "002"]).run();
+    assert_eq!(database.one(&format!("SELECT rolconnlimit FROM pg_roles WHERE rolname = '{role}'")), "7");
+    pgmarch(&database, &project).args(["downgrade", "001", "--yes"]).run().exits(0);
+}
+
+#[test]
 fn nothing_to_do_writes_no_file() {
     let database = Database::new();
     let project = project(SAME);

@@ -16,6 +16,7 @@ use crate::config::{Config, ConfigFault, Environment};
 use crate::connect::conninfo::Conninfo;
 use crate::connect::wait::{WaitError, for_server};
 use crate::connect::{Cancels, ConnectError, Failure, Pool, Session};
+use crate::revision::kind::reaches_beyond;
 use crate::revision::statement::split;
 use crate::revision::{Mode, Revision, Section};
 
@@ -259,7 +260,7 @@ impl Scratch {
         let opening = format!("BEGIN;\n{}", self.settings("LOCAL "));
         let before = opening.chars().count();
         let statements = split(&opening).statements.len();
-        let message = format!("{opening}{}\n;\nCOMMIT;\nRESET ALL", source.sql());
+        let message = format!("{opening}{}\n;\nCOMMIT;\nRESET ALL", source.contained());
         match self.session.run(&message).await {
             Ok(_) => Ok(None),
             Err(failure) => {
@@ -274,7 +275,11 @@ impl Scratch {
         let mut broken = Vec::new();
         self.session.run(&format!("RESET ALL;\n{}", self.settings(""))).await?;
         for statement in split(source.sql()).statements {
-            if let Err(failure) = self.session.run(&source.sql()[statement.range.clone()]).await {
+            let sql = &source.sql()[statement.range.clone()];
+            if reaches_beyond(sql) {
+                continue;
+            }
+            if let Err(failure) = self.session.run(sql).await {
                 broken.push(self.broken(source, failure, 0, 0, Some(statement.range))?);
             }
         }

@@ -4,7 +4,10 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use tracing::info;
+
 use crate::revision::graph::natural;
+use crate::revision::kind::reaches_beyond;
 use crate::revision::statement::split;
 use crate::revision::{Fault, Place, Problem};
 
@@ -21,10 +24,30 @@ pub struct Source {
     pub range: Range<usize>,
 }
 
+const NOTHING: &str = "SELECT";
+
 impl Source {
-    /// The SQL to run.
+    /// The SQL as it is written.
     pub fn sql(&self) -> &str {
         &self.text[self.range.clone()]
+    }
+
+    /// The SQL to run: the same, place by place, but for statements that would change what other databases share with this one,
+    /// or reach another server. Each of them becomes a `SELECT` of nothing; the model does not hold what they make.
+    pub fn contained(&self) -> String {
+        let mut sql = self.sql().to_owned();
+        // From the end, so that places ahead of what is replaced stay as they are.
+        for statement in split(self.sql()).statements.into_iter().rev() {
+            let text = &self.sql()[statement.range.clone()];
+            if reaches_beyond(text) {
+                let place = Place::of(&self.text, self.range.start + statement.range.start);
+                info!("{}:{}: reaches beyond the database, so it is not run in a scratch database", self.path.display(), place.line);
+                // As many characters, which is what the server counts.
+                let blanks: String = text.chars().skip(NOTHING.len()).map(|_| ' ').collect();
+                sql.replace_range(statement.range.clone(), &format!("{NOTHING}{blanks}"));
+            }
+        }
+        sql
     }
 }
 
@@ -125,6 +148,17 @@ mod tests {
         let sources = load(folder.path()).expect("sound").expect("a model");
         let texts: Vec<&str> = sources.iter().map(Source::sql).collect();
         assert_eq!(texts, ["SELECT 1", "SELECT 3", "SELECT 2"]);
+    }
+
+    #[test]
+    fn what_reaches_beyond_the_database_is_left_out_and_the_rest_keeps_its_place() {
+        let text = "CREATE TABLE a ();\nCREATE ROLE \"ü\" LOGIN -- x\n;\nALTER ROLE r NOLOGIN; SELECT 1";
+        let source = Source { what: "the model".into(), path: "schema.sql".into(), text: text.into(), range: 0..text.len() };
+        let contained = source.contained();
+        assert!(!contained.contains("ROLE"), "{contained}");
+        assert_eq!(contained.chars().count(), text.chars().count());
+        assert_eq!(split(&contained).statements.len(), 4);
+        assert!(contained.starts_with("CREATE TABLE a ();") && contained.ends_with("; SELECT 1"), "{contained}");
     }
 
     #[test]

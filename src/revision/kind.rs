@@ -119,6 +119,26 @@ pub fn resets(sql: &str) -> bool {
     }
 }
 
+/// Whether a statement changes what all databases of a server share, roles and settings among it, or connects to another server.
+/// What a function or a `DO` block does can't be seen.
+pub fn reaches_beyond(sql: &str) -> bool {
+    let words = words(sql);
+    let upper: Vec<&str> = words.iter().map(|word| word.upper.as_str()).collect();
+    match upper.as_slice() {
+        ["CREATE" | "ALTER" | "DROP", "USER", "MAPPING", ..] => false,
+        ["CREATE" | "ALTER" | "DROP", "ROLE" | "USER" | "GROUP" | "DATABASE" | "TABLESPACE" | "SUBSCRIPTION", ..]
+        | ["COMMENT", "ON", "ROLE" | "DATABASE" | "TABLESPACE" | "SUBSCRIPTION", ..]
+        | ["DROP" | "REASSIGN", "OWNED", ..]
+        | ["ALTER", "SYSTEM", ..] => true,
+        // Without ON it is about who is a member of which role.
+        ["GRANT" | "REVOKE", rest @ ..] => match rest.iter().position(|word| *word == "ON") {
+            Some(on) => matches!(rest.get(on + 1), Some(&("DATABASE" | "TABLESPACE" | "PARAMETER"))),
+            None => true,
+        },
+        _ => false,
+    }
+}
+
 fn words(sql: &str) -> Vec<Word<'_>> {
     let mut words = Vec::new();
     let mut offset = 0;
@@ -227,6 +247,36 @@ mod tests {
             assert_eq!(kind(sql), Kind::Alone(Alone::Other), "{sql}");
         }
         assert_eq!(kind("DROP INDEX CONCURRENTLY IF EXISTS i"), Kind::Alone(Alone::Drop));
+    }
+
+    #[test]
+    fn what_other_databases_would_notice_is_told_from_what_they_would_not() {
+        for sql in [
+            "CREATE ROLE r LOGIN PASSWORD 'x'",
+            "alter user r connection limit 3",
+            "DROP GROUP r",
+            "GRANT a, b TO c WITH ADMIN OPTION",
+            "GRANT CONNECT ON DATABASE d TO r",
+            "REVOKE SET ON PARAMETER work_mem FROM r",
+            "DROP OWNED BY r",
+            "ALTER DATABASE d SET work_mem = '1MB'",
+            "ALTER SYSTEM RESET ALL",
+            "COMMENT ON ROLE r IS 'x'",
+            "CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p",
+        ] {
+            assert!(reaches_beyond(sql), "{sql}");
+        }
+        for sql in [
+            "CREATE TABLE role (id int)",
+            "GRANT SELECT ON t TO r",
+            "REVOKE ALL ON SCHEMA s FROM r",
+            "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO r",
+            "CREATE USER MAPPING FOR r SERVER s",
+            "SET ROLE r",
+            "COMMENT ON TABLE t IS 'x'",
+        ] {
+            assert!(!reaches_beyond(sql), "{sql}");
+        }
     }
 
     #[test]

@@ -214,7 +214,8 @@ class Alembic(Tool):
 
     def command(self, folder, url):
         words = [str(PEERS / "alembic/bin/alembic"), "-c", str(folder / "alembic.ini"), "upgrade", "head"]
-        return words, {"TARGET": url}
+        # SQLAlchemy's own choice of a driver changes from one release to the next.
+        return words, {"TARGET": "postgresql+psycopg2" + url[url.index("://") :]}
 
     def version(self):
         return (PEERS / "alembic.version").read_text(encoding="utf-8").strip()

@@ -207,8 +207,12 @@ pub async fn for_server(pool: &Pool, widen: &Widen, timeout: Duration, deadline:
     outcome
 }
 
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Dependents start half of it later than they could have; a server that starts refuses a try in less than a millisecond.
+const LONGEST_PAUSE: Duration = Duration::from_millis(125);
+
 async fn persistently(pool: &Pool, widen: &Widen, timeout: Duration, deadline: Instant, said: &mut Said) -> Result<Session, WaitError> {
-    let mut pace = Pace::new(Duration::from_millis(50), Duration::from_millis(500));
+    let mut pace = Pace::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let patience = PATIENCE.min(deadline.saturating_duration_since(Instant::now())).max(Duration::from_millis(100));
         let last_chance = deadline.max(Instant::now() + patience);

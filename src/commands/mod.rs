@@ -40,6 +40,7 @@ use crate::position::Position;
 use crate::revision::Revision;
 use crate::revision::folder::Files;
 use crate::revision::graph::{Graph, Node};
+use crate::revision::seal::Seal;
 
 /// What every verb has at hand.
 #[derive(Debug)]
@@ -65,8 +66,8 @@ impl Early {
     /// its files, which were sound when they were applied.
     fn at_head(&self, files: &Files) -> Option<(Pool, State)> {
         let (pool, _, state) = self.0.borrow_mut().take_if(|(_, _, state)| {
-            let digest = files.digest();
-            state.seal.as_ref().zip(digest).is_some_and(|(seal, digest)| seal.fits_folder(&digest, &state.rows))
+            let fits = |seal: &Seal| files.digest().is_some_and(|digest| seal.fits_folder(&digest, &state.rows));
+            state.seal.as_ref().is_some_and(fits)
         })?;
         Some((pool, state))
     }

@@ -30,7 +30,7 @@ impl Standing {
 
     /// The version rows for a person.
     pub fn at(&self) -> String {
-        if self.current.is_empty() { "base".to_owned() } else { self.current.join(", ") }
+        super::rows(&self.current)
     }
 }
 

@@ -168,14 +168,17 @@ impl Lock {
         }
     }
 
-    /// A second connection to the same server, for the work under the lock.
-    pub async fn worker(&self, patience: Duration) -> Result<Session, LockError> {
+    /// A second connection to the same server, for the work under the lock. It begins with `defaults`, if there
+    /// are any, nothing stands between us and the server that might not know them, and the server takes them.
+    pub async fn worker(&self, patience: Duration, defaults: Option<&str>) -> Result<Session, LockError> {
         let deadline = Instant::now() + patience;
+        let is_direct = is_direct(&self.session, Some(&self.pid)).await;
+        let mut defaults = defaults.filter(|_| is_direct);
         let mut pace = Pace::new(Duration::from_millis(50), Duration::from_millis(500));
         let mut said = Said::default();
         loop {
             let connecting = async {
-                let session = self.pool.session(PATIENCE).await?;
+                let session = self.pool.session_with(PATIENCE, defaults).await?;
                 // A pooler lets everybody in, and makes the first question wait.
                 let answer = patiently(&session, &seen_sql(&self.pid, self.key), deadline, &mut said).await?;
                 Ok((session, answer))
@@ -194,6 +197,7 @@ impl Lock {
                 Ok(_) => return Err(LockError::Elsewhere),
                 Err(error) => error,
             };
+            defaults = None;
             let now = Instant::now();
             let LockError::Connect(cause) = error else { return Err(error) };
             if now >= deadline || matches!(cause, ConnectError::Settings(_)) {
@@ -234,6 +238,12 @@ impl Lock {
             Err(_) => debug!("no answer to the release of the run lock; it ends with its connection"),
         }
     }
+}
+
+/// Whether the backend that answers, of this pid, is the one that the login was with: then there is no pooler.
+async fn is_direct(session: &Session, pid: Option<&str>) -> bool {
+    let greeted = session.greeted_pid().await.map(|pid| pid.to_string());
+    greeted.is_some() && greeted.as_deref() == pid
 }
 
 /// Whether the server has no connection left for us now.

@@ -20,7 +20,7 @@ fn ledger(database: &Database) -> Vec<Vec<String>> {
         "SELECT version_table, revision, file, parents::text, depends_on::text, branch, message, created, breaking::text, text, exact, semantic FROM pgmarch.revision ORDER BY revision",
     ));
     rows.extend(database.query(
-        "SELECT id::text, version_table, revision, direction, outcome, statement::text, role, client_host, client_addr::text, pgmarch, progress, detail, (duration >= interval '0')::text FROM pgmarch.journal ORDER BY id",
+        "SELECT id::text, version_table, revision, direction, outcome, statement::text, role, client_host, client_addr::text, pgmarch, progress, detail, (finished >= started)::text FROM pgmarch.journal ORDER BY id",
     ));
     rows
 }

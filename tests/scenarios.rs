@@ -25,6 +25,7 @@ mod model;
 mod offline;
 mod pairs;
 mod random;
+mod phrases;
 mod reading;
 mod rights;
 mod scripts;

@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::time::Instant;
-use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
+use tokio_postgres::error::{DbError, SqlState};
 use tracing::{debug, info, warn};
 
 use crate::backoff::Pace;
 use crate::config::{Config, Transaction};
 use crate::connect::{Failure, Session};
-use crate::ledger::{Ledger, Server, State, Unfinished, is_moved};
+use crate::ledger::{Ledger, Phrases, Server, State, Unfinished, is_moved};
 use crate::lock::Lock;
 use crate::plan::{Direction, Plan, Step};
 use crate::report::{left, seconds};
@@ -32,6 +32,7 @@ use script::{Commit, How, Marks, Part, Script};
 use watch::{Target, Watch};
 
 pub use note::note;
+pub use script::defaults;
 
 /// A revision that is applied, or undone, and committed.
 #[derive(Clone, Debug)]
@@ -211,6 +212,7 @@ pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Se
         last: plan.steps.last().map(|step| step.revision.id.clone()),
         seal: plan.seal.clone().filter(|_| leaves_nothing(plan, state)),
         token,
+        phrases: if is_worth_preparing(plan, state) { Phrases::prepared() } else { Phrases::default() },
         watch: Watch::new(lock.pool().clone(), token, state.server.number, config.lock_timeout, config.retry_for),
         done: Vec::new(),
     };
@@ -230,6 +232,13 @@ pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Se
         Ok(()) => Ok(run.done),
         Err(error) => Err(Stopped { done: run.done, error }),
     }
+}
+
+/// Whether the bookkeeping is said so often that it pays to prepare it; behind a pooler each transaction may be another
+/// session's.
+fn is_worth_preparing(plan: &Plan<'_>, state: &State) -> bool {
+    const OFTEN: usize = 4;
+    state.server.backend.is_direct && plan.steps.len() >= OFTEN
 }
 
 /// Whether no revision is half done when the plan is through: only then its end can be taken for a good one unseen.
@@ -270,6 +279,8 @@ struct Run<'r> {
     seal: Option<Seal>,
     /// A number that only this run has.
     token: i64,
+    /// Bookkeeping as this session says it.
+    phrases: Phrases,
     watch: Watch,
     done: Vec<Done>,
 }
@@ -342,7 +353,7 @@ impl Run<'_> {
             self.go_on().await;
             let id = &step.revision.id;
             let script = Script::of(step, &self.how(step, Commit::Later), &ledger, self.config, &self.marks(id));
-            match self.watch.over(id.as_str(), Target::Mark, self.session.run(&script.text)).await {
+            match self.watch.over(id.as_str(), self.target(), self.session.run(&script.text)).await {
                 Ok(answers) => done.push(Done { id: id.clone(), duration: script.duration(&answers) }),
                 Err(failure) => return Err(self.explain(&script, step, failure, 0).await),
             }
@@ -350,7 +361,7 @@ impl Run<'_> {
         }
         self.go_on().await;
         let closing = Script::commit();
-        if let Err(failure) = self.watch.over(last.revision.id.as_str(), Target::Mark, self.session.run(&closing.text)).await {
+        if let Err(failure) = self.watch.over(last.revision.id.as_str(), self.target(), self.session.run(&closing.text)).await {
             return Err(self.explain(&closing, last, failure, 0).await);
         }
         for done in done {
@@ -360,7 +371,7 @@ impl Run<'_> {
     }
 
     fn how(&self, step: &Step<'_>, commit: Commit) -> How<'_> {
-        How { direction: self.direction, commit, backend: &self.server.backend, seal: self.seal(step) }
+        How { direction: self.direction, commit, backend: &self.server.backend, seal: self.seal(step), phrases: &self.phrases }
     }
 
     /// The seal, for the step that the run ends with.
@@ -374,7 +385,12 @@ impl Run<'_> {
     }
 
     fn marks<'m>(&self, revision: &'m Id) -> Marks<'m> {
-        Marks { server: self.server.number, token: self.token, revision }
+        Marks { server: self.server.number, has_defaults: self.session.has_defaults(), token: self.token, revision }
+    }
+
+    /// What the watcher looks for: the one backend there is, or the mark that a transaction leaves on any.
+    fn target(&self) -> Target {
+        if self.session.has_defaults() { Target::Backend(self.server.backend.pid) } else { Target::Mark }
     }
 
     /// What a failure means: whose fault, where, what to do; `kept` statements before it are done. The transaction is
@@ -387,7 +403,7 @@ impl Run<'_> {
         }
         let is_alive = self.roll_back().await;
         let Some(error) = failure.source.as_db_error().cloned() else { return lost(failure) };
-        let part = script.part(failure.completed, position(&error));
+        let part = script.part_of(&failure);
         if is_moved(&failure) || (part == Part::Before && made_by_another(error.code())) {
             return ApplyError::Moved(failure);
         }
@@ -507,14 +523,6 @@ fn met_a_lock(failure: &Failure) -> bool {
 /// The table or schema that we were about to make exists by now: another runner without our lock was quicker.
 fn made_by_another(code: &SqlState) -> bool {
     [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_SCHEMA, SqlState::DUPLICATE_OBJECT].contains(code)
-}
-
-/// Where in its message the server saw the error, in characters from 0.
-fn position(error: &DbError) -> Option<usize> {
-    match error.position() {
-        Some(ErrorPosition::Original(position)) => Some(*position as usize).filter(|position| *position > 0).map(|position| position - 1),
-        Some(ErrorPosition::Internal { .. }) | None => None,
-    }
 }
 
 /// The word at `start`, for underlining: up to the next white space or punctuation, at least one character.

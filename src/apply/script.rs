@@ -4,10 +4,12 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use tokio_postgres::error::{DbError, ErrorPosition};
+
 use crate::config::Config;
-use crate::connect::{Answer, application_name};
-use crate::ledger::names::literal;
-use crate::ledger::{Backend, Ledger, session_settings};
+use crate::connect::{Answer, Failure, application_name};
+use crate::ledger::names::{literal, quoted};
+use crate::ledger::{Backend, Ledger, Phrases, session_settings};
 use crate::plan::{Direction, Step};
 use crate::revision::Id;
 use crate::revision::kind::resets;
@@ -83,6 +85,8 @@ pub(super) struct How<'h> {
     pub(super) backend: &'h Backend,
     /// What the journal says of the whole run, in its last line.
     pub(super) seal: Option<&'h Seal>,
+    /// What the session has prepared.
+    pub(super) phrases: &'h Phrases,
 }
 
 /// Even where the server's own default is to lose the last commits in a crash.
@@ -109,10 +113,11 @@ impl Script {
     fn step(&mut self, step: &Step<'_>, how: &How<'_>, ledger: &Ledger, config: &Config, marks: &Marks<'_>) {
         let settings = settings(config, marks, Extent::Transaction);
         // In a transaction of several steps the one before has left the path of its bookkeeping.
-        self.before(["RESET search_path".to_owned(), settings.clone()]);
+        self.before((how.commit == Commit::Later).then(|| "RESET search_path".to_owned()));
+        self.before([settings.clone()]);
         self.before(session_settings(config));
         self.before(ledger.install());
-        self.before(ledger.quick_fence(&step.before, &step.after));
+        self.before(ledger.quick_fence(&step.before, &step.after, how.phrases));
         self.section(step.sql(), &settings);
         self.after(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(str::to_owned));
         self.after(config.role.as_ref().map(|role| format!("SET LOCAL ROLE {role}")));
@@ -122,7 +127,7 @@ impl Script {
             Commit::Asynchronous => Some("SET LOCAL synchronous_commit TO off".to_owned()),
             Commit::Durable => Some(DURABLE.to_owned()),
         });
-        self.after(ledger.record(step, how.direction, how.backend, how.seal));
+        self.after(ledger.record(step, how.direction, how.backend, how.seal, how.phrases));
     }
 
     /// The opening of a transaction.
@@ -206,7 +211,7 @@ impl Script {
     }
 
     /// What failed, from the server's position in the message if it gave one, else from how many statements had completed.
-    pub(super) fn part(&self, completed: usize, position: Option<usize>) -> Part {
+    fn part(&self, completed: usize, position: Option<usize>) -> Part {
         if let Some(position) = position {
             // At the very end of the input the server points behind it.
             let piece = self.pieces.iter().rev().find(|piece| piece.characters.start <= position);
@@ -232,6 +237,16 @@ impl Script {
         Part::After
     }
 
+    /// Whether it was our bookkeeping that the server refused; of a connection that is lost nobody knows.
+    pub(super) fn is_ours(&self, failure: &Failure) -> bool {
+        !failure.is_lost() && matches!(self.part_of(failure), Part::Before | Part::After)
+    }
+
+    /// What of it a failure is about.
+    pub(super) fn part_of(&self, failure: &Failure) -> Part {
+        self.part(failure.completed, failure.source.as_db_error().and_then(position))
+    }
+
     /// How long the step took, as the journal has it: the last answer before COMMIT.
     pub(super) fn duration(&self, answers: &[Answer]) -> Duration {
         let commits = usize::from(self.pieces.last().is_some_and(|piece| piece.what == What::Commit));
@@ -239,6 +254,14 @@ impl Script {
         let seconds =
             place.and_then(|place| answers[place].first()).and_then(|row| row.first()).and_then(|value| value.as_deref()?.parse().ok());
         Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default()
+    }
+}
+
+/// Where in its message the server saw the error, in characters from 0.
+fn position(error: &DbError) -> Option<usize> {
+    match error.position() {
+        Some(ErrorPosition::Original(position)) => Some(*position as usize).filter(|position| *position > 0).map(|position| position - 1),
+        Some(ErrorPosition::Internal { .. }) | None => None,
     }
 }
 
@@ -272,6 +295,8 @@ fn ourselves(config: &Config) -> Vec<String> {
 pub(super) struct Marks<'a> {
     /// The server's version.
     pub(super) server: u32,
+    /// Whether the session began with [`defaults`].
+    pub(super) has_defaults: bool,
     /// A number that only this run has: held as a lock, it tells which backend works for us, also behind a pooler.
     pub(super) token: i64,
     /// The revision.
@@ -294,34 +319,55 @@ pub(super) enum Extent {
     Session,
 }
 
-/// Timeouts and name for a revision's statements, as one statement; the revision's own settings come later and win.
-pub(super) fn settings(config: &Config, marks: &Marks<'_>, extent: Extent) -> String {
-    let local = extent == Extent::Transaction;
+/// Timeouts for a revision's statements, and what makes the server notice a client that died or fell silent.
+fn timeouts(config: &Config, server: u32) -> Vec<(&'static str, String)> {
     let mut settings = vec![
         ("lock_timeout", config.lock_timeout.as_millis().to_string()),
         ("statement_timeout", config.statement_timeout.as_millis().to_string()),
         ("idle_in_transaction_session_timeout", "0".to_owned()),
-        ("application_name", application_name(Some(marks.revision.as_str()))),
     ];
-    if marks.server >= 170_000 {
+    if server >= 170_000 {
         settings.push(("transaction_timeout", "0".to_owned()));
     }
-    let set = |(name, value): &(&str, String)| format!("set_config('{name}', {}, {local})", literal(value));
-    let mut parts: Vec<String> = settings.iter().map(set).collect();
-    if local {
-        parts.push(marks.sql());
-    }
-    // A client that dies, or its network, takes its statement with it (manual, 20.3): where the server can do that.
-    let mut network = vec![
+    settings
+}
+
+/// A client that dies, or its network, takes its statement with it (manual, 20.3).
+fn network(server: u32) -> Vec<(&'static str, String)> {
+    let mut settings = vec![
         ("tcp_keepalives_idle", "10".to_owned()),
         ("tcp_keepalives_interval", "5".to_owned()),
         ("tcp_keepalives_count", "3".to_owned()),
         ("tcp_user_timeout", "25000".to_owned()),
     ];
-    if marks.server >= 140_000 {
-        network.push(("client_connection_check_interval", "500".to_owned()));
+    if server >= 140_000 {
+        settings.push(("client_connection_check_interval", "500".to_owned()));
     }
-    let network: Vec<String> = network.iter().map(set).collect();
+    settings
+}
+
+/// The same as a session may begin with them, so that they need not be set for each revision: `options` of its connection.
+pub fn defaults(config: &Config, server: u32) -> String {
+    let all: Vec<String> =
+        timeouts(config, server).into_iter().chain(network(server)).map(|(name, value)| format!("-c {name}={value}")).collect();
+    all.join(" ")
+}
+
+/// Timeouts and name for a revision's statements, as one statement; the revision's own settings come later and win. Of a
+/// session that has [`defaults`], only the name is left.
+pub(super) fn settings(config: &Config, marks: &Marks<'_>, extent: Extent) -> String {
+    let local = extent == Extent::Transaction;
+    let name = application_name(Some(marks.revision.as_str()));
+    if local && marks.has_defaults {
+        return format!("SET LOCAL application_name TO {}", quoted(&name));
+    }
+    let set = |(name, value): &(&str, String)| format!("set_config('{name}', {}, {local})", literal(value));
+    let mut parts: Vec<String> = timeouts(config, marks.server).iter().chain([&("application_name", name)]).map(set).collect();
+    if local {
+        parts.push(marks.sql());
+    }
+    // Where the server can do that.
+    let network: Vec<String> = network(marks.server).iter().map(set).collect();
     parts.push(format!("CASE WHEN version() LIKE '%linux%' THEN concat({}) END", network.join(", ")));
     format!("SELECT {}", parts.join(", "))
 }

@@ -13,7 +13,7 @@ use super::{ApplyError, Done, Run, Target, Tries, met_a_lock};
 use crate::connect::wait::Said;
 use crate::connect::{Answer, Failure, application_name};
 use crate::ledger::Unfinished;
-use crate::ledger::names::literal;
+use crate::ledger::names::{literal, quoted};
 use crate::ledger::progress::{Note, Stage};
 use crate::plan::Step;
 use crate::report::{left, seconds};
@@ -327,14 +327,14 @@ impl<'s> Stepwise<'s, '_> {
         if self.pid.is_none() {
             ahead.push(settings(self.run.config, &marks, Extent::Transaction));
             ahead.extend(crate::ledger::session_settings(self.run.config));
-        } else {
+        } else if !marks.has_defaults {
             ahead.push(format!("SELECT {}", marks.sql()));
         }
         let note = self.note(number, Vec::new());
         let mut tries = Tries::new(self.run.config.retry_for);
         loop {
             let script = Script::shared(ahead.clone(), self.own(number), self.run.config, self.noted(Stage::Finished, number, &note, None));
-            match self.run.watch.over(id.as_str(), Target::Mark, self.run.session.run(&script.text)).await {
+            match self.run.watch.over(id.as_str(), self.run.target(), self.run.session.run(&script.text)).await {
                 Ok(answers) => {
                     self.remember(&answers);
                     return Ok(());
@@ -471,11 +471,6 @@ impl<'s> Stepwise<'s, '_> {
         let seconds = value(answers[..answers.len().saturating_sub(1)].to_vec()).and_then(|seconds| seconds.parse().ok());
         Ok(Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default())
     }
-}
-
-/// A constant for `SET`, which takes no dollar quotes.
-fn quoted(text: &str) -> String {
-    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
 /// `CREATE` of what exists, or `DROP` of what doesn't: an earlier try, of which no answer came, has done it.

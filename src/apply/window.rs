@@ -7,10 +7,12 @@
 
 use std::collections::VecDeque;
 
+use tracing::debug;
+
 use super::script::{Commit, Script};
-use super::watch::Target;
 use super::{ApplyError, Done, Run, Tries, met_a_lock};
 use crate::connect::Sent;
+use crate::ledger::is_moved;
 use crate::plan::Step;
 
 /// The most messages under way: at 20 ms there and back, and 1 ms for each on the server, some 20 keep it busy.
@@ -43,7 +45,7 @@ impl<'r> Run<'r> {
             };
             let step = &steps[place];
             let id = &step.revision.id;
-            let failure = match self.watch.over(id.as_str(), Target::Mark, sent.answers()).await {
+            let failure = match self.watch.over(id.as_str(), self.target(), sent.answers()).await {
                 Ok(answers) => {
                     tries = None;
                     self.committed(Done { id: id.clone(), duration: script.duration(&answers) });
@@ -56,6 +58,13 @@ impl<'r> Run<'r> {
                 // Somebody without our lock did this step meanwhile, so that the next ones fitted: only a new plan can tell.
                 self.roll_back().await;
                 return Err(ApplyError::Moved(failure));
+            }
+            if self.phrases.give_up() && !met_a_lock(&failure) && !is_moved(&failure) && script.is_ours(&failure) {
+                // What was prepared may be gone, or in the way: said in full it is either done or refused for a reason.
+                debug!(error = %crate::report::chain(&failure.source), "saying the bookkeeping in full");
+                self.roll_back().await;
+                next = place;
+                continue;
             }
             let tries = tries.get_or_insert_with(|| Tries::new(self.config.retry_for));
             if !met_a_lock(&failure) || !tries.left() {
@@ -72,7 +81,7 @@ impl<'r> Run<'r> {
         let mut strays = 0;
         for Underway { place, sent, .. } in window.drain(..) {
             let id = &steps[place].revision.id;
-            match self.watch.still_over(id.as_str(), Target::Mark, sent.answers()).await {
+            match self.watch.still_over(id.as_str(), self.target(), sent.answers()).await {
                 Ok(_) => strays += 1,
                 Err(failure) if failure.is_lost() => return Err(ApplyError::Lost(id.clone(), failure)),
                 Err(_) => {}

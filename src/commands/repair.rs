@@ -41,7 +41,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let revision = graph.revision(node);
     drop(session);
     let lock = Lock::acquire(&pool, &state, config.run_lock_timeout).await?;
-    let session = lock.worker(config.wait_timeout).await?;
+    let session = lock.worker(config.wait_timeout, None).await?;
     let state = ledger::read(&session, config).await?;
     if let Some(unfinished) = state.unfinished.iter().find(|unfinished| unfinished.revision == revision.id.as_str()) {
         note(&session, config, vec![state.ledger.forget(unfinished)]).await.map_err(Error::Note)?;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::{Context, is_sealed, rows, settle, tell_done};
-use crate::apply::{ApplyError, Done, Stopped, apply, check_unfinished, note};
+use crate::apply::{ApplyError, Done, Stopped, apply, check_unfinished, defaults, note};
 use crate::backoff::Pace;
 use crate::connect::wait::{Said, for_server};
 use crate::connect::{Pool, Session};
@@ -125,7 +125,7 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
         info!("another run brought the database to {}", current.join(", "));
         return Ok(current);
     };
-    let session = lock.worker(config.wait_timeout).await?;
+    let session = lock.worker(config.wait_timeout, Some(&defaults(config, state.server.number))).await?;
     let mut state = ledger::look_closely(&session, config).await?;
     let (position, mended) = settle(graph, &mut state, &session, config).await?;
     let targets = targets(goal, &position)?;

@@ -37,7 +37,7 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
     let state = ledger::read(&session, config).await?;
     drop(session);
     let lock = Lock::acquire(&pool, &state, config.run_lock_timeout).await?;
-    let session = lock.worker(config.wait_timeout).await?;
+    let session = lock.worker(config.wait_timeout, None).await?;
     let state = ledger::read(&session, config).await?;
     let after = if words.purge {
         stamp(&graph, &[], &names)?

@@ -234,17 +234,29 @@ impl Pool {
     /// A session: an idle one, or a new one to where the environment says now. One try: each address may take `patience`,
     /// or what `connect_timeout` says.
     pub async fn session(&self, patience: Duration) -> Result<Session, ConnectError> {
-        let target = Target::of(&self.environment).map_err(ConnectError::Settings)?;
+        self.session_with(patience, None).await
+    }
+
+    /// The same; a new one begins with these settings, as `options` has them (manual, 34.1.2), and `RESET ALL` comes back to
+    /// them. [`Session::has_defaults`] says whether it does.
+    pub async fn session_with(&self, patience: Duration, defaults: Option<&str>) -> Result<Session, ConnectError> {
+        let mut target = Target::of(&self.environment).map_err(ConnectError::Settings)?;
+        if let Some(defaults) = defaults {
+            let own = target.login.options.take();
+            target.login.options = Some(own.into_iter().chain([defaults.to_owned()]).collect::<Vec<_>>().join(" "));
+        }
         let _turn = self.shared.turn.lock().await;
         *locked(&self.shared.next) = Some((target, patience));
         match self.inner.get().await {
             Ok(client) => {
                 let mut open = locked(&self.shared.open);
-                if let Some(cancel) = locked(&self.shared.made).take() {
+                let made = locked(&self.shared.made).take();
+                let has_defaults = defaults.is_some() && made.is_some();
+                if let Some(cancel) = made {
                     open.insert(Object::id(&client), cancel);
                 }
                 let cancel = open.get(&Object::id(&client)).cloned();
-                Ok(Session { client, cancel, cancels: self.shared.cancels.clone() })
+                Ok(Session { client, cancel, has_defaults, cancels: self.shared.cancels.clone() })
             }
             Err(PoolError::Backend(error)) => Err(locked(&self.shared.failed).take().unwrap_or(ConnectError::Server(error))),
             Err(error) => Err(ConnectError::Pool(error.to_string())),
@@ -314,6 +326,7 @@ pub struct Session {
     client: Object,
     /// To cancel what runs here.
     cancel: Option<Cancel>,
+    has_defaults: bool,
     cancels: Cancels,
 }
 
@@ -410,6 +423,11 @@ impl Session {
     /// The process id that the other end gave at the login, for cancel requests. A pooler gives one of its own making.
     pub async fn greeted_pid(&self) -> Option<i32> {
         self.cancel.as_ref()?.pid().await
+    }
+
+    /// Whether it began with the settings that were asked for ([`Pool::session_with`]).
+    pub fn has_defaults(&self) -> bool {
+        self.has_defaults
     }
 
     /// Closes the connection now, instead of leaving it to the pool.

@@ -20,11 +20,10 @@ CREATE TABLE {ledger}.journal (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     version_table text NOT NULL,
     revision text NOT NULL,
-    direction text NOT NULL CHECK (direction IN ('upgrade', 'downgrade', 'stamp', 'repair')),
-    outcome text NOT NULL CHECK (outcome IN ('done', 'failed', 'started', 'finished', 'noted')),
+    direction text NOT NULL,
+    outcome text NOT NULL,
     started timestamptz NOT NULL,
     finished timestamptz,
-    duration interval GENERATED ALWAYS AS (finished - started) STORED,
     statement integer,
     role text NOT NULL DEFAULT current_user,
     client_host text NOT NULL,
@@ -37,6 +36,8 @@ CREATE TABLE {ledger}.journal (
     detail text
 );
 COMMENT ON TABLE {ledger}.journal IS 'pgmarch: every run of a revision, append-only';
+COMMENT ON COLUMN {ledger}.journal.direction IS 'upgrade, downgrade, stamp or repair';
+COMMENT ON COLUMN {ledger}.journal.outcome IS 'done, failed, started, finished or noted';
 COMMENT ON COLUMN {ledger}.journal.statement IS 'for a transaction:false revision, the statement that the row is about, from 1';
 CREATE INDEX journal_revision ON {ledger}.journal (version_table, revision, id);
 CREATE TABLE {ledger}.catalog (

@@ -2,6 +2,7 @@
 
 pub mod names;
 mod offline;
+mod phrase;
 pub mod progress;
 mod recorded;
 mod snapshot;
@@ -21,7 +22,9 @@ use crate::revision::seal::Seal;
 use crate::revision::statement::split;
 use crate::revision::{Id, Revision, list};
 use names::{Ident, Qualified, array, literal, nullable};
+use phrase::Phrase;
 
+pub use phrase::Phrases;
 pub use progress::Unfinished;
 pub use recorded::{Entry, Kept, Recorded};
 pub use snapshot::Snapshot;
@@ -293,12 +296,18 @@ impl Ledger {
     }
 
     /// Statements that move the version rows from `before` to `after`, or fail ([`is_moved`]) if they are not there.
-    /// The table is locked against other writers first: two runners without any other lock still can't both pass.
+    /// Two runners without any other lock still can't both pass.
     ///
     /// It is in plain SQL, with a cast that fails: a block in PL/pgSQL is compiled anew
     /// for each revision, which would take as long as all the rest of the bookkeeping.
-    pub fn quick_fence(&self, before: &Rows, after: &Rows) -> Vec<String> {
+    pub fn quick_fence(&self, before: &Rows, after: &Rows, phrases: &Phrases) -> Vec<String> {
         let table = &self.version_table;
+        if let (Some(from), Some(to), 1, 1) = (before.first(), after.first(), before.len(), after.len())
+            && from != to
+        {
+            return phrases.say(FENCE, &[from, to].map(|id| format!("'{id}'")), |v| self.step_along(&v[0], &v[1]));
+        }
+        // Locked against other writers first: what is found stays so.
         let found = "array_agg(version_num::text ORDER BY version_num COLLATE \"C\")";
         let check = format!(
             "SELECT CASE WHEN coalesce({found}, '{{}}') = {} THEN 0 \
@@ -309,6 +318,17 @@ impl Ledger {
         let mut statements = vec![format!("LOCK TABLE {table} IN EXCLUSIVE MODE"), check];
         statements.extend(self.moves(before, after));
         statements
+    }
+
+    /// One statement that moves the only version row. Of two that try, the second waits for the row's lock, and then
+    /// does not find it (manual, 13.2.1): a lock on the whole table is not needed.
+    fn step_along(&self, from: &str, to: &str) -> String {
+        let table = &self.version_table;
+        format!(
+            "WITH moved AS (UPDATE {table} SET version_num = {to} WHERE version_num = {from} RETURNING 1) \
+             SELECT CASE WHEN EXISTS (SELECT FROM moved) AND NOT EXISTS (SELECT FROM {table} WHERE version_num <> {from}) THEN 0 \
+             ELSE ('{ELSEWHERE}: expected ' || {from} || ', found ' || coalesce((SELECT string_agg(version_num, ', ' ORDER BY version_num COLLATE \"C\") FROM {table}), 'base'))::integer END"
+        )
     }
 
     /// What turns the version rows from `before` into `after`.
@@ -369,51 +389,48 @@ impl Ledger {
 
     /// Statements that write down a step that was run in this transaction, and the seal if it is the last of its run.
     /// The last of them returns its duration in seconds.
-    pub fn record(&self, step: &Step<'_>, direction: Direction, backend: &Backend, seal: Option<&Seal>) -> Vec<String> {
+    pub fn record(&self, step: &Step<'_>, direction: Direction, backend: &Backend, seal: Option<&Seal>, phrases: &Phrases) -> Vec<String> {
         let mut statements = Vec::new();
         if direction == Direction::Up {
-            statements.push(self.keep(step.revision));
+            statements = phrases.say(KEEP, &kept_values(step.revision), |values| self.kept(values));
         }
-        let done = self.done(step, direction, "statement_timestamp()", &backend.start(), seal);
-        statements.push(format!("{done} RETURNING extract(epoch FROM duration)"));
+        let done = |values: &[String]| {
+            let done = self.done(values, "statement_timestamp()", &backend.start());
+            format!("{done} RETURNING extract(epoch FROM finished - started)")
+        };
+        statements.extend(phrases.say(DONE, &done_values(step, direction, seal), done));
         statements
     }
 
-    /// One statement: this step was done, beginning when an expression says, on the backend whose start another says.
-    fn done(&self, step: &Step<'_>, direction: Direction, started: &str, backend_start: &str, seal: Option<&Seal>) -> String {
+    /// One statement: a step was done, beginning when an expression says, on the backend whose start another says. The
+    /// values are those of [`done_values`].
+    fn done(&self, values: &[String], started: &str, backend_start: &str) -> String {
         format!(
-            "INSERT INTO {}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, sealed) \
-             VALUES ({}, '{}', '{}', 'done', {started}, clock_timestamp(), {}, {backend_start}, '{}', {})",
+            "INSERT INTO {}.journal (version_table, revision, direction, sealed, outcome, started, finished, client_host, backend_start, pgmarch) \
+             VALUES ({}, {}, 'done', {started}, clock_timestamp(), {}, {backend_start}, '{}')",
             self.schema,
             self.key(),
-            step.revision.id,
-            direction.verb(),
+            values.join(", "),
             literal(&host_name()),
             env!("CARGO_PKG_VERSION"),
-            nullable(seal.map(ToString::to_string).as_deref()),
         )
     }
 
     /// One statement that keeps a revision's text, instead of what the ledger had of it before.
     pub fn keep(&self, revision: &Revision) -> String {
+        self.kept(&kept_values(revision))
+    }
+
+    /// The same, of the values of [`kept_values`].
+    fn kept(&self, values: &[String]) -> String {
         let columns = "file, parents, depends_on, branch, message, created, breaking, text, exact, semantic";
         let excluded: Vec<String> = columns.split(", ").map(|column| format!("EXCLUDED.{column}")).collect();
         format!(
-            "INSERT INTO {}.revision (version_table, revision, {columns}) VALUES ({}, '{}', {}, {}, {}, {}, {}, {}, {}, {}, '{}', '{}') \
+            "INSERT INTO {}.revision (version_table, revision, {columns}) VALUES ({}, {}) \
              ON CONFLICT (version_table, revision) DO UPDATE SET ({columns}, recorded) = ({}, now())",
             self.schema,
             self.key(),
-            revision.id,
-            literal(revision.file_name()),
-            array(revision.parents.iter().map(Id::as_str)),
-            array(revision.depends_on.iter().map(Id::as_str)),
-            nullable(revision.branch.as_deref()),
-            literal(&revision.message),
-            nullable(revision.created.as_deref()),
-            revision.breaking,
-            literal(&revision.text),
-            revision.exact(),
-            revision.semantic(&revision.up),
+            values.join(", "),
             excluded.join(", "),
         )
     }
@@ -438,7 +455,7 @@ impl Ledger {
             return Ok(Answer::new());
         }
         let sql = format!(
-            "SELECT DISTINCT ON (revision) revision, to_char(finished AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), extract(epoch FROM duration) \
+            "SELECT DISTINCT ON (revision) revision, to_char(finished AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), extract(epoch FROM finished - started) \
              FROM {}.journal WHERE version_table = {} AND direction = 'upgrade' AND outcome = 'done' ORDER BY revision, id DESC",
             self.schema,
             self.key()
@@ -451,10 +468,44 @@ impl Ledger {
     }
 }
 
+/// Moves the only version row: from, to.
+const FENCE: Phrase = Phrase { name: "pgmarch: fence", types: &["text", "text"] };
+/// Keeps a revision: the values of [`kept_values`].
+const KEEP: Phrase = Phrase {
+    name: "pgmarch: keep",
+    types: &["text", "text", "text[]", "text[]", "text", "text", "text", "boolean", "text", "text", "text"],
+};
+/// Journals a step: the values of [`done_values`].
+const DONE: Phrase = Phrase { name: "pgmarch: done", types: &["text", "text", "text"] };
+
+/// A revision as constants: its id, then the columns as [`Ledger::kept`] names them.
+fn kept_values(revision: &Revision) -> [String; 11] {
+    [
+        format!("'{}'", revision.id),
+        literal(revision.file_name()),
+        array(revision.parents.iter().map(Id::as_str)),
+        array(revision.depends_on.iter().map(Id::as_str)),
+        nullable(revision.branch.as_deref()),
+        literal(&revision.message),
+        nullable(revision.created.as_deref()),
+        revision.breaking.to_string(),
+        literal(&revision.text),
+        format!("'{}'", revision.exact()),
+        format!("'{}'", revision.semantic(&revision.up)),
+    ]
+}
+
+/// What tells one step in the journal from another, as constants: revision, direction, seal.
+fn done_values(step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> [String; 3] {
+    let seal = nullable(seal.map(ToString::to_string).as_deref());
+    [format!("'{}'", step.revision.id), format!("'{}'", direction.verb()), seal]
+}
+
 /// The backend that serves us, asked for once: to ask for its start costs more than all the rest of a journal line.
 #[derive(Clone, Debug, Default)]
 pub struct Backend {
-    pid: i32,
+    /// Its process.
+    pub pid: i32,
     start: Option<String>,
     /// Whether nobody but bytes stands between it and us. A pooler may take a connection for free that has still to
     /// answer a client who went away, and give those answers to the next one: it gets one message at a time.

@@ -116,6 +116,11 @@ fn tag(text: &str) -> String {
     closing.next().unwrap_or_default()
 }
 
+/// A constant for `SET`, which takes no dollar quotes.
+pub fn quoted(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
 /// Texts as an array constant of type `text[]`.
 pub fn array<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     let items: Vec<String> = texts.into_iter().map(literal).collect();

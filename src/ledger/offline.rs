@@ -2,7 +2,7 @@
 
 use super::names::{Ident, Qualified, literal};
 use super::progress::{Note, Stage};
-use super::{Ledger, Step};
+use super::{Ledger, Step, done_values};
 use crate::config::Config;
 use crate::plan::Direction;
 
@@ -62,7 +62,7 @@ impl Ledger {
     /// Statements that write down a step: a script has no message whose start is the step's, its transaction's must do.
     pub fn record_offline(&self, step: &Step<'_>, direction: Direction) -> Vec<String> {
         let kept = (direction == Direction::Up).then(|| self.keep(step.revision));
-        kept.into_iter().chain([self.done(step, direction, "transaction_timestamp()", super::BACKEND_START, None)]).collect()
+        kept.into_iter().chain([self.done(&done_values(step, direction, None), "transaction_timestamp()", super::BACKEND_START)]).collect()
     }
 
     /// One statement: what became of a statement of a `transaction:false` revision.

@@ -185,7 +185,7 @@ impl Ledger {
              SELECT {key}, '{id}', '{}', 'done', coalesce(min(started), statement_timestamp()), clock_timestamp(), {}, {BACKEND_START}, '{}', {} \
              FROM {schema}.journal WHERE version_table = {key} AND revision = '{id}' AND statement IS NOT NULL \
              AND id > coalesce((SELECT max(id) FROM {schema}.journal WHERE version_table = {key} AND revision = '{id}' \
-             AND statement IS NULL AND outcome = 'done'), 0) RETURNING extract(epoch FROM duration)",
+             AND statement IS NULL AND outcome = 'done'), 0) RETURNING extract(epoch FROM finished - started)",
             direction.verb(),
             literal(&host_name()),
             env!("CARGO_PKG_VERSION"),

@@ -107,7 +107,7 @@ impl Ledger {
             return Ok(Vec::new());
         }
         let sql = format!(
-            "SELECT direction, outcome, to_char(started AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), extract(epoch FROM duration), \
+            "SELECT direction, outcome, to_char(started AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), extract(epoch FROM finished - started), \
              role, client_host, pgmarch, detail FROM {}.journal WHERE version_table = {} AND revision = '{revision}' ORDER BY id",
             self.schema,
             self.key()

@@ -1,0 +1,71 @@
+//! Bookkeeping that is said again for each revision: in full, or prepared once by the session that says it often.
+//!
+//! To parse and to plan these statements takes the server longer than to run them (manual, `PREPARE`).
+
+use std::cell::{Cell, RefCell};
+
+/// A statement with places for values.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Phrase {
+    /// What the session knows it by.
+    pub(super) name: &'static str,
+    /// The types of its values.
+    pub(super) types: &'static [&'static str],
+}
+
+/// What one session has prepared. Prepared statements outlive a rollback, and a revision may drop them
+/// (`DEALLOCATE ALL`): so they are a convenience that is given up at the first failure, never relied on.
+#[derive(Debug, Default)]
+pub struct Phrases {
+    wanted: Cell<bool>,
+    known: RefCell<Vec<&'static str>>,
+}
+
+impl Phrases {
+    /// Prepares what is said, from the first time on.
+    pub fn prepared() -> Self {
+        Self { wanted: Cell::new(true), known: RefCell::default() }
+    }
+
+    /// From now on all is said in full. Whether it was not before.
+    pub fn give_up(&self) -> bool {
+        self.wanted.replace(false)
+    }
+
+    /// Statements that say a phrase with these values, the last of them with its answer; `sql` is the phrase with
+    /// expressions in its places.
+    pub(super) fn say(&self, phrase: Phrase, values: &[String], sql: impl Fn(&[String]) -> String) -> Vec<String> {
+        if !self.wanted.get() {
+            return vec![sql(values)];
+        }
+        let mut statements = Vec::new();
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&phrase.name) {
+            known.push(phrase.name);
+            let places: Vec<String> = (1..=phrase.types.len()).map(|place| format!("${place}")).collect();
+            statements.push(format!("PREPARE \"{}\" ({}) AS {}", phrase.name, phrase.types.join(", "), sql(&places)));
+        }
+        statements.push(format!("EXECUTE \"{}\" ({})", phrase.name, values.join(", ")));
+        statements
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phrase_is_prepared_once_and_said_in_full_after_a_failure() {
+        const COUNT: Phrase = Phrase { name: "pgmarch: count", types: &["integer", "text"] };
+        let phrases = Phrases::prepared();
+        let said = |value: &str| {
+            let values = [value.to_owned(), "'x'".to_owned()];
+            phrases.say(COUNT, &values, |v| format!("SELECT {}, {}", v[0], v[1])).join("; ")
+        };
+        assert_eq!(said("1"), "PREPARE \"pgmarch: count\" (integer, text) AS SELECT $1, $2; EXECUTE \"pgmarch: count\" (1, 'x')");
+        assert_eq!(said("2"), "EXECUTE \"pgmarch: count\" (2, 'x')");
+        assert!(phrases.give_up());
+        assert_eq!(said("3"), "SELECT 3, 'x'");
+        assert!(!phrases.give_up());
+    }
+}

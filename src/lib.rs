@@ -112,6 +112,7 @@ fn start(cli: cli::Cli, context: Context) -> Result<(), Error> {
         let outcome = interruptible(commands::run(cli.command, &context), signals, &context.cancels).await;
         let patience = if matches!(outcome, Err(Error::Interrupted(_))) { SWEEP_IN_HASTE } else { SWEEP };
         context.leftovers.sweep(patience).await;
+        context.cancels.leave().await;
         outcome
     });
     // A name lookup that hangs in its thread must not keep the process.

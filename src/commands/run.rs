@@ -207,22 +207,23 @@ fn tell_ahead(goal: &Goal<'_>, position: &Position<'_>, targets: &[Node], contex
     Ok(())
 }
 
-/// How long a run waits for the catalog to be kept. Most need a tenth of it; where there are thousands of tables the
-/// server goes on after we have left.
-const KEEPING: Duration = Duration::from_millis(100);
+/// How long a run waits until the catalog is seen; to write it down the server goes on alone, where nobody minds.
+const SEEING: Duration = Duration::from_millis(100);
 
-/// Keeps the catalog as this run leaves it, so that `check` can tell what was changed by hand. The run is done
+/// Has the server keep the catalog as this run leaves it, so that `check` can tell what was changed by hand. The run is done
 /// without it: neither a slow server nor a role that may not write it is a reason to wait or to fail.
-async fn keep_catalog(state: &State, at: &str, session: &crate::connect::Session, context: &Context) {
-    let message = state.ledger.keep_catalog(&super::sides::scope_of(state, context), at);
-    let kept = tokio::time::timeout(KEEPING, async {
-        if let Err(failure) = session.run(&message).await {
-            debug!("the catalog is not in the ledger: {}", chain(&failure));
-            drop(session.run("ROLLBACK").await);
-        }
-    });
-    if kept.await.is_err() {
-        debug!("the server keeps the catalog in the ledger on its own");
+async fn keep_catalog(state: &State, at: &str, session: &Session, context: &Context) {
+    let [seeing, keeping] = state.ledger.keep_catalog(&super::sides::scope_of(state, context), at);
+    let kept = async {
+        let seen = session.send(&seeing).await?;
+        let kept = session.send(&keeping).await?;
+        seen.answers().await?;
+        if session.is_local() { kept.answers().await.map(drop) } else { Ok(()) }
+    };
+    match tokio::time::timeout(SEEING, kept).await {
+        Ok(Ok(())) => {}
+        Ok(Err(failure)) => debug!("the catalog is not in the ledger: {}", chain(&failure)),
+        Err(_) => debug!("the server keeps the catalog in the ledger on its own"),
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream as Encrypted;
 
 use super::account::Account;
+use super::leave::Leave;
 use super::target::Network;
 use super::tls::{self, Client, PROTOCOL, Tls};
 use super::watch::{Breach, Policy, Watch};
@@ -129,6 +130,9 @@ enum Stream {
 pub struct Link {
     stream: Stream,
     watch: Watch,
+    leave: Leave,
+    /// Whether bytes were given to it that are perhaps not a whole message yet.
+    amid: bool,
 }
 
 impl Way<'_> {
@@ -144,14 +148,14 @@ impl Way<'_> {
             Place::Socket(path) => {
                 let stream = UnixStream::connect(path).await.map_err(LinkError::Socket)?;
                 self.check_peer(&stream)?;
-                return Ok((Link { stream: Stream::Local(stream), watch }, None));
+                return Ok((Link::of(Stream::Local(stream), watch), None));
             }
             Place::Network(address) => *address,
         };
         let mut stream = TcpStream::connect(address).await.map_err(LinkError::Socket)?;
         self.tune(&stream).map_err(LinkError::Socket)?;
         if encryption == Encryption::Never || !(self.tls.direct || self.offer(&mut stream, encryption).await?) {
-            return Ok((Link { stream: Stream::Plain(stream), watch }, None));
+            return Ok((Link::of(Stream::Plain(stream), watch), None));
         }
         let client = match known {
             Some(client) => client.clone(),
@@ -165,7 +169,7 @@ impl Way<'_> {
         if self.tls.certificates == tls::CertMode::Require && !client.was_asked() {
             return Err(LinkError::NotAsked.into());
         }
-        Ok((Link { stream: Stream::Encrypted(Box::new(stream)), watch }, Some(client)))
+        Ok((Link::of(Stream::Encrypted(Box::new(stream)), watch), Some(client)))
     }
 
     /// Offers TLS as PostgreSQL's protocol has it (manual, 54.2.10), and says whether the server takes it.
@@ -211,9 +215,26 @@ impl Way<'_> {
 }
 
 impl Link {
+    fn of(stream: Stream, watch: Watch) -> Self {
+        Self { stream, watch, leave: Leave::default(), amid: false }
+    }
+
     /// A way that somebody else has opened, as tests do.
     pub fn over(stream: UnixStream, policy: Policy) -> Self {
-        Self { stream: Stream::Local(stream), watch: Watch::new(policy) }
+        Self::of(Stream::Local(stream), Watch::new(policy))
+    }
+
+    /// To end it with.
+    pub fn leave(&self) -> Leave {
+        self.leave.clone()
+    }
+
+    /// Says goodbye and closes our side, as far as that goes at once: the end is the same without it.
+    fn bid_farewell(&mut self, context: &mut Context<'_>) {
+        if !self.amid && self.stream.poll_write(context, &Leave::TERMINATE).is_ready() {
+            let _flushed = self.stream.poll_flush(context);
+        }
+        let _closed = self.stream.poll_shutdown(context);
     }
 
     /// Whether it is encrypted.
@@ -230,15 +251,50 @@ impl Link {
     }
 }
 
-impl AsyncRead for Link {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let link = &mut *self;
-        let outcome = match &mut link.stream {
+impl Stream {
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
             Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Stream::Local(stream) => Pin::new(stream).poll_read(context, buffer),
             Stream::Encrypted(stream) => Pin::new(stream).poll_read(context, buffer),
-        };
+        }
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::Local(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::Encrypted(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Local(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Encrypted(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Local(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Encrypted(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
+
+impl AsyncRead for Link {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.leave.is_wanted(context.waker()) {
+            self.bid_farewell(context);
+            // To the driver, the server is gone.
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        let link = &mut *self;
+        let outcome = link.stream.poll_read(context, buffer);
         match link.watch.see(&buffer.filled()[before..]) {
             Ok(()) => outcome,
             Err(breach) => Poll::Ready(Err(io::Error::other(breach))),
@@ -248,27 +304,18 @@ impl AsyncRead for Link {
 
 impl AsyncWrite for Link {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Stream::Local(stream) => Pin::new(stream).poll_write(context, bytes),
-            Stream::Encrypted(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
+        self.amid = true;
+        self.stream.poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Stream::Local(stream) => Pin::new(stream).poll_flush(context),
-            Stream::Encrypted(stream) => Pin::new(stream).poll_flush(context),
-        }
+        let outcome = self.stream.poll_flush(context);
+        self.amid &= !matches!(outcome, Poll::Ready(Ok(())));
+        outcome
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            Stream::Local(stream) => Pin::new(stream).poll_shutdown(context),
-            Stream::Encrypted(stream) => Pin::new(stream).poll_shutdown(context),
-        }
+        self.stream.poll_shutdown(context)
     }
 }
 

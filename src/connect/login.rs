@@ -13,6 +13,7 @@ use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Connection, Simp
 use tracing::debug;
 
 use super::ConnectError;
+use super::leave::Leave;
 use super::link::{Encryption, Lent, Link, LinkError, Place, Ready, Way};
 use super::paper::Paper;
 use super::target::{Host, Login, Target, Wanted};
@@ -42,6 +43,7 @@ struct Back {
     tls: Option<tls::Client>,
     /// Why we ended the connection, if we did.
     breach: OnceLock<Breach>,
+    leave: Leave,
 }
 
 impl Cancel {
@@ -67,6 +69,16 @@ impl Cancel {
         self.0.token.cancel_query_raw(&mut request, Ready).await.ok()?;
         // Its length, its code, and then the process id (manual, 55.7).
         Some(i32::from_be_bytes(request.written.get(8..12)?.try_into().ok()?))
+    }
+
+    /// Has the connection say goodbye.
+    pub fn leave(&self) {
+        self.0.leave.now();
+    }
+
+    /// Whether it is a socket of this machine's.
+    pub fn is_local(&self) -> bool {
+        matches!(self.0.place, Place::Socket(_))
     }
 
     /// Why we ended the connection, if we did.
@@ -242,7 +254,7 @@ async fn attempt(
     if let Some(version) = link.version() {
         debug!("encrypted by {version}");
     }
-    let encrypted = link.is_encrypted();
+    let (encrypted, leave) = (link.is_encrypted(), link.leave());
     let config = config(&target.login, host, application);
     let (client, connection) = config.connect_raw(link, Ready).await.map_err(|error| (explained(error, target, &host.name), encrypted))?;
     let back = Back {
@@ -252,6 +264,7 @@ async fn attempt(
         place: place.clone(),
         tls,
         breach: OnceLock::new(),
+        leave,
     };
     Ok(Connected { client, connection, cancel: Cancel(Arc::new(back)) })
 }

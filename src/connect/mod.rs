@@ -3,6 +3,7 @@
 pub mod account;
 pub mod conninfo;
 pub mod keyword;
+pub mod leave;
 pub mod link;
 pub mod login;
 mod paper;
@@ -140,6 +141,17 @@ impl Cancels {
         UnderWay(self.busy.clone())
     }
 
+    /// Says goodbye on every connection, whatever the server still has to answer there, and waits, shortly, until that is sent.
+    pub async fn leave(&self) {
+        locked(&self.tokens).open.values().for_each(Cancel::leave);
+        let left = async {
+            while !locked(&self.tokens).open.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        drop(tokio::time::timeout(FAREWELL, left).await);
+    }
+
     /// Asks the server to cancel what runs on every connection; says nothing of success, as the protocol doesn't.
     pub async fn cancel_all(&self) {
         let tokens: Vec<Cancel> = locked(&self.tokens).open.values().cloned().collect();
@@ -151,6 +163,9 @@ impl Cancels {
         }
     }
 }
+
+/// A goodbye takes no longer than this: the end of the process says it as well.
+const FAREWELL: Duration = Duration::from_millis(50);
 
 /// A message under way, until dropped.
 struct UnderWay(Arc<AtomicUsize>);
@@ -286,11 +301,17 @@ impl Connect for Connector {
                 Ok(Connected { client, connection, cancel }) => {
                     let entry = self.0.cancels.enter(cancel.clone());
                     *locked(&self.0.made) = Some(cancel.clone());
-                    let task = async move {
+                    let goodbye = Goodbye(cancel.clone());
+                    tokio::spawn(async move {
                         let _open = entry;
                         cancel.drive(connection).await;
+                    });
+                    // The pool aborts this with the client that it drops, and so ends the connection in good manner.
+                    let until_dropped = async move {
+                        let _goodbye = goodbye;
+                        std::future::pending().await
                     };
-                    Ok((client, tokio::spawn(task)))
+                    Ok((client, tokio::spawn(until_dropped)))
                 }
                 Err(error) => {
                     *locked(&self.0.failed) = Some(error);
@@ -298,6 +319,15 @@ impl Connect for Connector {
                 }
             }
         })
+    }
+}
+
+/// Has a connection say goodbye when dropped.
+struct Goodbye(Cancel);
+
+impl Drop for Goodbye {
+    fn drop(&mut self) {
+        self.0.leave();
     }
 }
 
@@ -428,6 +458,11 @@ impl Session {
     /// Whether it began with the settings that were asked for ([`Pool::session_with`]).
     pub fn has_defaults(&self) -> bool {
         self.has_defaults
+    }
+
+    /// Whether it goes through a socket of this machine's, where a server that answers into the void has that in its log.
+    pub fn is_local(&self) -> bool {
+        self.cancel.as_ref().is_some_and(Cancel::is_local)
     }
 
     /// Closes the connection now, instead of leaving it to the pool.

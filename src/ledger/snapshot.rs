@@ -19,21 +19,24 @@ pub struct Snapshot {
 }
 
 impl Ledger {
-    /// One message that keeps the catalog as it is now. It is no part of any revision: its commit may be lost with
-    /// the server, and the next run keeps another. The server finishes it even if nobody waits for the answer.
-    pub fn keep_catalog(&self, scope: &Scope, at: &str) -> String {
+    /// Two messages that keep the catalog as it is when the first is answered. It is no part of any revision: its commit may
+    /// be lost with the server, and the next run keeps another. The server finishes it even if nobody waits for the answer.
+    pub fn keep_catalog(&self, scope: &Scope, at: &str) -> [String; 2] {
         let unwatched = if scope.server >= 140_000 { "SET LOCAL client_connection_check_interval = 0;\n" } else { "" };
-        format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE;\nSET LOCAL synchronous_commit = off;\n{unwatched}{}\
-             INSERT INTO {}.catalog (version_table, taken, at, format, rows) SELECT {}, now(), {}, {}, coalesce(({}), '')\n\
+        let seeing = format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE;\nSET LOCAL synchronous_commit = off;\n{unwatched}{}SELECT 1",
+            scope.settings()
+        );
+        let keeping = format!(
+            "INSERT INTO {}.catalog (version_table, taken, at, format, rows) SELECT {}, now(), {}, {}, coalesce(({}), '')\n\
              ON CONFLICT (version_table) DO UPDATE SET (taken, at, format, rows) = (EXCLUDED.taken, EXCLUDED.at, EXCLUDED.format, EXCLUDED.rows);\nCOMMIT",
-            scope.settings(),
             self.schema,
             self.key(),
             literal(at),
             literal(&format(scope)),
             scope.snapshot(),
-        )
+        );
+        [seeing, keeping]
     }
 
     /// The catalog as the last run left it, if one has kept it.

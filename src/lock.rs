@@ -67,6 +67,9 @@ pub struct Lock {
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// One try to connect.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Who stays connected only looks for so long whether the lock is free, before it tries to take it again: what it came for
+/// may be done though the lock is not free.
+const STAY: Duration = Duration::from_secs(1);
 /// An empty message this often shows both sides that the other is there. It takes no snapshot, so it delays nobody.
 const BEAT_EVERY: Duration = Duration::from_secs(15);
 /// An answer to it may take this long, and the server gives the lock up after [`LEASE`] without one.
@@ -86,7 +89,8 @@ pub fn switch_off() {
 
 impl Lock {
     /// Tries until the lock is ours or `timeout` is over, and says who is in the way. Between tries it is not even
-    /// connected: a pooler's few connections, or a server's, are left to the run that has the lock.
+    /// connected, unless the server has plenty of room: a pooler's few connections, or a server's, are left to the run that
+    /// has the lock. Where there is room, to log in again for each try would take the server longer than the try.
     pub async fn acquire(pool: &Pool, state: &State, timeout: Duration) -> Result<Self, LockError> {
         loop {
             if let Some(lock) = Self::acquire_unless(pool, state, timeout, async |_| false).await? {
@@ -127,8 +131,13 @@ impl Lock {
         let attempt = attempt_sql(key, state.server.number);
         let deadline = Instant::now() + timeout;
         let mut pace = Pace::new(Duration::from_millis(50), Duration::from_secs(1));
+        let mut kept = None;
         loop {
-            let session = match pool.session(PATIENCE).await {
+            let session = match kept.take() {
+                Some(session) => Ok(session),
+                None => pool.session(PATIENCE).await,
+            };
+            let session = match session {
                 Ok(session) => session,
                 // Others who wait have all connections, for a moment each.
                 Err(error) if is_crowded(&error) && Instant::now() < deadline => {
@@ -154,8 +163,7 @@ impl Lock {
             if needless(&session).await {
                 return Ok(None);
             }
-            session.close();
-            let holder = answers.last().and_then(|rows| rows.first()).and_then(|row| row.first().cloned().flatten());
+            let [holder, pid, has_room] = answers.into_iter().next_back().and_then(only).unwrap_or_default();
             let holder = holder.unwrap_or_else(|| "a run that has just ended".to_owned());
             let now = Instant::now();
             if now >= deadline {
@@ -164,7 +172,16 @@ impl Lock {
             if said.is_news(holder.split(", since").next().unwrap_or("")) {
                 info!("waiting for another run to end: {holder}; {} left", left(deadline));
             }
-            tokio::time::sleep(pace.pause().min(deadline - now)).await;
+            if has_room.as_deref() == Some("t") && is_direct(&session, pid.as_deref()).await {
+                if released(&session, key, deadline.min(now + STAY)).await.is_ok() {
+                    kept = Some(session);
+                } else {
+                    session.close();
+                }
+            } else {
+                session.close();
+                tokio::time::sleep(pace.pause().min(deadline - now)).await;
+            }
         }
     }
 
@@ -240,10 +257,27 @@ impl Lock {
     }
 }
 
+/// Returns when nobody holds the lock, or at `until`.
+async fn released(session: &Session, key: i64, until: Instant) -> Result<(), Failure> {
+    let held = format!("SELECT 1 FROM pg_locks WHERE granted AND {}", is_key_sql(key));
+    let mut pace = Pace::new(Duration::from_millis(25), Duration::from_millis(50));
+    loop {
+        tokio::time::sleep(pace.pause().min(until.saturating_duration_since(Instant::now()))).await;
+        if Instant::now() >= until || session.ask(&held).await?.iter().all(Vec::is_empty) {
+            return Ok(());
+        }
+    }
+}
+
 /// Whether the backend that answers, of this pid, is the one that the login was with: then there is no pooler.
 async fn is_direct(session: &Session, pid: Option<&str>) -> bool {
     let greeted = session.greeted_pid().await.map(|pid| pid.to_string());
     greeted.is_some() && greeted.as_deref() == pid
+}
+
+/// The only row of an answer.
+fn only<const COLUMNS: usize>(answer: Answer) -> Option<[Option<String>; COLUMNS]> {
+    answer.into_iter().next()?.try_into().ok()
 }
 
 /// Whether the server has no connection left for us now.
@@ -290,21 +324,24 @@ fn seen_sql(pid: &str, key: i64) -> String {
     format!("SELECT 1 FROM pg_locks WHERE pid = {} AND granted AND {}", pid.parse().unwrap_or(0), is_key_sql(key))
 }
 
-/// `pg_locks` shows a 64-bit advisory lock as two halves (manual, 54.12).
+/// `pg_locks` shows a 64-bit advisory lock of this database as two halves (manual, 54.12).
 fn is_key_sql(key: i64) -> String {
     let (high, low) = ((key >> 32) & 0xffff_ffff, key & 0xffff_ffff);
-    format!("locktype = 'advisory' AND objsubid = 1 AND classid = {high}::oid AND objid = {low}::oid")
+    format!(
+        "locktype = 'advisory' AND objsubid = 1 AND classid = {high}::oid AND objid = {low}::oid \
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
 }
 
-/// Who holds a 64-bit advisory lock.
+/// Who holds a 64-bit advisory lock; which backend says so; and whether over half of the server's connections are free.
 fn holder_sql(key: i64) -> String {
     format!(
-        "SELECT format('pid %s, role %s, application %s, from %s, since %s', a.pid, coalesce(a.usename, '?'), \
+        "SELECT (SELECT format('pid %s, role %s, application %s, from %s, since %s', a.pid, coalesce(a.usename, '?'), \
          coalesce(nullif(a.application_name, ''), '?'), coalesce(host(a.client_addr), 'a local socket'), \
          coalesce(date_trunc('second', clock_timestamp() - a.xact_start)::text, '?')) \
          FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
-         WHERE l.granted AND {} \
-         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+         WHERE l.granted AND {} LIMIT 1), pg_backend_pid(), \
+         (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL) * 2 < current_setting('max_connections')::int",
         is_key_sql(key)
     )
 }

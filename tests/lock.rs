@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Database, Project, pgmarch};
+use crate::support::{Database, EVERY, Project, Proxy, Server, Side, pgmarch, pgmarch_at};
 
 fn slow(gate: i64) -> Project {
     Project::new().revision("1", &format!("CREATE TABLE a (id int); SELECT pg_advisory_xact_lock({gate});"), "DROP TABLE a")
@@ -27,6 +27,25 @@ fn the_holder_is_named_while_waiting_and_when_giving_up() {
     run.wait_for_log("waiting for another run to end");
     holder.execute("COMMIT");
     run.wait().exits(0).stdout_contains("1 applied");
+}
+
+#[test]
+fn who_waits_stays_connected_where_there_is_room_and_leaves_where_there_is_not() {
+    let server = Server::start_own(&["max_connections = 12", "superuser_reserved_connections = 0", "max_wal_senders = 0"]);
+    let database = Database::on(&server);
+    let project = Project::new().revision("1", "CREATE TABLE a ()", "SELECT 1");
+    let holder = database.session();
+    holder.execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({KEY})"));
+    let proxy = Proxy::to(&database);
+    let waiter = pgmarch_at(&proxy.url_for(&database), &project).spawn();
+    waiter.wait_for_log("waiting for another run to end");
+    proxy.eventually("looking again and again", |proxy| proxy.messages(Side::Client, EVERY) > 40);
+    assert_eq!(proxy.connections(), 1);
+    let others: Vec<_> = (0..5).map(|_| database.session()).collect();
+    proxy.eventually("making room", |proxy| proxy.connections() > 3);
+    drop(others);
+    holder.execute("COMMIT");
+    waiter.wait().exits(0).stdout_contains("1 applied");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::traffic::{Direction, Ends, History, Kind};
-use super::{Address, Database, Side};
+use super::{Address, Database, PATIENCE, Side};
 
 /// Instead of a connection's number: whichever.
 pub(crate) const EVERY: usize = 0;
@@ -83,6 +83,16 @@ impl Proxy {
     /// How many connections were made.
     pub(crate) fn connections(&self) -> usize {
         self.network.state().connections.len()
+    }
+
+    /// Waits until what has passed is as expected.
+    #[track_caller]
+    pub(crate) fn eventually(&self, what: &str, is_so: impl Fn(&Proxy) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so(self) {
+            assert!(Instant::now() < deadline, "not {what} after {PATIENCE:?}\n{self}");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// How many messages a side sent on a connection.

@@ -99,8 +99,8 @@ impl Lock {
         }
     }
 
-    /// The same, but after each try looks whether the lock is still needed: of many that wait, all but one find their
-    /// work done, and need not get in one after the other to see that.
+    /// The same, but looks again and again whether the lock is still needed: of many that wait, all but one find their work
+    /// done, and need not get in one after the other to see that.
     pub async fn acquire_unless(
         pool: &Pool,
         state: &State,
@@ -133,11 +133,14 @@ impl Lock {
         let mut pace = Pace::new(Duration::from_millis(50), Duration::from_secs(1));
         let mut kept = None;
         loop {
+            let stayed = kept.is_some();
             let session = match kept.take() {
                 Some(session) => Ok(session),
                 None => pool.session(PATIENCE).await,
             };
             let session = match session {
+                // All who stay see the lock free at the same time.
+                Ok(session) if stayed && needless(&session).await => return Ok(None),
                 Ok(session) => session,
                 // Others who wait have all connections, for a moment each.
                 Err(error) if is_crowded(&error) && Instant::now() < deadline => {
@@ -160,7 +163,7 @@ impl Lock {
                 return Ok(Some(Self { session, pid: pid.clone().unwrap_or_default(), key, pool: pool.clone() }));
             }
             let answers = patiently(&session, &format!("ROLLBACK; {}", holder_sql(key)), deadline, said).await?.unwrap_or_default();
-            if needless(&session).await {
+            if !stayed && needless(&session).await {
                 return Ok(None);
             }
             let [holder, pid, has_room] = answers.into_iter().next_back().and_then(only).unwrap_or_default();

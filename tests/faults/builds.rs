@@ -173,7 +173,7 @@ fn not_unique() {
     let (database, project) = (database(), stepwise("CREATE UNIQUE INDEX CONCURRENTLY t_a ON t (a);"));
     database.execute("UPDATE t SET a = 1 WHERE id < 3");
     pgmarch(&database, &project).run().exits(6).stderr_contains("23505");
-    clean(&database);
+    clean(&database.session());
     database.execute("UPDATE t SET a = id");
     pgmarch(&database, &project).run().exits(0);
     built_once(&database, &project);

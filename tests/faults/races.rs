@@ -75,11 +75,11 @@ fn against_each_other(runner: impl Fn(&Database, &Project) -> Program) {
         pgmarch(&database, &project).args(["downgrade", "base", "--yes"]).run().exits(0);
         pgmarch(&database, &project).run().exits(0);
     }
-    ran_once(&database);
+    ran_once(&database.session());
     assert_eq!(database.query("SELECT version_num FROM alembic_version"), [["010"]]);
     let balance = "SELECT count(*) FROM (SELECT revision FROM pgmarch.journal WHERE outcome = 'done' AND statement IS NULL GROUP BY 1 \
         HAVING count(*) FILTER (WHERE direction = 'upgrade') - count(*) FILTER (WHERE direction = 'downgrade') = 1) AS balanced";
     assert_eq!(database.one(balance), "12", "each revision went up once more often than down");
-    clean(&database);
+    clean(&database.session());
     assert_eq!(database.dump(), schema());
 }

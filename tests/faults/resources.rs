@@ -65,7 +65,7 @@ fn disk_full(sql: &str, mode: &str) {
         .file("002_full.sql", &format!("-- migrate:up{mode}\n{sql}\n"));
     disturbed(&database.url(), &project).run().exits(6).stderr_contains("53100");
     assert_eq!(database.one("SELECT string_agg(version_num, ',') FROM alembic_version"), "001");
-    clean(&database);
+    clean(&database.session());
     mount(&options("100m").replacen("size", "remount,size", 1), &folder);
     settled(&database, &project, &fresh);
 }

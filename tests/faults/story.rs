@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::session::Rows;
-use crate::support::{Database, Outcome, Program, Project, Proxy, Running, pgmarch, pgmarch_at};
+use crate::support::{Database, Outcome, Program, Project, Proxy, Running, Session, pgmarch, pgmarch_at};
 
 /// The revisions of the story, in the order in which they are applied.
 pub(crate) const REVISIONS: [&str; 12] = ["001", "002", "003", "004", "005a", "006a", "005b", "006b", "007", "008", "009", "010"];
@@ -54,16 +54,15 @@ pub(crate) struct Trace {
 
 impl Trace {
     #[track_caller]
-    pub(crate) fn of(database: &Database) -> Trace {
-        let (versions, journal) = Trace::bookkeeping(database);
+    pub(crate) fn of(database: &Database, session: &Session) -> Trace {
+        let (versions, journal) = Trace::bookkeeping(session);
         Trace { versions, journal, schema: database.dump() }
     }
 
     /// Version rows and journal.
     #[track_caller]
-    fn bookkeeping(database: &Database) -> (Rows, Rows) {
+    fn bookkeeping(session: &Session) -> (Rows, Rows) {
         let journal = "SELECT revision, direction, count(*) FROM pgmarch.journal WHERE outcome = 'done' AND statement IS NULL GROUP BY 1, 2 ORDER BY 1, 2";
-        let session = database.session();
         (session.query("SELECT version_num FROM alembic_version ORDER BY 1"), session.query(journal))
     }
 }
@@ -73,8 +72,9 @@ impl Trace {
 pub(crate) fn settled(database: &Database, project: &Project, fresh: &Database) {
     pgmarch(database, project).run().exits(0);
     pgmarch(fresh, project).run().exits(0);
-    clean(database);
-    assert_eq!(Trace::of(database), Trace::of(fresh));
+    let session = database.session();
+    clean(&session);
+    assert_eq!(Trace::of(database, &session), Trace::of(fresh, &fresh.session()));
 }
 
 /// How many messages go either way in an undisturbed run.
@@ -135,11 +135,16 @@ impl Way {
 
     /// A database at the start of this way.
     pub(crate) fn start(self, project: &Project) -> Database {
-        let database = Database::new();
-        if self == Way::Down {
-            pgmarch(&database, project).run().exits(0);
+        static TOP: OnceLock<Database> = OnceLock::new();
+        match self {
+            Way::Up => Database::new(),
+            Way::Down => Database::like(TOP.get_or_init(|| {
+                let database = Database::new();
+                pgmarch(&database, project).run().exits(0);
+                clean(&database.session());
+                database
+            })),
         }
-        database
     }
 
     /// The disturbed run ended with one of these exit codes, or by a signal (`None`); one that said 0 was at its target
@@ -148,25 +153,26 @@ impl Way {
     pub(crate) fn survived(self, outcome: Outcome, codes: &[Option<i32>], database: &Database, project: &Project) {
         let said_done = outcome.code() == Some(0);
         ended(outcome, codes);
+        let session = database.session();
         if said_done {
-            self.reached(database);
-            let before = Trace::bookkeeping(database);
+            self.reached(database, &session);
+            let before = Trace::bookkeeping(&session);
             self.words(pgmarch(database, project)).run().exits(0);
-            assert_eq!(Trace::bookkeeping(database), before, "nothing was left to do");
+            assert_eq!(Trace::bookkeeping(&session), before, "nothing was left to do");
         } else {
             self.words(pgmarch(database, project)).run().exits(0);
-            self.reached(database);
+            self.reached(database, &session);
         }
     }
 
     /// All is as if nothing had happened.
     #[track_caller]
-    fn reached(self, database: &Database) {
+    fn reached(self, database: &Database, session: &Session) {
         if self == Way::Up {
-            ran_once(database);
+            ran_once(session);
         }
-        clean(database);
-        assert_eq!(&Trace::of(database), self.undisturbed());
+        clean(session);
+        assert_eq!(&Trace::of(database, session), self.undisturbed());
     }
 
     /// What an undisturbed run leaves.
@@ -176,7 +182,7 @@ impl Way {
             let project = project();
             let database = self.start(&project);
             self.words(pgmarch(&database, &project)).run().exits(0);
-            Trace::of(&database)
+            Trace::of(&database, &database.session())
         })
     }
 }
@@ -190,17 +196,17 @@ pub(crate) fn ended(outcome: Outcome, codes: &[Option<i32>]) {
 /// After an upgrade: as if nothing had happened.
 #[track_caller]
 pub(crate) fn arrived(database: &Database) {
-    Way::Up.reached(database);
+    Way::Up.reached(database, &database.session());
 }
 
 /// Each revision's statements ran once.
 #[track_caller]
-pub(crate) fn ran_once(database: &Database) {
+pub(crate) fn ran_once(session: &Session) {
     let mut once = REVISIONS.map(|id| vec![id.to_string(), "1".to_string()]);
     once.sort_unstable();
     let witness = "SELECT revision, count(*) FROM witness GROUP BY 1 ORDER BY revision COLLATE \"C\"";
-    assert_eq!(database.query(witness), once, "each revision ran once");
-    assert_eq!(database.one("SELECT sum(a - b) FROM t"), "500", "the UPDATE ran once");
+    assert_eq!(session.query(witness), once, "each revision ran once");
+    assert_eq!(session.one("SELECT sum(a - b) FROM t"), "500", "the UPDATE ran once");
 }
 
 /// The schema of the story at its end.
@@ -210,12 +216,12 @@ pub(crate) fn schema() -> &'static str {
 
 /// No leftover lock, backend or INVALID index.
 #[track_caller]
-pub(crate) fn clean(database: &Database) {
+pub(crate) fn clean(session: &Session) {
     // By whatever name it goes: the tests' own sessions have theirs.
     let backends = "SELECT coalesce(string_agg(application_name || ': ' || query, '; '), '') FROM pg_stat_activity \
         WHERE datname = current_database() AND backend_type = 'client backend' AND application_name <> 'test' AND pid <> pg_backend_pid()";
-    database.eventually(backends, "");
+    session.eventually(backends, "");
     let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    assert_eq!(database.one(locks), "0", "no lock is left");
-    assert_eq!(database.one("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0", "no index is INVALID");
+    assert_eq!(session.one(locks), "0", "no lock is left");
+    assert_eq!(session.one("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0", "no index is INVALID");
 }

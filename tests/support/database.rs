@@ -34,10 +34,19 @@ impl Database {
         Database { address: server.as_ref().clone(), name: self.name.clone(), roles: Mutex::default(), shared: false }
     }
 
+    /// On the server that all tests share, with all that is in another there, to which nobody may be connected.
+    pub(crate) fn like(other: &Database) -> Database {
+        Database::copied(&other.address, &other.name, other.shared)
+    }
+
     fn create(address: &Address, shared: bool) -> Database {
-        let name = unique_name(thread::current().name().unwrap_or_default());
         // template0, because nobody can be connected to it.
-        maintain(address, &format!("CREATE DATABASE {name} TEMPLATE template0"));
+        Database::copied(address, "template0", shared)
+    }
+
+    fn copied(address: &Address, template: &str, shared: bool) -> Database {
+        let name = unique_name(thread::current().name().unwrap_or_default());
+        maintain(address, &format!("CREATE DATABASE {name} TEMPLATE {template}"));
         Database { address: address.clone(), name, roles: Mutex::default(), shared }
     }
 

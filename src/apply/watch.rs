@@ -181,7 +181,7 @@ impl Watch {
 
     fn sql(&self, target: Target) -> String {
         let us = match target {
-            Target::Backend(pid) => format!("(SELECT pid FROM pg_stat_activity WHERE pid = {pid} AND state IS DISTINCT FROM 'idle')"),
+            Target::Backend(pid) => format!("(SELECT pid FROM pg_stat_activity WHERE pid = {pid} AND (state LIKE 'idle%') IS NOT TRUE)"),
             Target::Mark => {
                 let (high, low) = ((self.token >> 32) & 0xffff_ffff, self.token & 0xffff_ffff);
                 format!(

@@ -5,7 +5,10 @@ WITH us AS (SELECT pid FROM {us} AS us (pid) LIMIT 1),
                CASE WHEN lockers_total > lockers_done THEN lockers_total WHEN blocks_done > tuples_done THEN blocks_total ELSE greatest(tuples_total, blocks_total) END AS total
           FROM pg_stat_progress_create_index WHERE pid = (SELECT pid FROM us)
         UNION ALL
-        SELECT command, phase, heap_blks_scanned, heap_blks_total FROM pg_stat_progress_cluster WHERE pid = (SELECT pid FROM us)
+        -- In the order of an index, CLUSTER counts rows and no blocks; how many there are, only the last ANALYZE knows.
+        SELECT command, phase, CASE WHEN heap_blks_total > 0 THEN heap_blks_scanned ELSE heap_tuples_scanned END,
+               CASE WHEN heap_blks_total > 0 THEN heap_blks_total ELSE (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = relid) END
+          FROM pg_stat_progress_cluster WHERE pid = (SELECT pid FROM us)
         UNION ALL
         SELECT 'VACUUM', phase, heap_blks_scanned, heap_blks_total FROM pg_stat_progress_vacuum WHERE pid = (SELECT pid FROM us)
         {copy}
@@ -16,7 +19,7 @@ WITH us AS (SELECT pid FROM {us} AS us (pid) LIMIT 1),
         SELECT 'blocked', a.pid FROM pg_stat_activity a
          WHERE a.wait_event_type = 'Lock' AND (SELECT pid FROM us) = ANY (pg_blocking_pids(a.pid))
      )
-SELECT 'us' AS what, us.pid::text, p.command, p.phase, (100.0 * p.done / nullif(p.total, 0))::numeric(5, 1)::text, NULL, NULL
+SELECT 'us' AS what, us.pid::text, p.command, p.phase, least(100, 100.0 * p.done / nullif(p.total, 0))::numeric(5, 1)::text, NULL, NULL
   FROM us LEFT JOIN progress p ON true
 UNION ALL
 SELECT o.what, o.pid::text, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), a.backend_type, '?'),

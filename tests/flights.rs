@@ -33,6 +33,17 @@ fn nothing_to_do_takes_a_wish_for_tls_a_login_and_one_question() {
 }
 
 #[test]
+fn nothing_to_do_takes_as_much_where_other_projects_wrote_last() {
+    let database = Database::new();
+    let (ours, theirs) = (tables(2), Project::new().revision("001", "SELECT 1", "SELECT 1"));
+    pgmarch_at(&database.url(), &ours).run().exits(0);
+    pgmarch_at(&database.url(), &theirs).env("PGMARCH_VERSION_TABLE", "theirs").run().exits(0).stdout_contains("1 applied");
+    let proxy = Proxy::to(&database).delay(LINK);
+    pgmarch_at(&proxy.url_for(&database), &ours).run().exits(0).stdout_contains("at 002, nothing to do");
+    assert_eq!(flights(&proxy), [3], "{proxy}");
+}
+
+#[test]
 fn a_window_of_revisions_takes_as_many_flights_as_one_revision() {
     for revisions in [1, 10, 60] {
         let database = Database::new();

@@ -120,13 +120,16 @@ pub async fn glance(session: &Session, config: &Config) -> Result<State, ReadErr
 }
 
 async fn ask(session: &Session, config: &Config, ask: Ask) -> Result<State, ReadError> {
-    let mut answers = session.ask(&read_sql(config, ask)).await?.into_iter();
-    // The words and the server's row come last but one and two.
-    let skipped = answers.len().checked_sub(3).ok_or(ReadError::Unexpected("too few answers"))?;
-    let server = answers.nth(skipped).and_then(|rows| rows.into_iter().next()).ok_or(ReadError::Unexpected("no server row"))?;
+    let mut answers = session.ask(&read_sql(config, ask)).await?;
+    // The last answer is that to COMMIT.
+    let lines = answers.len().checked_sub(2).map(|last| answers.swap_remove(last)).unwrap_or_default();
     let mut rows = Vec::new();
     let mut seal = None;
-    for word in answers.next().unwrap_or_default().into_iter().filter_map(first) {
+    let mut server = None;
+    for line in lines {
+        let [columns @ .., word] = <[Option<String>; 9]>::try_from(line).map_err(|_| ReadError::Unexpected("server row"))?;
+        server = Some(columns);
+        let Some(word) = word else { continue };
         match (word.strip_prefix('v'), word.strip_prefix('s')) {
             (Some(row), _) => rows.push(row.to_owned()),
             (_, Some(text)) => seal = Seal::read(text),
@@ -135,7 +138,7 @@ async fn ask(session: &Session, config: &Config, ask: Ask) -> Result<State, Read
     }
     rows.sort();
     let [number, database, role, schema, read_only, version_schema, has_ledger, version] =
-        <[Option<String>; 8]>::try_from(server).map_err(|_| ReadError::Unexpected("server row"))?;
+        server.ok_or(ReadError::Unexpected("no server row"))?;
     let role = role.unwrap_or_default();
     let place = match (&config.version_table.schema, version_schema.as_deref().or(schema.as_deref())) {
         (Some(schema), _) => schema.clone(),
@@ -235,19 +238,20 @@ fn read_sql(config: &Config, ask: Ask) -> String {
         Some(schema) => format!("{schema}.{}", table.name),
         None => table.name.to_string(),
     };
-    let journal = literal(&format!("{}.journal", config.ledger_schema));
+    let journal_name = literal(&format!("{}.journal", config.ledger_schema));
     let journal = match ask {
-        Ask::Everything => format!("to_regclass({journal})"),
+        Ask::Everything => format!("to_regclass({journal_name})"),
         Ask::WhatTheRoleMaySee => include_str!("readable.sql")
             .trim_end()
             .replace("{ledger}", &literal(&config.ledger_schema.to_string()))
             .replace("{revision}", &literal(&format!("{}.revision", config.ledger_schema)))
-            .replace("{journal}", &journal),
+            .replace("{journal}", &journal_name),
     };
     opening(config)
         + &include_str!("read.sql")
             .replace("{version_table}", &literal(&version_table))
-            .replace("{version_name}", &literal(table.name.as_str()))
+            .replace("{dot_version_name}", &literal(&format!(".{}", table.name.as_str())))
+            .replace("{journal_name}", &journal_name)
             .replace("{journal}", &journal)
 }
 

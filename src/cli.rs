@@ -1,5 +1,7 @@
 //! What a person may type. No work, no thought.
 
+use std::ffi::OsString;
+
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::help;
@@ -11,6 +13,18 @@ pub struct Cli {
     /// What to do; without it, what PGMARCH_COMMAND says, else `upgrade`.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+impl Cli {
+    /// Understands the words, the program's name first. Nothing, and `upgrade` alone, need no parser: it makes up all
+    /// verbs with their help before it reads a word, which takes longer than all else that is done before the first packet.
+    pub fn of(words: Vec<OsString>) -> Result<Self, clap::Error> {
+        match words.get(1..).unwrap_or_default() {
+            [] => Ok(Self { command: None }),
+            [word] if word == "upgrade" => Ok(Self { command: Some(Command::Upgrade(Upgrade::default())) }),
+            _ => Self::try_parse_from(words),
+        }
+    }
 }
 
 /// The verbs.

@@ -163,8 +163,15 @@ impl Environment {
 
     /// The value of `name`, or of the file that `name_FILE` names, without the newline at its end.
     pub fn value(&self, name: &str) -> Result<Option<Secret>, ConfigFault> {
-        let file = self.0.get(&format!("{name}_FILE"));
-        match (self.0.get(name), file) {
+        let (mut value, mut file) = (None, None);
+        for (found, secret) in &self.0 {
+            match found.strip_prefix(name) {
+                Some("") => value = Some(secret),
+                Some("_FILE") => file = Some(secret),
+                _ => {}
+            }
+        }
+        match (value, file) {
             (Some(_), Some(_)) => Err(ConfigFault::Twice { name: name.to_owned() }),
             (value, None) => Ok(value.cloned()),
             (None, Some(path)) => read_value(name, Path::new(path.reveal())).map(Some),

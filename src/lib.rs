@@ -56,7 +56,6 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use tokio::time::Instant;
 
 use commands::Context;
@@ -67,7 +66,7 @@ use signal::Signal;
 
 /// The whole program: words and environment in, exit code out.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match cli::Cli::try_parse_from(words) {
+    let cli = match cli::Cli::of(words.into_iter().collect()) {
         Ok(cli) => cli,
         Err(asked) => {
             // `--help` and `--version` come this way too, with code 0; clap prints each where it belongs.

@@ -1,6 +1,7 @@
 //! Where to connect, in libpq's words: connection string, then service file, then variables (PostgreSQL manual, 34.1.1,
 //! 34.15 and 34.17), the first that names a keyword deciding it.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -129,8 +130,8 @@ impl Conninfo {
                 Err(fault) => unread.push(fault),
             }
         }
-        let account = Account::of_process();
-        let home = environment.plain("HOME").map(str::to_owned).or(account.as_ref().map(|account| account.home.clone()));
+        let account = LazyCell::new(Account::of_process);
+        let home = environment.plain("HOME").map(str::to_owned).or_else(|| account.as_ref().map(|account| account.home.clone()));
         conninfo.home = home.filter(|home| !home.is_empty()).map(PathBuf::from);
         match conninfo.fill_from_service(environment, &variables, &mut faults) {
             Ok(named) => found |= named,
@@ -160,9 +161,9 @@ impl Conninfo {
             conninfo.values.entry("sslmode").or_insert(Secret::new(mode));
         }
         if conninfo.get("user").is_none()
-            && let Some(name) = account.map(|account| account.name).or(environment.plain("USER").map(str::to_owned))
+            && let Some(name) = account.as_ref().map(|account| account.name.as_str()).or(environment.plain("USER"))
         {
-            conninfo.values.insert("user", Secret::new(name));
+            conninfo.values.insert("user", Secret::new(name.to_owned()));
         }
         Ok((conninfo, faults))
     }

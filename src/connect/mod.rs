@@ -278,9 +278,10 @@ impl Pool {
         }
     }
 
-    /// How a person names the database that the environment says, never with its password.
+    /// How a person names the database that was connected to last, or that the environment says, never with its password.
     pub fn address(&self) -> String {
-        Conninfo::resolve(&self.environment).map(|conninfo| conninfo.address()).unwrap_or_default()
+        let last = locked(&self.shared.next).as_ref().map(|(target, _)| target.address.clone());
+        last.unwrap_or_else(|| Conninfo::resolve(&self.environment).map(|conninfo| conninfo.address()).unwrap_or_default())
     }
 }
 

@@ -16,6 +16,8 @@ use crate::config::{ConfigFault, Environment, Secret};
 /// Where and how to connect.
 #[derive(Clone, Debug)]
 pub struct Target {
+    /// How a person names it, never with its password.
+    pub address: String,
     /// In the order of the settings; at least one.
     pub hosts: Vec<Host>,
     /// Who logs in, and where to.
@@ -167,6 +169,7 @@ impl Target {
         }
         read.check_what_is_fixed();
         let target = Self {
+            address: conninfo.address(),
             hosts: read.hosts(),
             login: Login {
                 user: user.to_owned(),

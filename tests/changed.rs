@@ -23,6 +23,18 @@ fn comments_and_layout_are_no_change() {
 }
 
 #[test]
+fn a_change_of_neither_size_nor_time_is_a_change() {
+    let (database, project) = applied();
+    pgmarch(&database, &project).run().exits(0).stdout_is("at 001, nothing to do\n");
+    let file = project.path().join("001_test.sql");
+    let before = std::fs::metadata(&file).unwrap();
+    project.write("001_test.sql", &project.read("001_test.sql").replace(UP, "CREATE TABLE b (id int);"));
+    std::fs::File::options().write(true).open(&file).unwrap().set_modified(before.modified().unwrap()).unwrap();
+    assert_eq!(std::fs::metadata(&file).unwrap().len(), before.len());
+    pgmarch(&database, &project).run().exits(3).stderr_contains("+CREATE TABLE b (id int);");
+}
+
+#[test]
 fn another_way_up_stops_every_run_with_a_diff_until_it_is_accepted() {
     let (database, project) = applied();
     let project =

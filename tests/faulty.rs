@@ -53,3 +53,19 @@ fn several_heads_are_sound_where_all_are_the_target() {
     assert_eq!(found["findings"][0]["kind"], "target");
     assert_eq!(found["findings"][0]["stops_upgrade"], true);
 }
+
+#[test]
+fn what_is_no_file_is_told_and_never_waited_for() {
+    let project = Project::new().revision("001", "SELECT 1", "SELECT 1");
+    let place = |name: &str| project.path().join(name);
+    assert!(std::process::Command::new("mkfifo").arg(place("002_pipe.sql")).status().unwrap().success());
+    std::fs::create_dir(place("003_folder.sql")).unwrap();
+    std::os::unix::fs::symlink("nowhere", place("004_link.sql")).unwrap();
+    for words in [["check", "--offline"].as_slice(), &["upgrade"], &["upgrade", "001"]] {
+        let run = pgmarch_without_database(&project).args(words.iter().copied()).run().exits(3);
+        let told = format!("{}{}", run.stdout, run.stderr);
+        for fault in ["002_pipe.sql: can't be read: it is no file", "003_folder.sql: can't be read: ", "004_link.sql: can't be read: "] {
+            assert!(told.contains(fault), "{fault}\n{run}");
+        }
+    }
+}

@@ -22,10 +22,10 @@ pub mod upgrade;
 pub mod wait;
 
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::time::Duration;
 
-use clap::Parser as _;
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -38,9 +38,8 @@ use crate::ledger::{self, ReadError, State};
 use crate::model::scratch::Leftovers;
 use crate::position::Position;
 use crate::revision::Revision;
-use crate::revision::folder::Files;
+use crate::revision::folder::Digest;
 use crate::revision::graph::{Graph, Node};
-use crate::revision::seal::Seal;
 
 /// What every verb has at hand.
 #[derive(Debug)]
@@ -63,12 +62,10 @@ pub struct Early(RefCell<Option<(Pool, Session, State)>>);
 
 impl Early {
     /// Pool and state, if what was seen shows that a folder is applied, all of it and durably: then nobody need understand
-    /// its files, which were sound when they were applied.
-    fn at_head(&self, files: &Files) -> Option<(Pool, State)> {
-        let (pool, _, state) = self.0.borrow_mut().take_if(|(_, _, state)| {
-            let fits = |seal: &Seal| files.digest().is_some_and(|digest| seal.fits_folder(&digest, &state.rows));
-            state.seal.as_ref().is_some_and(fits)
-        })?;
+    /// its files, which were sound when they were applied, nor even keep them.
+    fn at_head(&self, digest: &Digest) -> Option<(Pool, State)> {
+        let fits = |state: &State| state.seal.as_ref().is_some_and(|seal| seal.fits_folder(digest, &state.rows));
+        let (pool, _, state) = self.0.borrow_mut().take_if(|(_, _, state)| fits(state))?;
         Some((pool, state))
     }
 }
@@ -95,19 +92,17 @@ impl Context {
             .map_err(|error| Error::Wait(crate::connect::wait::WaitError::Settings(error)))
     }
 
-    /// Reads the revisions' files and, as both take as long, meanwhile connects and looks where the database is. That
-    /// touches nothing there. What it says, and even that it can't be reached, counts only if the files are sound.
-    async fn files(&self) -> Result<Files, Error> {
+    /// Reads the revisions' files for their digest and, as both take as long, meanwhile connects and looks where the database
+    /// is. That touches nothing there. What it says, and even that it can't be reached, counts only if the files are sound;
+    /// without a digest they are not, and the look is not waited for.
+    async fn digest(&self) -> Option<Digest> {
         let folder = self.config.migrations.clone();
-        let reading = tokio::task::spawn_blocking(move || Files::read(&folder));
-        let files = async {
-            let system = |error: tokio::task::JoinError| Error::System { what: "no thread to read the revisions", source: error.into() };
-            reading.await.map_err(system)?.map_err(Error::Revisions)
-        };
+        let reading = tokio::task::spawn_blocking(move || Digest::of(&folder));
+        let digest = async { reading.await.ok().flatten().ok_or(()) };
         let looking = async { Ok(tokio::time::timeout(EARLY, self.look()).await.ok().flatten()) };
-        let (files, early) = tokio::try_join!(files, looking)?;
+        let (digest, early) = tokio::try_join!(digest, looking).ok()?;
         *self.early.0.borrow_mut() = early;
-        Ok(files)
+        Some(digest)
     }
 
     /// One try. Whoever needs the session makes another if there is none, and says what is in the way.
@@ -151,8 +146,8 @@ pub async fn run(command: Option<Command>, context: &Context) -> Result<(), Erro
 
 /// `PGMARCH_COMMAND`, read as if it had been typed.
 fn configured(config: &Config) -> Result<Command, Error> {
-    let words = std::iter::once("pgmarch").chain(config.command.iter().map(String::as_str));
-    let cli = Cli::try_parse_from(words).map_err(|error| Error::Command(error.to_string().lines().next().unwrap_or("").to_owned()))?;
+    let words = std::iter::once("pgmarch").chain(config.command.iter().map(String::as_str)).map(OsString::from);
+    let cli = Cli::of(words.collect()).map_err(|error| Error::Command(error.to_string().lines().next().unwrap_or("").to_owned()))?;
     Ok(cli.command.unwrap_or_else(|| Command::Upgrade(crate::cli::Upgrade::default())))
 }
 

@@ -41,14 +41,14 @@ pub async fn run(words: &cli::Upgrade, context: &Context) -> Result<(), Error> {
     }
     no_range(typed)?;
     let target = Name::parse(typed)?;
-    let files = context.files().await?;
+    let digest = context.digest().await;
     if typed == WHOLE
-        && let Some((pool, state)) = context.early.at_head(&files)
+        && let Some((pool, state)) = digest.and_then(|digest| context.early.at_head(&digest))
     {
         tell_done(&pool, &state.rows);
         return tell(typed, Reached { done: Vec::new(), current: state.rows }, words);
     }
-    let graph = Graph::of(files).map_err(Error::Revisions)?;
+    let graph = Graph::load(&context.config.migrations).map_err(Error::Revisions)?;
     // A name that can't be right is found before anything is connected to; one that says "from here" can't be.
     if !target.is_relative() {
         target.targets(&graph, &[])?;

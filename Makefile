@@ -23,7 +23,7 @@ build-image = docker build --file docker/Dockerfile --target prebuilt-$(1) --tag
 AGAIN := target/again
 export CC_aarch64_unknown_linux_musl ?= aarch64-linux-gnu-gcc
 
-.PHONY: help build again bench bench-quick demo test docs-test docs faults matrix matrix-quick fuzz lint fmt stage image engines e2e clean
+.PHONY: help build again bench bench-quick demo test test-released docs-test docs faults matrix matrix-quick fuzz lint fmt stage image engines e2e clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,11 @@ MAJORS ?=
 matrix: ## Run the scenarios on PostgreSQL 13 to 18 (MAJORS="13 18" for some of them)
 	@$(NEED) cargo postgres npm
 	scripts/dev/postgres-majors.sh $(MAJORS)
+
+# What the compiler is told for the sake of size, cryptography included, must change nothing.
+test-released: build ## Run the scenarios of connections and TLS with the released binary
+	@$(NEED) cargo postgres
+	PGMARCH_TEST_BINARY=$(abspath $(BINARY)) cargo test --locked --test scenarios -- connections:: encryption:: goodbye:: signals:: upgrade::
 
 # What no server has a say in, or takes long, is left to `make test`, on one major.
 SKIPPED := alembic:: import:: leaks:: harness:: scripts:: garbage:: reading:: random:: a_thousand_tables

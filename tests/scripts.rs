@@ -6,7 +6,7 @@ use crate::support::{Database, Outcome, Program, Project};
 
 fn script(name: &str, words: &[&str], database: &Database, project: &Project) -> Outcome {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name);
-    Program::at(&path.to_string_lossy())
+    Program::at(path)
         .args(words.iter().copied())
         .env("PATH", "/usr/bin:/bin")
         .env("PGMARCH_BIN", env!("CARGO_BIN_EXE_pgmarch"))
@@ -46,6 +46,6 @@ fn their_failures_are_failures() {
     run("migrate-create.sh", &["--manual"]).exits(2).stderr_contains("usage");
     run("migrate-create.sh", &["a", "--wrong"]).exits(2).stderr_contains("--wrong");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/migrate.sh");
-    let missing = Program::at(&path.to_string_lossy()).env("PATH", "/usr/bin:/bin").env("PGMARCH_BIN", "/nowhere/pgmarch").run();
+    let missing = Program::at(path).env("PATH", "/usr/bin:/bin").env("PGMARCH_BIN", "/nowhere/pgmarch").run();
     assert_eq!(missing.code(), Some(127), "{missing}");
 }

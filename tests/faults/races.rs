@@ -29,7 +29,7 @@ fn runner(database: &Database, project: &Project) -> Program {
 /// The same program with the lock switched off.
 fn lockless(database: &Database, project: &Project) -> Program {
     let tests = std::env::current_exe().expect("the path of the tests");
-    Program::at(&tests.to_string_lossy())
+    Program::at(tests)
         .env(LOCKLESS, "1")
         .env("PGMARCH_MIGRATIONS", &project.path().to_string_lossy())
         .env("PGMARCH_LOG_FORMAT", "text")

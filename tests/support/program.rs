@@ -24,9 +24,14 @@ pub(crate) fn pgmarch_at(url: &str, project: &Project) -> Program {
     pgmarch_without_database(project).url(url)
 }
 
+/// What is tested: what cargo has just built, or another build of the same sources (`make test-released`).
+pub(crate) fn binary() -> PathBuf {
+    std::env::var_os("PGMARCH_TEST_BINARY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_pgmarch")), PathBuf::from)
+}
+
 /// The program with a project alone.
 pub(crate) fn pgmarch_without_database(project: &Project) -> Program {
-    Program::at(env!("CARGO_BIN_EXE_pgmarch"))
+    Program::at(binary())
         .env("PGMARCH_MIGRATIONS", &project.path().to_string_lossy())
         .env("PGMARCH_LOG_FORMAT", "text")
         .in_folder(project.path())
@@ -44,9 +49,9 @@ pub(crate) struct Program {
 
 impl Program {
     /// Any program, with an empty environment.
-    pub(crate) fn at(path: &str) -> Program {
+    pub(crate) fn at(path: impl Into<PathBuf>) -> Program {
         Program {
-            path: PathBuf::from(path),
+            path: path.into(),
             arguments: Vec::new(),
             environment: BTreeMap::new(),
             folder: PathBuf::from("/"),

@@ -162,8 +162,10 @@ impl ServerCertVerifier for Verifier {
             Ok(valid) => return Ok(valid),
             Err(fault) => fault,
         };
-        match Opened::read(certificate).filter(Opened::is_version_1).and_then(|opened| opened.key()) {
-            Some(key) => verify_tls13_signature_with_raw_key(message, &SubjectPublicKeyInfoDer::from(key), signed, &self.algorithms),
+        match Opened::read(certificate).filter(Opened::is_version_1) {
+            Some(opened) => {
+                verify_tls13_signature_with_raw_key(message, &SubjectPublicKeyInfoDer::from(opened.key()), signed, &self.algorithms)
+            }
             None => Err(fault),
         }
     }

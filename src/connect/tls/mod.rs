@@ -3,6 +3,7 @@
 
 mod certificate;
 mod files;
+mod provider;
 mod verify;
 
 use std::fmt;
@@ -12,14 +13,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::client::{ResolvesClientCert, Resumption};
-use rustls::crypto::CryptoProvider;
-use rustls::crypto::ring::{cipher_suite, default_provider};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, ClientConfig, OtherError, SignatureScheme, version};
 
 use super::conninfo::ConninfoError;
 pub use certificate::end_point;
+use provider::provider;
 pub use verify::NameFault;
 use verify::Verifier;
 
@@ -121,20 +121,6 @@ pub struct Tls {
     pub oldest: Version,
     /// `ssl_max_protocol_version`.
     pub newest: Version,
-}
-
-/// ring's cryptography, but for ChaCha20: every server has AES, and 70 kB are a fiftieth of the image.
-fn provider() -> CryptoProvider {
-    let CryptoProvider { kx_groups, signature_verification_algorithms, secure_random, key_provider, .. } = default_provider();
-    let cipher_suites = vec![
-        cipher_suite::TLS13_AES_256_GCM_SHA384,
-        cipher_suite::TLS13_AES_128_GCM_SHA256,
-        cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-        cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-        cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-        cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-    ];
-    CryptoProvider { cipher_suites, kx_groups, signature_verification_algorithms, secure_random, key_provider }
 }
 
 /// How PostgreSQL names its protocol in a handshake.

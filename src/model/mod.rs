@@ -13,6 +13,7 @@
 pub mod compare;
 pub mod emit;
 pub mod hazard;
+mod json;
 pub mod proof;
 pub mod read;
 pub mod rename;
@@ -21,8 +22,6 @@ pub mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-
-use serde::Deserialize;
 
 /// What kind of object something is; in the order in which a person would list them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,8 +148,7 @@ impl Catalog {
 }
 
 /// A value that is known and doesn't count in a comparison.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, Default)]
 pub struct Aside<T>(pub T);
 
 impl<T> PartialEq for Aside<T> {
@@ -160,8 +158,7 @@ impl<T> PartialEq for Aside<T> {
 }
 
 /// What an object is, by its kind; texts as the server prints them.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the catalog's own words; the rest stands on the types")]
 pub enum Definition {
     Schema {},
@@ -213,20 +210,18 @@ impl Definition {
 }
 
 /// An attribute of a composite type, or a column of a view.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Attribute {
     pub name: String,
-    #[serde(rename = "type")]
     pub type_name: String,
     pub collation: Option<String>,
-    #[serde(default)]
     pub default: Option<String>,
     pub comment: Option<String>,
 }
 
 /// A domain; its constraints are objects of their own.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Domain {
     pub base: String,
@@ -236,7 +231,7 @@ pub struct Domain {
 }
 
 /// A sequence that is no identity column's.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Sequence {
     pub numbers: Numbers,
@@ -246,10 +241,9 @@ pub struct Sequence {
 }
 
 /// How a sequence counts.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Numbers {
-    #[serde(rename = "type")]
     pub type_name: String,
     pub start: i64,
     pub increment: i64,
@@ -260,7 +254,7 @@ pub struct Numbers {
 }
 
 /// A table without its parts.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Table {
     pub unlogged: bool,
@@ -277,10 +271,9 @@ pub struct Table {
 }
 
 /// A column of a table; its default is an object of its own.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Column {
-    #[serde(rename = "type")]
     pub type_name: String,
     pub collation: Option<String>,
     pub not_null: Option<NotNull>,
@@ -297,7 +290,7 @@ pub struct Column {
 }
 
 /// NOT NULL, which is a constraint with a name from PostgreSQL 18 on.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct NotNull {
     /// A name other than the one the server would choose.
@@ -307,7 +300,7 @@ pub struct NotNull {
 }
 
 /// `GENERATED … AS IDENTITY`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Identity {
     pub always: bool,
@@ -316,7 +309,7 @@ pub struct Identity {
 }
 
 /// A constraint of a table or a domain.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Constraint {
     /// `p`, `u`, `c`, `x` or `f`.
@@ -326,7 +319,7 @@ pub struct Constraint {
 }
 
 /// An index that no constraint made.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Index {
     pub table: String,
@@ -337,7 +330,7 @@ pub struct Index {
 }
 
 /// A view, materialized or not.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct View {
     pub materialized: bool,
@@ -349,7 +342,7 @@ pub struct View {
 }
 
 /// A function or a procedure.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Routine {
     pub kind: String,
@@ -362,7 +355,7 @@ pub struct Routine {
 }
 
 /// A row security policy.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Policy {
     pub permissive: bool,

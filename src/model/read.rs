@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use serde::Deserialize;
+use serde_json::Value;
 use thiserror::Error;
 
+use super::json::{Fault, Fields, FromJson};
 use super::{Catalog, Definition, Grant, Key, Kind, Object};
 use crate::ledger::names::{Ident, Qualified, literal};
 use crate::revision::statement::split;
@@ -27,7 +28,7 @@ pub struct Scope {
 /// Why rows don't make a catalog.
 #[derive(Debug, Error)]
 #[error("the server's catalog reads in an unexpected way ({0}); is it PostgreSQL 13 to 18?")]
-pub struct Unreadable(#[from] serde_json::Error);
+pub struct Unreadable(String);
 
 const QUERIES: &str = include_str!("catalog.sql");
 
@@ -116,13 +117,10 @@ fn grants(text: &str) -> String {
 /// Class, oid and column of something in the catalog.
 type Address = (String, u32, i32);
 
-#[derive(Deserialize)]
 struct Row {
     id: Option<Address>,
     parent: Option<Address>,
-    #[serde(default)]
     name: String,
-    #[serde(default)]
     shown: String,
     comment: Option<String>,
     owner: Option<String>,
@@ -132,6 +130,34 @@ struct Row {
     needs: Option<(Address, Address, char)>,
     part: Option<(Address, Address)>,
     unknown: Option<String>,
+}
+
+impl Row {
+    fn read(text: &str) -> Result<Self, Unreadable> {
+        let value: Value = serde_json::from_str(text).map_err(|error| Unreadable(error.to_string()))?;
+        let mut fault = Fault::default();
+        let row = Self::from_json(value, &mut fault);
+        fault.what().map_or(Ok(row), |what| Err(Unreadable(what)))
+    }
+}
+
+impl FromJson for Row {
+    fn from_json(value: Value, fault: &mut Fault) -> Self {
+        let mut its = Fields::of(value, fault);
+        Self {
+            id: its.get("id"),
+            parent: its.get("parent"),
+            name: its.get::<Option<String>>("name").unwrap_or_default(),
+            shown: its.get::<Option<String>>("shown").unwrap_or_default(),
+            comment: its.get("comment"),
+            owner: its.get("owner"),
+            grants: its.get("grants"),
+            definition: its.get("definition"),
+            needs: its.get("needs"),
+            part: its.get("part"),
+            unknown: its.get("unknown"),
+        }
+    }
 }
 
 /// One text of all rows, as [`Scope::snapshot`] gives it, into a catalog.
@@ -147,7 +173,7 @@ pub fn of_rows<'r>(rows: impl Iterator<Item = &'r str>) -> Result<Catalog, Unrea
     let mut objects: Vec<(Key, Row, Definition)> = Vec::new();
     let mut catalog = Catalog::default();
     for row in rows {
-        let mut row: Row = serde_json::from_str(row)?;
+        let mut row = Row::read(row)?;
         if let (Some(id), Some(mut definition)) = (&row.id, row.definition.take()) {
             same_lists(&mut definition);
             let key = Key { kind: definition.kind(), name: std::mem::take(&mut row.name) };
@@ -287,5 +313,20 @@ mod tests {
         assert_eq!(catalog.objects.len(), 2, "a part of something unknown is left out");
         assert!(catalog.objects[&key(Kind::View, "public.v")].needs.contains(&key(Kind::Table, "public.a")));
         assert_eq!(catalog.unknown.len(), 1);
+    }
+
+    #[test]
+    fn a_row_that_is_not_as_it_should_be_is_told() {
+        for (row, told) in [
+            (r#"{"id":["pg_class","x",0]}"#, "`id` is no number but \"x\""),
+            (r#"{"part":[["pg_class",1,0]]}"#, "`part` is no list of that length but [[\"pg_class\",1,0]]"),
+            (r#"{"definition":{"domain":{"base":"integer"}}}"#, "`not_null` is no yes or no but null"),
+            (r#"{"definition":{"trigger":{"definition":"x","enabled":"OO"}}}"#, "`enabled` is no letter but \"OO\""),
+            (r#"{"definition":{"planet":{}}}"#, "`definition` is no definition but \"planet\""),
+        ] {
+            let fault = of_snapshot(row).expect_err("unreadable");
+            assert_eq!(fault.0, told);
+        }
+        assert!(of_snapshot("{").is_err());
     }
 }

@@ -205,7 +205,7 @@ fn moves_version(statement: &str, version_table: &str) -> bool {
         let piece = &statement[offset..offset + token.len as usize];
         offset += token.len as usize;
         match token.kind {
-            TokenKind::Ident => words.push(piece.to_lowercase()),
+            TokenKind::Ident => words.push(piece.to_ascii_lowercase()),
             TokenKind::QuotedIdent { .. } => words.push(piece.trim_matches('"').to_owned()),
             TokenKind::Dot => words.push(".".to_owned()),
             TokenKind::Whitespace => {}

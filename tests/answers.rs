@@ -9,7 +9,7 @@ fn project() -> Project {
         let text = format!(
             "-- revision: {id}\n{headers}-- created: 2026-11-22T10:15:00Z\n-- message: {message}\n\n-- migrate:up\nCREATE TABLE t_{id} (id int);\n\n-- migrate:down\nDROP TABLE t_{id};\n"
         );
-        project.file(&format!("{id}_{}.sql", message.to_lowercase().replace(' ', "_")), &text)
+        project.file(&format!("{id}_{}.sql", message.to_ascii_lowercase().replace(' ', "_")), &text)
     };
     let project = file(Project::new(), "001", "-- revises: base\n", "Services");
     let project = file(project, "002", "-- revises: 001\n", "Rate limits");

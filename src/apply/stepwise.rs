@@ -475,7 +475,7 @@ impl<'s> Stepwise<'s, '_> {
 
 /// `CREATE` of what exists, or `DROP` of what doesn't: an earlier try, of which no answer came, has done it.
 fn says_done(sql: &str, failure: &Failure) -> bool {
-    let verb = sql.split_whitespace().next().unwrap_or_default().to_uppercase();
+    let verb = sql.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
     let code = failure.code().map(|code| code.code().to_owned()).unwrap_or_default();
     match verb.as_str() {
         // duplicate_database, duplicate_object, duplicate_table (also for an index)

@@ -96,7 +96,7 @@ pub fn search_path(text: &str) -> Option<String> {
         .split(',')
         .map(|name| match name.trim() {
             quoted if quoted.len() > 2 && quoted.starts_with('"') && quoted.ends_with('"') => Ident::parse(&quoted[1..quoted.len() - 1]),
-            plain => Ident::parse(&plain.to_lowercase()),
+            plain => Ident::parse(&plain.to_ascii_lowercase()),
         })
         .map(|name| name.map(|name| name.to_string()))
         .collect();

@@ -103,7 +103,7 @@ fn one_line(message: &str) -> String {
 
 /// Lower-case words joined by `_`.
 pub fn slug(message: &str) -> String {
-    let lower = message.to_lowercase();
+    let lower = message.to_ascii_lowercase();
     let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let mut slug = String::new();
     for word in words {

@@ -147,7 +147,7 @@ fn words(sql: &str) -> Vec<Word<'_>> {
         offset += token.len as usize;
         match token.kind {
             TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. } => {}
-            TokenKind::Ident => words.push(Word { text, upper: text.to_uppercase() }),
+            TokenKind::Ident => words.push(Word { text, upper: text.to_ascii_uppercase() }),
             _ => words.push(Word { text, upper: String::new() }),
         }
     }

@@ -37,7 +37,7 @@ fn words(statement: &str) -> Vec<String> {
         let text = &statement[offset..offset + token.len as usize];
         offset += token.len as usize;
         match token.kind {
-            TokenKind::Ident => words.push(text.to_uppercase()),
+            TokenKind::Ident => words.push(text.to_ascii_uppercase()),
             TokenKind::QuotedIdent { .. } => words.push(text.to_owned()),
             _ => {}
         }

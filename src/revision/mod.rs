@@ -276,10 +276,10 @@ fn meant(nearest: &Option<String>) -> String {
 
 /// The known word nearest to `found`, if one is near enough to have been meant.
 pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let found = found.to_lowercase();
+    let found = found.to_ascii_lowercase();
     known
         .into_iter()
-        .map(|word| (strsim::damerau_levenshtein(&found, &word.to_lowercase()), word))
+        .map(|word| (strsim::damerau_levenshtein(&found, &word.to_ascii_lowercase()), word))
         .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
         .min()
         .map(|(_, word)| word.to_owned())

@@ -35,7 +35,7 @@ pub struct Split {
 pub fn split(sql: &str) -> Split {
     let mut statements = Vec::new();
     let problems = walk(sql, |open| {
-        statements.push(Statement { words: open.words().iter().map(|word| word.to_uppercase()).collect(), range: open.range });
+        statements.push(Statement { words: open.words().iter().map(|word| word.to_ascii_uppercase()).collect(), range: open.range });
     });
     Split { statements, problems }
 }
@@ -131,7 +131,7 @@ impl<'s> Open<'s> {
             || self.begins(&["START", "TRANSACTION"])
             || self.begins(&["PREPARE", "TRANSACTION"])
         {
-            let shown: Vec<String> = self.words().iter().take(2).map(|word| word.to_uppercase()).collect();
+            let shown: Vec<String> = self.words().iter().take(2).map(|word| word.to_ascii_uppercase()).collect();
             return Some(Problem::TransactionControl(shown.join(" ")));
         }
         if self.begins(&["COPY"]) {
@@ -151,7 +151,7 @@ fn copies_by_client(sql: &str) -> Option<&'static str> {
             TokenKind::OpenParen => depth += 1,
             TokenKind::CloseParen => depth = depth.saturating_sub(1),
             TokenKind::Ident if depth == 0 => {
-                let word = text.to_uppercase();
+                let word = text.to_ascii_uppercase();
                 match (before.as_str(), word.as_str()) {
                     ("FROM", "STDIN") => return Some("COPY … FROM STDIN"),
                     ("TO", "STDOUT") => return Some("COPY … TO STDOUT"),
@@ -192,7 +192,7 @@ pub fn semantic(sql: &str) -> String {
         offset += token.len as usize;
         match token.kind {
             TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. } => continue,
-            TokenKind::Ident => hash.update(text.to_lowercase()),
+            TokenKind::Ident => hash.update(text.to_ascii_lowercase()),
             _ => hash.update(text),
         }
         hash.update([0]);

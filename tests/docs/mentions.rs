@@ -39,7 +39,7 @@ fn words<'a>(text: &'a str, start: &'a str, more: fn(char) -> bool) -> impl Iter
 
 /// The anchor that a heading gets: small letters, blanks become hyphens, other punctuation goes.
 fn anchor(heading: &str) -> String {
-    let kept = heading.trim().to_lowercase();
+    let kept = heading.trim().to_ascii_lowercase();
     kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 

@@ -195,7 +195,7 @@ fn maintain(address: &Address, sql: &str) {
 /// A name for a database or role, unique also among the processes that test on one server.
 fn unique_name(about: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(1);
-    let about = about.rsplit("::").next().unwrap_or_default().to_lowercase();
+    let about = about.rsplit("::").next().unwrap_or_default().to_ascii_lowercase();
     let about: String = about.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let mut name = format!("test_{}_{}_{about}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     name.truncate(63);

@@ -9,7 +9,7 @@ use tokio_postgres::error::{DbError, ErrorPosition};
 use crate::config::Config;
 use crate::connect::{Answer, Failure, application_name};
 use crate::ledger::names::{literal, quoted};
-use crate::ledger::{Backend, Ledger, Phrases, session_settings};
+use crate::ledger::{Backend, Ledger, Phrases, decimal, session_settings};
 use crate::plan::{Direction, Step};
 use crate::revision::Id;
 use crate::revision::kind::resets;
@@ -252,7 +252,7 @@ impl Script {
         let commits = usize::from(self.pieces.last().is_some_and(|piece| piece.what == What::Commit));
         let place = answers.len().checked_sub(1 + commits);
         let seconds =
-            place.and_then(|place| answers[place].first()).and_then(|row| row.first()).and_then(|value| value.as_deref()?.parse().ok());
+            place.and_then(|place| answers[place].first()).and_then(|row| row.first()).and_then(|value| decimal(value.as_deref()?));
         Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default()
     }
 }

@@ -12,9 +12,9 @@ use super::script::{Extent, Own, Script, settings};
 use super::{ApplyError, Done, Run, Target, Tries, met_a_lock};
 use crate::connect::wait::Said;
 use crate::connect::{Answer, Failure, application_name};
-use crate::ledger::Unfinished;
 use crate::ledger::names::{literal, quoted};
 use crate::ledger::progress::{Note, Stage};
+use crate::ledger::{Unfinished, decimal};
 use crate::plan::Step;
 use crate::report::{left, seconds};
 use crate::revision::kind::{Alone, Kind, kind, sets_lock_timeout};
@@ -468,7 +468,7 @@ impl<'s> Stepwise<'s, '_> {
         statements.extend(self.run.ledger.record_stepwise(self.step, self.run.direction, self.run.seal(self.step)));
         let answers = self.keep(statements).await?;
         // The last answer before COMMIT.
-        let seconds = value(answers[..answers.len().saturating_sub(1)].to_vec()).and_then(|seconds| seconds.parse().ok());
+        let seconds = value(answers[..answers.len().saturating_sub(1)].to_vec()).and_then(|seconds| decimal(&seconds));
         Ok(Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default())
     }
 }

@@ -10,6 +10,7 @@ use tracing::{debug, enabled, info};
 
 use crate::connect::wait::Said;
 use crate::connect::{Answer, Cause, ConnectError, Failure, Pool, Session};
+use crate::ledger::decimal;
 use crate::report::progress::Bar;
 use crate::report::{chain, rough};
 
@@ -234,7 +235,7 @@ impl View {
                 view.running = true;
                 view.pid = pid.and_then(|pid| pid.parse().ok());
                 view.phase = b.map(|phase| format!("{}: {phase}", a.unwrap_or_default()));
-                view.percent = c.and_then(|percent| percent.parse().ok());
+                view.percent = c.and_then(|percent| decimal(&percent));
                 continue;
             }
             let pid = pid.unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::config::ConfigFault;
 use crate::connect::wait::{WaitError, for_server};
 use crate::connect::{ConnectError, Session};
 use crate::exit::Error;
-use crate::ledger::{self, ReadError, State};
+use crate::ledger::{self, ReadError, State, decimal};
 use crate::position::Position;
 use crate::report::history::{Entry, History};
 use crate::revision::graph::{Graph, Node, Set};
@@ -62,7 +62,7 @@ pub(super) async fn entries(files: &Graph, position: &Position<'_>, asked: Optio
     if let Some(asked) = asked {
         for row in asked.state.ledger.history(&asked.session).await.map_err(ReadError::Server)? {
             if let Ok([Some(id), at, seconds]) = <[Option<String>; 3]>::try_from(row) {
-                ran.insert(id, (at, seconds.and_then(|seconds| seconds.parse::<f64>().ok())));
+                ran.insert(id, (at, seconds.and_then(|seconds| decimal(&seconds))));
             }
         }
     }

@@ -26,7 +26,7 @@ use phrase::Phrase;
 
 pub use phrase::Phrases;
 pub use progress::Unfinished;
-pub use recorded::{Entry, Kept, Recorded};
+pub use recorded::{Entry, Kept, Recorded, decimal};
 pub use snapshot::Snapshot;
 
 /// Our own SQLSTATE: the version table is not where the plan says. No class of PostgreSQL's begins with `PG`.

@@ -115,7 +115,7 @@ impl Ledger {
         let rows: Answer = session.ask(&sql).await?.into_iter().next().unwrap_or_default();
         let entry = |row: Vec<Option<String>>| {
             let [direction, outcome, started, seconds, role, host, pgmarch, detail] = <[Option<String>; 8]>::try_from(row).ok()?;
-            let seconds = seconds.and_then(|seconds| seconds.parse().ok());
+            let seconds = seconds.and_then(|seconds| decimal(&seconds));
             let (direction, outcome) = (direction.unwrap_or_default(), outcome.unwrap_or_default());
             Some(Entry { direction, outcome, started, seconds, role, host, pgmarch, detail })
         };
@@ -135,6 +135,12 @@ impl Ledger {
             literal(detail),
         )
     }
+}
+
+/// A number with a fraction, as the server prints it. serde_json, which is here for other things, reads it too; the tables
+/// of `f64::from_str` are 15 kB.
+pub fn decimal(text: &str) -> Option<f64> {
+    serde_json::from_str(text).ok()
 }
 
 fn recorded(row: Vec<Option<String>>) -> Option<Recorded> {

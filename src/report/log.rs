@@ -1,7 +1,10 @@
 //! Log lines, on stderr: text for people or JSON lines.
 
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::{Format, Json, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::progress::{Bar, BesideBar};
@@ -12,22 +15,9 @@ pub fn start(reporting: &Reporting) {
     if reporting.format == LogFormat::Text {
         Bar::allow();
     }
-    let registry = tracing_subscriber::registry().with(reporting.filter.clone());
-    let started = match reporting.format {
-        LogFormat::Text => registry
-            .with(tracing_subscriber::fmt::layer().with_writer(Stderr).with_target(false).with_ansi(false).event_format(Plain))
-            .try_init(),
-        LogFormat::Json => registry
-            .with(
-                tracing_subscriber::fmt::layer()
-                    .json()
-                    .flatten_event(true)
-                    .with_current_span(false)
-                    .with_span_list(false)
-                    .with_writer(Stderr),
-            )
-            .try_init(),
-    };
+    let json = Format::default().json().flatten_event(true).with_current_span(false).with_span_list(false);
+    let lines = tracing_subscriber::fmt::layer().with_writer(Stderr).event_format(Lines { format: reporting.format, json });
+    let started = tracing_subscriber::registry().with(reporting.filter.clone()).with(lines).try_init();
     // A second start, in a test of the library, keeps the first.
     drop(started);
 }
@@ -43,20 +33,21 @@ impl<'a> MakeWriter<'a> for Stderr {
     }
 }
 
-/// `2026-11-22T10:15:00.123Z INFO  message`.
-struct Plain;
+/// One line for each event; as text, `2026-11-22T10:15:00.123Z INFO  message`.
+struct Lines {
+    format: LogFormat,
+    json: Format<Json>,
+}
 
-impl<S, N> tracing_subscriber::fmt::FormatEvent<S, N> for Plain
+impl<S, N> FormatEvent<S, N> for Lines
 where
-    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
-    N: for<'a> tracing_subscriber::fmt::FormatFields<'a> + 'static,
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(
-        &self,
-        _: &tracing_subscriber::fmt::FmtContext<'_, S, N>,
-        mut writer: tracing_subscriber::fmt::format::Writer<'_>,
-        event: &tracing::Event<'_>,
-    ) -> std::fmt::Result {
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> std::fmt::Result {
+        if self.format == LogFormat::Json {
+            return self.json.format_event(context, writer, event);
+        }
         let now = humantime::format_rfc3339_millis(std::time::SystemTime::now());
         write!(writer, "{now} {:<5} ", event.metadata().level())?;
         let mut message = Message(String::new());

@@ -11,7 +11,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
 use thiserror::Error;
 
 use crate::connect::conninfo::ConninfoError;
@@ -36,9 +35,15 @@ pub struct Setting {
 macro_rules! settings {
     ($($field:ident, $name:literal, $default:literal, $meaning:literal;)*) => {
         /// What the environment says, before anything is decided.
-        #[derive(Debug, Default, Deserialize)]
+        #[derive(Debug)]
         #[allow(dead_code, reason = "the connection settings are read anew at each try, by connect::conninfo")]
         struct Raw { $($field: Option<String>,)* }
+
+        impl From<BTreeMap<String, String>> for Raw {
+            fn from(mut found: BTreeMap<String, String>) -> Self {
+                Self { $($field: found.remove(stringify!($field)),)* }
+            }
+        }
 
         /// Every `PGMARCH_` setting, in the order of the documentation.
         pub const SETTINGS: &[Setting] = &[$(Setting { name: $name, default: $default, meaning: $meaning },)*];
@@ -507,9 +512,9 @@ fn raw(environment: &Environment) -> (Raw, Vec<ConfigFault>) {
             Err(fault) => faults.push(fault),
         }
     }
-    // Every field is an optional text, so this can't fail; whatever envy might say one day is not worth a panic.
-    let raw = envy::prefixed("PGMARCH_").from_iter(pairs).unwrap_or_default();
-    (raw, faults)
+    // All are texts, so this can't fail; whatever envy might say one day is not worth a panic.
+    let found: BTreeMap<String, String> = envy::prefixed("PGMARCH_").from_iter(pairs).unwrap_or_default();
+    (found.into(), faults)
 }
 
 /// Kubernetes and Docker links announce a service called `pgmarch…` by variables that look like settings

@@ -124,6 +124,8 @@ enum Stream {
     Plain(TcpStream),
     Local(UnixStream),
     Encrypted(Box<Encrypted<TcpStream>>),
+    /// To nobody: whatever is written is gone, and there is nothing to read.
+    Closed,
 }
 
 /// An open way.
@@ -224,6 +226,11 @@ impl Link {
         Self::of(Stream::Local(stream), Watch::new(policy))
     }
 
+    /// A way to nobody.
+    pub fn closed() -> Self {
+        Self::of(Stream::Closed, Watch::new(Policy::default()))
+    }
+
     /// To end it with.
     pub fn leave(&self) -> Leave {
         self.leave.clone()
@@ -246,7 +253,7 @@ impl Link {
     pub fn version(&self) -> Option<&'static str> {
         match &self.stream {
             Stream::Encrypted(stream) => stream.get_ref().1.protocol_version().and_then(|version| version.as_str()),
-            Stream::Plain(_) | Stream::Local(_) => None,
+            Stream::Plain(_) | Stream::Local(_) | Stream::Closed => None,
         }
     }
 }
@@ -257,6 +264,7 @@ impl Stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Stream::Local(stream) => Pin::new(stream).poll_read(context, buffer),
             Stream::Encrypted(stream) => Pin::new(stream).poll_read(context, buffer),
+            Stream::Closed => Poll::Ready(Ok(())),
         }
     }
 
@@ -265,6 +273,7 @@ impl Stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Stream::Local(stream) => Pin::new(stream).poll_write(context, bytes),
             Stream::Encrypted(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::Closed => Poll::Ready(Ok(bytes.len())),
         }
     }
 
@@ -273,6 +282,7 @@ impl Stream {
             Stream::Plain(stream) => Pin::new(stream).poll_flush(context),
             Stream::Local(stream) => Pin::new(stream).poll_flush(context),
             Stream::Encrypted(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Closed => Poll::Ready(Ok(())),
         }
     }
 
@@ -281,6 +291,7 @@ impl Stream {
             Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Local(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Encrypted(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Closed => Poll::Ready(Ok(())),
         }
     }
 }
@@ -323,7 +334,7 @@ impl TlsStream for Link {
     fn channel_binding(&self) -> ChannelBinding {
         let digest = match &self.stream {
             Stream::Encrypted(stream) => stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).and_then(tls::end_point),
-            Stream::Plain(_) | Stream::Local(_) => None,
+            Stream::Plain(_) | Stream::Local(_) | Stream::Closed => None,
         };
         digest.map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
     }

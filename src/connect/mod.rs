@@ -28,13 +28,13 @@ use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryStream};
+use tokio_postgres::{Client, Config, SimpleQueryMessage, SimpleQueryStream};
 use tracing::{debug, info, warn};
 
 use crate::config::{ConfigFault, Environment};
 use crate::report::chain;
 use conninfo::{Conninfo, ConninfoError};
-use link::LinkError;
+use link::{Link, LinkError, Ready};
 use login::{Cancel, Connected};
 use target::Target;
 use watch::Breach;
@@ -332,9 +332,9 @@ impl Drop for Goodbye {
     }
 }
 
-/// The driver's errors can't be made: a connection to nobody, which is closed at once, has one.
+/// The driver's errors can't be made: a connection to nobody has one.
 async fn stand_in() -> ForPool {
-    let (client, _) = Config::new().user("nobody").ssl_mode(SslMode::Disable).connect_raw(tokio::io::empty(), NoTls).await?;
+    let (client, _) = Config::new().user("nobody").ssl_mode(SslMode::Disable).connect_raw(Link::closed(), Ready).await?;
     Ok((client, tokio::spawn(async {})))
 }
 

@@ -23,9 +23,9 @@ impl Fault {
         self.what
     }
 
-    fn note(&mut self, wanted: &str, found: &Value) {
+    fn note(&mut self, wanted: &str) {
         let Self { field, what } = self;
-        what.get_or_insert_with(|| format!("`{field}` is no {wanted} but {found}"));
+        what.get_or_insert_with(|| format!("`{field}` is no {wanted}"));
     }
 }
 
@@ -39,8 +39,8 @@ impl<'f> Fields<'f> {
     pub(super) fn of(value: Value, fault: &'f mut Fault) -> Self {
         let object = match value {
             Value::Object(object) => object,
-            other => {
-                fault.note("object", &other);
+            _ => {
+                fault.note("object");
                 Map::new()
             }
         };
@@ -58,8 +58,8 @@ impl FromJson for String {
     fn from_json(value: Value, fault: &mut Fault) -> Self {
         match value {
             Value::String(text) => text,
-            other => {
-                fault.note("text", &other);
+            _ => {
+                fault.note("text");
                 Self::new()
             }
         }
@@ -72,7 +72,7 @@ impl FromJson for char {
         match (letters.next(), letters.next()) {
             (Some(letter), None) => letter,
             _ => {
-                fault.note("letter", &value);
+                fault.note("letter");
                 ' '
             }
         }
@@ -82,7 +82,7 @@ impl FromJson for char {
 impl FromJson for bool {
     fn from_json(value: Value, fault: &mut Fault) -> Self {
         value.as_bool().unwrap_or_else(|| {
-            fault.note("yes or no", &value);
+            fault.note("boolean");
             false
         })
     }
@@ -91,7 +91,7 @@ impl FromJson for bool {
 impl FromJson for i64 {
     fn from_json(value: Value, fault: &mut Fault) -> Self {
         value.as_i64().unwrap_or_else(|| {
-            fault.note("number", &value);
+            fault.note("number");
             0
         })
     }
@@ -101,7 +101,7 @@ impl FromJson for i64 {
 fn narrow<T: TryFrom<i64> + Default>(value: Value, fault: &mut Fault) -> T {
     let number = i64::from_json(value, fault);
     T::try_from(number).unwrap_or_else(|_| {
-        fault.note("number of that size", &number.into());
+        fault.note("number of that size");
         T::default()
     })
 }
@@ -147,8 +147,8 @@ impl<A: FromJson, B: FromJson, C: FromJson> FromJson for (A, B, C) {
 fn list(value: Value, fault: &mut Fault) -> Vec<Value> {
     match value {
         Value::Array(list) => list,
-        other => {
-            fault.note("list", &other);
+        _ => {
+            fault.note("list");
             Vec::new()
         }
     }
@@ -156,8 +156,8 @@ fn list(value: Value, fault: &mut Fault) -> Vec<Value> {
 
 /// A list of a known length.
 fn several<const N: usize>(value: Value, fault: &mut Fault) -> [Value; N] {
-    list(value, fault).try_into().unwrap_or_else(|other: Vec<Value>| {
-        fault.note("list of that length", &other.into());
+    list(value, fault).try_into().unwrap_or_else(|_| {
+        fault.note("list of that length");
         std::array::from_fn(|_| Value::Null)
     })
 }
@@ -173,7 +173,7 @@ impl FromJson for Definition {
     fn from_json(value: Value, fault: &mut Fault) -> Self {
         let mut fields = Fields::of(value, fault);
         let Some((kind, value)) = std::mem::take(&mut fields.object).into_iter().next() else {
-            fault.note("definition", &Value::Null);
+            fault.note("definition");
             return Self::Schema {};
         };
         let mut its = Fields::of(value, fault);
@@ -267,7 +267,7 @@ impl FromJson for Definition {
                 enabled: its.get("enabled"),
             },
             _ => {
-                its.fault.note("definition", &kind.into());
+                its.fault.note("definition");
                 Self::Schema {}
             }
         }

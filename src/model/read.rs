@@ -318,11 +318,11 @@ mod tests {
     #[test]
     fn a_row_that_is_not_as_it_should_be_is_told() {
         for (row, told) in [
-            (r#"{"id":["pg_class","x",0]}"#, "`id` is no number but \"x\""),
-            (r#"{"part":[["pg_class",1,0]]}"#, "`part` is no list of that length but [[\"pg_class\",1,0]]"),
-            (r#"{"definition":{"domain":{"base":"integer"}}}"#, "`not_null` is no yes or no but null"),
-            (r#"{"definition":{"trigger":{"definition":"x","enabled":"OO"}}}"#, "`enabled` is no letter but \"OO\""),
-            (r#"{"definition":{"planet":{}}}"#, "`definition` is no definition but \"planet\""),
+            (r#"{"id":["pg_class","x",0]}"#, "`id` is no number"),
+            (r#"{"part":[["pg_class",1,0]]}"#, "`part` is no list of that length"),
+            (r#"{"definition":{"domain":{"base":"integer"}}}"#, "`not_null` is no boolean"),
+            (r#"{"definition":{"trigger":{"definition":"x","enabled":"OO"}}}"#, "`enabled` is no letter"),
+            (r#"{"definition":{"planet":{}}}"#, "`definition` is no definition"),
         ] {
             let fault = of_snapshot(row).expect_err("unreadable");
             assert_eq!(fault.0, told);

@@ -1,11 +1,16 @@
 //! Log lines, on stderr: text for people or JSON lines.
 
-use tracing::{Event, Subscriber};
-use tracing_subscriber::fmt::format::{Format, Json, Writer};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::util::SubscriberInitExt;
+use std::fmt::{Debug, Write as _};
+use std::io::Write as _;
+use std::time::SystemTime;
+
+use humantime::{format_rfc3339_micros, format_rfc3339_millis};
+use serde_json::Value;
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::filter::Targets;
 
 use super::progress::{Bar, BesideBar};
 use crate::config::{LogFormat, Reporting};
@@ -15,54 +20,108 @@ pub fn start(reporting: &Reporting) {
     if reporting.format == LogFormat::Text {
         Bar::allow();
     }
-    let json = Format::default().json().flatten_event(true).with_current_span(false).with_span_list(false);
-    let lines = tracing_subscriber::fmt::layer().with_writer(Stderr).event_format(Lines { format: reporting.format, json });
-    let started = tracing_subscriber::registry().with(reporting.filter.clone()).with(lines).try_init();
+    let log = Log { filter: reporting.filter.clone(), format: reporting.format };
     // A second start, in a test of the library, keeps the first.
-    drop(started);
+    drop(tracing::subscriber::set_global_default(log));
 }
 
-/// Standard error; a reader that went away is no reason to stop a migration.
-struct Stderr;
-
-impl<'a> MakeWriter<'a> for Stderr {
-    type Writer = BesideBar;
-
-    fn make_writer(&'a self) -> Self::Writer {
-        BesideBar
-    }
-}
-
-/// One line for each event; as text, `2026-11-22T10:15:00.123Z INFO  message`.
-struct Lines {
+/// Each event is a line. There are no spans here: tracing-subscriber's layers, made for those, would be 25 kB.
+struct Log {
+    filter: Targets,
     format: LogFormat,
-    json: Format<Json>,
 }
 
-impl<S, N> FormatEvent<S, N> for Lines
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> std::fmt::Result {
-        if self.format == LogFormat::Json {
-            return self.json.format_event(context, writer, event);
-        }
-        let now = humantime::format_rfc3339_millis(std::time::SystemTime::now());
-        write!(writer, "{now} {:<5} ", event.metadata().level())?;
-        let mut message = Message(String::new());
-        event.record(&mut message);
-        writeln!(writer, "{}", message.0)
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.filter.would_enable(metadata.target(), metadata.level())
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        self.filter.iter().map(|(_, level)| level).chain(self.filter.default_level()).max()
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let line = match self.format {
+            LogFormat::Text => Text::of(event),
+            LogFormat::Json => Json::of(event),
+        };
+        // A reader that went away is no reason to stop a migration.
+        drop(BesideBar.write_all(line.as_bytes()));
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+/// `2026-11-22T10:15:00.123Z INFO  message`. The fields repeat, for machines, what the message says.
+struct Text(String);
+
+impl Text {
+    fn of(event: &Event<'_>) -> String {
+        let now = format_rfc3339_millis(SystemTime::now());
+        let mut line = Self(format!("{now} {:<5} ", event.metadata().level()));
+        event.record(&mut line);
+        line.0 + "\n"
     }
 }
 
-/// The message alone: its fields repeat, for machines, what it says.
-struct Message(String);
-
-impl tracing::field::Visit for Message {
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         if field.name() == "message" {
-            self.0 = format!("{value:?}");
+            let _ = write!(self.0, "{value:?}");
         }
+    }
+}
+
+/// `{"timestamp":"2026-11-22T10:15:00.123456Z","level":"INFO","message":"…",…,"target":"pgmarch::apply"}`.
+struct Json(String);
+
+impl Json {
+    fn of(event: &Event<'_>) -> String {
+        let now = format_rfc3339_micros(SystemTime::now());
+        let mut line = Self(format!("{{\"timestamp\":\"{now}\",\"level\":\"{}\"", event.metadata().level()));
+        event.record(&mut line);
+        line.entry("target", event.metadata().target().into());
+        line.0 + "}\n"
+    }
+
+    fn entry(&mut self, name: &str, value: Value) {
+        let value = serde_json::to_string(&value).unwrap_or_default();
+        let _ = write!(self.0, ",\"{name}\":{value}");
+    }
+}
+
+impl Visit for Json {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.entry(field.name(), value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.entry(field.name(), value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.entry(field.name(), value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.entry(field.name(), value.into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.entry(field.name(), value.into());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.entry(field.name(), format!("{value:?}").into());
     }
 }

@@ -28,6 +28,7 @@
 //! - [`report`]: every line a person or a machine reads.
 //! - [`sidecar`]: probes and metrics over HTTP, and a folder that changes.
 //! - [`tally`]: counts of waits and retries.
+//! - [`json`]: JSON into plain data.
 //! - [`backoff`]: pauses between tries.
 //! - [`signal`]: SIGTERM and SIGINT.
 
@@ -40,6 +41,7 @@ pub mod commands;
 pub mod config;
 pub mod connect;
 pub mod exit;
+pub mod json;
 pub mod ledger;
 pub mod lint;
 pub mod lock;

@@ -16,10 +16,11 @@ pub mod wait;
 pub mod watch;
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, ObjectId, PoolError, RecyclingMethod};
@@ -155,12 +156,18 @@ impl Cancels {
     /// Asks the server to cancel what runs on every connection; says nothing of success, as the protocol doesn't.
     pub async fn cancel_all(&self) {
         let tokens: Vec<Cancel> = locked(&self.tokens).open.values().cloned().collect();
-        let all = tokens.iter().map(Cancel::send);
-        for outcome in futures_util::future::join_all(all).await {
-            if let Err(error) = outcome {
-                debug!(error = %chain(&error), "cancel request not delivered");
-            }
-        }
+        let mut requests: Vec<_> = tokens.iter().map(|token| Box::pin(token.send())).collect();
+        let all = poll_fn(|context| {
+            requests.retain_mut(|request| {
+                let outcome = request.as_mut().poll(context);
+                if let Poll::Ready(Err(error)) = &outcome {
+                    debug!(error = %chain(error), "cancel request not delivered");
+                }
+                outcome.is_pending()
+            });
+            if requests.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        });
+        all.await;
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::names::literal;
 use super::{BACKEND_START, Ledger, MOVED};
 use crate::connect::host_name;
+use crate::json::{self, Fault, Fields, FromJson};
 use crate::plan::{Direction, Rows, Step};
 use crate::revision::Id;
 use crate::revision::seal::Seal;
@@ -33,18 +35,28 @@ impl Stage {
 }
 
 /// What a run leaves to the next one about a statement.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Note {
     /// Semantic checksum of the statements before this one.
     pub before: String,
     /// Semantic checksum of this one.
     pub own: String,
     /// The application name under which it was sent.
-    #[serde(default)]
     pub application: String,
     /// For an index build: the indexes that its table had before, by their OIDs.
-    #[serde(default)]
     pub indexes: Vec<u32>,
+}
+
+impl FromJson for Note {
+    fn from_json(value: Value, fault: &mut Fault) -> Self {
+        let mut its = Fields::of(value, fault);
+        Self {
+            before: its.get("before"),
+            own: its.get("own"),
+            application: its.get::<Option<String>>("application").unwrap_or_default(),
+            indexes: its.get::<Option<Vec<u32>>>("indexes").unwrap_or_default(),
+        }
+    }
 }
 
 /// A `transaction:false` revision that was begun and not finished.
@@ -86,7 +98,7 @@ impl Unfinished {
             pid: pid?.parse().ok()?,
             backend_start: start.and_then(|start| start.parse().ok()).unwrap_or(0),
             host: host.unwrap_or_default(),
-            note: note.and_then(|note| serde_json::from_str(&note).ok()).unwrap_or_default(),
+            note: note.and_then(|note| json::read(&note).ok()).unwrap_or_default(),
             detail,
         })
     }

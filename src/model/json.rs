@@ -1,166 +1,11 @@
-//! The catalog's rows, JSON, into plain data. By hand: what serde would derive for all kinds of object is 60 kB of code.
+//! The catalog's rows out of JSON.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     Aside, Attribute, Column, Constraint, Definition, Domain, Identity, Index, NotNull, Numbers, Policy, Routine, Sequence, Table, View,
 };
-
-/// A value out of JSON. What is not as expected is noted, and something stands for it: whoever reads asks at the end.
-pub(super) trait FromJson {
-    fn from_json(value: Value, fault: &mut Fault) -> Self;
-}
-
-/// The first thing that was not as expected, and the field that is being read.
-#[derive(Debug, Default)]
-pub(super) struct Fault {
-    field: &'static str,
-    what: Option<String>,
-}
-
-impl Fault {
-    pub(super) fn what(self) -> Option<String> {
-        self.what
-    }
-
-    fn note(&mut self, wanted: &str) {
-        let Self { field, what } = self;
-        what.get_or_insert_with(|| format!("`{field}` is no {wanted}"));
-    }
-}
-
-/// An object, field by field; one that is not there is null, and those that nobody asks for don't matter.
-pub(super) struct Fields<'f> {
-    object: Map<String, Value>,
-    fault: &'f mut Fault,
-}
-
-impl<'f> Fields<'f> {
-    pub(super) fn of(value: Value, fault: &'f mut Fault) -> Self {
-        let object = match value {
-            Value::Object(object) => object,
-            _ => {
-                fault.note("object");
-                Map::new()
-            }
-        };
-        Self { object, fault }
-    }
-
-    pub(super) fn get<T: FromJson>(&mut self, name: &'static str) -> T {
-        let value = self.object.remove(name).unwrap_or_default();
-        self.fault.field = name;
-        T::from_json(value, self.fault)
-    }
-}
-
-impl FromJson for String {
-    fn from_json(value: Value, fault: &mut Fault) -> Self {
-        match value {
-            Value::String(text) => text,
-            _ => {
-                fault.note("text");
-                Self::new()
-            }
-        }
-    }
-}
-
-impl FromJson for char {
-    fn from_json(value: Value, fault: &mut Fault) -> Self {
-        let mut letters = value.as_str().unwrap_or_default().chars();
-        match (letters.next(), letters.next()) {
-            (Some(letter), None) => letter,
-            _ => {
-                fault.note("letter");
-                ' '
-            }
-        }
-    }
-}
-
-impl FromJson for bool {
-    fn from_json(value: Value, fault: &mut Fault) -> Self {
-        value.as_bool().unwrap_or_else(|| {
-            fault.note("boolean");
-            false
-        })
-    }
-}
-
-impl FromJson for i64 {
-    fn from_json(value: Value, fault: &mut Fault) -> Self {
-        value.as_i64().unwrap_or_else(|| {
-            fault.note("number");
-            0
-        })
-    }
-}
-
-/// A number of fewer bits.
-fn narrow<T: TryFrom<i64> + Default>(value: Value, fault: &mut Fault) -> T {
-    let number = i64::from_json(value, fault);
-    T::try_from(number).unwrap_or_else(|_| {
-        fault.note("number of that size");
-        T::default()
-    })
-}
-
-impl FromJson for i32 {
-    fn from_json(value: Value, fault: &mut Fault) -> Self {
-        narrow(value, fault)
-    }
-}
-
-impl FromJson for u32 {
-    fn from_json(value: Value, fault: &mut Fault) -> Self {
-        narrow(value, fault)
-    }
-}
-
-impl<T: FromJson> FromJson for Option<T> {
-    fn from_json(value: Value, fault: &mut Fault) -> Self {
-        (!value.is_null()).then(|| T::from_json(value, fault))
-    }
-}
-
-impl<T: FromJson> FromJson for Vec<T> {
-    fn from_json(value: Value, fault: &mut Fault) -> Self {
-        list(value, fault).into_iter().map(|value| T::from_json(value, fault)).collect()
-    }
-}
-
-impl<A: FromJson, B: FromJson> FromJson for (A, B) {
-    fn from_json(value: Value, fault: &mut Fault) -> Self {
-        let [first, second] = several(value, fault);
-        (A::from_json(first, fault), B::from_json(second, fault))
-    }
-}
-
-impl<A: FromJson, B: FromJson, C: FromJson> FromJson for (A, B, C) {
-    fn from_json(value: Value, fault: &mut Fault) -> Self {
-        let [first, second, third] = several(value, fault);
-        (A::from_json(first, fault), B::from_json(second, fault), C::from_json(third, fault))
-    }
-}
-
-fn list(value: Value, fault: &mut Fault) -> Vec<Value> {
-    match value {
-        Value::Array(list) => list,
-        _ => {
-            fault.note("list");
-            Vec::new()
-        }
-    }
-}
-
-/// A list of a known length.
-fn several<const N: usize>(value: Value, fault: &mut Fault) -> [Value; N] {
-    list(value, fault).try_into().unwrap_or_else(|_| {
-        fault.note("list of that length");
-        std::array::from_fn(|_| Value::Null)
-    })
-}
+use crate::json::{Fault, Fields, FromJson};
 
 impl<T: FromJson> FromJson for Aside<T> {
     fn from_json(value: Value, fault: &mut Fault) -> Self {
@@ -171,8 +16,8 @@ impl<T: FromJson> FromJson for Aside<T> {
 impl FromJson for Definition {
     /// An object of one field, which is named after the kind.
     fn from_json(value: Value, fault: &mut Fault) -> Self {
-        let mut fields = Fields::of(value, fault);
-        let Some((kind, value)) = std::mem::take(&mut fields.object).into_iter().next() else {
+        let only = if let Value::Object(object) = value { object.into_iter().next() } else { None };
+        let Some((kind, value)) = only else {
             fault.note("definition");
             return Self::Schema {};
         };
@@ -267,7 +112,7 @@ impl FromJson for Definition {
                 enabled: its.get("enabled"),
             },
             _ => {
-                its.fault.note("definition");
+                fault.note("definition");
                 Self::Schema {}
             }
         }

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::json::{Fault, Fields, FromJson};
 use super::{Catalog, Definition, Grant, Key, Kind, Object};
+use crate::json::{self, Fault, Fields, FromJson};
 use crate::ledger::names::{Ident, Qualified, literal};
 use crate::revision::statement::split;
 
@@ -132,15 +132,6 @@ struct Row {
     unknown: Option<String>,
 }
 
-impl Row {
-    fn read(text: &str) -> Result<Self, Unreadable> {
-        let value: Value = serde_json::from_str(text).map_err(|error| Unreadable(error.to_string()))?;
-        let mut fault = Fault::default();
-        let row = Self::from_json(value, &mut fault);
-        fault.what().map_or(Ok(row), |what| Err(Unreadable(what)))
-    }
-}
-
 impl FromJson for Row {
     fn from_json(value: Value, fault: &mut Fault) -> Self {
         let mut its = Fields::of(value, fault);
@@ -173,7 +164,7 @@ pub fn of_rows<'r>(rows: impl Iterator<Item = &'r str>) -> Result<Catalog, Unrea
     let mut objects: Vec<(Key, Row, Definition)> = Vec::new();
     let mut catalog = Catalog::default();
     for row in rows {
-        let mut row = Row::read(row)?;
+        let mut row: Row = json::read(row).map_err(Unreadable)?;
         if let (Some(id), Some(mut definition)) = (&row.id, row.definition.take()) {
             same_lists(&mut definition);
             let key = Key { kind: definition.kind(), name: std::mem::take(&mut row.name) };

@@ -51,6 +51,8 @@ export "$variable=rust-lld"
 if [ -e "$library/library/Cargo.lock" ]; then
     export RUSTC_BOOTSTRAP=1
     set -- -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size
+    # The names of 2,000 kinds of syntax, for errors of squawk's parser that nobody asks it for: 80 kB.
+    set -- "$@" -Zprofile-rustflags --config 'profile.release.package.squawk-parser.rustflags=["-Zfmt-debug=none"]'
 else
     echo "compile.sh: without rustup's rust-src the binary gets a tenth larger" >&2
     set --

@@ -16,14 +16,19 @@ flags=$(cat <<FLAGS
 -Clink-arg=--icf=all
 -Clink-arg=--pack-dyn-relocs=relr
 -Cllvm-args=-enable-machine-outliner
+-Cllvm-args=-enable-global-merge-func
+-Cllvm-args=-enable-pre=false
 -Clink-arg=-Tscripts/release/unwinding.ld
 -Clink-arg=--no-eh-frame-hdr
 -Clink-arg=--defsym=_Unwind_Backtrace=abort
+-Clink-arg=--defsym=_Unwind_GetIP=abort
 FLAGS
 )
 # From the top: where folders' names go, of which those of cargo's sources stand in the place of each panic; functions of the
-# same code become one; relocations take a bit instead of 24 bytes; repeated code within functions becomes a function; and what
-# walks up a stack goes, as a panic says its message and place, and aborts. No backtrace could name a function anyway.
+# same code become one; relocations take a bit instead of 24 bytes; repeated code within functions becomes a function; functions
+# that differ in constants alone become one that is given them; an expression that some ways have computed already is not
+# computed early on the others for it; and what walks up a stack goes, as a panic says its message and place, and aborts. No
+# backtrace could name a function anyway.
 
 # ring's C without its large tables for P-256 and Curve25519, and without the assembly that needs them, as it is compiled for
 # machines that it has no assembly for: 200 kB less, for 0.3 ms of a login to a server whose key is on P-256. Its Rust calls two

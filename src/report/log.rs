@@ -125,3 +125,51 @@ impl Visit for Json {
         self.entry(field.name(), format!("{value:?}").into());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// Keeps the lines.
+    #[derive(Default)]
+    struct Kept(Mutex<String>);
+
+    impl Subscriber for Kept {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn event(&self, event: &Event<'_>) {
+            *self.0.lock().expect("one thread") += &Json::of(event);
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn each_field_is_what_json_has_for_it() {
+        let kept = Arc::new(Kept::default());
+        tracing::subscriber::with_default(kept.clone(), || {
+            let nothing: Option<&str> = None;
+            tracing::warn!(revision = "001", count = 3, share = 0.5, done = true, path = ?"a\"b", nothing, "say \"{}\"\n", "ü");
+        });
+        let line = kept.0.lock().expect("one thread").clone();
+        let (time, rest) = line.split_once(",\"level\"").expect("a level");
+        assert!(time.starts_with("{\"timestamp\":\"2") && time.ends_with("Z\""), "{time}");
+        let fields = r#":"WARN","message":"say \"ü\"\n","revision":"001","count":3,"share":0.5,"done":true,"path":"\"a\\\"b\"""#;
+        assert_eq!(rest, format!("{fields},\"target\":\"{}\"}}\n", module_path!()));
+        assert!(serde_json::from_str::<Value>(&line).is_ok(), "{line}");
+    }
+}

@@ -266,5 +266,6 @@ mod tests {
         assert_ne!(semantic("SELECT 'a b'"), semantic("SELECT 'a  b'"));
         assert_ne!(semantic("SELECT \"A\""), semantic("SELECT \"a\""));
         assert_ne!(semantic("SELECT a b"), semantic("SELECT ab"));
+        assert_ne!(semantic("SELECT Ä"), semantic("SELECT ä"), "to PostgreSQL these are two names");
     }
 }

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
 use tracing::{error, warn};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::{chain, seconds};
 use crate::apply::{ApplyError, SqlFailure};
@@ -182,12 +182,28 @@ pub fn picture(path: &Path, whole: &str, range: &std::ops::Range<usize>, place: 
     let end = whole[range.start..].find('\n').map_or(whole.len(), |newline| range.start + newline);
     let line = &whole[start..end];
     let span = range.start - start..range.end.min(end) - start;
-    let path = path.display().to_string();
-    let source = Snippet::source(line).line_start(place.line).path(path).annotation(AnnotationKind::Primary.span(span));
-    let rendered = Renderer::plain().render(&[Level::ERROR.primary_title("").element(source)]);
-    // The title is ours, above; the rest of the picture is the library's.
-    let picture = rendered.split_once('\n').map_or("", |(_, picture)| picture);
-    format!("{picture}\n")
+    let number = place.line.to_string();
+    let margin = " ".repeat(number.len());
+    let (line, span) = excerpt(line, span);
+    // A tab stays one, and a wide character is as wide as two: so what is below stands below.
+    let indent: String =
+        line[..span.start].chars().map(|c| if c == '\t' { "\t".to_owned() } else { " ".repeat(c.width().unwrap_or(0)) }).collect();
+    let carets = "^".repeat(line[span].width().max(1));
+    format!("{margin}--> {}:{}:{}\n{margin} |\n{number} | {line}\n{margin} | {indent}{carets}\n", path.display(), place.line, place.column)
+}
+
+/// How much of a long line is shown before and after where what is meant begins, in characters.
+const AROUND: usize = 60;
+
+/// A line without what is far from the span, and where the span is in it.
+fn excerpt(line: &str, span: std::ops::Range<usize>) -> (String, std::ops::Range<usize>) {
+    let (before, after) = line.split_at(span.start);
+    let cut = before.char_indices().rev().nth(AROUND).map(|(start, c)| start + c.len_utf8());
+    let end = after.char_indices().nth(AROUND).map_or(after.len(), |(end, _)| end);
+    let before = cut.map_or(before.to_owned(), |cut| format!("…{}", &before[cut..]));
+    let rest = if end < after.len() { "…" } else { "" };
+    let span = before.len()..before.len() + span.len().min(end);
+    (format!("{before}{}{rest}", &after[..end]), span)
 }
 
 #[cfg(test)]
@@ -197,6 +213,18 @@ mod tests {
     use super::*;
     use crate::connect::ConnectError;
     use crate::connect::wait::WaitError;
+
+    #[test]
+    fn a_caret_stands_below_what_is_meant() {
+        let shown = |text: &str, range| picture(Path::new("a.sql"), text, &range, crate::revision::Place::of(text, range.start));
+        assert_eq!(shown("a;\n\tb 表 c;", 10..11), " --> a.sql:2:6\n  |\n2 | \tb 表 c;\n  | \t     ^\n");
+        // Up to the end of the line, and of the text.
+        assert_eq!(shown("ab\ncd", 1..5), " --> a.sql:1:2\n  |\n1 | ab\n  |  ^\n");
+        assert_eq!(shown("ab", 2..2), " --> a.sql:1:3\n  |\n1 | ab\n  |   ^\n");
+        let long = format!("{}x{}", "ü".repeat(500), "ä".repeat(500));
+        let around = [format!("…{}x{}…", "ü".repeat(60), "ä".repeat(59)), format!("{}^", " ".repeat(61))];
+        assert_eq!(shown(&long, 1000..1001), format!(" --> a.sql:1:501\n  |\n1 | {}\n  | {}\n", around[0], around[1]));
+    }
 
     #[test]
     fn a_cause_is_named_once() {

@@ -2,15 +2,12 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::future::ready;
-use std::time::Duration;
+use std::fmt::Write as _;
+use std::io;
+use std::time::{Duration, SystemTime};
 
-use hyper::body::Incoming;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use httparse::{EMPTY_HEADER, Error as Malformed, Header, Request};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -25,7 +22,7 @@ const MOST_CONNECTIONS: usize = 64;
 const REQUEST_TIME: Duration = Duration::from_secs(2);
 /// How long a connection may last, with its one request and answer.
 const CONNECTION_TIME: Duration = Duration::from_secs(5);
-/// How many bytes a request's head may have; hyper's least.
+/// How many bytes a request's head may have.
 const REQUEST_BYTES: usize = 8192;
 /// How many headers.
 const REQUEST_HEADERS: usize = 64;
@@ -60,53 +57,152 @@ pub async fn serve(listener: TcpListener, board: &Board) -> Infallible {
     }
 }
 
-async fn converse(stream: TcpStream, board: Board) {
-    let service =
-        service_fn(|request: Request<Incoming>| ready(Ok::<_, Infallible>(answer(request.method(), request.uri().path(), &board))));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .keep_alive(false)
-        .header_read_timeout(REQUEST_TIME)
-        .max_headers(REQUEST_HEADERS)
-        .max_buf_size(REQUEST_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    match timeout(CONNECTION_TIME, connection).await {
+async fn converse(mut stream: TcpStream, board: Board) {
+    match timeout(CONNECTION_TIME, one_request(&mut stream, &board)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => debug!(%error, "a connection ended early"),
         Err(_) => debug!("a connection took too long"),
     }
 }
 
-fn answer(method: &Method, path: &str, board: &Board) -> Response<String> {
-    let (status, kind, body) = match (method, path) {
-        (&Method::GET | &Method::HEAD, "/livez") => (StatusCode::OK, TEXT, "alive\n".to_owned()),
-        (&Method::GET | &Method::HEAD, "/readyz") => readiness(board),
-        (&Method::GET | &Method::HEAD, "/status") => match serde_json::to_string_pretty(&board.sight()) {
-            Ok(json) => (StatusCode::OK, JSON, json + "\n"),
-            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n")),
-        },
-        (&Method::GET | &Method::HEAD, "/metrics") => match metrics::text(board) {
-            Ok(text) => (StatusCode::OK, OPEN_METRICS, text),
-            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n")),
-        },
-        (_, "/livez" | "/readyz" | "/status" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "read with GET\n".to_owned()),
-        _ => (StatusCode::NOT_FOUND, TEXT, "there are /livez, /readyz, /status and /metrics\n".to_owned()),
+async fn one_request(stream: &mut TcpStream, board: &Board) -> io::Result<()> {
+    let (answer, wants_body) = match timeout(REQUEST_TIME, head(stream)).await?? {
+        Ok(Asked { method, path }) => (answer(&method, &path, board), method != "HEAD"),
+        Err(refusal) => (refusal, true),
     };
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-    }
-    response
+    stream.write_all(answer.message(wants_body).as_bytes()).await?;
+    stream.shutdown().await?;
+    // Whatever else it says is heard, and not minded: to close before would take the answer back (RFC 9112, 9.6).
+    let mut rest = [0; 1024];
+    while stream.read(&mut rest).await? > 0 {}
+    Ok(())
 }
 
-fn readiness(board: &Board) -> (StatusCode, &'static str, String) {
+/// Reads the head of a request; or says how it is refused.
+async fn head(stream: &mut TcpStream) -> io::Result<Result<Asked, Answer>> {
+    let mut head = Vec::with_capacity(REQUEST_BYTES);
+    loop {
+        match asked(&head) {
+            Ok(Some(asked)) => return Ok(Ok(asked)),
+            Ok(None) if head.len() < REQUEST_BYTES => {}
+            Ok(None) | Err(Malformed::TooManyHeaders) => {
+                return Ok(Err(Answer::text("431 Request Header Fields Too Large", "the request's head is too large\n")));
+            }
+            Err(error) => return Ok(Err(Answer::text("400 Bad Request", &format!("{error}\n")))),
+        }
+        let room = REQUEST_BYTES - head.len();
+        if (&mut *stream).take(room as u64).read_buf(&mut head).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+/// What a request asks for.
+struct Asked {
+    method: String,
+    path: String,
+}
+
+/// Understands the head of a request; nothing while some of it is missing.
+fn asked(head: &[u8]) -> Result<Option<Asked>, Malformed> {
+    let mut headers = [EMPTY_HEADER; REQUEST_HEADERS];
+    let mut request = Request::new(&mut headers);
+    if request.parse(head)?.is_partial() {
+        return Ok(None);
+    }
+    let method = request.method.unwrap_or_default();
+    // A body is read by nobody here.
+    let is_body = |header: &Header<'_>| match header.name.to_ascii_lowercase().as_str() {
+        "transfer-encoding" => true,
+        "content-length" => header.value != b"0",
+        _ => false,
+    };
+    if ["GET", "HEAD"].contains(&method) && request.headers.iter().any(is_body) {
+        return Err(Malformed::HeaderValue);
+    }
+    let target = request.path.unwrap_or_default();
+    // As proxies are asked (RFC 9112, 3.2.2).
+    let target = target.strip_prefix("http://").map_or(target, |rest| rest.find('/').map_or("/", |slash| &rest[slash..]));
+    let path = target.split('?').next().unwrap_or_default();
+    Ok(Some(Asked { method: method.to_owned(), path: path.to_owned() }))
+}
+
+/// What is answered.
+struct Answer {
+    /// `200 OK`.
+    status: &'static str,
+    kind: &'static str,
+    body: String,
+}
+
+const OK: &str = "200 OK";
+const NOT_ALLOWED: &str = "405 Method Not Allowed";
+
+impl Answer {
+    fn text(status: &'static str, body: &str) -> Self {
+        Self { status, kind: TEXT, body: body.to_owned() }
+    }
+
+    /// As it is sent.
+    fn message(&self, wants_body: bool) -> String {
+        let Self { status, kind, body } = self;
+        let date = httpdate::fmt_http_date(SystemTime::now());
+        let mut message = format!(
+            "HTTP/1.1 {status}\r\ndate: {date}\r\ncontent-type: {kind}\r\ncache-control: no-store\r\ncontent-length: {}\r\nconnection: close\r\n",
+            body.len()
+        );
+        if *status == NOT_ALLOWED {
+            message += "allow: GET, HEAD\r\n";
+        }
+        let _ = write!(message, "\r\n{}", if wants_body { body.as_str() } else { "" });
+        message
+    }
+}
+
+fn answer(method: &str, path: &str, board: &Board) -> Answer {
+    match (method, path) {
+        ("GET" | "HEAD", "/livez") => Answer::text(OK, "alive\n"),
+        ("GET" | "HEAD", "/readyz") => readiness(board),
+        ("GET" | "HEAD", "/status") => match serde_json::to_string_pretty(&board.sight()) {
+            Ok(json) => Answer { status: OK, kind: JSON, body: json + "\n" },
+            Err(error) => broken(&error),
+        },
+        ("GET" | "HEAD", "/metrics") => match metrics::text(board) {
+            Ok(text) => Answer { status: OK, kind: OPEN_METRICS, body: text },
+            Err(error) => broken(&error),
+        },
+        (_, "/livez" | "/readyz" | "/status" | "/metrics") => Answer::text(NOT_ALLOWED, "read with GET\n"),
+        _ => Answer::text("404 Not Found", "there are /livez, /readyz, /status and /metrics\n"),
+    }
+}
+
+fn broken(error: &dyn std::error::Error) -> Answer {
+    Answer::text("500 Internal Server Error", &format!("{error}\n"))
+}
+
+fn readiness(board: &Board) -> Answer {
     let sight = board.sight();
     match (sight.ready, sight.reason) {
-        (true, _) => (StatusCode::OK, TEXT, format!("ready: at {}\n", sight.current.join(", "))),
-        (false, reason) => (StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{}: {}\n", sight.condition.word(), reason.unwrap_or_default())),
+        (true, _) => Answer::text(OK, &format!("ready: at {}\n", sight.current.join(", "))),
+        (false, reason) => {
+            Answer::text("503 Service Unavailable", &format!("{}: {}\n", sight.condition.word(), reason.unwrap_or_default()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_understood_when_all_of_it_is_there() {
+        let whole = "GET http://sidecar:8080/readyz?verbose HTTP/1.1\r\nHost: sidecar\r\n\r\n";
+        for length in 0..whole.len() {
+            assert!(matches!(asked(&whole.as_bytes()[..length]), Ok(None)), "{length}");
+        }
+        let Ok(Some(Asked { method, path })) = asked(whole.as_bytes()) else { panic!("not understood") };
+        assert_eq!((method.as_str(), path.as_str()), ("GET", "/readyz"));
+        assert!(asked(b"GET /livez HTTP/1.1\r\ncontent-length: 0\r\n\r\n").is_ok());
+        assert!(asked(b"GET /livez HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
     }
 }

@@ -67,9 +67,10 @@ docs: ## Write the parts of the documents that come from the code and from the c
 	@$(NEED) cargo postgres
 	PGMARCH_WRITE_DOCS=1 cargo test --locked --test scenarios -- docs::tables docs::schema
 
-faults: ## Disturb runs in every way there is, and print which survived (20 minutes at most)
+faults: build ## Disturb runs in every way there is, and print which survived (20 minutes at most)
 	@$(NEED) cargo postgres pgbouncer
-	PGMARCH_FAULTS=all timeout 20m cargo test --locked --test faults
+	cargo test --locked --test faults --no-run
+	PGMARCH_TEST_BINARY=$(abspath $(BINARY)) PGMARCH_FAULTS=all timeout 20m cargo test --locked --test faults
 
 MAJORS ?=
 matrix: ## Run the scenarios on PostgreSQL 13 to 18 (MAJORS="13 18" for some of them)

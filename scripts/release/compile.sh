@@ -1,6 +1,6 @@
 #!/bin/sh
 # Compiles the binary that is released, from the sources in this folder: compile.sh TARGET.
-# It is what `cargo build --release` makes, without what nobody needs, and the same from every folder: 3.1 instead of 5 MB.
+# It is what `cargo build --release` makes, without what nobody needs, and the same from every folder: 3 instead of 5 MB.
 set -eu
 
 cd "$(dirname "$0")/../.."

@@ -55,7 +55,7 @@ enum Lane {
 }
 
 const KINDS: &[Kind] = &[
-    Kind { name: "connection cut, up", lane: Lane::Works, side_by_side: 6, sample: 24, cases: network::cuts_up },
+    Kind { name: "connection cut, up", lane: Lane::Works, side_by_side: 8, sample: 24, cases: network::cuts_up },
     Kind { name: "connection cut, down", lane: Lane::Works, side_by_side: 6, sample: 12, cases: network::cuts_down },
     Kind { name: "network silent, up", lane: Lane::Waits, side_by_side: 60, sample: 10, cases: network::hangs_up },
     Kind { name: "network silent, down", lane: Lane::Waits, side_by_side: 60, sample: 4, cases: network::hangs_down },

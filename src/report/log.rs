@@ -20,7 +20,7 @@ pub fn start(reporting: &Reporting) {
     if reporting.format == LogFormat::Text {
         Bar::allow();
     }
-    let log = Log { filter: reporting.filter.clone(), format: reporting.format };
+    let log = Log { filter: reporting.filter.clone(), format: reporting.format, write };
     // A second start, in a test of the library, keeps the first.
     drop(tracing::subscriber::set_global_default(log));
 }
@@ -29,6 +29,12 @@ pub fn start(reporting: &Reporting) {
 struct Log {
     filter: Targets,
     format: LogFormat,
+    write: fn(&str),
+}
+
+/// A reader that went away is no reason to stop a migration.
+fn write(line: &str) {
+    drop(BesideBar.write_all(line.as_bytes()));
 }
 
 impl Subscriber for Log {
@@ -45,8 +51,7 @@ impl Subscriber for Log {
             LogFormat::Text => Text::of(event),
             LogFormat::Json => Json::of(event),
         };
-        // A reader that went away is no reason to stop a migration.
-        drop(BesideBar.write_all(line.as_bytes()));
+        (self.write)(&line);
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -128,44 +133,27 @@ impl Visit for Json {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::cell::RefCell;
 
     use super::*;
 
-    /// Keeps the lines.
-    #[derive(Default)]
-    struct Kept(Mutex<String>);
+    thread_local! {
+        static KEPT: RefCell<String> = const { RefCell::new(String::new()) };
+    }
 
-    impl Subscriber for Kept {
-        fn enabled(&self, _: &Metadata<'_>) -> bool {
-            true
-        }
-
-        fn event(&self, event: &Event<'_>) {
-            *self.0.lock().expect("one thread") += &Json::of(event);
-        }
-
-        fn new_span(&self, _: &Attributes<'_>) -> Id {
-            Id::from_u64(1)
-        }
-
-        fn record(&self, _: &Id, _: &Record<'_>) {}
-
-        fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-        fn enter(&self, _: &Id) {}
-
-        fn exit(&self, _: &Id) {}
+    fn keep(line: &str) {
+        KEPT.with_borrow_mut(|kept| *kept += line);
     }
 
     #[test]
     fn each_field_is_what_json_has_for_it() {
-        let kept = Arc::new(Kept::default());
-        tracing::subscriber::with_default(kept.clone(), || {
+        let filter = Targets::new().with_default(LevelFilter::INFO);
+        tracing::subscriber::with_default(Log { filter, format: LogFormat::Json, write: keep }, || {
             let nothing: Option<&str> = None;
+            tracing::debug!("too little to be told");
             tracing::warn!(revision = "001", count = 3, share = 0.5, done = true, path = ?"a\"b", nothing, "say \"{}\"\n", "ü");
         });
-        let line = kept.0.lock().expect("one thread").clone();
+        let line = KEPT.take();
         let (time, rest) = line.split_once(",\"level\"").expect("a level");
         assert!(time.starts_with("{\"timestamp\":\"2") && time.ends_with("Z\""), "{time}");
         let fields = r#":"WARN","message":"say \"ü\"\n","revision":"001","count":3,"share":0.5,"done":true,"path":"\"a\\\"b\"""#;

@@ -1,9 +1,11 @@
 //! The only place that knows the tables in the database: the version table and the ledger.
 
+mod fence;
 pub mod names;
 mod offline;
 mod phrase;
 pub mod progress;
+mod record;
 mod recorded;
 mod snapshot;
 
@@ -12,34 +14,19 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::time::Instant;
-use tokio_postgres::error::SqlState;
 
 use crate::backoff::Pace;
 use crate::config::Config;
-use crate::connect::{Answer, Failure, Session, host_name};
-use crate::plan::{Direction, Rows, Step};
+use crate::connect::{Answer, Failure, Session};
 use crate::revision::seal::Seal;
 use crate::revision::statement::split;
-use crate::revision::{Id, Revision, list};
-use names::{Ident, Qualified, array, literal, nullable};
-use phrase::Phrase;
+use names::{Ident, Qualified, literal};
 
+pub use fence::is_moved;
 pub use phrase::Phrases;
 pub use progress::Unfinished;
 pub use recorded::{Entry, Kept, Recorded, decimal};
 pub use snapshot::Snapshot;
-
-/// Our own SQLSTATE: the version table is not where the plan says. No class of PostgreSQL's begins with `PG`.
-const MOVED: &str = "PGM01";
-/// What the fence of a revision in one transaction says instead.
-const ELSEWHERE: &str = "the version table is not where the plan starts";
-
-/// Whether a message failed at its fence.
-pub fn is_moved(failure: &Failure) -> bool {
-    failure.source.as_db_error().is_some_and(|error| {
-        error.code().code() == MOVED || *error.code() == SqlState::INVALID_TEXT_REPRESENTATION && error.message().contains(ELSEWHERE)
-    })
-}
 
 /// What one read of the database says.
 #[derive(Debug)]
@@ -299,160 +286,6 @@ impl Ledger {
         statements
     }
 
-    /// Statements that move the version rows from `before` to `after`, or fail ([`is_moved`]) if they are not there.
-    /// Two runners without any other lock still can't both pass.
-    ///
-    /// It is in plain SQL, with a cast that fails: a block in PL/pgSQL is compiled anew
-    /// for each revision, which would take as long as all the rest of the bookkeeping.
-    pub fn quick_fence(&self, before: &Rows, after: &Rows, phrases: &Phrases) -> Vec<String> {
-        let table = &self.version_table;
-        if let (Some(from), Some(to), 1, 1) = (before.first(), after.first(), before.len(), after.len())
-            && from != to
-        {
-            return phrases.say(FENCE, &[from, to].map(|id| format!("'{id}'")), |v| self.step_along(&v[0], &v[1]));
-        }
-        // Locked against other writers first: what is found stays so.
-        let found = "array_agg(version_num::text ORDER BY version_num COLLATE \"C\")";
-        let check = format!(
-            "SELECT CASE WHEN coalesce({found}, '{{}}') = {} THEN 0 \
-             ELSE ('{ELSEWHERE}: expected {}, found ' || coalesce(array_to_string({found}, ', '), 'base'))::integer END FROM {table}",
-            array(before.iter().map(Id::as_str)),
-            list(before)
-        );
-        let mut statements = vec![format!("LOCK TABLE {table} IN EXCLUSIVE MODE"), check];
-        statements.extend(self.moves(before, after));
-        statements
-    }
-
-    /// One statement that moves the only version row. Of two that try, the second waits for the row's lock, and then
-    /// does not find it (manual, 13.2.1): a lock on the whole table is not needed.
-    fn step_along(&self, from: &str, to: &str) -> String {
-        let table = &self.version_table;
-        format!(
-            "WITH moved AS (UPDATE {table} SET version_num = {to} WHERE version_num = {from} RETURNING 1) \
-             SELECT CASE WHEN EXISTS (SELECT FROM moved) AND NOT EXISTS (SELECT FROM {table} WHERE version_num <> {from}) THEN 0 \
-             ELSE ('{ELSEWHERE}: expected ' || {from} || ', found ' || coalesce((SELECT string_agg(version_num, ', ' ORDER BY version_num COLLATE \"C\") FROM {table}), 'base'))::integer END"
-        )
-    }
-
-    /// What turns the version rows from `before` into `after`.
-    fn moves(&self, before: &Rows, after: &Rows) -> Vec<String> {
-        let table = &self.version_table;
-        let gone: Vec<&Id> = before.difference(after).collect();
-        let new: Vec<&Id> = after.difference(before).collect();
-        let both = gone.iter().zip(&new);
-        let mut moves: Vec<String> =
-            both.map(|(from, to)| format!("UPDATE {table} SET version_num = '{to}' WHERE version_num = '{from}'")).collect();
-        let updated = moves.len();
-        moves.extend(gone[updated..].iter().map(|from| format!("DELETE FROM {table} WHERE version_num = '{from}'")));
-        moves.extend(new[updated..].iter().map(|to| format!("INSERT INTO {table} (version_num) VALUES ('{to}')")));
-        moves
-    }
-
-    /// The same as one statement, which raises `MOVED`: for scripts that people read and run.
-    pub fn fence(&self, before: &Rows, after: &Rows) -> String {
-        self.fence_and(before, after, "")
-    }
-
-    /// One statement that moves the version rows from `before` to `after`, or raises `MOVED` if they are not there,
-    /// with another check while the table is locked.
-    fn fence_and(&self, before: &Rows, after: &Rows, check: &str) -> String {
-        let moves: String = self.moves(before, after).into_iter().map(|statement| statement + ";\n").collect();
-        let expected: Vec<&str> = before.iter().map(Id::as_str).collect();
-        self.guarded(&expected, &format!("{check}{moves}"))
-    }
-
-    /// The same for rows that may be anything, such as those of another tool: they all go, and `after` comes.
-    pub fn put(&self, before: &[String], after: &Rows) -> String {
-        let table = &self.version_table;
-        let mut moves = format!("DELETE FROM {table};\n");
-        for row in after {
-            moves += &format!("INSERT INTO {table} (version_num) VALUES ('{row}');\n");
-        }
-        let expected: Vec<&str> = before.iter().map(String::as_str).collect();
-        self.guarded(&expected, &moves)
-    }
-
-    /// `moves`, if the rows are as expected and nobody else writes them.
-    fn guarded(&self, expected: &[&str], moves: &str) -> String {
-        let table = &self.version_table;
-        let mut expected = expected.to_vec();
-        expected.sort_unstable();
-        let named = if expected.is_empty() { "base".to_owned() } else { expected.join(", ") };
-        let named = literal(&format!("expected {named}, found "));
-        let expected = array(expected);
-        let body = format!(
-            "DECLARE found text[];\nBEGIN\nLOCK TABLE {table} IN EXCLUSIVE MODE;\n\
-             SELECT coalesce(array_agg(version_num::text ORDER BY version_num COLLATE \"C\"), '{{}}') INTO found FROM {table};\n\
-             IF found <> {expected} THEN\n\
-             RAISE EXCEPTION USING ERRCODE = '{MOVED}', MESSAGE = 'the version table is not where the plan starts', DETAIL = {named} || coalesce(nullif(array_to_string(found, ', '), ''), 'base');\n\
-             END IF;\n{moves}END"
-        );
-        format!("DO {}", literal(&body))
-    }
-
-    /// Statements that write down a step that was run in this transaction, and the seal if it is the last of its run.
-    /// The last of them returns its duration in seconds.
-    pub fn record(&self, step: &Step<'_>, direction: Direction, backend: &Backend, seal: Option<&Seal>, phrases: &Phrases) -> Vec<String> {
-        let mut statements = Vec::new();
-        if direction == Direction::Up {
-            statements = phrases.say(KEEP, &kept_values(step.revision), |values| self.kept(values));
-        }
-        let done = |values: &[String]| {
-            let done = self.done(values, "statement_timestamp()", &backend.start());
-            format!("{done} RETURNING extract(epoch FROM finished - started)")
-        };
-        statements.extend(phrases.say(DONE, &done_values(step, direction, seal), done));
-        statements
-    }
-
-    /// One statement: a step was done, beginning when an expression says, on the backend whose start another says. The
-    /// values are those of [`done_values`].
-    fn done(&self, values: &[String], started: &str, backend_start: &str) -> String {
-        format!(
-            "INSERT INTO {}.journal (version_table, revision, direction, sealed, outcome, started, finished, client_host, backend_start, pgmarch) \
-             VALUES ({}, {}, 'done', {started}, clock_timestamp(), {}, {backend_start}, '{}')",
-            self.schema,
-            self.key(),
-            values.join(", "),
-            literal(&host_name()),
-            env!("CARGO_PKG_VERSION"),
-        )
-    }
-
-    /// One statement that keeps a revision's text, instead of what the ledger had of it before.
-    pub fn keep(&self, revision: &Revision) -> String {
-        self.kept(&kept_values(revision))
-    }
-
-    /// The same, of the values of [`kept_values`].
-    fn kept(&self, values: &[String]) -> String {
-        let columns = "file, parents, depends_on, branch, message, created, breaking, text, exact, semantic";
-        let excluded: Vec<String> = columns.split(", ").map(|column| format!("EXCLUDED.{column}")).collect();
-        format!(
-            "INSERT INTO {}.revision (version_table, revision, {columns}) VALUES ({}, {}) \
-             ON CONFLICT (version_table, revision) DO UPDATE SET ({columns}, recorded) = ({}, now())",
-            self.schema,
-            self.key(),
-            values.join(", "),
-            excluded.join(", "),
-        )
-    }
-
-    /// One statement that writes down that a revision failed, after its transaction is gone.
-    pub fn record_failure(&self, revision: &Id, direction: Direction, detail: &str) -> String {
-        format!(
-            "INSERT INTO {}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, detail) \
-             VALUES ({}, '{revision}', '{}', 'failed', statement_timestamp(), clock_timestamp(), {}, {BACKEND_START}, '{}', {})",
-            self.schema,
-            self.key(),
-            direction.verb(),
-            literal(&host_name()),
-            env!("CARGO_PKG_VERSION"),
-            literal(detail),
-        )
-    }
-
     /// A query for when each revision was last applied and how long it took, newest last.
     pub async fn history(&self, session: &Session) -> Result<Answer, Failure> {
         if !self.has_ledger {
@@ -470,39 +303,6 @@ impl Ledger {
     fn key(&self) -> String {
         literal(&self.version_table.plain())
     }
-}
-
-/// Moves the only version row: from, to.
-const FENCE: Phrase = Phrase { name: "pgmarch: fence", types: &["text", "text"] };
-/// Keeps a revision: the values of [`kept_values`].
-const KEEP: Phrase = Phrase {
-    name: "pgmarch: keep",
-    types: &["text", "text", "text[]", "text[]", "text", "text", "text", "boolean", "text", "text", "text"],
-};
-/// Journals a step: the values of [`done_values`].
-const DONE: Phrase = Phrase { name: "pgmarch: done", types: &["text", "text", "text"] };
-
-/// A revision as constants: its id, then the columns as [`Ledger::kept`] names them.
-fn kept_values(revision: &Revision) -> [String; 11] {
-    [
-        format!("'{}'", revision.id),
-        literal(revision.file_name()),
-        array(revision.parents.iter().map(Id::as_str)),
-        array(revision.depends_on.iter().map(Id::as_str)),
-        nullable(revision.branch.as_deref()),
-        literal(&revision.message),
-        nullable(revision.created.as_deref()),
-        revision.breaking.to_string(),
-        literal(&revision.text),
-        format!("'{}'", revision.exact()),
-        format!("'{}'", revision.semantic(&revision.up)),
-    ]
-}
-
-/// What tells one step in the journal from another, as constants: revision, direction, seal.
-fn done_values(step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> [String; 3] {
-    let seal = nullable(seal.map(ToString::to_string).as_deref());
-    [format!("'{}'", step.revision.id), format!("'{}'", direction.verb()), seal]
 }
 
 /// The backend that serves us, asked for once: to ask for its start costs more than all the rest of a journal line.

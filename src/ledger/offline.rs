@@ -1,10 +1,11 @@
 //! What a script does about the tables without having asked the server first.
 
+use super::Ledger;
 use super::names::{Ident, Qualified, literal};
 use super::progress::{Note, Stage};
-use super::{Ledger, Step, done_values};
+use super::record::done_values;
 use crate::config::Config;
-use crate::plan::Direction;
+use crate::plan::{Direction, Step};
 
 impl Ledger {
     /// The tables where the settings alone put them: the schema of the version table is its own, else the first of

@@ -5,8 +5,9 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::fence::MOVED;
 use super::names::literal;
-use super::{BACKEND_START, Ledger, MOVED};
+use super::{BACKEND_START, Ledger};
 use crate::connect::host_name;
 use crate::json::{self, Fault, Fields, FromJson};
 use crate::plan::{Direction, Rows, Step};

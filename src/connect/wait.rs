@@ -209,7 +209,7 @@ pub async fn for_server(pool: &Pool, widen: &Widen, timeout: Duration, deadline:
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Dependents start half of it later than they could have; a server that starts refuses a try in less than a millisecond.
-const LONGEST_PAUSE: Duration = Duration::from_millis(125);
+const LONGEST_PAUSE: Duration = Duration::from_millis(90);
 
 async fn persistently(pool: &Pool, widen: &Widen, timeout: Duration, deadline: Instant, said: &mut Said) -> Result<Session, WaitError> {
     let mut pace = Pace::new(FIRST_PAUSE, LONGEST_PAUSE);

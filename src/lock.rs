@@ -57,7 +57,7 @@ pub enum LockError {
 pub struct Lock {
     session: Session,
     /// Its backend.
-    pid: String,
+    pid: i32,
     key: i64,
     /// For the connections beside it: the worker's and the watcher's.
     pool: Pool,
@@ -160,7 +160,7 @@ impl Lock {
                 && got.as_deref() == Some("t")
             {
                 debug!(key, pid, "run lock taken");
-                return Ok(Some(Self { session, pid: pid.clone().unwrap_or_default(), key, pool: pool.clone() }));
+                return Ok(Some(Self { session, pid: number(pid.as_deref()), key, pool: pool.clone() }));
             }
             let answers = patiently(&session, &format!("ROLLBACK; {}", holder_sql(key)), deadline, said).await?.unwrap_or_default();
             if !stayed && needless(&session).await {
@@ -175,7 +175,7 @@ impl Lock {
             if said.is_news(holder.split(", since").next().unwrap_or("")) {
                 info!("waiting for another run to end: {holder}; {} left", left(deadline));
             }
-            if has_room.as_deref() == Some("t") && is_direct(&session, pid.as_deref()).await {
+            if has_room.as_deref() == Some("t") && session.is_direct(number(pid.as_deref())).await {
                 if released(&session, key, deadline.min(now + STAY)).await.is_ok() {
                     kept = Some(session);
                 } else {
@@ -192,7 +192,7 @@ impl Lock {
     /// are any, nothing stands between us and the server that might not know them, and the server takes them.
     pub async fn worker(&self, patience: Duration, defaults: Option<&str>) -> Result<Session, LockError> {
         let deadline = Instant::now() + patience;
-        let is_direct = is_direct(&self.session, Some(&self.pid)).await;
+        let is_direct = self.session.is_direct(self.pid).await;
         let mut defaults = defaults.filter(|_| is_direct);
         let mut pace = Pace::new(Duration::from_millis(50), Duration::from_millis(500));
         let mut said = Said::default();
@@ -200,7 +200,7 @@ impl Lock {
             let connecting = async {
                 let session = self.pool.session_with(PATIENCE, defaults).await?;
                 // A pooler lets everybody in, and makes the first question wait.
-                let answer = patiently(&session, &seen_sql(&self.pid, self.key), deadline, &mut said).await?;
+                let answer = patiently(&session, &seen_sql(self.pid, self.key), deadline, &mut said).await?;
                 Ok((session, answer))
             };
             let outcome = tokio::select! {
@@ -272,10 +272,9 @@ async fn released(session: &Session, key: i64, until: Instant) -> Result<(), Fai
     }
 }
 
-/// Whether the backend that answers, of this pid, is the one that the login was with: then there is no pooler.
-async fn is_direct(session: &Session, pid: Option<&str>) -> bool {
-    let greeted = session.greeted_pid().await.map(|pid| pid.to_string());
-    greeted.is_some() && greeted.as_deref() == pid
+/// The process id of a backend; 0 is none's.
+fn number(pid: Option<&str>) -> i32 {
+    pid.and_then(|pid| pid.parse().ok()).unwrap_or(0)
 }
 
 /// The only row of an answer.
@@ -323,8 +322,8 @@ fn attempt_sql(key: i64, server: u32) -> String {
 }
 
 /// Whether the lock that another connection holds is to be seen from this one.
-fn seen_sql(pid: &str, key: i64) -> String {
-    format!("SELECT 1 FROM pg_locks WHERE pid = {} AND granted AND {}", pid.parse().unwrap_or(0), is_key_sql(key))
+fn seen_sql(pid: i32, key: i64) -> String {
+    format!("SELECT 1 FROM pg_locks WHERE pid = {pid} AND granted AND {}", is_key_sql(key))
 }
 
 /// `pg_locks` shows a 64-bit advisory lock of this database as two halves (manual, 54.12).

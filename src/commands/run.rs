@@ -109,7 +109,7 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
             break (session, state);
         }
         let pending = plan.steps.len();
-        session.discard();
+        session.close();
         wait_for_writes(&pool, pending, deadline, &mut said).await?;
     };
     debug!(server = %state.server.version, database = %state.server.database, role = %state.server.role, "ready");

@@ -458,9 +458,13 @@ impl Session {
         tokio::time::timeout(SILENCE, self.run(sql)).await.unwrap_or_else(|_| Err(Failure::silence(SILENCE)))
     }
 
-    /// The process id that the other end gave at the login, for cancel requests. A pooler gives one of its own making.
-    pub async fn greeted_pid(&self) -> Option<i32> {
-        self.cancel.as_ref()?.pid().await
+    /// Whether the backend that answers, of this process id, is the one that the login was with, as cancel requests name it: a
+    /// pooler gives a number of its own making.
+    pub async fn is_direct(&self, pid: i32) -> bool {
+        match &self.cancel {
+            Some(cancel) => cancel.pid().await == Some(pid),
+            None => false,
+        }
     }
 
     /// Whether it began with the settings that were asked for ([`Pool::session_with`]).
@@ -473,7 +477,7 @@ impl Session {
         self.cancel.as_ref().is_some_and(Cancel::is_local)
     }
 
-    /// Closes the connection now, instead of leaving it to the pool.
+    /// Closes the connection now, instead of leaving it to the pool: the next session is a new one, perhaps to another server.
     pub fn close(self) {
         drop(Object::take(self.client));
     }
@@ -494,11 +498,6 @@ impl Session {
     /// Whether the connection is known to be gone.
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()
-    }
-
-    /// Ends the connection instead of giving it back: the next session is a new one, perhaps to another server.
-    pub fn discard(self) {
-        drop(Object::take(self.client));
     }
 
     /// Asks the server, over a connection of its own, to cancel what runs here.

@@ -319,11 +319,10 @@ pub struct Backend {
 impl Backend {
     async fn of(session: &Session) -> Result<Self, Failure> {
         let sql = format!("SELECT pg_backend_pid(), to_json({BACKEND_START}) #>> '{{}}'");
-        let (answers, greeted) = tokio::join!(session.ask(&sql), session.greeted_pid());
-        let row = answers?.into_iter().next().and_then(|rows| rows.into_iter().next());
+        let row = session.ask(&sql).await?.into_iter().next().and_then(|rows| rows.into_iter().next());
         let Some(Ok([Some(pid), start])) = row.map(<[Option<String>; 2]>::try_from) else { return Ok(Self::default()) };
         let pid = pid.parse().unwrap_or_default();
-        Ok(Self { pid, start, is_direct: greeted == Some(pid) })
+        Ok(Self { pid, start, is_direct: session.is_direct(pid).await })
     }
 
     /// When it started, as SQL; behind a pooler it may be another's turn, of which we don't know.

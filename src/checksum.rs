@@ -12,6 +12,7 @@ use similar::udiff::UnifiedHunkHeader;
 
 use crate::ledger::{Kept, Recorded};
 use crate::revision::graph::{Graph, Node};
+use crate::revision::seal::is_known;
 use crate::revision::{Id, Revision};
 
 /// A revision whose file says something else than what was applied.
@@ -38,18 +39,32 @@ pub struct Moved {
     pub now: String,
 }
 
+/// A revision whose file is what was applied, and is read otherwise now: what ran are other statements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reread {
+    /// Its id.
+    pub id: Id,
+    /// The file.
+    pub path: PathBuf,
+}
+
 /// What comparing files and ledger came to.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict<'g> {
     /// Their way up is another: an upgrade stops.
     pub changed: Vec<Changed>,
+    /// Their text is the same, and another version of pgmarch found other statements in its `up` section: an upgrade stops.
+    pub reread: Vec<Reread>,
     /// Only their way down is another: the next run keeps the new one.
     pub mended: Vec<&'g Revision>,
 }
 
-/// Applied revisions whose files are not, byte by byte, what the ledger kept.
+/// Applied revisions whose files are not, byte by byte, what the ledger kept, or are read otherwise now.
 pub fn suspects<'g>(graph: &'g Graph, rows: &[Node], kept: &HashMap<String, Kept>) -> Vec<&'g str> {
-    let differs = |revision: &&Revision| kept.get(revision.id.as_str()).is_some_and(|kept| kept.exact != revision.exact());
+    let differs = |revision: &&Revision| {
+        let differs = |kept: &Kept| kept.exact != revision.exact() || kept.semantic != revision.semantic(&revision.up);
+        kept.get(revision.id.as_str()).is_some_and(differs)
+    };
     applied(graph, rows).filter(differs).map(|revision| revision.id.as_str()).collect()
 }
 
@@ -76,13 +91,19 @@ pub fn compare<'g>(graph: &'g Graph, recorded: &[Recorded]) -> Verdict<'g> {
     let mut verdict = Verdict::default();
     for recorded in recorded {
         let Some(revision) = graph.node(recorded.id.as_str()).map(|node| graph.revision(node)) else { continue };
-        if revision.semantic(&revision.up) != recorded.semantic {
+        let applied = recorded.revision();
+        let is_same = revision.semantic(&revision.up) == applied.semantic(&applied.up);
+        // A checksum of a later pgmarch says nothing here, but the text does.
+        let was_read_so = recorded.semantic == applied.semantic(&applied.up) || !is_known(&recorded.semantic);
+        if is_same && !was_read_so {
+            verdict.reread.push(Reread { id: revision.id.clone(), path: revision.path.clone() });
+        } else if !is_same {
             verdict.changed.push(Changed {
                 id: revision.id.clone(),
                 path: revision.path.clone(),
                 diff: diff(&recorded.text, &revision.text),
             });
-        } else if way_down(revision) != way_down(&recorded.revision()) {
+        } else if way_down(revision) != way_down(&applied) {
             verdict.mended.push(revision);
         }
     }
@@ -141,7 +162,13 @@ mod tests {
     fn verdict(applied: &str, file: &str) -> (usize, usize) {
         let (applied, file) = (read(applied), read(file));
         let graph = Graph::build(vec![crate::revision::file::Parsed { revision: file, has_revises: false }]).expect("a graph");
-        let recorded = Recorded {
+        let verdict = compare(&graph, &[recorded(&applied)]);
+        assert_eq!(verdict.reread, []);
+        (verdict.changed.len(), verdict.mended.len())
+    }
+
+    fn recorded(applied: &Revision) -> Recorded {
+        Recorded {
             id: applied.id.clone(),
             file: "1_x.sql".into(),
             parents: Vec::new(),
@@ -150,9 +177,7 @@ mod tests {
             breaking: false,
             semantic: applied.semantic(&applied.up),
             text: applied.text.clone(),
-        };
-        let verdict = compare(&graph, &[recorded]);
-        (verdict.changed.len(), verdict.mended.len())
+        }
     }
 
     #[test]
@@ -167,9 +192,24 @@ mod tests {
     }
 
     #[test]
+    fn the_same_text_read_otherwise_is_not_called_changed() {
+        let file = read("-- migrate:up\nSELECT 1;\n");
+        let with = |semantic: &str| Recorded { semantic: semantic.to_owned(), ..recorded(&file) };
+        let graph = Graph::build(vec![crate::revision::file::Parsed { revision: file.clone(), has_revises: false }]).expect("a graph");
+        let found = |recorded| {
+            let verdict = compare(&graph, &[recorded]);
+            (verdict.changed.len(), verdict.reread.len(), verdict.mended.len())
+        };
+        assert_eq!(found(with(&"0".repeat(64))), (0, 1, 0));
+        assert_eq!(found(with(&format!("2:{}", "0".repeat(64)))), (0, 0, 0), "of a pgmarch that is newer than this one");
+        assert_eq!(found(Recorded { text: "-- migrate:up\nSELECT 2;\n".to_owned(), ..with("0") }), (1, 0, 0));
+    }
+
+    #[test]
     fn another_place_in_the_graph_is_found() {
         let graph = crate::revision::graph::tests::graph(&["1", "1b", "2"]);
-        let kept = |below: &str| HashMap::from([("2".to_owned(), Kept { exact: String::new(), below: below.into() })]);
+        let kept =
+            |below: &str| HashMap::from([("2".to_owned(), Kept { exact: String::new(), below: below.into(), semantic: String::new() })]);
         let rows = [graph.node("2").expect("2")];
         assert_eq!(moved(&graph, &rows, &kept("1b")), []);
         let found = moved(&graph, &rows, &kept("1"));

@@ -17,8 +17,8 @@ use crate::connect::conninfo::ConninfoError;
 use crate::connect::keyword::KEYWORDS;
 use crate::connect::target::Target;
 use crate::connect::wait::Widen;
-use crate::ledger::names::{Ident, Table};
 use crate::revision::nearest;
+use crate::sql::{Ident, SearchPath, Table};
 
 /// One setting: its name, its default as the docs print it, and its meaning.
 #[derive(Debug)]
@@ -68,6 +68,7 @@ settings! {
     model_url, "PGMARCH_MODEL_URL", "", "a database that holds the model, instead of schema.sql: what an ORM made";
     scratch_url, "PGMARCH_SCRATCH_URL", "", "where create, check and diff may make databases for a moment; default: the same server";
     search_path, "PGMARCH_SEARCH_PATH", "", "search path of the revisions";
+    trust_owner, "PGMARCH_TRUST_OWNER", "", "further roles that may own the version table, the ledger and the code on them, comma separated";
     ahead, "PGMARCH_AHEAD", "allow", "a database ahead of these files: allow (unless by a breaking revision), refuse";
     confirm, "PGMARCH_CONFIRM", "", "yes: downgrade without asking";
     listen, "PGMARCH_LISTEN", "0.0.0.0:8080", "sidecar: where probes and metrics are answered, ADDRESS:PORT";
@@ -290,7 +291,9 @@ pub struct Config {
     /// The role that owns what revisions make.
     pub role: Option<Ident>,
     /// The search path of the revisions, as SQL takes it.
-    pub search_path: Option<String>,
+    pub search_path: Option<SearchPath>,
+    /// Roles that may own our tables, and the code on them, beside those that could do harm anyway.
+    pub trust_owner: Vec<Ident>,
     /// What to do about a database that is ahead.
     pub ahead: Ahead,
     /// Whether a downgrade needs no more asking.
@@ -425,7 +428,8 @@ pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<Confi
         version_table: decide.name("PGMARCH_VERSION_TABLE", raw.version_table, Table::parse).unwrap_or_default(),
         ledger_schema: decide.name("PGMARCH_LEDGER_SCHEMA", raw.ledger_schema, Ident::parse).unwrap_or_else(Ident::pgmarch),
         role: decide.name("PGMARCH_ROLE", raw.role, Ident::parse),
-        search_path: decide.name("PGMARCH_SEARCH_PATH", raw.search_path, crate::ledger::names::search_path),
+        search_path: decide.name("PGMARCH_SEARCH_PATH", raw.search_path, SearchPath::parse),
+        trust_owner: decide.name("PGMARCH_TRUST_OWNER", raw.trust_owner, Ident::parse_list).unwrap_or_default(),
         ahead: decide.choice(
             "PGMARCH_AHEAD",
             raw.ahead,

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::alembic::ImportError;
 use crate::apply::{ApplyError, Stopped};
-use crate::checksum::{Changed, Moved};
+use crate::checksum::{Changed, Moved, Reread};
 use crate::config::ConfigFault;
 use crate::connect::wait::{Verdict, WaitError, verdict};
 use crate::connect::{ConnectError, Failure};
@@ -97,6 +97,9 @@ pub enum Error {
     /// The text of applied revisions is another by now.
     #[error("{} applied: {}", if .0.len() == 1 { "a revision was changed after it was" } else { "revisions were changed after they were" }, .0.iter().map(|changed| changed.path.display().to_string()).collect::<Vec<_>>().join(", "))]
     Changed(Vec<Changed>),
+    /// Applied revisions whose unchanged files another version of pgmarch read otherwise.
+    #[error("{}", .0.iter().map(|reread| format!("{}: the file is unchanged, but the pgmarch that applied {} found other statements in its up section than this one does", reread.path.display(), reread.id)).collect::<Vec<_>>().join("\n"))]
+    Reread(Vec<Reread>),
     /// Applied revisions stand somewhere else in the graph by now.
     #[error("{}", .0.iter().map(|moved| format!("{}: {} was applied on {}, now it stands on {}", moved.path.display(), moved.id, moved.recorded, moved.now)).collect::<Vec<_>>().join("\n"))]
     Regrafted(Vec<Moved>),
@@ -277,7 +280,7 @@ impl Error {
             },
             Self::Name(NameError::SeveralHeads { .. }) => Exit::Unsound,
             Self::Name(_) => Exit::Usage,
-            Self::Changed(_) | Self::Regrafted(_) => Exit::Unsound,
+            Self::Changed(_) | Self::Reread(_) | Self::Regrafted(_) => Exit::Unsound,
             Self::Position(PositionError::Breaking { .. } | PositionError::Refused { .. }) => Exit::Ahead,
             Self::Position(PositionError::Unknown { .. } | PositionError::Diverged { .. } | PositionError::Misfit(_)) => Exit::Unsound,
             Self::Down(DownError::Irreversible(_)) => Exit::Unsound,
@@ -285,13 +288,14 @@ impl Error {
             Self::Unconfirmed | Self::Missing { .. } => Exit::No,
             Self::NobodyToAsk => Exit::Usage,
             Self::Note(failure) if failure.is_lost() => Exit::Unreachable,
-            Self::Note(failure) if crate::ledger::is_moved(failure) => Exit::Locked,
+            Self::Note(failure) if crate::ledger::is_moved(failure) || crate::ledger::is_untrusted(failure) => Exit::Locked,
             Self::Note(_) => Exit::Refused,
             Self::Wait(WaitError::Timeout { .. }) | Self::ReadOnly { .. } | Self::LostForGood { .. } => Exit::Unreachable,
             Self::Wait(WaitError::Refused { .. }) => Exit::Refused,
             Self::Wait(WaitError::Settings(_)) => Exit::Usage,
             Self::Read(ReadError::Server(failure)) if failure.is_lost() => Exit::Unreachable,
             Self::Read(ReadError::Volatile) => Exit::Unreachable,
+            Self::Read(ReadError::Untrusted(_) | ReadError::InTheWay(_) | ReadError::Format { .. }) => Exit::Unsound,
             Self::Read(_) => Exit::Refused,
             Self::Lock(LockError::Timeout { .. } | LockError::Lost | LockError::Elsewhere) => Exit::Locked,
             Self::Lock(LockError::NoWorker { .. }) => Exit::Unreachable,
@@ -339,6 +343,7 @@ impl Error {
             | Self::Revisions(_)
             | Self::Name(_)
             | Self::Changed(_)
+            | Self::Reread(_)
             | Self::Regrafted(_)
             | Self::Position(_)
             | Self::Down(_)
@@ -350,7 +355,15 @@ impl Error {
             | Self::RelativeTarget(_)
             | Self::Listen { .. }
             | Self::Wait(_) => false,
-            Self::Read(ReadError::NoSchema { .. } | ReadError::Unexpected(_) | ReadError::Volatile)
+            Self::Read(
+                ReadError::NoSchema { .. }
+                | ReadError::Untrusted(_)
+                | ReadError::InTheWay(_)
+                | ReadError::RowSecurity { .. }
+                | ReadError::Format { .. }
+                | ReadError::Unexpected(_)
+                | ReadError::Volatile,
+            )
             | Self::ReadOnly { .. }
             | Self::LostForGood { .. } => false,
             Self::Import(_) | Self::Write { .. } | Self::Usage { .. } | Self::Findings { .. } => false,
@@ -372,6 +385,10 @@ impl Error {
             Self::Revisions(_) => "mend the files above; nothing was connected to, nothing was changed".to_owned(),
             Self::Name(_) => "`pgmarch history` and `pgmarch status` show what there is".to_owned(),
             Self::Changed(_) => "put the applied text back and write the change as a new revision; or, if the file is right, accept it with `pgmarch repair REV`".to_owned(),
+            Self::Reread(reread) => format!(
+                "compare the database with the up section of the file, and put right by hand what differs; then accept it with `pgmarch repair {}`",
+                reread.first().map(|reread| reread.id.to_string()).unwrap_or_default()
+            ),
             Self::Regrafted(_) => "a revision that came in below an applied one is never run: put `revises` (or, without headers, the files) back as they were and add the new revision at the end; if it is right so, `pgmarch repair REV`".to_owned(),
             Self::Position(PositionError::Unknown { .. }) => "run the image that has these revisions, or correct the version with `pgmarch stamp --purge REV`".to_owned(),
             Self::Position(PositionError::Diverged { .. }) => "the files of this image lack what was applied: was its tag pushed again with other revisions? Run the image that has them, or go back first with `pgmarch downgrade REV`".to_owned(),
@@ -382,6 +399,7 @@ impl Error {
             Self::Down(DownError::Moved(_)) => "nothing more was undone; look at `pgmarch status` and say again what is to go".to_owned(),
             Self::Unconfirmed => "type `yes`, the whole word, to go on".to_owned(),
             Self::NobodyToAsk => "add --yes, or set PGMARCH_CONFIRM=yes; nothing was done".to_owned(),
+            Self::Note(failure) if crate::ledger::is_untrusted(failure) => "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted".to_owned(),
             Self::Note(failure) if crate::ledger::is_moved(failure) => "somebody else moved the version table; look at `pgmarch status` and run again".to_owned(),
             Self::Note(_) => "the message says what is in the way; nothing was changed".to_owned(),
             Self::Missing { .. } => "`pgmarch history` lists what there is".to_owned(),
@@ -389,6 +407,12 @@ impl Error {
             Self::Wait(WaitError::Refused { advice, .. }) => (*advice).to_owned(),
             Self::Wait(WaitError::Settings(_)) => "mend the connection settings; `pgmarch --help` lists them".to_owned(),
             Self::Read(ReadError::Volatile) => "look at the server's disk and its WAL writer, then run again; a crash now could undo the last commits".to_owned(),
+            Self::Read(ReadError::Untrusted(problem)) => problem.next(),
+            Self::Read(ReadError::InTheWay(name)) => format!("drop or rename the type {name}, or name another place with PGMARCH_VERSION_TABLE=SCHEMA.NAME or PGMARCH_LEDGER_SCHEMA"),
+            Self::Read(ReadError::RowSecurity { relation, .. }) => format!(
+                "as its owner run ALTER TABLE {relation} DISABLE ROW LEVEL SECURITY; or connect as its owner, or as a role with BYPASSRLS"
+            ),
+            Self::Read(ReadError::Format { program, .. }) => format!("run pgmarch {program} or newer; nothing was changed"),
             Self::Read(_) => "the role needs CONNECT on the database and SELECT on the version table and the ledger; see the message".to_owned(),
             Self::ReadOnly { .. } => "connect to the primary (target_session_attrs=read-write), or make the database writable".to_owned(),
             Self::LostForGood { .. } => "look at the server's log and the network; a new run goes on where this one stopped".to_owned(),

@@ -16,6 +16,8 @@ use crate::connect::wait::Said;
 use crate::connect::{Answer, ConnectError, Failure, Pool, SILENCE, Session};
 use crate::ledger::State;
 use crate::report::{chain, left};
+use crate::sql;
+use crate::sql::{Message, Sql};
 use crate::tally::{self, Wait};
 
 /// Why the lock is not ours.
@@ -128,7 +130,8 @@ impl Lock {
         } else {
             state.ledger.version_table.lock_key()
         };
-        let attempt = attempt_sql(key, state.server.number);
+        let attempt = attempt(key, state.server.number);
+        let holder = Message::behind([Sql::of("ROLLBACK")], [holder_sql(key)]);
         let deadline = Instant::now() + timeout;
         let mut pace = Pace::new(Duration::from_millis(50), Duration::from_secs(1));
         let mut kept = None;
@@ -162,7 +165,7 @@ impl Lock {
                 debug!(key, pid, "run lock taken");
                 return Ok(Some(Self { session, pid: number(pid.as_deref()), key, pool: pool.clone() }));
             }
-            let answers = patiently(&session, &format!("ROLLBACK; {}", holder_sql(key)), deadline, said).await?.unwrap_or_default();
+            let answers = patiently(&session, &holder, deadline, said).await?.unwrap_or_default();
             if !stayed && needless(&session).await {
                 return Ok(None);
             }
@@ -200,7 +203,7 @@ impl Lock {
             let connecting = async {
                 let session = self.pool.session_with(PATIENCE, defaults).await?;
                 // A pooler lets everybody in, and makes the first question wait.
-                let answer = patiently(&session, &seen_sql(self.pid, self.key), deadline, &mut said).await?;
+                let answer = patiently(&session, &seen(self.pid, self.key), deadline, &mut said).await?;
                 Ok((session, answer))
             };
             let outcome = tokio::select! {
@@ -243,7 +246,7 @@ impl Lock {
             if Instant::now() < beat {
                 continue;
             }
-            match tokio::time::timeout(BEAT_PATIENCE, self.session.run("")).await {
+            match tokio::time::timeout(BEAT_PATIENCE, self.session.run(&Message::empty())).await {
                 Ok(Ok(_)) => beat = Instant::now() + BEAT_EVERY,
                 Ok(Err(_)) | Err(_) => return,
             }
@@ -252,7 +255,7 @@ impl Lock {
 
     /// Ends the transaction, and with it the lock.
     pub async fn release(self) {
-        match tokio::time::timeout(RELEASE_PATIENCE, self.session.run("COMMIT")).await {
+        match tokio::time::timeout(RELEASE_PATIENCE, self.session.run(&Message::as_it_is(Sql::of("COMMIT")))).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => debug!(%error, "the run lock ended with its connection"),
             Err(_) => debug!("no answer to the release of the run lock; it ends with its connection"),
@@ -262,7 +265,7 @@ impl Lock {
 
 /// Returns when nobody holds the lock, or at `until`.
 async fn released(session: &Session, key: i64, until: Instant) -> Result<(), Failure> {
-    let held = format!("SELECT 1 FROM pg_locks WHERE granted AND {}", is_key_sql(key));
+    let held = Message::of(sql!("SELECT 1 FROM pg_locks WHERE granted AND {is_key}", is_key = is_key_sql(key)));
     let mut pace = Pace::new(Duration::from_millis(25), Duration::from_millis(50));
     loop {
         tokio::time::sleep(pace.pause().min(until.saturating_duration_since(Instant::now()))).await;
@@ -289,8 +292,8 @@ fn is_crowded(error: &ConnectError) -> bool {
 
 /// Sends what takes no time. Where no answer comes, says so and goes on waiting: a pooler without a free connection
 /// answers as soon as it has one. `None` after [`SILENCE`]: then a new connection may fare better.
-async fn patiently(session: &Session, sql: &str, deadline: Instant, said: &mut Said) -> Result<Option<Vec<Answer>>, LockError> {
-    let mut asking = std::pin::pin!(session.run(sql));
+async fn patiently(session: &Session, message: &Message, deadline: Instant, said: &mut Said) -> Result<Option<Vec<Answer>>, LockError> {
+    let mut asking = std::pin::pin!(session.run(message));
     let started = Instant::now();
     loop {
         if let Ok(outcome) = tokio::time::timeout(ANSWERS_WITHIN, &mut asking).await {
@@ -312,38 +315,41 @@ async fn patiently(session: &Session, sql: &str, deadline: Instant, said: &mut S
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Opens the transaction that will hold the lock, safe from the timeouts that end idle ones.
-fn attempt_sql(key: i64, server: u32) -> String {
-    let transaction_timeout = if server >= 170_000 { "SET LOCAL transaction_timeout = 0;" } else { "" };
-    format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = {}; SET LOCAL statement_timeout = 0; \
-         {transaction_timeout} SELECT pg_try_advisory_xact_lock({key}), pg_backend_pid()",
-        LEASE.as_millis()
-    )
+fn attempt(key: i64, server: u32) -> Message {
+    let settings = [
+        sql!("SET LOCAL idle_in_transaction_session_timeout = {milliseconds}", milliseconds = LEASE.as_millis()),
+        Sql::of("SET LOCAL statement_timeout = 0"),
+    ];
+    let transaction_timeout = (server >= 170_000).then(|| Sql::of("SET LOCAL transaction_timeout = 0"));
+    let ahead = [Sql::of("BEGIN ISOLATION LEVEL READ COMMITTED")].into_iter().chain(settings).chain(transaction_timeout);
+    Message::behind(ahead, [sql!("SELECT pg_try_advisory_xact_lock({key}), pg_backend_pid()", key = key)])
 }
 
 /// Whether the lock that another connection holds is to be seen from this one.
-fn seen_sql(pid: i32, key: i64) -> String {
-    format!("SELECT 1 FROM pg_locks WHERE pid = {pid} AND granted AND {}", is_key_sql(key))
+fn seen(pid: i32, key: i64) -> Message {
+    Message::of(sql!("SELECT 1 FROM pg_locks WHERE pid = {pid} AND granted AND {is_key}", pid = pid, is_key = is_key_sql(key)))
 }
 
 /// `pg_locks` shows a 64-bit advisory lock of this database as two halves (manual, 54.12).
-fn is_key_sql(key: i64) -> String {
+fn is_key_sql(key: i64) -> Sql {
     let (high, low) = ((key >> 32) & 0xffff_ffff, key & 0xffff_ffff);
-    format!(
+    sql!(
         "locktype = 'advisory' AND objsubid = 1 AND classid = {high}::oid AND objid = {low}::oid \
-         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        high = high,
+        low = low
     )
 }
 
 /// Who holds a 64-bit advisory lock; which backend says so; and whether over half of the server's connections are free.
-fn holder_sql(key: i64) -> String {
-    format!(
+fn holder_sql(key: i64) -> Sql {
+    sql!(
         "SELECT (SELECT format('pid %s, role %s, application %s, from %s, since %s', a.pid, coalesce(a.usename, '?'), \
          coalesce(nullif(a.application_name, ''), '?'), coalesce(host(a.client_addr), 'a local socket'), \
          coalesce(date_trunc('second', clock_timestamp() - a.xact_start)::text, '?')) \
          FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
-         WHERE l.granted AND {} LIMIT 1), pg_backend_pid(), \
+         WHERE l.granted AND {is_key} LIMIT 1), pg_backend_pid(), \
          (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL) * 2 < current_setting('max_connections')::int",
-        is_key_sql(key)
+        is_key = is_key_sql(key)
     )
 }

@@ -406,8 +406,8 @@ fn a_role_is_taken_and_the_search_path_and_ledger_are_where_settings_say() {
     run().exits(0).stdout_contains("at 001");
     run().exits(0).stdout_contains("nothing to do");
     let owners = "SELECT string_agg(n.nspname || '.' || c.relname || ' ' || pg_get_userbyid(c.relowner), ', ' ORDER BY 1) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname IN ('app', 'books', 'public')";
-    let expected =
-        ["app.alembic_version", "app.things", "books.catalog", "books.journal", "books.revision"].map(|table| format!("{table} {owner}"));
+    let expected = ["app.alembic_version", "app.things", "books.catalog", "books.format", "books.journal", "books.revision"]
+        .map(|table| format!("{table} {owner}"));
     let found = database.one(&owners.replace("ORDER BY 1", "ORDER BY n.nspname, c.relname"));
     assert_eq!(found, expected.join(", "));
     let outcome = pgmarch(&database, &project).env("PGMARCH_ROLE", "unheard_of").args(["status"]).run();

@@ -24,7 +24,10 @@ fn the_bookkeeping_of_many_revisions_is_prepared_once() {
     let project = third("CREATE TABLE prepared AS SELECT name FROM pg_prepared_statements;");
     pgmarch(&database, &project).run().exits(0);
     applied_once(&database);
-    assert_eq!(database.one("SELECT string_agg(name, ', ' ORDER BY name) FROM prepared"), "pgmarch: done, pgmarch: fence, pgmarch: keep");
+    assert_eq!(
+        database.one("SELECT string_agg(name, ', ' ORDER BY name) FROM prepared"),
+        "pgmarch: done, pgmarch: fence, pgmarch: keep, pgmarch: trust"
+    );
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn names_of_tables_schema_role_and_search_path_are_settings() {
     settings(pgmarch(&database, &project).args(["status"])).run().exits(0).stdout_contains("current     002");
     let owners =
         "SELECT string_agg(DISTINCT tableowner, ',') || ' ' || count(*) FROM pg_tables WHERE schemaname IN ('My App', 'led$p$ger')";
-    assert_eq!(database.one(owners), format!("{} 6", owner.name));
+    assert_eq!(database.one(owners), format!("{} 7", owner.name));
 }
 
 #[test]

@@ -8,9 +8,10 @@ use tracing::info;
 use super::stepwise::Stepwise;
 use super::{ApplyError, Target};
 use crate::connect::wait::Said;
-use crate::ledger::names::literal;
 use crate::report::left;
 use crate::revision::kind::{Alone, Rebuild};
+use crate::sql;
+use crate::sql::{Literal, Message, Sql};
 
 /// An index in the scope of a statement.
 #[derive(Clone, Debug)]
@@ -29,8 +30,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 /// The indexes that a statement may make or leave behind; none for one that makes none.
 pub(super) async fn indexes(run: &Stepwise<'_, '_>, alone: &Alone) -> Result<Vec<Index>, ApplyError> {
-    let Some(scope) = scope(alone) else { return Ok(Vec::new()) };
-    let answers = run.ask(&include_str!("indexes.sql").replace("{scope}", &scope)).await?;
+    let Some((named, scope)) = scope(alone) else { return Ok(Vec::new()) };
+    let query = sql!(include_str!("indexes.sql"), scope = scope);
+    let answers = run.ask(&Message::behind(named, [query])).await?;
     let read = |row: Vec<Option<String>>| {
         let [oid, name, valid, bare, builder] = <[Option<String>; 5]>::try_from(row).ok()?;
         Some(Index { oid: oid?.parse().ok()?, name: name?, valid: valid.as_deref() == Some("t"), bare: bare?, builder })
@@ -38,30 +40,50 @@ pub(super) async fn indexes(run: &Stepwise<'_, '_>, alone: &Alone) -> Result<Vec
     Ok(answers.into_iter().next().unwrap_or_default().into_iter().filter_map(read).collect())
 }
 
-fn scope(alone: &Alone) -> Option<String> {
-    let table = |name: &str| {
-        let table = format!("pg_catalog.to_regclass({})", literal(name));
-        format!("(i.indrelid = {table} OR i.indrelid = (SELECT reltoastrelid FROM pg_catalog.pg_class WHERE oid = {table}))")
-    };
+/// A statement that finds a relation by its name as the revision wrote it, under the revision's search path, and keeps its OID
+/// in a setting of the transaction: for statements behind it, which run under another path.
+pub(super) fn remember(what: &'static str, name: &str) -> Sql {
+    sql!(
+        "SELECT pg_catalog.set_config('pgmarch.{what}', COALESCE(pg_catalog.to_regclass({name})::pg_catalog.oid::pg_catalog.text, '0'), true)",
+        what = Sql::of(what),
+        name = Literal(name)
+    )
+}
+
+/// An expression for that OID, 0 if there is no such relation.
+pub(super) fn remembered(what: &'static str) -> Sql {
+    sql!("current_setting('pgmarch.{what}')::oid", what = Sql::of(what))
+}
+
+/// What is to be found first, and a condition on `i` (`pg_index`), `c` (the index) and `n` (its schema).
+fn scope(alone: &Alone) -> Option<(Option<Sql>, Sql)> {
     match alone {
-        Alone::Build { table: name, index } => {
-            let table = format!("pg_catalog.to_regclass({})", literal(name));
+        Alone::Build { table, index } => {
+            let (named, table) = (remember("table", table), remembered("table"));
             // One of that name on another table is in the way too: IF NOT EXISTS would be content with it, INVALID or not.
-            let same_name = index.as_ref().map_or_else(String::new, |index| {
-                format!(
-                    " OR (c.relname = {} AND c.relnamespace = (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = {table}))",
-                    literal(&folded(index))
+            let same_name = index.as_ref().map(|index| {
+                sql!(
+                    "c.relname = {name} AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = {table})",
+                    name = Literal(&folded(index)),
+                    table = table
                 )
             });
-            Some(format!("(i.indrelid = {table}{same_name})"))
+            let same_name = same_name.unwrap_or_else(|| Sql::of("false"));
+            Some((Some(named), sql!("(i.indrelid = {table} OR {same_name})", table = table, same_name = same_name)))
         }
-        Alone::Rebuild { what: Rebuild::Table, name } => Some(table(name)),
-        Alone::Rebuild { what: Rebuild::Index, name } => Some(format!(
-            "i.indrelid = (SELECT indrelid FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass({}))",
-            literal(name)
+        Alone::Rebuild { what: Rebuild::Table, name } => Some((
+            Some(remember("table", name)),
+            sql!(
+                "(i.indrelid = {table} OR i.indrelid = (SELECT reltoastrelid FROM pg_class WHERE oid = {table}))",
+                table = remembered("table")
+            ),
         )),
-        Alone::Rebuild { what: Rebuild::Schema, name } => Some(format!("n.nspname = (pg_catalog.parse_ident({}))[1]", literal(name))),
-        Alone::Rebuild { what: Rebuild::Database, .. } => Some("true".to_owned()),
+        Alone::Rebuild { what: Rebuild::Index, name } => Some((
+            Some(remember("index", name)),
+            sql!("i.indrelid = (SELECT indrelid FROM pg_index WHERE indexrelid = {index})", index = remembered("index")),
+        )),
+        Alone::Rebuild { what: Rebuild::Schema, name } => Some((None, sql!("n.nspname = (parse_ident({name}))[1]", name = Literal(name)))),
+        Alone::Rebuild { what: Rebuild::Database, .. } => Some((None, Sql::of("true"))),
         Alone::Drop | Alone::Detach { .. } | Alone::Other => None,
     }
 }
@@ -127,7 +149,8 @@ pub(super) async fn clear(run: &Stepwise<'_, '_>, alone: &Alone, before: Option<
             continue;
         }
         info!(index = left_over.name, "dropping the INVALID index {} that an earlier build left", left_over.name);
-        run.alone(&format!("DROP INDEX CONCURRENTLY IF EXISTS {}", left_over.name), Target::Backend(run.pid())).await?;
+        let name = Sql::from_catalog(left_over.name.as_str());
+        run.alone(sql!("DROP INDEX CONCURRENTLY IF EXISTS {name}", name = name), Target::Backend(run.pid())).await?;
     }
 }
 

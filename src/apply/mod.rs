@@ -20,13 +20,14 @@ use tracing::{debug, info, warn};
 use crate::backoff::Pace;
 use crate::config::{Config, Transaction};
 use crate::connect::{Failure, Session};
-use crate::ledger::{Ledger, Phrases, Server, State, Unfinished, is_moved};
+use crate::ledger::{Ledger, Phrases, Server, State, Unfinished, is_moved, is_untrusted, set_role};
 use crate::lock::Lock;
 use crate::plan::{Direction, Plan, Step};
 use crate::report::{left, seconds};
 use crate::revision::seal::Seal;
 use crate::revision::statement::split;
 use crate::revision::{Id, Mode, Place};
+use crate::sql::{Message, Sql};
 use crate::tally::{self, Retry};
 use script::{Commit, How, Marks, Part, Script};
 use watch::{Target, Watch};
@@ -289,7 +290,7 @@ impl Run<'_> {
     /// What a connection that is closed means for the step under way.
     async fn lost(&self, plan: &Plan<'_>) -> ApplyError {
         let step = plan.steps.get(self.done.len()).or(plan.steps.last());
-        match (step, self.session.run("").await) {
+        match (step, self.session.run(&Message::empty()).await) {
             (Some(step), Err(failure)) => ApplyError::Lost(step.revision.id.clone(), failure),
             _ => ApplyError::LockLost,
         }
@@ -330,8 +331,7 @@ impl Run<'_> {
             Direction::Down => "undone",
         };
         info!(revision = %done.id, seconds = done.duration.as_secs_f64(), "{verb} {} in {}", done.id, seconds(done.duration));
-        self.ledger.has_ledger = true;
-        self.ledger.has_version_table = true;
+        self.ledger.installed();
         self.done.push(done);
     }
 
@@ -343,8 +343,8 @@ impl Run<'_> {
         let Some(last) = plan.steps.last() else { return Ok(()) };
         let mut done = Vec::new();
         // BEGIN has succeeded before anything follows it: a text can't run outside of the transaction.
-        let opening = Script::begin();
-        if let Err(failure) = self.session.ask(&opening.text).await {
+        let mut opening = Script::begin();
+        if let Err(failure) = self.session.ask(&opening.message()).await {
             return Err(self.explain(&opening, last, failure, 0).await);
         }
         // What the first step makes, the later ones of this transaction find; others don't, until the end.
@@ -352,16 +352,16 @@ impl Run<'_> {
         for step in &plan.steps {
             self.go_on().await;
             let id = &step.revision.id;
-            let script = Script::of(step, &self.how(step, Commit::Later), &ledger, self.config, &self.marks(id));
-            match self.watch.over(id.as_str(), self.target(), self.session.run(&script.text)).await {
+            let mut script = Script::of(step, &self.how(step, Commit::Later), &ledger, self.config, &self.marks(id));
+            match self.watch.over(id.as_str(), self.target(), self.session.run(&script.message())).await {
                 Ok(answers) => done.push(Done { id: id.clone(), duration: script.duration(&answers) }),
                 Err(failure) => return Err(self.explain(&script, step, failure, 0).await),
             }
-            (ledger.has_ledger, ledger.has_version_table) = (true, true);
+            ledger.installed();
         }
         self.go_on().await;
-        let closing = Script::commit();
-        if let Err(failure) = self.watch.over(last.revision.id.as_str(), self.target(), self.session.run(&closing.text)).await {
+        let mut closing = Script::commit();
+        if let Err(failure) = self.watch.over(last.revision.id.as_str(), self.target(), self.session.run(&closing.message())).await {
             return Err(self.explain(&closing, last, failure, 0).await);
         }
         for done in done {
@@ -371,7 +371,7 @@ impl Run<'_> {
     }
 
     fn how(&self, step: &Step<'_>, commit: Commit) -> How<'_> {
-        How { direction: self.direction, commit, backend: &self.server.backend, seal: self.seal(step), phrases: &self.phrases }
+        How { direction: self.direction, commit, server: &self.server, seal: self.seal(step), phrases: &self.phrases }
     }
 
     /// The seal, for the step that the run ends with.
@@ -404,7 +404,7 @@ impl Run<'_> {
         let is_alive = self.roll_back().await;
         let Some(error) = failure.source.as_db_error().cloned() else { return lost(failure) };
         let part = script.part_of(&failure);
-        if is_moved(&failure) || (part == Part::Before && made_by_another(error.code())) {
+        if is_moved(&failure) || is_untrusted(&failure) || (part == Part::Before && made_by_another(error.code())) {
             return ApplyError::Moved(failure);
         }
         let range = match part {
@@ -438,7 +438,7 @@ impl Run<'_> {
 
     /// Whether the connection is still of use.
     async fn roll_back(&self) -> bool {
-        let outcome = self.session.ask("ROLLBACK").await;
+        let outcome = self.session.ask(&Message::as_it_is(Sql::of("ROLLBACK"))).await;
         if let Err(error) = &outcome {
             debug!(%error, "no rollback: the connection is gone, and the transaction with it");
         }
@@ -451,13 +451,8 @@ impl Run<'_> {
             return;
         }
         let detail = format!("{}: {}", error.code().code(), error.message());
-        let mut sql = String::from("BEGIN;");
-        for setting in crate::ledger::session_settings(self.config) {
-            sql += &format!("{setting};");
-        }
-        sql += &self.ledger.record_failure(revision, self.direction, &detail);
-        sql += ";COMMIT";
-        if let Err(failure) = self.session.ask(&sql).await {
+        let failed = self.ledger.record_failure(revision, self.direction, &detail);
+        if let Err(failure) = self.session.ask(&Message::transaction("BEGIN", set_role(self.config), [], failed)).await {
             debug!(error = %crate::report::chain(&failure.source), "the failure is not in the journal");
             self.roll_back().await;
         }

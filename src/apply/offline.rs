@@ -9,13 +9,14 @@ use squawk_lexer::{TokenKind, tokenize};
 
 use crate::config::{Config, Transaction};
 use crate::connect::application_name;
-use crate::ledger::names::literal;
 use crate::ledger::progress::{Note, Stage};
-use crate::ledger::{Ledger, session_settings};
+use crate::ledger::{Ledger, set_role};
 use crate::plan::{Direction, Plan, Step};
 use crate::revision::kind::{Kind, kind};
 use crate::revision::statement::{semantic, split};
 use crate::revision::{Mode, list};
+use crate::sql;
+use crate::sql::{Sql, safe};
 
 use super::ApplyError;
 use super::stepwise::before;
@@ -31,20 +32,20 @@ pub fn script(plan: &Plan<'_>, ledger: &Ledger, config: &Config) -> Result<Strin
     let mut offline = Offline { ledger, config, direction: plan.direction, installed: false, text: String::new() };
     offline.head(plan);
     if config.transaction == Transaction::Run && !plan.is_empty() {
-        offline.line(BEGIN);
+        offline.line(Sql::of(BEGIN));
         for step in &plan.steps {
             offline.title(step);
             offline.step(step);
         }
-        offline.line("COMMIT");
+        offline.line(Sql::of("COMMIT"));
     } else {
         for step in &plan.steps {
             offline.title(step);
             match step.mode() {
                 Mode::Transaction => {
-                    offline.line(BEGIN);
+                    offline.line(Sql::of(BEGIN));
                     offline.step(step);
-                    offline.line("COMMIT");
+                    offline.line(Sql::of("COMMIT"));
                 }
                 Mode::Stepwise => offline.stepwise(step),
             }
@@ -62,12 +63,12 @@ struct Offline<'o> {
 }
 
 impl Offline<'_> {
-    fn line(&mut self, statement: &str) {
-        let _ = writeln!(self.text, "{statement};");
+    fn line(&mut self, statement: Sql) {
+        let _ = writeln!(self.text, "{};", statement.as_str().trim_end());
     }
 
-    fn lines(&mut self, statements: impl IntoIterator<Item = String>) {
-        statements.into_iter().for_each(|statement| self.line(&statement));
+    fn lines(&mut self, statements: impl IntoIterator<Item = Sql>) {
+        statements.into_iter().for_each(|statement| self.line(statement));
     }
 
     /// What the script is, how it is run, and that it is run where it was written for.
@@ -91,7 +92,8 @@ impl Offline<'_> {
     fn install(&mut self) {
         if !std::mem::replace(&mut self.installed, true) {
             self.lines(self.ledger.check_place(self.config));
-            self.line(&self.ledger.install_if_missing());
+            self.line(self.ledger.install_if_missing());
+            self.line(self.ledger.check_trust());
         }
     }
 
@@ -100,42 +102,53 @@ impl Offline<'_> {
         let _ = writeln!(self.text, "\n-- {} {}: {}", self.direction.verb(), revision.id, one_line(&revision.message));
     }
 
-    /// Role, path and timeouts of the settings, until the transaction ends.
+    /// Our own statements until the transaction ends or the text of a revision comes: role and timeouts of the settings, and a
+    /// search path that nobody else can write to.
     fn ourselves(&mut self) {
-        let (lock, statement) = (self.config.lock_timeout.as_millis(), self.config.statement_timeout.as_millis());
-        self.line(&format!("SET LOCAL lock_timeout = {lock}"));
-        self.line(&format!("SET LOCAL statement_timeout = {statement}"));
-        self.line("SET LOCAL idle_in_transaction_session_timeout = 0");
+        self.lines(set_role(self.config));
+        if !self.installed && self.config.version_table.schema.is_none() {
+            self.lines(self.config.search_path.as_ref().map(|path| sql!("SET LOCAL search_path TO {path}", path = *path)));
+            self.line(self.ledger.remember_place());
+        }
+        self.lines(safe());
+        self.line(sql!("SET LOCAL lock_timeout = {milliseconds}", milliseconds = self.config.lock_timeout.as_millis()));
+        self.line(sql!("SET LOCAL statement_timeout = {milliseconds}", milliseconds = self.config.statement_timeout.as_millis()));
+        self.line(Sql::of("SET LOCAL idle_in_transaction_session_timeout = 0"));
         // PostgreSQL 17 has it; whichever server this will run on.
-        self.line(&format!(
-            "DO {}",
-            literal("BEGIN PERFORM set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout'; END")
-        ));
-        self.lines(session_settings(self.config));
+        self.line(Sql::of("DO $$BEGIN PERFORM set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'; END$$"));
+    }
+
+    /// What the text of a revision runs under.
+    fn as_the_session_began(&mut self) {
+        self.line(Sql::of("SET LOCAL row_security TO DEFAULT"));
+        let path = self.config.search_path.as_ref().map(|path| sql!("SET LOCAL search_path TO {path}", path = *path));
+        self.line(path.unwrap_or_else(|| Sql::of("SET LOCAL search_path TO DEFAULT")));
     }
 
     /// A step within a transaction: fence, text, ledger.
     fn step(&mut self, step: &Step<'_>) {
-        self.line("RESET search_path");
+        // In a transaction of several steps the one before has left the path of its bookkeeping.
+        self.line(Sql::of("RESET search_path"));
         self.ourselves();
         self.install();
-        self.line(&self.ledger.fence(&step.before, &step.after));
+        self.line(self.ledger.fence(&step.before, &step.after));
+        self.as_the_session_began();
         let _ = writeln!(self.text, "{}\n;", for_psql(step.sql()));
-        self.lines(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(str::to_owned));
-        self.lines(self.config.role.as_ref().map(|role| format!("SET LOCAL ROLE {role}")));
-        self.line("SET LOCAL search_path TO pg_catalog, pg_temp");
+        self.lines(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of));
+        self.lines(set_role(self.config));
+        self.lines(safe());
         self.lines(self.ledger.record_offline(step, self.direction));
     }
 
     /// A step outside of transactions: the fence is looked at before, and moved once every statement is done.
     fn stepwise(&mut self, step: &Step<'_>) {
-        self.line(BEGIN);
+        self.line(Sql::of(BEGIN));
         self.ourselves();
         self.install();
-        self.line(&self.ledger.fence(&step.before, &step.before));
-        self.line("COMMIT");
-        let role = self.config.role.as_ref().map(|role| format!("SET ROLE {role}"));
-        let path = self.config.search_path.as_ref().map(|path| format!("SET search_path TO {path}"));
+        self.line(self.ledger.fence(&step.before, &step.before));
+        self.line(Sql::of("COMMIT"));
+        let role = self.config.role.as_ref().map(|role| sql!("SET ROLE {role}", role = *role));
+        let path = self.config.search_path.as_ref().map(|path| sql!("SET search_path TO {path}", path = *path));
         self.lines(role.into_iter().chain(path));
         // No lock timeout: it would only leave an INVALID index behind. Each statement is noted as a live run notes it,
         // so that one can go on where a script was stopped.
@@ -149,23 +162,26 @@ impl Offline<'_> {
                 application: application_name(Some(step.revision.id.as_str())),
                 indexes: Vec::new(),
             };
-            let alone = matches!(kind(own), Kind::Alone(_));
-            if alone {
-                self.line(BEGIN);
-                self.line(&self.ledger.note_offline(step, self.direction, Stage::Started, number + 1, &note));
-                self.line("COMMIT");
+            if matches!(kind(own), Kind::Alone(_)) {
+                self.note(step, Stage::Started, number + 1, &note);
             }
             let _ = writeln!(self.text, "{}\n;", for_psql(own));
-            self.line(BEGIN);
-            self.line(&self.ledger.note_offline(step, self.direction, Stage::Finished, number + 1, &note));
-            self.line("COMMIT");
+            self.note(step, Stage::Finished, number + 1, &note);
         }
-        self.lines(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(str::to_owned));
-        self.line(BEGIN);
+        self.lines(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of));
+        self.line(Sql::of(BEGIN));
         self.ourselves();
-        self.line(&self.ledger.fence(&step.before, &step.after));
+        self.line(self.ledger.fence(&step.before, &step.after));
         self.lines(self.ledger.record_stepwise_offline(step, self.direction));
-        self.line("COMMIT");
+        self.line(Sql::of("COMMIT"));
+    }
+
+    /// A transaction with a line in the journal about one statement.
+    fn note(&mut self, step: &Step<'_>, stage: Stage, statement: usize, note: &Note) {
+        self.line(Sql::of(BEGIN));
+        self.lines(safe());
+        self.line(self.ledger.note_offline(step, self.direction, stage, statement, note));
+        self.line(Sql::of("COMMIT"));
     }
 }
 

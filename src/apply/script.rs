@@ -8,19 +8,19 @@ use tokio_postgres::error::{DbError, ErrorPosition};
 
 use crate::config::Config;
 use crate::connect::{Answer, Failure, application_name};
-use crate::ledger::names::{literal, quoted};
-use crate::ledger::{Backend, Ledger, Phrases, decimal, session_settings};
+use crate::ledger::{Ledger, Phrases, Server, decimal, set_role};
 use crate::plan::{Direction, Step};
 use crate::revision::Id;
 use crate::revision::kind::resets;
 use crate::revision::seal::Seal;
 use crate::revision::statement::split;
+use crate::sql;
+use crate::sql::{Literal, Message, Quoted, Sql, safe};
 
 /// A message, and what each part of it is.
 #[derive(Debug, Default)]
 pub(super) struct Script {
-    /// What is sent.
-    pub(super) text: String,
+    text: String,
     /// Its length in characters: the server counts those.
     length: usize,
     pieces: Vec<Piece>,
@@ -81,8 +81,8 @@ pub(super) struct How<'h> {
     pub(super) direction: Direction,
     /// When it is safe.
     pub(super) commit: Commit,
-    /// Who runs it on the server.
-    pub(super) backend: &'h Backend,
+    /// Who runs it on the server, and what that session was like before us.
+    pub(super) server: &'h Server,
     /// What the journal says of the whole run, in its last line.
     pub(super) seal: Option<&'h Seal>,
     /// What the session has prepared.
@@ -112,22 +112,22 @@ impl Script {
 
     fn step(&mut self, step: &Step<'_>, how: &How<'_>, ledger: &Ledger, config: &Config, marks: &Marks<'_>) {
         let settings = settings(config, marks, Extent::Transaction);
-        // In a transaction of several steps the one before has left the path of its bookkeeping.
-        self.before((how.commit == Commit::Later).then(|| "RESET search_path".to_owned()));
+        self.before(safe());
         self.before([settings.clone()]);
-        self.before(session_settings(config));
+        self.before(set_role(config));
         self.before(ledger.install());
-        self.before(ledger.quick_fence(&step.before, &step.after, how.phrases));
+        self.before(ledger.quick_fence(&step.before, &step.after, how.direction, how.phrases));
+        self.before(as_the_session_began(config, how.server));
         self.section(step.sql(), &settings);
-        self.after(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(str::to_owned));
-        self.after(config.role.as_ref().map(|role| format!("SET LOCAL ROLE {role}")));
-        self.after([SAFE_PATH.to_owned()]);
+        self.after(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of));
+        self.after(set_role(config));
+        self.after(safe());
         self.after(match how.commit {
             Commit::Later => None,
-            Commit::Asynchronous => Some("SET LOCAL synchronous_commit TO off".to_owned()),
-            Commit::Durable => Some(DURABLE.to_owned()),
+            Commit::Asynchronous => Some(Sql::of("SET LOCAL synchronous_commit TO off")),
+            Commit::Durable => Some(Sql::of(DURABLE)),
         });
-        self.after(ledger.record(step, how.direction, how.backend, how.seal, how.phrases));
+        self.after(ledger.record(step, how.direction, &how.server.backend, how.seal, how.phrases));
     }
 
     /// The opening of a transaction.
@@ -140,13 +140,14 @@ impl Script {
     /// The end of a transaction of several steps.
     pub(super) fn commit() -> Self {
         let mut script = Self::default();
-        script.after([DURABLE.to_owned()]);
+        script.after(safe());
+        script.after([Sql::of(DURABLE)]);
         script.push(What::Commit, "COMMIT", 1);
         script
     }
 
     /// One statement in a transaction with `bookkeeping`, which runs as who we are whatever the revision has become.
-    pub(super) fn shared(before: Vec<String>, own: Own<'_>, config: &Config, bookkeeping: Vec<String>) -> Self {
+    pub(super) fn shared(before: Vec<Sql>, own: Own<'_>, config: &Config, bookkeeping: Vec<Sql>) -> Self {
         let mut script = Self::begin();
         script.before(before);
         script.push(own.what(), own.sql, 1);
@@ -157,7 +158,7 @@ impl Script {
     }
 
     /// Bookkeeping in a transaction of its own.
-    pub(super) fn bookkeeping(config: &Config, statements: Vec<String>) -> Self {
+    pub(super) fn bookkeeping(config: &Config, statements: Vec<Sql>) -> Self {
         let mut script = Self::begin();
         script.before(ourselves(config));
         script.before(statements);
@@ -172,13 +173,13 @@ impl Script {
     }
 
     /// The revision's text. Behind a statement that puts settings back to what the session began with, ours are set again.
-    fn section(&mut self, sql: &str, settings: &str) {
+    fn section(&mut self, sql: &str, settings: &Sql) {
         let statements = split(sql).statements;
         let (mut start, mut first) = (0, 0);
         for (number, pair) in statements.windows(2).enumerate() {
             if resets(&sql[pair[0].range.clone()]) {
                 self.own(sql, start..pair[0].range.end, first..number + 1);
-                self.push(What::After, settings, 1);
+                self.push(What::After, settings.as_str(), 1);
                 (start, first) = (pair[1].range.start, number + 1);
             }
         }
@@ -190,12 +191,17 @@ impl Script {
         self.push(what, &sql[bytes], statements.len());
     }
 
-    fn before(&mut self, statements: impl IntoIterator<Item = String>) {
-        statements.into_iter().for_each(|statement| self.push(What::Before, &statement, 1));
+    fn before(&mut self, statements: impl IntoIterator<Item = Sql>) {
+        statements.into_iter().for_each(|statement| self.push(What::Before, statement.as_str(), 1));
     }
 
-    fn after(&mut self, statements: impl IntoIterator<Item = String>) {
-        statements.into_iter().for_each(|statement| self.push(What::After, &statement, 1));
+    fn after(&mut self, statements: impl IntoIterator<Item = Sql>) {
+        statements.into_iter().for_each(|statement| self.push(What::After, statement.as_str(), 1));
+    }
+
+    /// The message. What was sent is not needed to understand the answer, and may be large: the text goes with it.
+    pub(super) fn message(&mut self) -> Message {
+        Message::as_it_is(Sql::from_file(std::mem::take(&mut self.text)))
     }
 
     fn push(&mut self, what: What, sql: &str, statements: usize) {
@@ -282,13 +288,28 @@ impl Own<'_> {
     }
 }
 
-const SAFE_PATH: &str = "SET LOCAL search_path TO pg_catalog, pg_temp";
-
 /// Bookkeeping amid a revision's session: as who we are, until the transaction ends, whatever the session has become.
-fn ourselves(config: &Config) -> Vec<String> {
-    let role = config.role.as_ref().map_or_else(|| "SET LOCAL ROLE NONE".to_owned(), |role| format!("SET LOCAL ROLE {role}"));
-    let timeout = format!("SET LOCAL lock_timeout = {}", config.lock_timeout.as_millis());
-    vec!["SET LOCAL SESSION AUTHORIZATION DEFAULT".to_owned(), role, SAFE_PATH.to_owned(), timeout]
+fn ourselves(config: &Config) -> Vec<Sql> {
+    let role = set_role(config).unwrap_or_else(|| Sql::of("SET LOCAL ROLE NONE"));
+    let timeout = sql!("SET LOCAL lock_timeout = {milliseconds}", milliseconds = config.lock_timeout.as_millis());
+    [Sql::of("SET LOCAL SESSION AUTHORIZATION DEFAULT"), role].into_iter().chain(safe()).chain([timeout]).collect()
+}
+
+/// Around the text of a revision: the search path of the settings, else the session's own, and the session's own row security.
+/// A session of ours begins with both, and comes back to them with each `RESET ALL`; behind a pooler that may be what another
+/// client has left, so there it is what we found when we looked.
+fn as_the_session_began(config: &Config, server: &Server) -> [Sql; 2] {
+    let path = match &config.search_path {
+        Some(path) => sql!("SET LOCAL search_path TO {path}", path = *path),
+        None if server.backend.is_direct => Sql::of("SET LOCAL search_path TO DEFAULT"),
+        None => sql!("SELECT set_config('search_path', {path}, true)", path = Literal(&server.search_path)),
+    };
+    let row_security = if server.backend.is_direct {
+        Sql::of("SET LOCAL row_security TO DEFAULT")
+    } else {
+        sql!("SET LOCAL row_security TO {value}", value = Quoted(&server.row_security))
+    };
+    [row_security, path]
 }
 
 /// How a transaction of ours is known to who looks at the server.
@@ -305,8 +326,8 @@ pub(super) struct Marks<'a> {
 
 impl Marks<'_> {
     /// An expression that takes the mark until the transaction ends.
-    pub(super) fn sql(&self) -> String {
-        format!("pg_try_advisory_xact_lock_shared({})", self.token)
+    pub(super) fn sql(&self) -> Sql {
+        sql!("pg_catalog.pg_try_advisory_xact_lock_shared('{token}'::pg_catalog.int8)", token = self.token)
     }
 }
 
@@ -354,22 +375,27 @@ pub fn defaults(config: &Config, server: u32) -> String {
 }
 
 /// Timeouts and name for a revision's statements, as one statement; the revision's own settings come later and win. Of a
-/// session that has [`defaults`], only the name is left.
-pub(super) fn settings(config: &Config, marks: &Marks<'_>, extent: Extent) -> String {
+/// session that has [`defaults`], only the name is left. It may run under the revision's search path.
+pub(super) fn settings(config: &Config, marks: &Marks<'_>, extent: Extent) -> Sql {
     let local = extent == Extent::Transaction;
     let name = application_name(Some(marks.revision.as_str()));
     if local && marks.has_defaults {
-        return format!("SET LOCAL application_name TO {}", quoted(&name));
+        return sql!("SET LOCAL application_name TO {name}", name = Quoted(&name));
     }
-    let set = |(name, value): &(&str, String)| format!("set_config('{name}', {}, {local})", literal(value));
-    let mut parts: Vec<String> = timeouts(config, marks.server).iter().chain([&("application_name", name)]).map(set).collect();
+    let set = |(name, value): &(&'static str, String)| {
+        sql!("pg_catalog.set_config('{name}', {value}, {local})", name = Sql::of(name), value = Literal(value), local = local)
+    };
+    let mut parts: Vec<Sql> = timeouts(config, marks.server).iter().chain([&("application_name", name)]).map(set).collect();
     if local {
         parts.push(marks.sql());
     }
     // Where the server can do that.
-    let network: Vec<String> = network(marks.server).iter().map(set).collect();
-    parts.push(format!("CASE WHEN version() LIKE '%linux%' THEN concat({}) END", network.join(", ")));
-    format!("SELECT {}", parts.join(", "))
+    let network = Sql::join(network(marks.server).iter().map(set), ", ");
+    parts.push(sql!(
+        "CASE WHEN pg_catalog.textlike(pg_catalog.version(), '%linux%') THEN pg_catalog.concat({network}) END",
+        network = network
+    ));
+    sql!("SELECT {parts}", parts = Sql::join(parts, ", "))
 }
 
 #[cfg(test)]
@@ -378,9 +404,9 @@ mod tests {
 
     fn script(sql: &str) -> Script {
         let mut script = Script::begin();
-        script.before(["SELECT 'ä'".to_owned(), "SELECT 2".to_owned()]);
-        script.section(sql, "SELECT set_config()");
-        script.after(["SELECT 3".to_owned()]);
+        script.before(["SELECT 'ä'", "SELECT 2"].map(Sql::of));
+        script.section(sql, &Sql::of("SELECT set_config()"));
+        script.after([Sql::of("SELECT 3")]);
         script.push(What::Commit, "COMMIT", 1);
         script
     }

@@ -12,7 +12,6 @@ use super::script::{Extent, Own, Script, settings};
 use super::{ApplyError, Done, Run, Target, Tries, met_a_lock};
 use crate::connect::wait::Said;
 use crate::connect::{Answer, Failure, application_name};
-use crate::ledger::names::{literal, quoted};
 use crate::ledger::progress::{Note, Stage};
 use crate::ledger::{Unfinished, decimal};
 use crate::plan::Step;
@@ -20,6 +19,8 @@ use crate::report::{left, seconds};
 use crate::revision::kind::{Alone, Kind, kind, sets_lock_timeout};
 use crate::revision::statement::{semantic, split};
 use crate::revision::{Id, Mode, Statement};
+use crate::sql;
+use crate::sql::{Literal, Message, Quoted, Sql};
 
 /// Whether a step has statements that need a session of their own: with settings that last from one message to the next.
 pub(super) fn needs_session(step: &Step<'_>) -> bool {
@@ -104,7 +105,7 @@ impl Run<'_> {
         self.go_on().await;
         let duration = one.finish().await?;
         if one.pid.is_some() {
-            one.ask("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL").await?;
+            one.ask(&Message::as_it_is(Sql::of("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL"))).await?;
         }
         Ok(Done { id: id.clone(), duration })
     }
@@ -113,14 +114,15 @@ impl Run<'_> {
     /// one backend, or one that changes backends.
     pub(super) async fn check_session(&self, revision: &Id) -> Result<(), ApplyError> {
         let lost = |failure| ApplyError::Lost(revision.clone(), failure);
-        let mine = || async { self.session.ask("SELECT pg_backend_pid()").await.map_err(lost).map(value) };
+        let mine = || async { self.session.ask(&Message::of(Sql::of(BACKEND))).await.map_err(lost).map(value) };
         let first = mine().await?;
         let Ok(other) = self.watch.pool().session(PROBE).await else {
             debug!("no third connection to look for a pooler with");
             return if mine().await? == first { Ok(()) } else { Err(ApplyError::Pooler(revision.clone())) };
         };
+        let occupy = Message::behind([Sql::of("BEGIN")], [Sql::of(BACKEND)]);
         for _ in 0..ROUNDS {
-            let Ok(Ok(answer)) = tokio::time::timeout(PROBE, other.run("BEGIN; SELECT pg_backend_pid()")).await else {
+            let Ok(Ok(answer)) = tokio::time::timeout(PROBE, other.run(&occupy)).await else {
                 // It waits for a server that the pool, in session mode, has given to us.
                 other.close();
                 return if mine().await? == first { Ok(()) } else { Err(ApplyError::Pooler(revision.clone())) };
@@ -129,7 +131,7 @@ impl Run<'_> {
             // Of a pool of two, the lock has one and the other connection now the second: the answer waits for it, and comes
             // from that backend. An answer that is merely late says nothing.
             let now = tokio::time::timeout(PROBE, mine()).await;
-            drop(tokio::time::timeout(PROBE, other.run("ROLLBACK")).await);
+            drop(tokio::time::timeout(PROBE, other.run(&Message::as_it_is(Sql::of("ROLLBACK")))).await);
             let now = match now {
                 Ok(now) => now?,
                 Err(_) => mine().await?,
@@ -144,6 +146,8 @@ impl Run<'_> {
     }
 }
 
+/// Which backend answers.
+const BACKEND: &str = "SELECT pg_backend_pid()";
 /// How long a question in search of a pooler may take.
 const PROBE: Duration = Duration::from_secs(2);
 /// How many questions: each would find a pooler in transaction mode unless its other clients chanced to be in between.
@@ -181,16 +185,16 @@ impl<'s> Stepwise<'s, '_> {
     }
 
     /// Asks what takes no time.
-    pub(super) async fn ask(&self, sql: &str) -> Result<Vec<Answer>, ApplyError> {
-        match self.run.session.ask(sql).await {
+    pub(super) async fn ask(&self, message: &Message) -> Result<Vec<Answer>, ApplyError> {
+        match self.run.session.ask(message).await {
             Ok(answers) => Ok(answers),
             Err(failure) => Err(self.refused(failure).await),
         }
     }
 
     /// Runs a statement of our own by itself, for as long as it takes.
-    pub(super) async fn alone(&self, sql: &str, target: Target) -> Result<Vec<Answer>, ApplyError> {
-        match self.run.watch.over(self.id().as_str(), target, self.run.session.run(sql)).await {
+    pub(super) async fn alone(&self, statement: Sql, target: Target) -> Result<Vec<Answer>, ApplyError> {
+        match self.run.watch.over(self.id().as_str(), target, self.run.session.run(&Message::as_it_is(statement))).await {
             Ok(answers) => Ok(answers),
             Err(failure) => Err(self.refused(failure).await),
         }
@@ -203,10 +207,10 @@ impl<'s> Stepwise<'s, '_> {
     }
 
     /// A transaction of ours about this revision; again, while it only meets other sessions' locks.
-    async fn keep(&mut self, statements: Vec<String>) -> Result<Vec<Answer>, ApplyError> {
+    async fn keep(&mut self, statements: Vec<Sql>) -> Result<Vec<Answer>, ApplyError> {
         loop {
-            let script = Script::bookkeeping(self.run.config, statements.clone());
-            match self.run.session.ask(&script.text).await {
+            let mut script = Script::bookkeeping(self.run.config, statements.clone());
+            match self.run.session.ask(&script.message()).await {
                 Ok(answers) => return Ok(answers),
                 Err(failure) if met_a_lock(&failure) && self.tries.left() => {
                     self.run.roll_back().await;
@@ -229,18 +233,21 @@ impl<'s> Stepwise<'s, '_> {
     /// Waits for a backend that was left with a statement: while it works, its work may still be the very thing wanted;
     /// once it is idle, it is ended.
     async fn await_earlier(&self, was: &Unfinished) -> Result<(), ApplyError> {
-        let them = format!(
-            "FROM pg_stat_activity a WHERE a.pid = {} AND a.pid <> pg_backend_pid() AND a.application_name = {} \
-             AND (a.backend_start IS NULL OR (extract(epoch FROM a.backend_start) * 1000000)::bigint = {})",
-            was.pid,
-            literal(&was.note.application),
-            was.backend_start
+        let them = sql!(
+            "FROM pg_stat_activity a WHERE a.pid = {pid} AND a.pid <> pg_backend_pid() AND a.application_name = {application} \
+             AND (a.backend_start IS NULL OR (extract(epoch FROM a.backend_start) * 1000000)::bigint = {start})",
+            pid = was.pid,
+            application = Literal(&was.note.application),
+            start = was.backend_start
         );
-        let look = format!(
+        let look = Message::of(sql!(
             "SELECT format('pid %s (role %s, %s, from %s, %s)', a.pid, coalesce(a.usename, '?'), a.application_name, \
              coalesce(host(a.client_addr), 'a local socket'), coalesce(a.state, 'state not for us to see')), \
-             coalesce(a.state <> 'active' AND clock_timestamp() - a.state_change > '{IDLE}', false) {them}"
-        );
+             coalesce(a.state <> 'active' AND clock_timestamp() - a.state_change > {idle}, false) {them}",
+            idle = Literal(IDLE),
+            them = them
+        ));
+        let end = Message::of(sql!("SELECT pg_terminate_backend(a.pid) {them}", them = them));
         let deadline = Instant::now() + self.patience();
         let mut said = Said::default();
         loop {
@@ -252,7 +259,7 @@ impl<'s> Stepwise<'s, '_> {
             }
             if idle.as_deref() == Some("t") {
                 info!("ending the idle backend of an earlier run: {who}");
-                self.ask(&format!("SELECT pg_terminate_backend(a.pid) {them}")).await?;
+                self.ask(&end).await?;
             } else if said.is_news(&who) {
                 info!("waiting for the backend of an earlier run: {who}; {} left", left(deadline));
             }
@@ -262,23 +269,19 @@ impl<'s> Stepwise<'s, '_> {
 
     /// Puts the session into the state in which the revision has it before statement `next`.
     async fn prepare(&mut self, next: usize) -> Result<(), ApplyError> {
-        let mut sql = settings(self.run.config, &self.run.marks(self.id()), Extent::Session);
-        sql += ", set_config('default_transaction_isolation', 'read committed', false), set_config('default_transaction_read_only', 'off', false)";
-        for setting in [
-            self.run.config.role.as_ref().map(|role| format!("SET ROLE {role}")),
-            self.run.config.search_path.as_ref().map(|path| format!("SET search_path TO {path}")),
-        ]
-        .into_iter()
-        .flatten()
-        {
-            sql += ";\n";
-            sql += &setting;
-        }
-        self.ask(&sql).await?;
-        self.pid = value(self.ask("SELECT pg_backend_pid()").await?).and_then(|pid| pid.parse().ok());
+        let config = self.run.config;
+        let settings = [
+            settings(config, &self.run.marks(self.id()), Extent::Session),
+            Sql::of("SET default_transaction_isolation TO 'read committed'"),
+            Sql::of("SET default_transaction_read_only TO off"),
+        ];
+        let role = config.role.as_ref().map(|role| sql!("SET ROLE {role}", role = *role));
+        let path = config.search_path.as_ref().map(|path| sql!("SET search_path TO {path}", path = *path));
+        self.ask(&Message::as_it_is(Sql::join(settings.into_iter().chain(role).chain(path), ";\n"))).await?;
+        self.pid = value(self.ask(&Message::of(Sql::of(BACKEND))).await?).and_then(|pid| pid.parse().ok());
         for number in 0..next {
             if kind(self.text(number)) == Kind::Setting {
-                self.ask(self.text(number)).await?;
+                self.ask(&Message::as_it_is(Sql::from_file(self.text(number)))).await?;
             }
         }
         Ok(())
@@ -293,12 +296,10 @@ impl<'s> Stepwise<'s, '_> {
         }
     }
 
-    fn noted(&self, stage: Stage, number: usize, note: &Note, detail: Option<&str>) -> Vec<String> {
+    fn noted(&self, stage: Stage, number: usize, note: &Note, detail: Option<&str>) -> Vec<Sql> {
         let (ledger, direction) = (&self.run.ledger, self.run.direction);
-        vec![
-            ledger.turn(&self.step.before, self.id(), self.event),
-            ledger.note_statement(self.id(), direction, stage, number + 1, note, detail),
-        ]
+        let turn = ledger.turn(&self.step.before, self.id(), self.event);
+        turn.into_iter().chain([ledger.note_statement(self.id(), direction, stage, number + 1, note, detail)]).collect()
     }
 
     /// Remembers the row that was just written: the last answer before COMMIT. Gives back the backend that wrote it.
@@ -328,13 +329,14 @@ impl<'s> Stepwise<'s, '_> {
             ahead.push(settings(self.run.config, &marks, Extent::Transaction));
             ahead.extend(crate::ledger::session_settings(self.run.config));
         } else if !marks.has_defaults {
-            ahead.push(format!("SELECT {}", marks.sql()));
+            ahead.push(sql!("SELECT {mark}", mark = marks.sql()));
         }
         let note = self.note(number, Vec::new());
         let mut tries = Tries::new(self.run.config.retry_for);
         loop {
-            let script = Script::shared(ahead.clone(), self.own(number), self.run.config, self.noted(Stage::Finished, number, &note, None));
-            match self.run.watch.over(id.as_str(), self.run.target(), self.run.session.run(&script.text)).await {
+            let noted = self.noted(Stage::Finished, number, &note, None);
+            let mut script = Script::shared(ahead.clone(), self.own(number), self.run.config, noted);
+            match self.run.watch.over(id.as_str(), self.run.target(), self.run.session.run(&script.message())).await {
                 Ok(answers) => {
                     self.remember(&answers);
                     return Ok(());
@@ -371,8 +373,8 @@ impl<'s> Stepwise<'s, '_> {
             if pid != self.pid {
                 return Err(ApplyError::Pooler(id.clone()));
             }
-            let script = Script::bare(self.own(number));
-            let outcome = self.run.watch.over(id.as_str(), Target::Backend(self.pid()), self.run.session.run(&script.text)).await;
+            let mut script = Script::bare(self.own(number));
+            let outcome = self.run.watch.over(id.as_str(), Target::Backend(self.pid()), self.run.session.run(&script.message())).await;
             let failure = match outcome {
                 Ok(_) => {
                     let after = leftover::indexes(self, alone).await?;
@@ -414,11 +416,12 @@ impl<'s> Stepwise<'s, '_> {
     /// What a statement that has to be alone is sent under: the name by which its backend is known to later runs, whatever
     /// the revision has set or reset; and our lock timeout, which is none for a concurrent one, where it would leave an
     /// INVALID index, unless the revision set one itself.
-    fn for_alone(&self, number: usize, alone: &Alone, note: &Note) -> Vec<String> {
+    fn for_alone(&self, number: usize, alone: &Alone, note: &Note) -> Vec<Sql> {
         let own = (0..number).any(|earlier| sets_lock_timeout(self.text(earlier)));
         let timeout = if alone.is_concurrent() { Duration::ZERO } else { self.run.config.lock_timeout };
-        let timeout = (!own).then(|| format!("SET SESSION lock_timeout = {}", timeout.as_millis()));
-        [format!("SET SESSION application_name = {}", quoted(&note.application))].into_iter().chain(timeout).collect()
+        let timeout = (!own).then(|| sql!("SET SESSION lock_timeout = {milliseconds}", milliseconds = timeout.as_millis()));
+        let name = sql!("SET SESSION application_name = {name}", name = Quoted(&note.application));
+        [name].into_iter().chain(timeout).collect()
     }
 
     /// Whether a statement that was started, and whose backend is gone, has happened.
@@ -426,18 +429,22 @@ impl<'s> Stepwise<'s, '_> {
         match alone {
             Alone::Build { .. } => Ok(leftover::built(alone, &leftover::indexes(self, alone).await?, earlier)),
             Alone::Detach { table, partition } => {
-                let state = format!(
-                    "SELECT inhdetachpending FROM pg_catalog.pg_inherits WHERE inhrelid = pg_catalog.to_regclass({}) AND inhparent = pg_catalog.to_regclass({})",
-                    literal(partition),
-                    literal(table)
+                let named = [leftover::remember("partition", partition), leftover::remember("table", table)];
+                let state = sql!(
+                    "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = {partition} AND inhparent = {table}",
+                    partition = leftover::remembered("partition"),
+                    table = leftover::remembered("table")
                 );
-                let answers = self.ask(&state).await?;
+                let answers = self.ask(&Message::behind(named, [state])).await?;
                 match answers.first().and_then(|rows| rows.first()) {
                     None => Ok(true),
                     Some(row) if row.first().is_some_and(|pending| pending.as_deref() == Some("t")) => {
                         info!("finishing the detachment of {partition} that was interrupted");
-                        self.alone(&format!("ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE"), Target::Backend(self.pid()))
-                            .await?;
+                        // Both as the file has them.
+                        let (table, partition) = (Sql::from_file(table.as_str()), Sql::from_file(partition.as_str()));
+                        let finish =
+                            sql!("ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE", table = table, partition = partition);
+                        self.alone(finish, Target::Backend(self.pid())).await?;
                         Ok(true)
                     }
                     Some(_) => Ok(false),
@@ -464,7 +471,7 @@ impl<'s> Stepwise<'s, '_> {
 
     /// All statements are done: the version row moves.
     async fn finish(&mut self) -> Result<Duration, ApplyError> {
-        let mut statements = vec![self.run.ledger.fence_at(self.step, self.event)];
+        let mut statements = self.run.ledger.fence_at(self.step, self.run.direction, self.event);
         statements.extend(self.run.ledger.record_stepwise(self.step, self.run.direction, self.run.seal(self.step)));
         let answers = self.keep(statements).await?;
         // The last answer before COMMIT.

@@ -13,6 +13,8 @@ use crate::connect::{Answer, Cause, ConnectError, Failure, Pool, Session};
 use crate::ledger::decimal;
 use crate::report::progress::Bar;
 use crate::report::{chain, rough};
+use crate::sql;
+use crate::sql::{Message, Sql};
 
 /// A statement is looked at after this long, or sooner if its lock timeout is shorter.
 const AFTER: Duration = Duration::from_secs(2);
@@ -99,11 +101,11 @@ impl Watch {
     /// Looks until the statement can't be running any more.
     async fn look(&self, name: &str, target: Target) -> Cause {
         let started = Instant::now() - self.after;
-        let sql = self.sql(target);
+        let message = self.message(target);
         let (mut said, mut misses, mut heard) = (Said::default(), 0, Instant::now());
         let mut bar = None;
         loop {
-            match self.see(&sql).await {
+            match self.see(&message).await {
                 Ok(view) => {
                     heard = Instant::now();
                     misses = if view.running { 0 } else { misses + 1 };
@@ -126,7 +128,7 @@ impl Watch {
         }
     }
 
-    async fn see(&self, sql: &str) -> Result<View, Blind> {
+    async fn see(&self, message: &Message) -> Result<View, Blind> {
         let session = match self.session.take() {
             Some(session) => session,
             None => match self.pool.session(PATIENCE).await {
@@ -135,7 +137,7 @@ impl Watch {
                 Err(error) => return Err(Blind::Refused(chain(&error))),
             },
         };
-        match timeout(PATIENCE, session.run(sql)).await {
+        match timeout(PATIENCE, session.run(message)).await {
             Ok(Ok(answers)) => {
                 self.session.replace(Some(session));
                 Ok(View::of(answers.into_iter().next().unwrap_or_default()))
@@ -180,22 +182,26 @@ impl Watch {
         }
     }
 
-    fn sql(&self, target: Target) -> String {
+    fn message(&self, target: Target) -> Message {
         let us = match target {
-            Target::Backend(pid) => format!("(SELECT pid FROM pg_stat_activity WHERE pid = {pid} AND (state LIKE 'idle%') IS NOT TRUE)"),
+            Target::Backend(pid) => {
+                sql!("(SELECT pid FROM pg_stat_activity WHERE pid = {pid} AND (state LIKE 'idle%') IS NOT TRUE)", pid = pid)
+            }
             Target::Mark => {
                 let (high, low) = ((self.token >> 32) & 0xffff_ffff, self.token & 0xffff_ffff);
-                format!(
-                    "(SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND classid = {high}::oid AND objid = {low}::oid AND granted)"
+                sql!(
+                    "(SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND classid = {high}::oid AND objid = {low}::oid AND granted)",
+                    high = high,
+                    low = low
                 )
             }
         };
-        let copy = if self.server >= 140_000 {
+        let copy = Sql::of(if self.server >= 140_000 {
             "UNION ALL SELECT command, 'copying', bytes_processed, bytes_total FROM pg_stat_progress_copy WHERE pid = (SELECT pid FROM us)"
         } else {
             ""
-        };
-        include_str!("watch.sql").replace("{us}", &us).replace("{copy}", copy)
+        });
+        Message::of(sql!(include_str!("watch.sql"), us = us, copy = copy))
     }
 }
 

@@ -12,7 +12,7 @@ use tracing::debug;
 use super::script::{Commit, Script};
 use super::{ApplyError, Done, Run, Tries, met_a_lock};
 use crate::connect::Sent;
-use crate::ledger::is_moved;
+use crate::ledger::{is_moved, is_untrusted};
 use crate::plan::Step;
 
 /// The most messages under way: at 20 ms there and back, and 1 ms for each on the server, some 20 keep it busy.
@@ -59,7 +59,8 @@ impl<'r> Run<'r> {
                 self.roll_back().await;
                 return Err(ApplyError::Moved(failure));
             }
-            if self.phrases.give_up() && !met_a_lock(&failure) && !is_moved(&failure) && script.is_ours(&failure) {
+            if self.phrases.give_up() && !met_a_lock(&failure) && !is_moved(&failure) && !is_untrusted(&failure) && script.is_ours(&failure)
+            {
                 // What was prepared may be gone, or in the way: said in full it is either done or refused for a reason.
                 debug!(error = %crate::report::chain(&failure.source), "saying the bookkeeping in full");
                 self.roll_back().await;
@@ -94,14 +95,14 @@ impl<'r> Run<'r> {
         let step = &steps[place];
         let mut ledger = self.ledger.clone();
         // Whatever was sent before has made the tables, or else this changes nothing.
-        ledger.has_ledger |= place > 0;
-        ledger.has_version_table |= place > 0;
+        if place > 0 {
+            ledger.installed();
+        }
         let commit = if self.is_last(step) { Commit::Durable } else { Commit::Asynchronous };
         let mut script = Script::alone(step, &self.how(step, commit), &ledger, self.config, &self.marks(&step.revision.id));
-        // What was sent is not needed to understand the answer, and may be large.
-        let text = std::mem::take(&mut script.text);
-        match self.session.send(&text).await {
-            Ok(sent) => Ok(Underway { place, bytes: text.len(), script, sent }),
+        let message = script.message();
+        match self.session.send(&message).await {
+            Ok(sent) => Ok(Underway { place, bytes: message.text().len(), script, sent }),
             Err(failure) => Err(self.explain(&script, step, failure, 0).await),
         }
     }

@@ -2,11 +2,12 @@
 
 use super::sides::{self, Model};
 use super::{Context, answer, json, settle};
+use crate::checksum::Reread;
 use crate::cli;
 use crate::config::Config;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
-use crate::ledger;
+use crate::ledger::{self, Access};
 use crate::model::Catalog;
 use crate::model::compare::{Ignore, compare};
 use crate::model::emit::{Form, Target, emit};
@@ -55,9 +56,9 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, context: &Co
     let config = &context.config;
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let mut state = ledger::read(&session, config).await?;
+    let mut state = ledger::read(&session, config, Access::Read).await?;
     check.checked.push("ledger");
-    match settle(graph, &mut state, &session, config).await {
+    match settle(graph, &mut state, &session).await {
         Ok(_) => {}
         Err(Error::Changed(changed)) => {
             let message = |diff: &str| format!("its text is another than what was applied:\n{diff}");
@@ -67,6 +68,12 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, context: &Co
                     ..Finding::about("changed", &changed.path, None, message(&changed.diff))
                 }),
             );
+        }
+        Err(Error::Reread(reread)) => {
+            let message = "it is unchanged, but the pgmarch that applied it found other statements in its up section than this one does";
+            let finding =
+                |reread: &Reread| Finding { stops_upgrade: true, ..Finding::about("reread", &reread.path, None, message.to_owned()) };
+            check.findings.extend(reread.iter().map(finding));
         }
         Err(error @ (Error::Regrafted(_) | Error::Position(_))) => {
             check.findings.push(Finding { stops_upgrade: true, ..Finding::in_general("position", pool.address(), error.to_string()) });

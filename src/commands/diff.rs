@@ -8,12 +8,12 @@ use super::{Context, answer, json};
 use crate::cli;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
-use crate::ledger;
+use crate::ledger::{self, Access};
 use crate::model::Catalog;
 use crate::model::compare::{Ignore, compare};
 use crate::model::emit::{Form, Part, Target, emit, script};
-use crate::model::read::Scope;
-use crate::model::scratch::{Bench, ScratchError, read};
+use crate::model::read::{Path, Scope};
+use crate::model::scratch::{Bench, read};
 use crate::report::difference::{Difference, unknown};
 use crate::revision::Mode;
 
@@ -35,7 +35,7 @@ pub async fn run(words: &cli::Diff, context: &Context) -> Result<(), Error> {
     let model = Model::find(context)?.ok_or_else(|| Model::missing(context))?;
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let state = ledger::read(&session, config).await?;
+    let state = ledger::read(&session, config, Access::Read).await?;
     let mut bench = sides::bench(context).await?;
     if bench.server / 10_000 != state.server.number / 10_000 {
         return Err(Error::Usage {
@@ -48,9 +48,7 @@ pub async fn run(words: &cli::Diff, context: &Context) -> Result<(), Error> {
         });
     }
     if config.search_path.is_none() {
-        let path = session.run("SELECT current_setting('search_path')").await.map_err(ScratchError::Server)?;
-        bench.search_path =
-            path.into_iter().flatten().flatten().flatten().next().filter(|path| !path.is_empty()).unwrap_or_else(|| "''".to_owned());
+        bench.search_path = Path::Session(state.server.search_path.clone());
     }
     let scope = Scope { server: state.server.number, version_table: state.ledger.version_table.clone(), ..sides::scope(context, &bench) };
     let live = read(&session, &scope).await?.ignoring(ignore);

@@ -12,7 +12,7 @@ use super::{Context, answer, json, no_range, offline, rows, settle};
 use crate::cli;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
-use crate::ledger;
+use crate::ledger::{self, Access};
 use crate::plan::{Direction, Plan, doomed};
 use crate::report::{count, seconds};
 use crate::revision::graph::Graph;
@@ -51,8 +51,8 @@ pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error>
     }
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let mut state = ledger::read(&session, config).await?;
-    let (position, _) = settle(&graph, &mut state, &session, config).await?;
+    let mut state = ledger::read(&session, config, Access::Write).await?;
+    let (position, _) = settle(&graph, &mut state, &session).await?;
     // No connection is held while somebody thinks.
     drop(session);
     let doomed = doomed(&position.graph, &position.rows, &target)?;

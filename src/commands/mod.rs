@@ -34,7 +34,7 @@ use crate::cli::{Cli, Command};
 use crate::config::{Config, Environment};
 use crate::connect::{Cancels, Pool, Session};
 use crate::exit::Error;
-use crate::ledger::{self, ReadError, State};
+use crate::ledger::{self, Access, ReadError, State};
 use crate::model::scratch::Leftovers;
 use crate::position::Position;
 use crate::revision::Revision;
@@ -109,7 +109,7 @@ impl Context {
     async fn look(&self) -> Option<(Pool, Session, State)> {
         let pool = self.pool().ok()?;
         let session = pool.session(self.config.wait_timeout.min(EARLY)).await.ok()?;
-        let state = ledger::look(&session, &self.config).await.ok()?;
+        let state = ledger::look(&session, &self.config, Access::Write).await.ok()?;
         Some((pool, session, state))
     }
 
@@ -176,17 +176,12 @@ async fn locate<'g>(graph: &'g Graph, state: &State, session: &Session) -> Resul
 
 /// Where the database stands, the files of what is applied being what was applied; and the ways down mended since.
 /// What the ledger recorded is read only if these very files were not yet found to fit it.
-async fn settle<'g>(
-    graph: &'g Graph,
-    state: &mut State,
-    session: &Session,
-    config: &Config,
-) -> Result<(Position<'g>, Vec<Revision>), Error> {
+async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session) -> Result<(Position<'g>, Vec<Revision>), Error> {
     if is_sealed(graph, state) {
         return Ok((locate(graph, state, session).await?, Vec::new()));
     }
     if state.recorded.is_empty() {
-        state.complete(session, config).await?;
+        state.complete(session).await?;
     }
     let state = &*state;
     let position = locate(graph, state, session).await?;
@@ -199,9 +194,12 @@ async fn settle<'g>(
         return Ok((position, Vec::new()));
     }
     let recorded = state.ledger.recorded(session, &suspects).await.map_err(ReadError::Server)?;
-    let Verdict { changed, mended } = checksum::compare(&position.graph, &recorded);
+    let Verdict { changed, reread, mended } = checksum::compare(&position.graph, &recorded);
     if !changed.is_empty() {
         return Err(Error::Changed(changed));
+    }
+    if !reread.is_empty() {
+        return Err(Error::Reread(reread));
     }
     tracing::debug!("{} differ from what was applied, in comments, layout or the way down alone", suspects.join(", "));
     let mended = mended.into_iter().cloned().collect();

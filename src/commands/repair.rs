@@ -8,7 +8,7 @@ use crate::checksum;
 use crate::cli;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
-use crate::ledger::{self, ReadError};
+use crate::ledger::{self, Access, ReadError};
 use crate::lock::Lock;
 use crate::revision::graph::Graph;
 use crate::revision::name::Name;
@@ -18,7 +18,8 @@ use crate::revision::name::Name;
 struct Repaired {
     /// The revision.
     revision: String,
-    /// What was accepted: `text`, `parents`, `progress` of one that was half done; nothing where file and ledger agree.
+    /// What was accepted: `text`; `reading`, where another pgmarch read the same text otherwise; `parents`; `progress` of one
+    /// that was half done; nothing where file and ledger agree.
     accepted: Vec<&'static str>,
     /// The text diff from what was applied to the file.
     diff: String,
@@ -31,7 +32,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let state = ledger::read(&session, config).await?;
+    let state = ledger::read(&session, config, Access::Write).await?;
     let position = locate(&graph, &state, &session).await?;
     let Some(node) =
         name.one(&graph, &position.rows.iter().filter_map(|row| graph.node(position.graph.id(*row).as_str())).collect::<Vec<_>>())?
@@ -42,7 +43,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     drop(session);
     let lock = Lock::acquire(&pool, &state, config.run_lock_timeout).await?;
     let session = lock.worker(config.wait_timeout, None).await?;
-    let state = ledger::read(&session, config).await?;
+    let state = ledger::read(&session, config, Access::Write).await?;
     if let Some(unfinished) = state.unfinished.iter().find(|unfinished| unfinished.revision == revision.id.as_str()) {
         note(&session, config, vec![state.ledger.forget(unfinished)]).await.map_err(Error::Note)?;
         lock.release().await;
@@ -64,6 +65,8 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let mut accepted = Vec::new();
     if recorded.text != revision.text {
         accepted.push("text");
+    } else if recorded.semantic != revision.semantic(&revision.up) {
+        accepted.push("reading");
     }
     if below(&recorded.parents, &recorded.depends_on) != below(&revision.parents, &revision.depends_on) {
         accepted.push("parents");

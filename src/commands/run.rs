@@ -13,7 +13,7 @@ use crate::backoff::Pace;
 use crate::connect::wait::{Said, for_server};
 use crate::connect::{Pool, Session};
 use crate::exit::Error;
-use crate::ledger::{self, State};
+use crate::ledger::{self, Access, State};
 use crate::lock::Lock;
 use crate::plan::{Direction, Plan};
 use crate::position::Position;
@@ -89,11 +89,11 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
             Some(early) => early,
             None => {
                 let session = for_server(&pool, &config.wait_for, config.wait_timeout, deadline).await?;
-                let state = ledger::look(&session, config).await?;
+                let state = ledger::look(&session, config, Access::Write).await?;
                 (session, state)
             }
         };
-        let (position, mended) = settle(graph, &mut state, &session, config).await?;
+        let (position, mended) = settle(graph, &mut state, &session).await?;
         let targets = targets(goal, &position)?;
         tell_ahead(goal, &position, &targets, context)?;
         let plan = plan(goal, &position, &targets)?;
@@ -127,7 +127,7 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
     };
     let session = lock.worker(config.wait_timeout, Some(&defaults(config, state.server.number))).await?;
     let mut state = ledger::look_closely(&session, config).await?;
-    let (position, mended) = settle(graph, &mut state, &session, config).await?;
+    let (position, mended) = settle(graph, &mut state, &session).await?;
     let targets = targets(goal, &position)?;
     if let Goal::Up(_, fixed) = goal {
         fixed.get_or_insert_with(|| targets.iter().map(|node| position.graph.id(*node).clone()).collect());
@@ -167,7 +167,7 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
 
 /// The version rows, if another run has reached the goal with these very files, and durably.
 async fn reached_by_another(graph: &Graph, goal: &Goal<'_>, session: &Session, context: &Context) -> Option<Vec<String>> {
-    let state = ledger::look(session, &context.config).await.ok()?;
+    let state = ledger::look(session, &context.config, Access::Write).await.ok()?;
     if !is_sealed(graph, &state) {
         return None;
     }

@@ -11,13 +11,13 @@ use crate::connect::wait::for_server;
 use crate::connect::{ConnectError, Pool};
 use crate::exit::Error;
 use crate::ledger::State;
-use crate::ledger::names::{Ident, Qualified};
 use crate::model::Catalog;
 use crate::model::compare::Ignore;
-use crate::model::read::Scope;
-use crate::model::scratch::{Bench, Scratch, ScratchError, read};
+use crate::model::read::{Path, Scope};
+use crate::model::scratch::{Bench, Scratch, ScratchError, read, server_number};
 use crate::model::source::{self, Source};
 use crate::revision::graph::{Graph, Node};
+use crate::sql::{Ident, Qualified};
 
 /// Where the model comes from.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Model {
                 let pool = Pool::new(environment, context.cancels.clone()).map_err(connect)?;
                 let config = &context.config;
                 let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-                let scope = Scope { server: crate::ledger::read(&session, &context.config).await?.server.number, ..scope(context, bench) };
+                let scope = Scope { server: server_number(&session).await?, ..scope(context, bench) };
                 same_major(scope.server, bench.server, "the model's server")?;
                 read(&session, &scope).await?
             }
@@ -121,7 +121,7 @@ pub(super) fn scope_of(state: &State, context: &Context) -> Scope {
     let config = &context.config;
     Scope {
         server: state.server.number,
-        search_path: config.search_path.clone().unwrap_or_default(),
+        search_path: config.search_path.clone().map_or_else(|| Path::Session(state.server.search_path.clone()), Path::Settings),
         role: config.role.clone(),
         ledger: config.ledger_schema.clone(),
         version_table: state.ledger.version_table.clone(),
@@ -135,7 +135,7 @@ pub(super) async fn bench(context: &Context) -> Result<Bench, Error> {
     if elsewhere && Conninfo::resolve(&context.environment).is_ok() {
         match context.pool()?.session(Duration::from_secs(2)).await {
             Ok(session) => {
-                let target = crate::ledger::read(&session, &context.config).await?.server.number;
+                let target = server_number(&session).await?;
                 if target / 10_000 != bench.server / 10_000 {
                     warn!(
                         "the scratch server is PostgreSQL {}, the target is {}: what is proven there may still fail here",

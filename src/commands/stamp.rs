@@ -8,7 +8,7 @@ use crate::apply::note;
 use crate::cli;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
-use crate::ledger;
+use crate::ledger::{self, Access};
 use crate::lock::Lock;
 use crate::plan::{Rows, stamp};
 use crate::revision::graph::Graph;
@@ -34,11 +34,11 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
     }
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let state = ledger::read(&session, config).await?;
+    let state = ledger::read(&session, config, Access::Write).await?;
     drop(session);
     let lock = Lock::acquire(&pool, &state, config.run_lock_timeout).await?;
     let session = lock.worker(config.wait_timeout, None).await?;
-    let state = ledger::read(&session, config).await?;
+    let state = ledger::read(&session, config, Access::Write).await?;
     let after = if words.purge {
         stamp(&graph, &[], &names)?
     } else {

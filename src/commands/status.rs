@@ -5,7 +5,7 @@ use super::{Context, answer, json, locate, settle};
 use crate::cli;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
-use crate::ledger;
+use crate::ledger::{self, Access};
 use crate::plan::Plan;
 use crate::report::status::{Branch, Status};
 use crate::revision::graph::{Graph, Node};
@@ -18,7 +18,7 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
     let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let mut state = ledger::read(&session, config).await?;
+    let mut state = ledger::read(&session, config, Access::Read).await?;
     let position = locate(&graph, &state, &session).await?;
     let named = position.targets(&target);
     // With several heads `head` means nothing; what is pending is still of interest.
@@ -32,14 +32,15 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
     let refusal = match position.ahead(&targets, config.ahead) {
         _ if named.is_err() => named.err().map(Error::Name),
         Err(refusal) => Some(Error::Position(refusal)),
-        Ok(_) => match settle(&graph, &mut state, &session, config).await {
+        Ok(_) => match settle(&graph, &mut state, &session).await {
             Ok(_) => None,
-            Err(refusal @ (Error::Changed(_) | Error::Regrafted(_))) => Some(refusal),
+            Err(refusal @ (Error::Changed(_) | Error::Reread(_) | Error::Regrafted(_))) => Some(refusal),
             Err(error) => return Err(error),
         },
     };
     let changed = match &refusal {
         Some(Error::Changed(changed)) => changed.iter().map(|changed| changed.id.to_string()).collect(),
+        Some(Error::Reread(reread)) => reread.iter().map(|reread| reread.id.to_string()).collect(),
         Some(Error::Regrafted(moved)) => moved.iter().map(|moved| moved.id.to_string()).collect(),
         _ => Vec::new(),
     };

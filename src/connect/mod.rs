@@ -34,6 +34,7 @@ use tracing::{debug, info, warn};
 
 use crate::config::{ConfigFault, Environment};
 use crate::report::chain;
+use crate::sql::Message;
 use conninfo::{Conninfo, ConninfoError};
 use link::{Link, LinkError, Ready};
 use login::{Cancel, Connected};
@@ -439,23 +440,23 @@ impl Failure {
 }
 
 impl Session {
-    /// Sends `sql` as one message; the rows of each of its statements in order.
-    pub async fn run(&self, sql: &str) -> Result<Vec<Answer>, Failure> {
-        self.send(sql).await?.answers().await
+    /// Sends a message; the rows of each of its statements in order.
+    pub async fn run(&self, message: &Message) -> Result<Vec<Answer>, Failure> {
+        self.send(message).await?.answers().await
     }
 
-    /// Sends `sql` as one message and leaves its answer for later. Messages are answered in the order in which they are
-    /// sent, and one runs even if the one before it failed.
-    pub async fn send(&self, sql: &str) -> Result<Sent<'_>, Failure> {
+    /// Sends a message and leaves its answer for later. Messages are answered in the order in which they are sent, and one
+    /// runs even if the one before it failed.
+    pub async fn send(&self, message: &Message) -> Result<Sent<'_>, Failure> {
         let under_way = self.cancels.under_way();
-        let sent = self.client.simple_query_raw(sql).await;
+        let sent = self.client.simple_query_raw(message.text()).await;
         let stream = sent.map_err(|source| Failure { completed: 0, source: self.cause(source) })?;
-        Ok(Sent { stream: Box::pin(stream), session: self, under_way })
+        Ok(Sent { stream: Box::pin(stream), margins: message.margins(), session: self, under_way })
     }
 
     /// The same for what takes no time: without an answer in [`SILENCE`] the connection counts as lost.
-    pub async fn ask(&self, sql: &str) -> Result<Vec<Answer>, Failure> {
-        tokio::time::timeout(SILENCE, self.run(sql)).await.unwrap_or_else(|_| Err(Failure::silence(SILENCE)))
+    pub async fn ask(&self, message: &Message) -> Result<Vec<Answer>, Failure> {
+        tokio::time::timeout(SILENCE, self.run(message)).await.unwrap_or_else(|_| Err(Failure::silence(SILENCE)))
     }
 
     /// Whether the backend that answers, of this process id, is the one that the login was with, as cancel requests name it: a
@@ -514,6 +515,8 @@ impl Session {
 pub struct Sent<'s> {
     session: &'s Session,
     stream: Pin<Box<SimpleQueryStream>>,
+    /// How many answers come before and behind those that were asked for.
+    margins: (usize, usize),
     under_way: UnderWay,
 }
 
@@ -531,6 +534,9 @@ impl Sent<'_> {
             }
         }
         drop(self.under_way);
+        let (before, behind) = self.margins;
+        answers.truncate(answers.len().saturating_sub(behind));
+        answers.drain(..before.min(answers.len()));
         Ok(answers)
     }
 }

@@ -4,6 +4,9 @@
 
 use std::cell::{Cell, RefCell};
 
+use crate::sql;
+use crate::sql::Sql;
+
 /// A statement with places for values.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Phrase {
@@ -34,7 +37,7 @@ impl Phrases {
 
     /// Statements that say a phrase with these values, the last of them with its answer; `sql` is the phrase with
     /// expressions in its places.
-    pub(super) fn say(&self, phrase: Phrase, values: &[String], sql: impl Fn(&[String]) -> String) -> Vec<String> {
+    pub(super) fn say(&self, phrase: Phrase, values: &[Sql], sql: impl Fn(&[Sql]) -> Sql) -> Vec<Sql> {
         if !self.wanted.get() {
             return vec![sql(values)];
         }
@@ -42,12 +45,20 @@ impl Phrases {
         let mut known = self.known.borrow_mut();
         if !known.contains(&phrase.name) {
             known.push(phrase.name);
-            let places: Vec<String> = (1..=phrase.types.len()).map(|place| format!("${place}")).collect();
-            statements.push(format!("PREPARE \"{}\" ({}) AS {}", phrase.name, phrase.types.join(", "), sql(&places)));
+            let places: Vec<Sql> = (1..=phrase.types.len()).map(|place| sql!("${place}", place = place)).collect();
+            let types = in_parentheses(phrase.types.iter().map(|name| Sql::of(name)));
+            statements.push(sql!("PREPARE \"{name}\"{types} AS {sql}", name = Sql::of(phrase.name), types = types, sql = sql(&places)));
         }
-        statements.push(format!("EXECUTE \"{}\" ({})", phrase.name, values.join(", ")));
+        let values = in_parentheses(values.iter().cloned());
+        statements.push(sql!("EXECUTE \"{name}\"{values}", name = Sql::of(phrase.name), values = values));
         statements
     }
+}
+
+/// A list as `PREPARE` and `EXECUTE` take it: an empty one has no parentheses.
+fn in_parentheses(parts: impl IntoIterator<Item = Sql>) -> Sql {
+    let parts = Sql::join(parts, ", ");
+    if parts.as_str().is_empty() { parts } else { sql!(" ({parts})", parts = parts) }
 }
 
 #[cfg(test)]
@@ -58,14 +69,14 @@ mod tests {
     fn a_phrase_is_prepared_once_and_said_in_full_after_a_failure() {
         const COUNT: Phrase = Phrase { name: "pgmarch: count", types: &["integer", "text"] };
         let phrases = Phrases::prepared();
-        let said = |value: &str| {
-            let values = [value.to_owned(), "'x'".to_owned()];
-            phrases.say(COUNT, &values, |v| format!("SELECT {}, {}", v[0], v[1])).join("; ")
+        let said = |value: i32| {
+            let values = [sql!("{value}", value = value), Sql::of("'x'")];
+            Sql::join(phrases.say(COUNT, &values, |v| sql!("SELECT {a}, {b}", a = v[0], b = v[1])), "; ").to_string()
         };
-        assert_eq!(said("1"), "PREPARE \"pgmarch: count\" (integer, text) AS SELECT $1, $2; EXECUTE \"pgmarch: count\" (1, 'x')");
-        assert_eq!(said("2"), "EXECUTE \"pgmarch: count\" (2, 'x')");
+        assert_eq!(said(1), "PREPARE \"pgmarch: count\" (integer, text) AS SELECT $1, $2; EXECUTE \"pgmarch: count\" (1, 'x')");
+        assert_eq!(said(2), "EXECUTE \"pgmarch: count\" (2, 'x')");
         assert!(phrases.give_up());
-        assert_eq!(said("3"), "SELECT 3, 'x'");
+        assert_eq!(said(3), "SELECT 3, 'x'");
         assert!(!phrases.give_up());
     }
 }

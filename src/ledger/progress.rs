@@ -5,14 +5,17 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::fence::MOVED;
-use super::names::literal;
+use super::fence::{MOVED, id};
+use super::record::PROGRAM;
+use super::trust::Lock;
 use super::{BACKEND_START, Ledger};
 use crate::connect::host_name;
 use crate::json::{self, Fault, Fields, FromJson};
 use crate::plan::{Direction, Rows, Step};
 use crate::revision::Id;
 use crate::revision::seal::Seal;
+use crate::sql;
+use crate::sql::{Literal, Sql};
 
 /// What the last journal row says about a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +89,7 @@ pub struct Unfinished {
 }
 
 impl Unfinished {
-    /// From a row of `complete.sql`.
+    /// From a row of `unfinished.sql`.
     pub(super) fn read(row: Vec<Option<String>>) -> Option<Self> {
         let [revision, direction, stage, statement, event, pid, start, host, note, detail] = <[Option<String>; 10]>::try_from(row).ok()?;
         let stage = [Stage::Started, Stage::Finished, Stage::Failed].into_iter().find(|known| Some(known.word()) == stage.as_deref())?;
@@ -135,26 +138,31 @@ impl fmt::Display for Unfinished {
 }
 
 impl Ledger {
-    /// One statement that raises `MOVED` unless the version rows are `before` and the last journal row about a
-    /// statement of this revision is `event`: of two runs that believe it to be their turn, one stops here.
-    pub fn turn(&self, before: &Rows, revision: &Id, event: Option<i64>) -> String {
-        self.fence_and(before, before, &self.check_turn(revision, event))
+    /// Statements that make sure of our tables, and then raise `MOVED` unless the version rows are `before` and the last journal
+    /// row about a statement of this revision is `event`: of two runs that believe it to be their turn, one stops here.
+    pub fn turn(&self, before: &Rows, revision: &Id, event: Option<i64>) -> Vec<Sql> {
+        let turn = self.fence_and(before, before, self.check_turn(revision, event));
+        self.secure(Some(Lock::Table), &["journal"]).into_iter().chain([turn]).collect()
     }
 
     /// The fence of a revision's last transaction: moves the version rows if it is still this run's turn.
-    pub fn fence_at(&self, step: &Step<'_>, event: Option<i64>) -> String {
-        self.fence_and(&step.before, &step.after, &self.check_turn(&step.revision.id, event))
+    pub fn fence_at(&self, step: &Step<'_>, direction: Direction, event: Option<i64>) -> Vec<Sql> {
+        let written: &[_] = if direction == Direction::Up { &["revision", "journal"] } else { &["journal"] };
+        let fence = self.fence_and(&step.before, &step.after, self.check_turn(&step.revision.id, event));
+        self.secure(Some(Lock::Table), written).into_iter().chain([fence]).collect()
     }
 
-    fn check_turn(&self, revision: &Id, event: Option<i64>) -> String {
-        let event = event.map_or_else(|| "NULL".to_owned(), |event| event.to_string());
-        format!(
-            "IF (SELECT CASE WHEN statement IS NOT NULL THEN id END FROM {}.journal \
-             WHERE version_table = {} AND revision = '{revision}' AND (statement IS NOT NULL OR outcome = 'done' OR direction = 'stamp') ORDER BY id DESC LIMIT 1) \
+    fn check_turn(&self, revision: &Id, event: Option<i64>) -> Sql {
+        sql!(
+            "IF (SELECT CASE WHEN statement IS NOT NULL THEN id END FROM {ledger}.journal \
+             WHERE version_table = {key} AND revision = {revision} AND (statement IS NOT NULL OR outcome = 'done' OR direction = 'stamp') ORDER BY id DESC LIMIT 1) \
              IS DISTINCT FROM {event} THEN\n\
-             RAISE EXCEPTION USING ERRCODE = '{MOVED}', MESSAGE = 'another run goes on with revision {revision}';\nEND IF;\n",
-            self.schema,
-            self.key(),
+             RAISE EXCEPTION USING ERRCODE = '{moved}', MESSAGE = 'another run continues revision ' || {revision};\nEND IF;\n",
+            ledger = self.schema,
+            key = self.key(),
+            revision = id(revision),
+            event = event.map_or_else(|| Sql::of("NULL"), |event| sql!("{event}", event = event)),
+            moved = Sql::of(MOVED),
         )
     }
 
@@ -167,58 +175,73 @@ impl Ledger {
         statement: usize,
         note: &Note,
         detail: Option<&str>,
-    ) -> String {
-        let finished = if stage == Stage::Started { "NULL" } else { "clock_timestamp()" };
+    ) -> Sql {
+        let note = self.note_of(revision, direction, stage, statement, note, detail);
+        sql!("{note} RETURNING id, backend_pid, (extract(epoch FROM backend_start) * 1000000)::bigint", note = note)
+    }
+
+    /// The same, returning nothing.
+    pub(super) fn note_of(
+        &self,
+        revision: &Id,
+        direction: Direction,
+        stage: Stage,
+        statement: usize,
+        note: &Note,
+        detail: Option<&str>,
+    ) -> Sql {
         let json = serde_json::to_string(note).unwrap_or_default();
-        format!(
-            "INSERT INTO {}.journal (version_table, revision, direction, outcome, started, finished, statement, client_host, backend_start, pgmarch, progress, detail) \
-             VALUES ({}, '{revision}', '{}', '{}', transaction_timestamp(), {finished}, {statement}, {}, {BACKEND_START}, '{}', {}, {}) \
-             RETURNING id, backend_pid, (extract(epoch FROM backend_start) * 1000000)::bigint",
-            self.schema,
-            self.key(),
-            direction.verb(),
-            stage.word(),
-            literal(&host_name()),
-            env!("CARGO_PKG_VERSION"),
-            literal(&json),
-            super::names::nullable(detail),
+        sql!(
+            "INSERT INTO {ledger}.journal (version_table, revision, direction, outcome, started, finished, statement, client_host, backend_start, pgmarch, progress, detail) \
+             VALUES ({key}, {revision}, '{direction}', '{stage}', transaction_timestamp(), {finished}, {statement}, {host}, {backend_start}, {program}, {progress}, {detail})",
+            ledger = self.schema,
+            key = self.key(),
+            revision = id(revision),
+            direction = Sql::of(direction.verb()),
+            stage = Sql::of(stage.word()),
+            finished = Sql::of(if stage == Stage::Started { "NULL" } else { "clock_timestamp()" }),
+            statement = statement,
+            host = Literal(&host_name()),
+            backend_start = Sql::of(BACKEND_START),
+            program = PROGRAM,
+            progress = Literal(&json),
+            detail = Literal::or_null(detail),
         )
     }
 
     /// Statements that write down that all statements of a revision are done. The last returns how long that took in
     /// all, in seconds.
-    pub fn record_stepwise(&self, step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> Vec<String> {
-        let mut statements = Vec::new();
-        if direction == Direction::Up {
-            statements.push(self.keep(step.revision));
-        }
-        let (schema, key, id) = (&self.schema, self.key(), &step.revision.id);
-        statements.push(format!(
-            "INSERT INTO {schema}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, sealed) \
-             SELECT {key}, '{id}', '{}', 'done', coalesce(min(started), statement_timestamp()), clock_timestamp(), {}, {BACKEND_START}, '{}', {} \
-             FROM {schema}.journal WHERE version_table = {key} AND revision = '{id}' AND statement IS NOT NULL \
-             AND id > coalesce((SELECT max(id) FROM {schema}.journal WHERE version_table = {key} AND revision = '{id}' \
-             AND statement IS NULL AND outcome = 'done'), 0) RETURNING extract(epoch FROM finished - started)",
-            direction.verb(),
-            literal(&host_name()),
-            env!("CARGO_PKG_VERSION"),
-            super::names::nullable(seal.map(ToString::to_string).as_deref()),
-        ));
+    pub fn record_stepwise(&self, step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> Vec<Sql> {
+        let mut statements = self.done_stepwise(step, direction, seal);
+        let done = statements.pop().unwrap_or_default();
+        statements.push(sql!("{done} RETURNING extract(epoch FROM finished - started)", done = done));
         statements
+    }
+
+    /// The same, returning nothing.
+    pub(super) fn done_stepwise(&self, step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> Vec<Sql> {
+        let kept = (direction == Direction::Up).then(|| self.keep(step.revision));
+        let done = sql!(
+            "INSERT INTO {ledger}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, sealed) \
+             SELECT {key}, {revision}, '{direction}', 'done', coalesce(min(started), statement_timestamp()), clock_timestamp(), {host}, {backend_start}, {program}, {seal} \
+             FROM {ledger}.journal WHERE version_table = {key} AND revision = {revision} AND statement IS NOT NULL \
+             AND id > coalesce((SELECT max(id) FROM {ledger}.journal WHERE version_table = {key} AND revision = {revision} \
+             AND statement IS NULL AND outcome = 'done'), 0)",
+            ledger = self.schema,
+            key = self.key(),
+            revision = id(&step.revision.id),
+            direction = Sql::of(direction.verb()),
+            host = Literal(&host_name()),
+            backend_start = Sql::of(BACKEND_START),
+            program = PROGRAM,
+            seal = Literal::or_null(seal.map(ToString::to_string).as_deref()),
+        );
+        kept.into_iter().chain([done]).collect()
     }
 
     /// One statement that forgets how far a `transaction:false` revision had come, so that the next run begins with its
     /// first statement: `repair`, after somebody put right by hand what was half done.
-    pub fn forget(&self, unfinished: &Unfinished) -> String {
-        format!(
-            "INSERT INTO {}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, detail) \
-             VALUES ({}, {}, 'repair', 'done', statement_timestamp(), clock_timestamp(), {}, {BACKEND_START}, '{}', {})",
-            self.schema,
-            self.key(),
-            literal(&unfinished.revision),
-            literal(&host_name()),
-            env!("CARGO_PKG_VERSION"),
-            literal(&unfinished.to_string()),
-        )
+    pub fn forget(&self, unfinished: &Unfinished) -> Sql {
+        self.line(sql!("{id}", id = Literal(&unfinished.revision)), Sql::of("repair"), "done", &unfinished.to_string())
     }
 }

@@ -1,29 +1,51 @@
--- What a run must know first, in one message: the server, where our tables are, and on a line each the version rows, after
--- a v, and what the last line of the journal seals, after an s.
+-- What a run must know first, in one message: the server, which of our tables there are, whether they can be trusted, and on
+-- a line each the version rows, after a v, and what the last line of the journal seals, after an s.
 -- It is what a run with nothing to do waits for, and most of its time goes into what a new backend looks up for the first
--- time. So it is one statement, made of few functions, none with namesakes to choose from and none in PL/pgSQL, whose
--- library would have to be loaded.
--- A table that is missing reads as an empty one; to ask for it by name would be an error in the server's log. So the
--- query that names it is made only where it is, and run by ts_stat, the one function of the core that runs a query
--- given as text and needs nothing else (manual, 12.4.4).
+-- time. So it is one statement, and none of its functions is in PL/pgSQL, whose library would have to be loaded.
+-- A table that is missing reads as an empty one; to ask for it by name would be an error in the server's log. And one that
+-- can't be trusted must not be named at all, as its indexes may run code when a query of it is planned. So the query that
+-- names it is made only where it may be, and run by ts_stat, the one function of the core that runs a query given as text
+-- and needs nothing else (manual, 12.4.4).
 -- The operator = instead of texteq would let the planner believe that few lines of the journal are ours: then it reads
 -- and sorts all of them, where the last one or so of the primary key will do.
-SELECT current_setting('server_version_num'),
+{problems}SELECT current_setting('server_version_num'),
        current_database(),
        current_user,
-       current_schema(),
+       current_setting('pgmarch.schema'),
        pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean,
-       CASE WHEN type = 'table' THEN object_names[1] END,
-       {journal} IS NOT NULL,
        current_setting('server_version'),
+       current_setting('pgmarch.search_path'),
+       current_setting('pgmarch.row_security'),
+       ours.version_schema,
+       array_to_string(ours.tables, ','),
+       {journal_is_readable},
+       ours.has_format,
+       CASE WHEN cardinality(ours.tables) BETWEEN 1 AND 3
+            THEN has_schema_privilege((SELECT n.oid FROM pg_namespace n WHERE n.nspname = {ledger}), 'CREATE') END,
+       ours.plain,
+       ours.owned,
+       array_to_json(ours.owners),
+       ours.hidden::regclass,
+       CASE WHEN ours.version_schema IS NULL OR ours.tables IS NULL THEN (
+            SELECT format('%I.%I', n.nspname, t.typname) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+             WHERE t.typrelid = 0 AND t.typname IN ({version_name}, 'revision', 'journal', 'catalog', 'format')
+               AND n.nspname = CASE WHEN t.typname = {version_name} AND ours.version_schema IS NULL THEN {version_place} ELSE {ledger} END
+             LIMIT 1) END,
        word
-  FROM pg_identify_object_as_address('pg_class'::regclass, to_regclass({version_table}), 0)
+  FROM (SELECT coalesce(bool_and({plain}), true) AS plain,
+               coalesce(bool_and(pg_get_userbyid(c.relowner) IN (current_user, session_user)
+                   OR c.relowner = (SELECT d.datdba FROM pg_database d WHERE d.datname = current_database())), true) AS owned,
+               array_agg(DISTINCT pg_get_userbyid(c.relowner)) AS owners,
+               array_agg(c.relname) FILTER (WHERE c.oid <> {version}) AS tables,
+               max(CASE WHEN c.oid = {version} THEN (SELECT n.nspname::text FROM pg_namespace n WHERE n.oid = c.relnamespace) END) AS version_schema,
+               bool_or(c.oid <> {version} AND c.relname = 'format' AND has_table_privilege(c.oid, 'SELECT')) AS has_format,
+               max(c.oid) FILTER (WHERE c.relrowsecurity AND row_security_active(c.oid)) AS hidden
+          FROM pg_class c WHERE c.oid IN ({relations})) AS ours
   LEFT JOIN LATERAL ts_stat(
-       CASE WHEN type = 'table' THEN
-           CASE WHEN {journal} IS NULL THEN
-                format('SELECT array_to_tsvector(ARRAY(SELECT textcat(''v'', version_num) FROM %s))', {version_table})
-           ELSE format('SELECT array_to_tsvector(array_append(ARRAY(SELECT textcat(''v'', version_num) FROM %s), coalesce((SELECT textcat(''s'', sealed) FROM %s WHERE texteq(version_table, %L) ORDER BY id DESC LIMIT 1), ''s'')))',
-                       {version_table}, {journal_name}, textcat(object_names[1], {dot_version_name}))
+       CASE WHEN ours.version_schema IS NOT NULL AND ours.hidden IS NULL AND {trusted} THEN
+           CASE WHEN {journal_is_readable} THEN
+                format('SELECT array_to_tsvector(array_append(ARRAY(SELECT textcat(''v'', version_num::text) FROM %I.%I), coalesce((SELECT textcat(''s'', sealed) FROM %I.journal WHERE texteq(version_table, %L) ORDER BY id DESC LIMIT 1), ''s'')))',
+                       ours.version_schema, {version_name}, {ledger}, concat(ours.version_schema, '.', {version_name}))
+           ELSE format('SELECT array_to_tsvector(ARRAY(SELECT textcat(''v'', version_num::text) FROM %I.%I))', ours.version_schema, {version_name})
            END
-       END) ON true;
-COMMIT
+       END) ON true

@@ -1,12 +1,14 @@
 //! What a run writes down: each revision's text, and a line in the journal for what was done.
 
-use super::names::{array, literal, nullable};
+use super::fence::id;
 use super::phrase::{Phrase, Phrases};
 use super::{BACKEND_START, Backend, Ledger};
 use crate::connect::host_name;
 use crate::plan::{Direction, Step};
 use crate::revision::seal::Seal;
 use crate::revision::{Id, Revision};
+use crate::sql;
+use crate::sql::{Array, Literal, Sql};
 
 /// Keeps a revision: the values of [`kept_values`].
 const KEEP: Phrase = Phrase {
@@ -17,39 +19,41 @@ const KEEP: Phrase = Phrase {
 const DONE: Phrase = Phrase { name: "pgmarch: done", types: &["text", "text", "text"] };
 
 /// A revision as constants: its id, then the columns as [`Ledger::kept`] names them.
-fn kept_values(revision: &Revision) -> [String; 11] {
+fn kept_values(revision: &Revision) -> [Sql; 11] {
+    let text = |text: &str| sql!("{text}", text = Literal(text));
+    let ids = |ids: &[Id]| sql!("{ids}", ids = ids.iter().map(Id::as_str).collect::<Array<'_>>());
     [
-        format!("'{}'", revision.id),
-        literal(revision.file_name()),
-        array(revision.parents.iter().map(Id::as_str)),
-        array(revision.depends_on.iter().map(Id::as_str)),
-        nullable(revision.branch.as_deref()),
-        literal(&revision.message),
-        nullable(revision.created.as_deref()),
-        revision.breaking.to_string(),
-        literal(&revision.text),
-        format!("'{}'", revision.exact()),
-        format!("'{}'", revision.semantic(&revision.up)),
+        id(&revision.id),
+        text(revision.file_name()),
+        ids(&revision.parents),
+        ids(&revision.depends_on),
+        Literal::or_null(revision.branch.as_deref()),
+        text(&revision.message),
+        Literal::or_null(revision.created.as_deref()),
+        sql!("{breaking}", breaking = revision.breaking),
+        text(&revision.text),
+        text(&revision.exact()),
+        text(&revision.semantic(&revision.up)),
     ]
 }
 
 /// What tells one step in the journal from another, as constants: revision, direction, seal.
-pub(super) fn done_values(step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> [String; 3] {
-    let seal = nullable(seal.map(ToString::to_string).as_deref());
-    [format!("'{}'", step.revision.id), format!("'{}'", direction.verb()), seal]
+pub(super) fn done_values(step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> [Sql; 3] {
+    let seal = Literal::or_null(seal.map(ToString::to_string).as_deref());
+    [id(&step.revision.id), sql!("'{verb}'", verb = Sql::of(direction.verb())), seal]
 }
 
 impl Ledger {
     /// Statements that write down a step that was run in this transaction, and the seal if it is the last of its run.
     /// The last of them returns its duration in seconds.
-    pub fn record(&self, step: &Step<'_>, direction: Direction, backend: &Backend, seal: Option<&Seal>, phrases: &Phrases) -> Vec<String> {
+    pub fn record(&self, step: &Step<'_>, direction: Direction, backend: &Backend, seal: Option<&Seal>, phrases: &Phrases) -> Vec<Sql> {
         let mut statements = Vec::new();
         if direction == Direction::Up {
             statements = phrases.say(KEEP, &kept_values(step.revision), |values| self.kept(values));
         }
-        let done = |values: &[String]| {
-            let done = self.done(values, "statement_timestamp()", &backend.start());
-            format!("{done} RETURNING extract(epoch FROM finished - started)")
+        let done = |values: &[Sql]| {
+            let done = self.done(values, Sql::of("statement_timestamp()"), backend.start());
+            sql!("{done} RETURNING extract(epoch FROM finished - started)", done = done)
         };
         statements.extend(phrases.say(DONE, &done_values(step, direction, seal), done));
         statements
@@ -57,48 +61,67 @@ impl Ledger {
 
     /// One statement: a step was done, beginning when an expression says, on the backend whose start another says. The
     /// values are those of [`done_values`].
-    pub(super) fn done(&self, values: &[String], started: &str, backend_start: &str) -> String {
-        format!(
-            "INSERT INTO {}.journal (version_table, revision, direction, sealed, outcome, started, finished, client_host, backend_start, pgmarch) \
-             VALUES ({}, {}, 'done', {started}, clock_timestamp(), {}, {backend_start}, '{}')",
-            self.schema,
-            self.key(),
-            values.join(", "),
-            literal(&host_name()),
-            env!("CARGO_PKG_VERSION"),
+    pub(super) fn done(&self, values: &[Sql], started: Sql, backend_start: Sql) -> Sql {
+        sql!(
+            "INSERT INTO {ledger}.journal (version_table, revision, direction, sealed, outcome, started, finished, client_host, backend_start, pgmarch) \
+             VALUES ({key}, {values}, 'done', {started}, clock_timestamp(), {host}, {backend_start}, {program})",
+            ledger = self.schema,
+            key = self.key(),
+            values = Sql::join(values.iter().cloned(), ", "),
+            started = started,
+            host = Literal(&host_name()),
+            backend_start = backend_start,
+            program = PROGRAM,
         )
     }
 
     /// One statement that keeps a revision's text, instead of what the ledger had of it before.
-    pub fn keep(&self, revision: &Revision) -> String {
+    pub fn keep(&self, revision: &Revision) -> Sql {
         self.kept(&kept_values(revision))
     }
 
     /// The same, of the values of [`kept_values`].
-    fn kept(&self, values: &[String]) -> String {
-        let columns = "file, parents, depends_on, branch, message, created, breaking, text, exact, semantic";
-        let excluded: Vec<String> = columns.split(", ").map(|column| format!("EXCLUDED.{column}")).collect();
-        format!(
-            "INSERT INTO {}.revision (version_table, revision, {columns}) VALUES ({}, {}) \
-             ON CONFLICT (version_table, revision) DO UPDATE SET ({columns}, recorded) = ({}, now())",
-            self.schema,
-            self.key(),
-            values.join(", "),
-            excluded.join(", "),
+    fn kept(&self, values: &[Sql]) -> Sql {
+        sql!(
+            "INSERT INTO {ledger}.revision (version_table, revision, file, parents, depends_on, branch, message, created, breaking, text, exact, semantic) \
+             VALUES ({key}, {values}) ON CONFLICT (version_table, revision) DO UPDATE SET \
+             (file, parents, depends_on, branch, message, created, breaking, text, exact, semantic, recorded) = \
+             (EXCLUDED.file, EXCLUDED.parents, EXCLUDED.depends_on, EXCLUDED.branch, EXCLUDED.message, EXCLUDED.created, \
+             EXCLUDED.breaking, EXCLUDED.text, EXCLUDED.exact, EXCLUDED.semantic, now())",
+            ledger = self.schema,
+            key = self.key(),
+            values = Sql::join(values.iter().cloned(), ", "),
         )
     }
 
     /// One statement that writes down that a revision failed, after its transaction is gone.
-    pub fn record_failure(&self, revision: &Id, direction: Direction, detail: &str) -> String {
-        format!(
-            "INSERT INTO {}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, detail) \
-             VALUES ({}, '{revision}', '{}', 'failed', statement_timestamp(), clock_timestamp(), {}, {BACKEND_START}, '{}', {})",
-            self.schema,
-            self.key(),
-            direction.verb(),
-            literal(&host_name()),
-            env!("CARGO_PKG_VERSION"),
-            literal(detail),
+    pub fn record_failure(&self, revision: &Id, direction: Direction, detail: &str) -> Vec<Sql> {
+        let failed = self.line(id(revision), Sql::of(direction.verb()), "failed", detail);
+        self.secure(None, &["journal"]).into_iter().chain([failed]).collect()
+    }
+
+    /// One statement that writes a line into the journal about something that is not part of a revision's own transaction.
+    pub(super) fn line(&self, revision: Sql, direction: Sql, outcome: &'static str, detail: &str) -> Sql {
+        sql!(
+            "INSERT INTO {ledger}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, detail) \
+             VALUES ({key}, {revision}, '{direction}', '{outcome}', statement_timestamp(), clock_timestamp(), {host}, {backend_start}, {program}, {detail})",
+            ledger = self.schema,
+            key = self.key(),
+            revision = revision,
+            direction = direction,
+            outcome = Sql::of(outcome),
+            host = Literal(&host_name()),
+            backend_start = Sql::of(BACKEND_START),
+            program = PROGRAM,
+            detail = Literal(detail),
         )
     }
+
+    /// Statements that note something which ran no revision, a stamp or a repair, behind what it did.
+    pub fn note(&self, verb: &'static str, revision: &str, detail: &str) -> Sql {
+        self.line(sql!("{revision}", revision = Literal(revision)), Sql::of(verb), "noted", detail)
+    }
 }
+
+/// This program, as the journal has it.
+pub(super) const PROGRAM: Literal<'static> = Literal(env!("CARGO_PKG_VERSION"));

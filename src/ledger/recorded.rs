@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use super::names::array;
-use super::{BACKEND_START, Ledger, literal};
-use crate::connect::{Answer, Failure, Session, host_name};
+use super::Ledger;
+use super::fence::id;
+use crate::connect::{Answer, Failure, Session};
 use crate::revision::file::parse;
 use crate::revision::{Id, Mode, Revision, Section};
+use crate::sql;
+use crate::sql::Array;
 
 /// What every run must know of a revision in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub struct Kept {
     pub exact: String,
     /// Parents and dependencies it was applied on, comma separated.
     pub below: String,
+    /// Semantic checksum of its `up` section, as the program that applied it read it.
+    pub semantic: String,
 }
 
 /// A revision as the ledger has it, whether or not there is a file for it here.
@@ -90,14 +94,14 @@ impl Ledger {
         if !self.has_ledger || revisions.is_empty() {
             return Ok(Vec::new());
         }
-        let sql = format!(
+        let query = sql!(
             "SELECT revision, file, array_to_string(parents, ','), array_to_string(depends_on, ','), message, breaking, semantic, text \
-             FROM {}.revision WHERE version_table = {} AND revision = ANY ({})",
-            self.schema,
-            self.key(),
-            array(revisions.iter().copied())
+             FROM {ledger}.revision WHERE version_table = {key} AND revision = ANY ({revisions})",
+            ledger = self.schema,
+            key = self.key(),
+            revisions = revisions.iter().copied().collect::<Array<'_>>()
         );
-        let rows = session.ask(&sql).await?.into_iter().next().unwrap_or_default();
+        let rows = session.ask(&self.reading([query])).await?.into_iter().next().unwrap_or_default();
         Ok(rows.into_iter().filter_map(recorded).collect())
     }
 
@@ -106,13 +110,14 @@ impl Ledger {
         if !self.has_ledger {
             return Ok(Vec::new());
         }
-        let sql = format!(
+        let query = sql!(
             "SELECT direction, outcome, to_char(started AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), extract(epoch FROM finished - started), \
-             role, client_host, pgmarch, detail FROM {}.journal WHERE version_table = {} AND revision = '{revision}' ORDER BY id",
-            self.schema,
-            self.key()
+             role, client_host, pgmarch, detail FROM {ledger}.journal WHERE version_table = {key} AND revision = {revision} ORDER BY id",
+            ledger = self.schema,
+            key = self.key(),
+            revision = id(revision)
         );
-        let rows: Answer = session.ask(&sql).await?.into_iter().next().unwrap_or_default();
+        let rows: Answer = session.ask(&self.reading([query])).await?.into_iter().next().unwrap_or_default();
         let entry = |row: Vec<Option<String>>| {
             let [direction, outcome, started, seconds, role, host, pgmarch, detail] = <[Option<String>; 8]>::try_from(row).ok()?;
             let seconds = seconds.and_then(|seconds| decimal(&seconds));
@@ -120,20 +125,6 @@ impl Ledger {
             Some(Entry { direction, outcome, started, seconds, role, host, pgmarch, detail })
         };
         Ok(rows.into_iter().filter_map(entry).collect())
-    }
-
-    /// One statement that notes something which ran no revision: a stamp, a repair.
-    pub fn note(&self, verb: &str, revision: &str, detail: &str) -> String {
-        format!(
-            "INSERT INTO {}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, detail) \
-             VALUES ({}, {}, '{verb}', 'noted', statement_timestamp(), clock_timestamp(), {}, {BACKEND_START}, '{}', {})",
-            self.schema,
-            self.key(),
-            literal(revision),
-            literal(&host_name()),
-            env!("CARGO_PKG_VERSION"),
-            literal(detail),
-        )
     }
 }
 

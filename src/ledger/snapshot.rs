@@ -1,8 +1,9 @@
 //! The catalog as the last run left it: what a hot-fix by hand is told from.
 
-use super::names::literal;
 use super::{Ledger, ReadError, Session};
 use crate::model::read::Scope;
+use crate::sql;
+use crate::sql::{Literal, Message, Sql};
 
 /// What the rows are written like; another number can't be compared.
 const FORMAT: u32 = 1;
@@ -21,35 +22,36 @@ pub struct Snapshot {
 impl Ledger {
     /// Two messages that keep the catalog as it is when the first is answered. It is no part of any revision: its commit may
     /// be lost with the server, and the next run keeps another. The server finishes it even if nobody waits for the answer.
-    pub fn keep_catalog(&self, scope: &Scope, at: &str) -> [String; 2] {
-        let unwatched = if scope.server >= 140_000 { "SET LOCAL client_connection_check_interval = 0;\n" } else { "" };
-        let seeing = format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE;\nSET LOCAL synchronous_commit = off;\n{unwatched}{}SELECT 1",
-            scope.settings()
+    pub fn keep_catalog(&self, scope: &Scope, at: &str) -> [Message; 2] {
+        let begin = Sql::of("BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE");
+        let relaxed = Sql::of("SET LOCAL synchronous_commit = off");
+        let unwatched = (scope.server >= 140_000).then(|| Sql::of("SET LOCAL client_connection_check_interval = 0"));
+        let opening = [begin].into_iter().chain(scope.role()).chain([relaxed]).chain(unwatched);
+        let seeing = Message::behind(opening, scope.settings().into_iter().chain([Sql::of("SELECT 1")]));
+        let keeping = sql!(
+            "INSERT INTO {ledger}.catalog (version_table, taken, at, format, rows) SELECT {key}, now(), {at}, {format}, coalesce(({rows}), '')\n\
+             ON CONFLICT (version_table) DO UPDATE SET (taken, at, format, rows) = (EXCLUDED.taken, EXCLUDED.at, EXCLUDED.format, EXCLUDED.rows)",
+            ledger = self.schema,
+            key = self.key(),
+            at = Literal(at),
+            format = Literal(&format(scope)),
+            rows = scope.snapshot(),
         );
-        let keeping = format!(
-            "INSERT INTO {}.catalog (version_table, taken, at, format, rows) SELECT {}, now(), {}, {}, coalesce(({}), '')\n\
-             ON CONFLICT (version_table) DO UPDATE SET (taken, at, format, rows) = (EXCLUDED.taken, EXCLUDED.at, EXCLUDED.format, EXCLUDED.rows);\nCOMMIT",
-            self.schema,
-            self.key(),
-            literal(at),
-            literal(&format(scope)),
-            scope.snapshot(),
-        );
-        [seeing, keeping]
+        let statements = self.secure(None, &["catalog"]).into_iter().chain([keeping, Sql::of("COMMIT")]);
+        [seeing, Message::all(statements)]
     }
 
     /// The catalog as the last run left it, if one has kept it.
     pub async fn catalog(&self, session: &Session, scope: &Scope) -> Result<Option<Snapshot>, ReadError> {
-        if !self.has_ledger {
+        if !self.has_ledger || self.missing.iter().any(|table| table.name == "catalog") {
             return Ok(None);
         }
-        let sql = format!(
-            "SELECT to_char(taken AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), at, format, rows FROM {}.catalog WHERE version_table = {}",
-            self.schema,
-            self.key()
+        let query = sql!(
+            "SELECT to_char(taken AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), at, format, rows FROM {ledger}.catalog WHERE version_table = {key}",
+            ledger = self.schema,
+            key = self.key()
         );
-        let row = session.run(&sql).await?.into_iter().flatten().next();
+        let row = session.run(&self.reading([query])).await?.into_iter().flatten().next();
         let Some(Ok([Some(taken), Some(at), Some(found), rows])) = row.map(<[Option<String>; 4]>::try_from) else { return Ok(None) };
         Ok(Some(Snapshot { taken, at, rows: rows.filter(|_| found == format(scope)) }))
     }

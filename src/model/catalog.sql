@@ -3,8 +3,8 @@ SELECT json_build_object(
     'id', json_build_array('pg_namespace', n.oid::int8, 0),
     'name', quote_ident(n.nspname), 'shown', quote_ident(n.nspname),
     'owner', nullif(quote_ident(pg_get_userbyid(n.nspowner)), quote_ident(current_user)),
-    'grants', {grants n.nspacl n n.nspowner},
-    'comment', obj_description(n.oid, 'pg_namespace'),
+    'grants', {schema_grants},
+    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_namespace'::regclass AND remark.objoid = n.oid AND remark.objsubid = 0),
     'definition', json_build_object('schema', json_build_object()))
   FROM pg_namespace n
  WHERE {own} AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e');
@@ -13,7 +13,7 @@ SELECT json_build_object(
 SELECT json_build_object(
     'id', json_build_array('pg_extension', x.oid::int8, 0),
     'name', quote_ident(x.extname), 'shown', quote_ident(x.extname),
-    'comment', obj_description(x.oid, 'pg_extension'),
+    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_extension'::regclass AND remark.objoid = x.oid AND remark.objsubid = 0),
     'definition', json_build_object('extension', json_build_object(
         'version', x.extversion, 'schema', quote_ident(n.nspname),
         'usual_comment', (SELECT a.comment FROM pg_available_extensions a WHERE a.name = x.extname AND x.extname <> 'plpgsql'))))
@@ -24,8 +24,8 @@ SELECT json_build_object(
     'id', json_build_array('pg_type', t.oid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(t.typname), 'shown', format_type(t.oid, NULL),
     'owner', nullif(quote_ident(pg_get_userbyid(t.typowner)), quote_ident(current_user)),
-    'grants', {grants t.typacl T t.typowner},
-    'comment', obj_description(t.oid, 'pg_type'),
+    'grants', {type_grants},
+    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_type'::regclass AND remark.objoid = t.oid AND remark.objsubid = 0),
     'definition', CASE t.typtype
         WHEN 'e' THEN json_build_object('enum', json_build_object('labels',
             (SELECT coalesce(json_agg(l.enumlabel ORDER BY l.enumsortorder), '[]') FROM pg_enum l WHERE l.enumtypid = t.oid)))
@@ -33,15 +33,15 @@ SELECT json_build_object(
             (SELECT coalesce(json_agg(json_build_object(
                 'name', quote_ident(a.attname), 'type', format_type(a.atttypid, a.atttypmod),
                 'collation', CASE WHEN a.attcollation <> b.typcollation THEN a.attcollation::regcollation::text END,
-                'comment', col_description(a.attrelid, a.attnum)) ORDER BY a.attnum), '[]')
+                'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_class'::regclass AND remark.objoid = a.attrelid AND remark.objsubid = a.attnum)) ORDER BY a.attnum), '[]')
                FROM pg_attribute a JOIN pg_type b ON b.oid = a.atttypid
               WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)))
         WHEN 'r' THEN (SELECT json_build_object('range', json_build_object('options', array_to_json(array_remove(ARRAY[
                 'subtype = ' || format_type(r.rngsubtype, NULL),
                 CASE WHEN NOT o.opcdefault THEN 'subtype_opclass = ' || quote_ident(op.nspname) || '.' || quote_ident(o.opcname) END,
-                CASE WHEN r.rngcollation <> s.typcollation THEN 'collation = ' || r.rngcollation::regcollation END,
-                CASE WHEN r.rngcanonical <> 0 THEN 'canonical = ' || r.rngcanonical::regproc END,
-                CASE WHEN r.rngsubdiff <> 0 THEN 'subtype_diff = ' || r.rngsubdiff::regproc END,
+                CASE WHEN r.rngcollation <> s.typcollation THEN 'collation = ' || r.rngcollation::regcollation::text END,
+                CASE WHEN r.rngcanonical <> 0 THEN 'canonical = ' || r.rngcanonical::regproc::text END,
+                CASE WHEN r.rngsubdiff <> 0 THEN 'subtype_diff = ' || r.rngsubdiff::regproc::text END,
                 {multirange}], NULL))))
               FROM pg_range r JOIN pg_type s ON s.oid = r.rngsubtype JOIN pg_opclass o ON o.oid = r.rngsubopc
               JOIN pg_namespace op ON op.oid = o.opcnamespace WHERE r.rngtypid = t.oid)
@@ -58,8 +58,8 @@ SELECT json_build_object(
     'id', json_build_array('pg_class', c.oid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname), 'shown', c.oid::regclass,
     'owner', nullif(quote_ident(pg_get_userbyid(c.relowner)), quote_ident(current_user)),
-    'grants', CASE WHEN c.relacl IS NOT NULL THEN {grants c.relacl r c.relowner} END,
-    'comment', obj_description(c.oid, 'pg_class'),
+    'grants', CASE WHEN c.relacl IS NOT NULL THEN {relation_grants} END,
+    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_class'::regclass AND remark.objoid = c.oid AND remark.objsubid = 0),
     'definition', CASE
         WHEN c.relkind = 'S' THEN (SELECT json_build_object('sequence', json_build_object(
             'numbers', json_build_object('type', format_type(s.seqtypid, NULL), 'start', s.seqstart, 'increment', s.seqincrement,
@@ -78,7 +78,7 @@ SELECT json_build_object(
                     'name', quote_ident(a.attname), 'type', format_type(a.atttypid, a.atttypmod),
                     'collation', CASE WHEN a.attcollation <> b.typcollation THEN a.attcollation::regcollation::text END,
                     'default', (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum),
-                    'comment', col_description(a.attrelid, a.attnum)) ORDER BY a.attnum)
+                    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_class'::regclass AND remark.objoid = a.attrelid AND remark.objsubid = a.attnum)) ORDER BY a.attnum)
                   FROM pg_attribute a JOIN pg_type b ON b.oid = a.atttypid
                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)))
         ELSE json_build_object('table', json_build_object(
@@ -104,8 +104,8 @@ SELECT json_build_object(
 SELECT json_build_object(
     'id', json_build_array('pg_class', c.oid::int8, a.attnum), 'parent', json_build_array('pg_class', c.oid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname), 'shown', quote_ident(a.attname),
-    'grants', CASE WHEN a.attacl IS NOT NULL THEN {grants a.attacl c c.relowner} END,
-    'comment', col_description(c.oid, a.attnum),
+    'grants', CASE WHEN a.attacl IS NOT NULL THEN {column_grants} END,
+    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_class'::regclass AND remark.objoid = c.oid AND remark.objsubid = a.attnum),
     'definition', json_build_object('column', json_build_object(
         'type', format_type(a.atttypid, a.atttypmod),
         'collation', CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END,
@@ -142,7 +142,7 @@ SELECT json_build_object(
     'parent', CASE WHEN k.contypid <> 0 THEN json_build_array('pg_type', k.contypid::int8, 0) ELSE json_build_array('pg_class', k.conrelid::int8, 0) END,
     'name', quote_ident(n.nspname) || '.' || coalesce((SELECT quote_ident(c.relname) FROM pg_class c WHERE c.oid = k.conrelid),
         (SELECT quote_ident(t.typname) FROM pg_type t WHERE t.oid = k.contypid)) || '.' || quote_ident(k.conname), 'shown', quote_ident(k.conname),
-    'comment', obj_description(k.oid, 'pg_constraint'),
+    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_constraint'::regclass AND remark.objoid = k.oid AND remark.objsubid = 0),
     'definition', json_build_object('constraint', json_build_object(
         'kind', k.contype::text, 'definition', pg_get_constraintdef(k.oid),
         'index_options', (SELECT to_json(coalesce(x.reloptions, '{}')) FROM pg_class x WHERE x.oid = k.conindid AND k.contype <> 'f'))))
@@ -153,9 +153,9 @@ SELECT json_build_object(
 SELECT json_build_object(
     'id', json_build_array('pg_class', x.oid::int8, 0), 'parent', json_build_array('pg_class', i.indrelid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(x.relname), 'shown', x.oid::regclass,
-    'comment', obj_description(x.oid, 'pg_class'),
+    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_class'::regclass AND remark.objoid = x.oid AND remark.objsubid = 0),
     'definition', json_build_object('index', json_build_object(
-        'table', i.indrelid::regclass, 'definition', replace(pg_get_indexdef(x.oid), ' ' || quote_ident(tn.nspname) || '.' || quote_ident(t.relname) || ' USING ', ' ' || t.oid::regclass || ' USING '), 'unique', i.indisunique,
+        'table', i.indrelid::regclass, 'definition', replace(pg_get_indexdef(x.oid), ' ' || quote_ident(tn.nspname) || '.' || quote_ident(t.relname) || ' USING ', ' ' || t.oid::regclass::text || ' USING '), 'unique', i.indisunique,
         'valid', i.indisvalid OR x.relkind = 'I',
         'statistics', (SELECT coalesce(json_agg(json_build_array(a.attnum, a.attstattarget) ORDER BY a.attnum), '[]')
                          FROM pg_attribute a WHERE a.attrelid = x.oid AND a.attstattarget >= 0))))
@@ -169,8 +169,8 @@ SELECT json_build_object(
     'id', json_build_array('pg_proc', p.oid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '(' || oidvectortypes(p.proargtypes) || ')', 'shown', p.oid::regprocedure,
     'owner', nullif(quote_ident(pg_get_userbyid(p.proowner)), quote_ident(current_user)),
-    'grants', {grants p.proacl f p.proowner},
-    'comment', obj_description(p.oid, 'pg_proc'),
+    'grants', {routine_grants},
+    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_proc'::regclass AND remark.objoid = p.oid AND remark.objsubid = 0),
     'definition', json_build_object('routine', json_build_object(
         'kind', CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END,
         'definition', pg_get_functiondef(p.oid), 'schema', quote_ident(n.nspname),
@@ -185,31 +185,31 @@ SELECT json_build_object(
     'id', json_build_array('pg_proc', p.oid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '(' || oidvectortypes(p.proargtypes) || ')', 'shown', p.oid::regprocedure,
     'owner', nullif(quote_ident(pg_get_userbyid(p.proowner)), quote_ident(current_user)),
-    'grants', {grants p.proacl f p.proowner},
-    'comment', obj_description(p.oid, 'pg_proc'),
+    'grants', {routine_grants},
+    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_proc'::regclass AND remark.objoid = p.oid AND remark.objsubid = 0),
     'definition', json_build_object('aggregate', json_build_object(
         'arguments', CASE WHEN pg_get_function_arguments(p.oid) = '' THEN '*' ELSE pg_get_function_arguments(p.oid) END,
         'options', array_to_json(array_remove(ARRAY[
-            'SFUNC = ' || g.aggtransfn::regproc, 'STYPE = ' || format_type(g.aggtranstype, NULL),
-            'SSPACE = ' || nullif(g.aggtransspace, 0),
-            CASE WHEN g.aggfinalfn <> 0 THEN 'FINALFUNC = ' || g.aggfinalfn::regproc END,
+            'SFUNC = ' || g.aggtransfn::regproc::text, 'STYPE = ' || format_type(g.aggtranstype, NULL),
+            'SSPACE = ' || nullif(g.aggtransspace, 0)::text,
+            CASE WHEN g.aggfinalfn <> 0 THEN 'FINALFUNC = ' || g.aggfinalfn::regproc::text END,
             CASE WHEN g.aggfinalextra THEN 'FINALFUNC_EXTRA' END,
             CASE WHEN g.aggfinalfn <> 0 AND g.aggfinalmodify <> (CASE g.aggkind WHEN 'n' THEN 'r' ELSE 'w' END)
                  THEN 'FINALFUNC_MODIFY = ' || CASE g.aggfinalmodify WHEN 'r' THEN 'READ_ONLY' WHEN 's' THEN 'SHAREABLE' ELSE 'READ_WRITE' END END,
-            CASE WHEN g.aggcombinefn <> 0 THEN 'COMBINEFUNC = ' || g.aggcombinefn::regproc END,
-            CASE WHEN g.aggserialfn <> 0 THEN 'SERIALFUNC = ' || g.aggserialfn::regproc END,
-            CASE WHEN g.aggdeserialfn <> 0 THEN 'DESERIALFUNC = ' || g.aggdeserialfn::regproc END,
+            CASE WHEN g.aggcombinefn <> 0 THEN 'COMBINEFUNC = ' || g.aggcombinefn::regproc::text END,
+            CASE WHEN g.aggserialfn <> 0 THEN 'SERIALFUNC = ' || g.aggserialfn::regproc::text END,
+            CASE WHEN g.aggdeserialfn <> 0 THEN 'DESERIALFUNC = ' || g.aggdeserialfn::regproc::text END,
             'INITCOND = ' || quote_literal(g.agginitval),
-            CASE WHEN g.aggmtransfn <> 0 THEN 'MSFUNC = ' || g.aggmtransfn::regproc END,
-            CASE WHEN g.aggminvtransfn <> 0 THEN 'MINVFUNC = ' || g.aggminvtransfn::regproc END,
+            CASE WHEN g.aggmtransfn <> 0 THEN 'MSFUNC = ' || g.aggmtransfn::regproc::text END,
+            CASE WHEN g.aggminvtransfn <> 0 THEN 'MINVFUNC = ' || g.aggminvtransfn::regproc::text END,
             CASE WHEN g.aggmtranstype <> 0 THEN 'MSTYPE = ' || format_type(g.aggmtranstype, NULL) END,
-            'MSSPACE = ' || nullif(g.aggmtransspace, 0),
-            CASE WHEN g.aggmfinalfn <> 0 THEN 'MFINALFUNC = ' || g.aggmfinalfn::regproc END,
+            'MSSPACE = ' || nullif(g.aggmtransspace, 0)::text,
+            CASE WHEN g.aggmfinalfn <> 0 THEN 'MFINALFUNC = ' || g.aggmfinalfn::regproc::text END,
             CASE WHEN g.aggmfinalextra THEN 'MFINALFUNC_EXTRA' END,
             CASE WHEN g.aggmfinalfn <> 0 AND g.aggmfinalmodify <> (CASE g.aggkind WHEN 'n' THEN 'r' ELSE 'w' END)
                  THEN 'MFINALFUNC_MODIFY = ' || CASE g.aggmfinalmodify WHEN 'r' THEN 'READ_ONLY' WHEN 's' THEN 'SHAREABLE' ELSE 'READ_WRITE' END END,
             'MINITCOND = ' || quote_literal(g.aggminitval),
-            CASE WHEN g.aggsortop <> 0 THEN 'SORTOP = OPERATOR(' || (SELECT quote_ident(s.nspname) || '.' || o.oprname FROM pg_operator o JOIN pg_namespace s ON s.oid = o.oprnamespace WHERE o.oid = g.aggsortop) || ')' END,
+            CASE WHEN g.aggsortop <> 0 THEN 'SORTOP = OPERATOR(' || (SELECT quote_ident(s.nspname) || '.' || o.oprname::text FROM pg_operator o JOIN pg_namespace s ON s.oid = o.oprnamespace WHERE o.oid = g.aggsortop) || ')' END,
             CASE p.proparallel WHEN 's' THEN 'PARALLEL = SAFE' WHEN 'r' THEN 'PARALLEL = RESTRICTED' END,
             CASE WHEN g.aggkind = 'h' THEN 'HYPOTHETICAL' END], NULL)))))
   FROM pg_proc p JOIN pg_aggregate g ON g.aggfnoid = p.oid JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -219,8 +219,8 @@ SELECT json_build_object(
 SELECT json_build_object(
     'id', json_build_array('pg_trigger', t.oid::int8, 0), 'parent', json_build_array('pg_class', t.tgrelid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(t.tgname), 'shown', quote_ident(t.tgname),
-    'comment', obj_description(t.oid, 'pg_trigger'),
-    'definition', json_build_object('trigger', json_build_object('definition', replace(pg_get_triggerdef(t.oid), ' ON ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) || ' ', ' ON ' || c.oid::regclass || ' '), 'enabled', t.tgenabled::text)))
+    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_trigger'::regclass AND remark.objoid = t.oid AND remark.objsubid = 0),
+    'definition', json_build_object('trigger', json_build_object('definition', replace(pg_get_triggerdef(t.oid), ' ON ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) || ' ', ' ON ' || c.oid::regclass::text || ' '), 'enabled', t.tgenabled::text)))
   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE {own} AND NOT t.tgisinternal AND t.tgparentid = 0;
 
@@ -228,8 +228,8 @@ SELECT json_build_object(
 SELECT json_build_object(
     'id', json_build_array('pg_rewrite', r.oid::int8, 0), 'parent', json_build_array('pg_class', r.ev_class::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(r.rulename), 'shown', quote_ident(r.rulename),
-    'comment', obj_description(r.oid, 'pg_rewrite'),
-    'definition', json_build_object('rule', json_build_object('definition', replace(pg_get_ruledef(r.oid), ' TO ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) || ' ', ' TO ' || c.oid::regclass || ' '), 'enabled', r.ev_enabled::text)))
+    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_rewrite'::regclass AND remark.objoid = r.oid AND remark.objsubid = 0),
+    'definition', json_build_object('rule', json_build_object('definition', replace(pg_get_ruledef(r.oid), ' TO ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) || ' ', ' TO ' || c.oid::regclass::text || ' '), 'enabled', r.ev_enabled::text)))
   FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE {own} AND r.rulename <> '_RETURN';
 
@@ -237,7 +237,7 @@ SELECT json_build_object(
 SELECT json_build_object(
     'id', json_build_array('pg_policy', p.oid::int8, 0), 'parent', json_build_array('pg_class', p.polrelid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(p.polname), 'shown', quote_ident(p.polname),
-    'comment', obj_description(p.oid, 'pg_policy'),
+    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_policy'::regclass AND remark.objoid = p.oid AND remark.objsubid = 0),
     'definition', json_build_object('policy', json_build_object(
         'permissive', p.polpermissive,
         'command', CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
@@ -252,7 +252,7 @@ SELECT json_build_object(
     'name', quote_ident(n.nspname) || '.' || quote_ident(s.stxname),
     'shown', CASE WHEN pg_statistics_obj_is_visible(s.oid) THEN '' ELSE quote_ident(n.nspname) || '.' END || quote_ident(s.stxname),
     'owner', nullif(quote_ident(pg_get_userbyid(s.stxowner)), quote_ident(current_user)),
-    'comment', obj_description(s.oid, 'pg_statistic_ext'),
+    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_statistic_ext'::regclass AND remark.objoid = s.oid AND remark.objsubid = 0),
     'definition', json_build_object('statistics', json_build_object(
         'definition', pg_get_statisticsobjdef(s.oid), 'schema', quote_ident(n.nspname), 'target', nullif(s.stxstattarget, -1))))
   FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
@@ -263,7 +263,7 @@ SELECT json_build_object(
     'id', json_build_array('pg_event_trigger', e.oid::int8, 0),
     'name', quote_ident(e.evtname), 'shown', quote_ident(e.evtname),
     'owner', nullif(quote_ident(pg_get_userbyid(e.evtowner)), quote_ident(current_user)),
-    'comment', obj_description(e.oid, 'pg_event_trigger'),
+    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_event_trigger'::regclass AND remark.objoid = e.oid AND remark.objsubid = 0),
     'definition', json_build_object('event_trigger', json_build_object(
         'event', e.evtevent, 'tags', to_json(coalesce(e.evttags, '{}')), 'function', e.evtfoid::regproc, 'enabled', e.evtenabled::text)))
   FROM pg_event_trigger e
@@ -271,8 +271,8 @@ SELECT json_build_object(
 
 -- who needs whom
 SELECT json_build_object('needs', json_build_array(
-    json_build_array(d.classid::regclass, d.objid::int8, d.objsubid), json_build_array(d.refclassid::regclass, d.refobjid::int8, d.refobjsubid), d.deptype::text))
-  FROM pg_depend d
+    json_build_array(own.relname, d.objid::int8, d.objsubid), json_build_array(other.relname, d.refobjid::int8, d.refobjsubid), d.deptype::text))
+  FROM pg_depend d JOIN pg_class own ON own.oid = d.classid JOIN pg_class other ON other.oid = d.refclassid
  WHERE d.objid >= 16384 AND (d.refobjid >= 16384 OR d.refclassid = 'pg_namespace'::regclass) AND d.deptype IN ('n', 'a', 'i')
    AND d.classid IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_proc'::regclass, 'pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_rewrite'::regclass,
                      'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_statistic_ext'::regclass, 'pg_event_trigger'::regclass, 'pg_extension'::regclass);
@@ -286,7 +286,7 @@ SELECT json_build_object('part', json_build_array(json_build_array(part_class, p
         UNION ALL SELECT 'pg_type', typarray::int8, 0, 'pg_type', oid::int8, 0 FROM pg_type WHERE typarray <> 0 AND oid >= 16384
         {multirange_parts}
         UNION ALL SELECT 'pg_class', conindid::int8, 0, 'pg_constraint', oid::int8, 0 FROM pg_constraint WHERE contype IN ('p', 'u', 'x') AND conindid >= 16384
-        UNION ALL SELECT classid::regclass::text, objid::int8, objsubid, 'pg_extension', refobjid::int8, 0 FROM pg_depend WHERE deptype = 'e') p
+        UNION ALL SELECT c.relname::text, objid::int8, objsubid, 'pg_extension', refobjid::int8, 0 FROM pg_depend JOIN pg_class c ON c.oid = classid WHERE deptype = 'e') p
        (part_class, part, sub, class, whole, whole_sub);
 
 -- what is there and not compared
@@ -298,7 +298,7 @@ SELECT json_build_object('unknown', what || ' ' || name)
         UNION ALL SELECT 'pg_class'::regclass, c.oid, 'tablespace of', quote_ident(n.nspname) || '.' || quote_ident(c.relname)
           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {own} AND c.reltablespace <> 0
         UNION ALL SELECT 'pg_class'::regclass, x.oid, 'attached index', quote_ident(n.nspname) || '.' || quote_ident(x.relname) || ' (its name)'
-          FROM pg_class x JOIN pg_namespace n ON n.oid = x.relnamespace JOIN pg_inherits h ON h.inhrelid = x.oid WHERE {own} AND x.relkind IN ('i', 'I') AND obj_description(x.oid, 'pg_class') IS NOT NULL
+          FROM pg_class x JOIN pg_namespace n ON n.oid = x.relnamespace JOIN pg_inherits h ON h.inhrelid = x.oid WHERE {own} AND x.relkind IN ('i', 'I') AND (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_class'::regclass AND remark.objoid = x.oid AND remark.objsubid = 0) IS NOT NULL
         UNION ALL SELECT 'pg_class'::regclass, c.oid, 'rights on a column of the view', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname)
           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid WHERE {own} AND c.relkind IN ('v', 'm') AND a.attacl IS NOT NULL
         UNION ALL SELECT 'pg_class'::regclass, c.oid, 'settings of a column of the materialized view', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname)
@@ -308,13 +308,13 @@ SELECT json_build_object('unknown', what || ' ' || name)
           FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {own} AND c.relkind = 'm' AND i.indisclustered
         UNION ALL SELECT 'pg_class'::regclass, c.oid, 'rights and comment on the identity column''s sequence', quote_ident(n.nspname) || '.' || quote_ident(c.relname)
           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'i'
-         WHERE {own} AND c.relkind = 'S' AND (c.relacl IS NOT NULL OR obj_description(c.oid, 'pg_class') IS NOT NULL)
+         WHERE {own} AND c.relkind = 'S' AND (c.relacl IS NOT NULL OR (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_class'::regclass AND remark.objoid = c.oid AND remark.objsubid = 0) IS NOT NULL)
         UNION ALL SELECT 'pg_trigger'::regclass, t.oid, 'state and comment of the partition''s trigger', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(t.tgname)
           FROM pg_trigger t JOIN pg_trigger p ON p.oid = t.tgparentid JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE {own} AND NOT p.tgisinternal AND (t.tgenabled <> p.tgenabled OR obj_description(t.oid, 'pg_trigger') IS NOT NULL)
+         WHERE {own} AND NOT p.tgisinternal AND (t.tgenabled <> p.tgenabled OR (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_trigger'::regclass AND remark.objoid = t.oid AND remark.objsubid = 0) IS NOT NULL)
         UNION ALL SELECT 'pg_constraint'::regclass, k.oid, 'comment on the inherited constraint', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(k.conname)
           FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE {own} AND (k.conparentid <> 0 OR NOT k.conislocal AND k.coninhcount > 0) AND obj_description(k.oid, 'pg_constraint') IS NOT NULL
+         WHERE {own} AND (k.conparentid <> 0 OR NOT k.conislocal AND k.coninhcount > 0) AND (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_constraint'::regclass AND remark.objoid = k.oid AND remark.objsubid = 0) IS NOT NULL
         UNION ALL SELECT 'pg_subscription'::regclass, 0, 'subscription', quote_ident(o.subname) FROM pg_subscription o WHERE o.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
         UNION ALL SELECT 'pg_type'::regclass, t.oid, 'base type', quote_ident(n.nspname) || '.' || quote_ident(t.typname)
           FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE {own} AND (t.typtype = 'b' AND t.typcategory <> 'A' OR t.typtype = 'p')

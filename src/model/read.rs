@@ -7,22 +7,54 @@ use thiserror::Error;
 
 use super::{Catalog, Definition, Grant, Key, Kind, Object};
 use crate::json::{self, Fault, Fields, FromJson};
-use crate::ledger::names::{Ident, Qualified, literal};
 use crate::revision::statement::split;
+use crate::sql;
+use crate::sql::{Ident, Literal, Message, Qualified, SearchPath, Sql};
 
 /// What is read, and what is left out.
 #[derive(Clone, Debug)]
 pub struct Scope {
     /// `server_version_num`.
     pub server: u32,
-    /// The search path of the revisions, as SQL takes it: names are shown as these see them. Empty is the session's own.
-    pub search_path: String,
+    /// The search path of the revisions: names are shown as these see them.
+    pub search_path: Path,
     /// The role that owns what revisions make.
     pub role: Option<Ident>,
     /// The ledger's schema is no part of the model.
     pub ledger: Ident,
     /// Nor is the version table.
     pub version_table: Qualified,
+}
+
+/// A search path, from wherever it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// As the settings have it.
+    Settings(SearchPath),
+    /// As a session had it: the text of its parameter.
+    Session(String),
+}
+
+impl Path {
+    /// One statement that puts it into force: until the end of the transaction, or of the session.
+    pub fn set(&self, is_local: bool) -> Sql {
+        match (self, is_local) {
+            (Self::Settings(path), true) => sql!("SET LOCAL search_path TO {path}", path = *path),
+            (Self::Settings(path), false) => sql!("SET search_path TO {path}", path = *path),
+            (Self::Session(text), _) => {
+                sql!("SELECT pg_catalog.set_config('search_path', {text}, {is_local})", text = Literal(text), is_local = is_local)
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Path {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Settings(path) => write!(f, "{path}"),
+            Self::Session(text) => f.write_str(text),
+        }
+    }
 }
 
 /// Why rows don't make a catalog.
@@ -33,37 +65,60 @@ pub struct Unreadable(String);
 const QUERIES: &str = include_str!("catalog.sql");
 
 /// What makes two servers print the same thing in the same way.
-const SETTINGS: &str = "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL timezone = 'UTC'; \
-    SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL xmloption = 'content'; SET LOCAL quote_all_identifiers = off; \
-    SET LOCAL standard_conforming_strings = on; SET LOCAL statement_timeout = 0";
+const SETTINGS: [&str; 9] = [
+    "SET LOCAL datestyle = 'ISO, YMD'",
+    "SET LOCAL intervalstyle = 'postgres'",
+    "SET LOCAL timezone = 'UTC'",
+    "SET LOCAL extra_float_digits = 1",
+    "SET LOCAL bytea_output = 'hex'",
+    "SET LOCAL xmloption = 'content'",
+    "SET LOCAL quote_all_identifiers = off",
+    "SET LOCAL standard_conforming_strings = on",
+    "SET LOCAL statement_timeout = 0",
+];
 
 impl Scope {
     /// One message that reads everything in one snapshot; each row is one JSON text.
-    pub fn message(&self) -> String {
-        format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n{}{};\nCOMMIT", self.settings(), self.queries().join(";\n"))
+    pub fn message(&self) -> Message {
+        const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        Message::transaction(BEGIN, self.role(), self.settings(), [self.seen_by_revisions(Sql::join(self.queries(), "\nUNION ALL\n"))])
     }
 
     /// One query for the rows of all objects as one text, for the ledger; who needs whom is left out.
-    pub fn snapshot(&self) -> String {
-        let rows: Vec<String> = self
-            .queries()
-            .iter()
-            .filter(|query| query.contains("'definition'"))
-            .map(|query| format!("SELECT r::text FROM ({query}) q (r)"))
-            .collect();
-        format!("SELECT string_agg(r, E'\\x1e') FROM ({}) rows (r)", rows.join("\nUNION ALL\n"))
+    pub fn snapshot(&self) -> Sql {
+        let queries = self.queries().into_iter().filter(|query| query.as_str().contains("'definition'"));
+        let rows = self.seen_by_revisions(Sql::join(queries, "\nUNION ALL\n"));
+        sql!("SELECT string_agg(r::text, E'\\x1e') FROM ({rows}) rows (r)", rows = rows)
+    }
+
+    /// Rows whose names are shown as the revisions see them. The whole statement is parsed under our own search path, so each
+    /// function, operator and type in it is PostgreSQL's; that of the revisions is put into force when the statement begins to
+    /// run, before the first row: for what prints names, such as regclass and pg_get_viewdef().
+    fn seen_by_revisions(&self, rows: Sql) -> Sql {
+        sql!(
+            "SELECT r FROM ({rows}) rows (r) WHERE (SELECT set_config('search_path', {path}, true)) IS NOT NULL",
+            rows = rows,
+            path = Literal(&self.search_path.to_string())
+        )
+    }
+
+    /// The role that the queries run as.
+    pub fn role(&self) -> Option<Sql> {
+        self.role.as_ref().map(|role| sql!("SET LOCAL ROLE {role}", role = *role))
     }
 
     /// Settings of the transaction that the queries run in.
-    pub fn settings(&self) -> String {
-        let role = self.role.as_ref().map(|role| format!("SET LOCAL ROLE {role};\n")).unwrap_or_default();
-        let path = if self.search_path.is_empty() { String::new() } else { format!("SET LOCAL search_path TO {};\n", self.search_path) };
-        format!("{SETTINGS};\n{role}{path}")
+    pub fn settings(&self) -> Vec<Sql> {
+        SETTINGS.into_iter().map(Sql::of).collect()
     }
 
-    fn queries(&self) -> Vec<String> {
-        let from = |major: u32, text: &str, before: &str| if self.server >= major * 10_000 { text.to_owned() } else { before.to_owned() };
-        let own = format!("n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', {})", literal(self.ledger.as_str()));
+    fn queries(&self) -> Vec<Sql> {
+        let from =
+            |major: u32, text: &'static str, before: &'static str| Sql::of(if self.server >= major * 10_000 { text } else { before });
+        let own = sql!(
+            "n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', {ledger})",
+            ledger = Literal(self.ledger.as_str())
+        );
         let not_null = from(
             18,
             "coalesce((SELECT json_build_object('name', CASE WHEN k.conislocal THEN nullif(quote_ident(k.conname), quote_ident(c.relname || '_' || a.attname || '_not_null')) END, \
@@ -82,36 +137,37 @@ impl Scope {
             "",
         );
         let compression = from(14, "CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END", "NULL::text");
-        let text = QUERIES
-            .replace("{own}", &own)
-            .replace("{not_null}", &not_null)
-            .replace("{multirange}", &multirange)
-            .replace("{multirange_parts}", &multirange_parts)
-            .replace("{compression}", &compression)
-            .replace("{version_schema}", &literal(self.version_table.schema.as_str()))
-            .replace("{version_name}", &literal(self.version_table.name.as_str()));
-        let text = grants(&text);
-        split(&text).statements.into_iter().map(|statement| text[statement.range].to_owned()).collect()
+        let fill = |range: std::ops::Range<usize>| {
+            sql!(
+                &QUERIES[range],
+                own = own,
+                not_null = not_null,
+                multirange = multirange,
+                multirange_parts = multirange_parts,
+                compression = compression,
+                version_schema = Literal(self.version_table.schema.as_str()),
+                version_name = Literal(self.version_table.name.as_str()),
+                schema_grants = grants("n.nspacl", "n", "n.nspowner"),
+                type_grants = grants("t.typacl", "T", "t.typowner"),
+                relation_grants = grants("c.relacl", "r", "c.relowner"),
+                column_grants = grants("a.attacl", "c", "c.relowner"),
+                routine_grants = grants("p.proacl", "f", "p.proowner"),
+            )
+        };
+        split(QUERIES).statements.into_iter().map(|statement| fill(statement.range)).collect()
     }
 }
 
-/// `{grants ACL KIND OWNER}` into a query for the rights of others than the owner.
-fn grants(text: &str) -> String {
-    let mut filled = String::with_capacity(text.len() * 2);
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("{grants ") {
-        let (words, after) = after.split_once('}').unwrap_or((after, ""));
-        let words: Vec<&str> = words.split(' ').collect();
-        let [acl, kind, owner] = words.as_slice() else { break };
-        filled += before;
-        filled += &format!(
-            "(SELECT json_agg(json_build_array(CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END, g.privilege_type, g.is_grantable) \
-             ORDER BY g.grantee <> 0, pg_get_userbyid(g.grantee), g.privilege_type) \
-             FROM aclexplode(coalesce({acl}, acldefault('{kind}', {owner}))) g WHERE g.grantee <> {owner})"
-        );
-        rest = after;
-    }
-    filled + rest
+/// A query for the rights of others than the owner.
+fn grants(acl: &'static str, kind: &'static str, owner: &'static str) -> Sql {
+    sql!(
+        "(SELECT json_agg(json_build_array(CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END, g.privilege_type, g.is_grantable) \
+         ORDER BY g.grantee <> 0, pg_get_userbyid(g.grantee), g.privilege_type) \
+         FROM aclexplode(coalesce({acl}, acldefault('{kind}', {owner}))) g WHERE g.grantee <> {owner})",
+        acl = Sql::of(acl),
+        kind = Sql::of(kind),
+        owner = Sql::of(owner)
+    )
 }
 
 /// Class, oid and column of something in the catalog.

@@ -10,7 +10,7 @@ use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 use tracing::{debug, info, warn};
 
 use super::Catalog;
-use super::read::{Scope, Unreadable, of_rows};
+use super::read::{Path, Scope, Unreadable, of_rows};
 use super::source::{Broken, Source};
 use crate::config::{Config, ConfigFault, Environment};
 use crate::connect::conninfo::Conninfo;
@@ -19,6 +19,8 @@ use crate::connect::{Cancels, ConnectError, Failure, Pool, Session};
 use crate::revision::kind::reaches_beyond;
 use crate::revision::statement::split;
 use crate::revision::{Mode, Revision, Section};
+use crate::sql;
+use crate::sql::{Ident, Message, Sql};
 
 /// Every scratch database begins so; the backend that made it, and when that backend started, follow.
 const PREFIX: &str = "pgmarch_scratch_";
@@ -64,7 +66,7 @@ pub struct Leftovers(Arc<Mutex<Made>>);
 #[derive(Default)]
 struct Made {
     pool: Option<Pool>,
-    names: Vec<String>,
+    names: Vec<Ident>,
 }
 
 impl std::fmt::Debug for Leftovers {
@@ -99,13 +101,14 @@ impl Leftovers {
             Ok(Err(why)) => why,
             Err(_) => "the server did not answer in time".to_owned(),
         };
+        let names: Vec<&str> = names.iter().map(Ident::as_str).collect();
         warn!("scratch databases are left: {} ({why}); the next run drops them", names.join(", "));
     }
 }
 
-async fn drop_database(session: &Session, name: &str) -> Result<(), Failure> {
-    session.run("SET client_min_messages = warning").await?;
-    session.run(&format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)")).await.map(drop)
+async fn drop_database(session: &Session, name: &Ident) -> Result<(), Failure> {
+    session.run(&Message::as_it_is(Sql::of("SET client_min_messages = warning"))).await?;
+    session.run(&Message::as_it_is(sql!("DROP DATABASE IF EXISTS {name} WITH (FORCE)", name = *name))).await.map(drop)
 }
 
 /// The scratch server, with a session that makes databases there.
@@ -120,20 +123,24 @@ pub struct Bench {
     pub server: u32,
     role: String,
     prefix: String,
-    options: String,
+    options: Sql,
     /// How the revisions see names: from the settings, or what a session has there.
-    pub search_path: String,
+    pub search_path: Path,
 }
+
+/// The session's own search path, for [`ABOUT`], which runs under another.
+const PATH: &str = "SELECT pg_catalog.set_config('pgmarch.search_path', pg_catalog.current_setting('search_path'), true)";
 
 const ABOUT: &str = "SELECT current_setting('server_version_num'), current_user, pg_backend_pid(), \
     (SELECT (extract(epoch FROM backend_start) * 1000000)::int8 FROM pg_stat_get_activity(pg_backend_pid())), \
     (SELECT format('ENCODING %L LC_COLLATE %L LC_CTYPE %L', pg_encoding_to_char(encoding), datcollate, datctype) FROM pg_database WHERE datname = current_database()), \
-    current_setting('search_path')";
+    current_setting('pgmarch.search_path')";
 
-/// Scratch databases whose backend is gone.
+/// Scratch databases of ours whose backend is gone. Whoever may create databases could give another one such a name.
 const ABANDONED: &str = "SELECT datname FROM pg_database d CROSS JOIN LATERAL regexp_match(d.datname, '^pgmarch_scratch_([0-9]+)_([0-9]+)_') m \
     WHERE m IS NOT NULL AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid::text = m[1] \
-    AND coalesce((extract(epoch FROM a.backend_start) * 1000000)::int8::text, m[2]) = m[2])";
+    AND coalesce((extract(epoch FROM a.backend_start) * 1000000)::int8::text, m[2]) = m[2]) \
+    AND d.datdba = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user)";
 
 impl Bench {
     /// Connects to the scratch server, and drops what a killed run left there.
@@ -146,7 +153,8 @@ impl Bench {
         let pool = Pool::new(environment.clone(), cancels.clone()).map_err(ScratchError::settings)?;
         let deadline = Instant::now() + config.wait_timeout;
         let session = for_server(&pool, &config.wait_for, config.wait_timeout, deadline).await.map_err(ScratchError::Wait)?;
-        let mut about = session.run(ABOUT).await?.into_iter().flatten().flatten();
+        let about = Message::behind([Sql::of(PATH)], [Sql::of(ABOUT)]);
+        let mut about = session.run(&about).await?.into_iter().flatten().flatten();
         let mut next = || about.next().flatten().unwrap_or_default();
         let (server, role, pid, start, options, path) = (next(), next(), next(), next(), next(), next());
         let bench = Self {
@@ -158,8 +166,8 @@ impl Bench {
             server: server.parse().unwrap_or(0),
             role,
             prefix: format!("{PREFIX}{pid}_{start}_"),
-            options,
-            search_path: config.search_path.clone().unwrap_or(if path.is_empty() { "''".to_owned() } else { path }),
+            options: Sql::from_catalog(options),
+            search_path: config.search_path.clone().map_or(Path::Session(path), Path::Settings),
         };
         leftovers.list().pool = Some(pool);
         bench.drop_abandoned().await?;
@@ -167,11 +175,13 @@ impl Bench {
     }
 
     async fn drop_abandoned(&self) -> Result<(), ScratchError> {
-        for name in self.session.run(ABANDONED).await?.into_iter().flatten().flatten().flatten() {
+        let abandoned = self.session.run(&Message::of(Sql::of(ABANDONED))).await?;
+        for name in abandoned.into_iter().flatten().flatten().flatten().filter_map(|name| Ident::parse(&name)) {
             match drop_database(&self.session, &name).await {
-                Ok(()) => info!("dropped the scratch database {name}, left by a run that was killed"),
+                Ok(()) => info!("dropped the scratch database {}, left by a run that was killed", name.as_str()),
                 Err(failure) => warn!(
-                    "the scratch database {name} is left by a run that was killed, and can't be dropped: {}",
+                    "the scratch database {} is left by a run that was killed, and can't be dropped: {}",
+                    name.as_str(),
                     crate::report::chain(&failure)
                 ),
             }
@@ -181,20 +191,21 @@ impl Bench {
 
     /// A new, empty database.
     pub async fn database(&self, what: &str, scope: Scope) -> Result<Scratch, ScratchError> {
-        let name = format!("{}{what}", self.prefix);
-        debug!("making the scratch database {name}");
+        let Some(name) = Ident::parse(&format!("{}{what}", self.prefix)) else {
+            return Err(ScratchError::settings(ConnectError::Pool("no name for a scratch database".to_owned())));
+        };
+        debug!("making the scratch database {}", name.as_str());
         // Listed before it exists: a signal may come while the server makes it.
         self.leftovers.list().names.push(name.clone());
-        self.session.run(&format!("CREATE DATABASE \"{name}\" TEMPLATE template0 {}", self.options)).await.map_err(
-            |failure| match failure.code() {
-                Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
-                    ScratchError::NoRight { role: self.role.clone(), address: self.address.clone() }
-                }
-                _ => ScratchError::Server(failure),
-            },
-        )?;
+        let create = sql!("CREATE DATABASE {name} TEMPLATE template0 {options}", name = name, options = self.options);
+        self.session.run(&Message::as_it_is(create)).await.map_err(|failure| match failure.code() {
+            Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
+                ScratchError::NoRight { role: self.role.clone(), address: self.address.clone() }
+            }
+            _ => ScratchError::Server(failure),
+        })?;
         let fault = |faults| ScratchError::settings(ConnectError::Settings(faults));
-        let place = Conninfo::resolve(&self.environment).map_err(fault)?.with_database(&name);
+        let place = Conninfo::resolve(&self.environment).map_err(fault)?.with_database(name.as_str());
         let pool =
             Pool::new(self.environment.with("PGMARCH_DATABASE_URL", place.text()), self.cancels.clone()).map_err(ScratchError::settings)?;
         let session = pool.session(PATIENCE).await.map_err(ScratchError::settings)?;
@@ -257,14 +268,14 @@ impl Scratch {
 
     /// All in one transaction; what failed, if anything did.
     async fn whole(&self, source: &Source) -> Result<Option<Broken>, ScratchError> {
-        let opening = format!("BEGIN;\n{}", self.settings("LOCAL "));
-        let before = opening.chars().count();
-        let statements = split(&opening).statements.len();
-        let message = format!("{opening}{}\n;\nCOMMIT;\nRESET ALL", source.contained());
-        match self.session.run(&message).await {
+        let opening = self.opening();
+        let before = opening.as_str().chars().count();
+        let statements = split(opening.as_str()).statements.len();
+        let message = sql!("{opening}{text}\n;\nCOMMIT;\nRESET ALL", opening = opening, text = Sql::from_file(source.contained()));
+        match self.session.run(&Message::as_it_is(message)).await {
             Ok(_) => Ok(None),
             Err(failure) => {
-                self.session.run("ROLLBACK").await?;
+                self.control("ROLLBACK").await?;
                 self.broken(source, failure, before, statements, None).map(Some)
             }
         }
@@ -273,25 +284,37 @@ impl Scratch {
     /// Each statement on its own; every one that failed.
     async fn each(&self, source: &Source) -> Result<Vec<Broken>, ScratchError> {
         let mut broken = Vec::new();
-        self.session.run(&format!("RESET ALL;\n{}", self.settings(""))).await?;
+        self.control("RESET ALL").await?;
+        self.session.run(&Message::as_it_is(self.settings(false))).await?;
         for statement in split(source.sql()).statements {
             let sql = &source.sql()[statement.range.clone()];
             if reaches_beyond(sql) {
                 continue;
             }
-            if let Err(failure) = self.session.run(sql).await {
+            if let Err(failure) = self.session.run(&Message::as_it_is(Sql::from_file(sql))).await {
                 broken.push(self.broken(source, failure, 0, 0, Some(statement.range))?);
             }
         }
-        self.session.run("RESET ROLE").await?;
-        self.session.run("RESET ALL").await?;
+        self.control("RESET ROLE").await?;
+        self.control("RESET ALL").await?;
         Ok(broken)
     }
 
     /// Role and search path of what runs.
-    fn settings(&self, local: &str) -> String {
-        let role = self.scope.role.as_ref().map(|role| format!("SET {local}ROLE {role};\n")).unwrap_or_default();
-        format!("{role}SET {local}search_path TO {};\n", self.scope.search_path)
+    fn settings(&self, is_local: bool) -> Sql {
+        let local = Sql::of(if is_local { "LOCAL " } else { "" });
+        let role = self.scope.role.as_ref().map(|role| sql!("SET {local}ROLE {role};\n", local = local, role = *role));
+        sql!("{role}{path};\n", role = role.unwrap_or_default(), path = self.scope.search_path.set(is_local))
+    }
+
+    /// The beginning of a transaction with them.
+    fn opening(&self) -> Sql {
+        sql!("BEGIN;\n{settings}", settings = self.settings(true))
+    }
+
+    /// One statement that names nothing.
+    async fn control(&self, statement: &'static str) -> Result<(), Failure> {
+        self.session.run(&Message::as_it_is(Sql::of(statement))).await.map(drop)
     }
 
     /// Where in its file a statement failed.
@@ -340,27 +363,28 @@ impl Scratch {
         };
         match mode {
             Mode::Transaction => {
-                let opening = format!("BEGIN;\n{}", self.settings("LOCAL "));
-                let before = split(&opening).statements.len();
-                let message = format!("{opening}{};\nCOMMIT", statements.join(";\n"));
-                match self.session.run(&message).await {
+                let opening = self.opening();
+                let before = split(opening.as_str()).statements.len();
+                let statements = Sql::from_catalog(statements.join(";\n"));
+                let message = sql!("{opening}{statements};\nCOMMIT", opening = opening, statements = statements);
+                match self.session.run(&Message::as_it_is(message)).await {
                     Ok(_) => Ok(Ok(())),
                     Err(failure) => {
                         let number = failure.completed.saturating_sub(before);
-                        self.session.run("ROLLBACK").await?;
+                        self.control("ROLLBACK").await?;
                         refusal(failure, number)
                     }
                 }
             }
             Mode::Stepwise => {
-                self.session.run(&self.settings("")).await?;
+                self.session.run(&Message::as_it_is(self.settings(false))).await?;
                 for (number, statement) in statements.iter().enumerate() {
-                    if let Err(failure) = self.session.run(statement).await {
+                    if let Err(failure) = self.session.run(&Message::as_it_is(Sql::from_catalog(statement.as_str()))).await {
                         return refusal(failure, number);
                     }
                 }
-                self.session.run("RESET ROLE").await?;
-                self.session.run("RESET ALL").await?;
+                self.control("RESET ROLE").await?;
+                self.control("RESET ALL").await?;
                 Ok(Ok(()))
             }
         }
@@ -371,6 +395,13 @@ impl Scratch {
 pub async fn read(session: &Session, scope: &Scope) -> Result<Catalog, ScratchError> {
     let answers = session.run(&scope.message()).await?;
     Ok(of_rows(answers.iter().flatten().filter_map(|row| row.first()?.as_deref()))?)
+}
+
+/// A server's version: 150018.
+pub async fn server_number(session: &Session) -> Result<u32, ScratchError> {
+    let answers = session.run(&Message::of(Sql::of("SELECT current_setting('server_version_num')"))).await?;
+    let number = answers.into_iter().flatten().flatten().flatten().next();
+    Ok(number.and_then(|number| number.parse().ok()).unwrap_or(0))
 }
 
 /// Where in its message the server saw the error, in characters from 0.

@@ -8,6 +8,15 @@ use super::folder::Digest;
 use super::graph::{Graph, Node};
 use super::{Revision, hex};
 
+/// How this program reads and digests files. Seals and checksums carry it: version 1, of pgmarch 0.1, by having nothing before
+/// them; a later one writes itself there, as `2:`.
+const VERSION: &str = "";
+
+/// Whether a seal or a checksum is of the version that this program makes, so that the two can be compared.
+pub fn is_known(text: &str) -> bool {
+    text.strip_prefix(VERSION).is_some_and(|text| !text.contains(':'))
+}
+
 /// The last word of a run in the journal: which files are applied. It says that these were compared with the ledger, and
 /// that the run committed synchronously. Who finds it there, and the same files, need not compare them again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +38,9 @@ impl Seal {
         Self { applied: applied(graph, rows), folder }
     }
 
-    /// A seal as the journal has it; none where a line has none.
+    /// A seal as the journal has it; none where a line has none, or that of another version.
     pub fn read(text: &str) -> Option<Self> {
+        let text = text.strip_prefix(VERSION).filter(|_| is_known(text))?;
         let (applied, folder) = text.split_once(' ').map_or((text, None), |(applied, folder)| (applied, Some(folder.to_owned())));
         (!text.is_empty()).then(|| Self { applied: applied.to_owned(), folder })
     }
@@ -73,7 +83,7 @@ fn folder(digest: &Digest, row: &str) -> String {
 
 impl fmt::Display for Seal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.applied)?;
+        write!(f, "{VERSION}{}", self.applied)?;
         self.folder.iter().try_for_each(|folder| write!(f, " {folder}"))
     }
 }
@@ -125,6 +135,14 @@ mod tests {
         assert!(!before.fits_folder(&digest(), &at("2")), "one more");
         std::fs::rename(folder.path().join("3_c.sql"), folder.path().join("3_c.SQL")).expect("renamed");
         assert_eq!(Files::read(folder.path()).expect("files").digest(), None, "a fault of the folder itself");
+    }
+
+    #[test]
+    fn a_seal_of_another_version_seals_nothing_here() {
+        let seal = seal(&["1"], &["1"]).to_string();
+        assert!(Seal::read(&seal).is_some() && is_known(&seal));
+        assert_eq!(Seal::read(&format!("2:{seal}")), None);
+        assert_eq!(Seal::read(""), None);
     }
 
     #[test]

@@ -1,8 +1,11 @@
-//! Names of tables and schemas: the only texts that go into statements unescaped, so they are checked here.
+//! Names and constants, each quoted by its type.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
+
+use super::Sql;
+use crate::sql;
 
 /// The longest name PostgreSQL keeps, in bytes (manual, 4.1.1).
 const LONGEST_NAME: usize = 63;
@@ -15,6 +18,17 @@ impl Ident {
     /// A name of 1 to 63 bytes without a NUL.
     pub fn parse(text: &str) -> Option<Self> {
         (!text.is_empty() && text.len() <= LONGEST_NAME && !text.contains('\0')).then(|| Self(text.to_owned()))
+    }
+
+    /// Names separated by commas; names in double quotes keep their case.
+    pub fn parse_list(text: &str) -> Option<Vec<Self>> {
+        let name = |name: &str| match name.trim() {
+            quoted if quoted.len() > 2 && quoted.starts_with('"') && quoted.ends_with('"') => {
+                Self::parse(&quoted[1..quoted.len() - 1].replace("\"\"", "\""))
+            }
+            plain => Self::parse(&plain.to_ascii_lowercase()),
+        };
+        text.split(',').map(name).collect()
     }
 
     /// The ledger's schema by default.
@@ -90,23 +104,48 @@ impl fmt::Display for Qualified {
     }
 }
 
-/// A search path as SQL takes it, from names separated by commas; names in double quotes keep their case.
-pub fn search_path(text: &str) -> Option<String> {
-    let names: Option<Vec<String>> = text
-        .split(',')
-        .map(|name| match name.trim() {
-            quoted if quoted.len() > 2 && quoted.starts_with('"') && quoted.ends_with('"') => Ident::parse(&quoted[1..quoted.len() - 1]),
-            plain => Ident::parse(&plain.to_ascii_lowercase()),
-        })
-        .map(|name| name.map(|name| name.to_string()))
-        .collect();
-    names.map(|names| names.join(", "))
+/// A search path, from names separated by commas; names in double quotes keep their case. Prints as `SET` takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SearchPath(Vec<Ident>);
+
+impl SearchPath {
+    /// What a setting says.
+    pub fn parse(text: &str) -> Option<Self> {
+        Ident::parse_list(text).map(Self)
+    }
+
+    /// Its first schema.
+    pub fn first(&self) -> Option<&Ident> {
+        self.0.first()
+    }
 }
 
-/// `text` as a dollar-quoted constant, which no setting can make mean something else.
-pub fn literal(text: &str) -> String {
-    let tag = tag(text);
-    format!("{tag}{text}{tag}")
+impl fmt::Display for SearchPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.0.iter().map(Ident::to_string).collect();
+        f.write_str(&names.join(", "))
+    }
+}
+
+/// A text as a constant that no setting can make mean something else: in dollar quotes, if it has a quote or a backslash.
+#[derive(Clone, Copy, Debug)]
+pub struct Literal<'t>(pub &'t str);
+
+impl fmt::Display for Literal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.0.contains(['\'', '\\']) {
+            return write!(f, "'{}'", self.0);
+        }
+        let tag = tag(self.0);
+        write!(f, "{tag}{}{tag}", self.0)
+    }
+}
+
+impl<'t> Literal<'t> {
+    /// The constant, or NULL.
+    pub fn or_null(text: Option<&'t str>) -> Sql {
+        text.map_or_else(|| Sql::of("NULL"), |text| sql!("{text}", text = Literal(text)))
+    }
 }
 
 /// A dollar quote that closes only behind `text`: also the end of the text and the quote may not make one together.
@@ -117,19 +156,30 @@ fn tag(text: &str) -> String {
 }
 
 /// A constant for `SET`, which takes no dollar quotes.
-pub fn quoted(text: &str) -> String {
-    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+#[derive(Clone, Copy, Debug)]
+pub struct Quoted<'t>(pub &'t str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "E'{}'", self.0.replace('\\', "\\\\").replace('\'', "\\'"))
+    }
 }
 
 /// Texts as an array constant of type `text[]`.
-pub fn array<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
-    let items: Vec<String> = texts.into_iter().map(literal).collect();
-    format!("ARRAY[{}]::text[]", items.join(","))
+#[derive(Clone, Debug)]
+pub struct Array<'t>(Vec<&'t str>);
+
+impl<'t> FromIterator<&'t str> for Array<'t> {
+    fn from_iter<T: IntoIterator<Item = &'t str>>(texts: T) -> Self {
+        Self(texts.into_iter().collect())
+    }
 }
 
-/// An optional text as a constant.
-pub fn nullable(text: Option<&str>) -> String {
-    text.map_or_else(|| "NULL".to_owned(), literal)
+impl fmt::Display for Array<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let items: Vec<String> = self.0.iter().map(|text| Literal(text).to_string()).collect();
+        write!(f, "ARRAY[{}]::text[]", items.join(","))
+    }
 }
 
 #[cfg(test)]
@@ -140,16 +190,20 @@ mod tests {
     fn names_are_quoted() {
         assert_eq!(Ident::parse("a\"b").expect("a name").to_string(), "\"a\"\"b\"");
         assert!(Ident::parse("").is_none() && Ident::parse(&"x".repeat(64)).is_none());
-        assert_eq!(search_path("App, \"My Schema\"").as_deref(), Some("\"app\", \"My Schema\""));
+        let path = SearchPath::parse("App, \"My Schema\"").expect("a path");
+        assert_eq!((path.to_string().as_str(), path.first()), ("\"app\", \"My Schema\"", Ident::parse("app").as_ref()));
         assert!(Table::parse("a.b.c").is_none());
     }
 
     #[test]
     fn a_constant_holds_any_text() {
-        assert_eq!(literal("a $p$ b"), "$p1$a $p$ b$p1$");
-        assert_eq!(literal("a$p"), "$p1$a$p$p1$");
-        assert_eq!(literal(&literal("a")), "$p1$$p$a$p$$p1$");
-        assert_eq!(array(["1", "2"]), "ARRAY[$p$1$p$,$p$2$p$]::text[]");
+        let literal = |text: &str| Literal(text).to_string();
+        assert_eq!(literal("a $p$ b"), "'a $p$ b'");
+        assert_eq!(literal("a' $p$ b"), "$p1$a' $p$ b$p1$");
+        assert_eq!(literal("a'$p"), "$p1$a'$p$p1$");
+        assert_eq!(literal(&literal("a\\")), "$p1$$p$a\\$p$$p1$");
+        assert_eq!(Array::from_iter(["1", "2"]).to_string(), "ARRAY['1','2']::text[]");
+        assert_eq!(Quoted("a'\\").to_string(), "E'a\\'\\\\'");
     }
 
     #[test]

@@ -1,0 +1,116 @@
+//! SQL that this program writes, as a type: text becomes SQL only as a constant template, or as a value that is quoted by
+//! its type. And whole messages of it ([`Message`]), whose names mean the same whatever the session's search path is.
+//!
+//! ```text
+//! sql!("SELECT … FROM {table} WHERE id = {id}", table = …, id = …) ─► Sql ─► Message ─► Session
+//! ```
+
+mod message;
+mod names;
+
+use std::fmt;
+
+pub use message::{Message, safe};
+pub use names::{Array, Ident, Literal, Qualified, Quoted, SearchPath, Table};
+
+/// A statement, or a part of one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sql(String);
+
+impl Sql {
+    /// A constant of this program.
+    pub fn of(text: &'static str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The text of a revision or of a model: the operator's own, executed as it is.
+    pub fn from_file(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// A statement of [`crate::model`], made of what the server itself printed about its catalog.
+    pub fn from_catalog(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Parts with a constant between them.
+    pub fn join(parts: impl IntoIterator<Item = Self>, separator: &'static str) -> Self {
+        let parts: Vec<String> = parts.into_iter().map(|part| part.0).collect();
+        Self(parts.join(separator))
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Sql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What may stand in the place of a template's `{name}`. Plain text may not: it has to say first what it is.
+pub trait Value: fmt::Display {}
+
+impl Value for Sql {}
+impl Value for Ident {}
+impl Value for Qualified {}
+impl Value for SearchPath {}
+impl Value for Literal<'_> {}
+impl Value for Quoted<'_> {}
+impl Value for Array<'_> {}
+impl Value for bool {}
+impl Value for i32 {}
+impl Value for i64 {}
+impl Value for u32 {}
+impl Value for u128 {}
+impl Value for usize {}
+
+/// A template with its values filled in: `sql!("… {name} …", name = value)`.
+#[macro_export]
+macro_rules! sql {
+    ($template:expr $(, $name:ident = $value:expr)* $(,)?) => {
+        $crate::sql::fill($template, &[$((stringify!($name), &$value as &dyn $crate::sql::Value)),*])
+    };
+}
+
+/// Fills the places of a template, each once: what a value holds is not looked at again, so a value may look like a place.
+/// A place is a name of lower-case letters, digits and `_` in braces; other braces, such as those of `'{}'`, stay.
+pub fn fill(template: &'static str, values: &[(&str, &dyn Value)]) -> Sql {
+    let mut filled = String::with_capacity(template.len() * 2);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        filled += before;
+        let value = after.split_once('}').and_then(|(name, behind)| {
+            let is_name = !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+            let value = values.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+            debug_assert!(!is_name || value.is_some(), "the place {{{name}}} has no value");
+            value.map(|value| (value, behind))
+        });
+        match value {
+            Some((value, behind)) => {
+                filled += &value.to_string();
+                rest = behind;
+            }
+            None => {
+                filled.push('{');
+                rest = after;
+            }
+        }
+    }
+    Sql(filled + rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_looks_like_a_place_is_not_filled() {
+        let schema = Ident::parse("{key}").expect("a name");
+        let filled = sql!("SELECT '{}', {key} FROM {schema}.t -- {schema}", schema = schema, key = Literal("{schema}"));
+        assert_eq!(filled.as_str(), "SELECT '{}', '{schema}' FROM \"{key}\".t -- \"{key}\"");
+    }
+}

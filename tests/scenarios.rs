@@ -11,6 +11,7 @@ mod docs;
 mod downgrade;
 mod durability;
 mod encryption;
+mod escaping;
 mod failures;
 mod faulty;
 mod flights;

@@ -12,6 +12,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::filter::Targets;
 
+use super::escape;
 use super::progress::{Bar, BesideBar};
 use crate::config::{LogFormat, Reporting};
 
@@ -67,7 +68,7 @@ impl Subscriber for Log {
     fn exit(&self, _: &Id) {}
 }
 
-/// `2026-11-22T10:15:00.123Z INFO  message`. The fields repeat, for machines, what the message says.
+/// `2026-11-22T10:15:00.123Z INFO  message`, on one line whatever the message holds. The fields repeat, for machines, what the message says.
 struct Text(String);
 
 impl Text {
@@ -82,7 +83,7 @@ impl Text {
 impl Visit for Text {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         if field.name() == "message" {
-            let _ = write!(self.0, "{value:?}");
+            let _ = write!(self.0, "{}", escape::line(format_args!("{value:?}")));
         }
     }
 }

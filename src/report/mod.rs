@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod difference;
+pub mod escape;
 pub mod failure;
 pub mod history;
 pub mod lanes;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::escape;
+
 /// The bar that is on the terminal now, so that log lines can step around it.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
@@ -42,7 +44,7 @@ impl Bar {
             self.0.set_style(style("{spinner} [{bar:20}] {wide_msg}"));
             self.0.set_position(percent.clamp(0.0, 100.0) as u64);
         }
-        self.0.set_message(text.to_owned());
+        self.0.set_message(escape::line(text).to_string());
     }
 }
 

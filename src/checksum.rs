@@ -2,6 +2,7 @@
 //! way up is one, and so is another place in the graph: what came in below an applied revision would never be run.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -37,6 +38,12 @@ pub struct Moved {
     pub recorded: String,
     /// Parents and dependencies by its file.
     pub now: String,
+}
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} was applied on {}, now it stands on {}", self.path.display(), self.id, self.recorded, self.now)
+    }
 }
 
 /// A revision whose file is what was applied, and is read otherwise now: what ran are other statements.

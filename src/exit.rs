@@ -101,7 +101,7 @@ pub enum Error {
     #[error("{}", .0.iter().map(|reread| format!("{}: the file is unchanged, but the pgmarch that applied {} found other statements in its up section than this one does", reread.path.display(), reread.id)).collect::<Vec<_>>().join("\n"))]
     Reread(Vec<Reread>),
     /// Applied revisions stand somewhere else in the graph by now.
-    #[error("{}", .0.iter().map(|moved| format!("{}: {} was applied on {}, now it stands on {}", moved.path.display(), moved.id, moved.recorded, moved.now)).collect::<Vec<_>>().join("\n"))]
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Regrafted(Vec<Moved>),
     /// The database is somewhere that this image's files don't lead to.
     #[error(transparent)]

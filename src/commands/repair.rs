@@ -10,6 +10,7 @@ use crate::connect::wait::for_server;
 use crate::exit::Error;
 use crate::ledger::{self, Access, ReadError};
 use crate::lock::Lock;
+use crate::report::{escape, failure};
 use crate::revision::graph::Graph;
 use crate::revision::name::Name;
 
@@ -50,6 +51,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
         return answer(&if words.json {
             json(&Repaired { revision: revision.id.to_string(), accepted: vec!["progress"], diff: String::new() })?
         } else {
+            let unfinished = escape::line(unfinished);
             format!("{unfinished}\n{}: forgotten; the next run begins with its first statement\n", revision.id)
         });
     }
@@ -86,7 +88,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     }
     let mut text = String::new();
     if !diff.is_empty() {
-        text += &format!("--- applied\n+++ {}\n{diff}", revision.path.display());
+        text += &failure::diff(&revision.path, &diff);
     }
     if accepted.contains(&"parents") {
         let list = |ids: &[crate::revision::Id]| crate::revision::list(ids);

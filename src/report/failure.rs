@@ -7,13 +7,15 @@ use serde::Serialize;
 use tracing::{error, warn};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::{chain, seconds};
+use super::{chain, escape, seconds};
 use crate::apply::{ApplyError, SqlFailure};
 use crate::config::{LogFormat, Reporting};
+use crate::connect::ConnectError;
+use crate::connect::wait::WaitError;
 use crate::exit::Error;
 use crate::model::scratch::ScratchError;
 use crate::model::source::Broken;
-use crate::revision::Id;
+use crate::revision::{Id, Place};
 
 /// Kubernetes keeps so many bytes of a termination message (its documentation, "Customizing the termination message").
 const TERMINATION_BYTES: usize = 4096;
@@ -90,15 +92,32 @@ fn cause(failure: &Error) -> Cause<'_> {
 
 /// One line, or one for each fault.
 pub fn summary(failure: &Error) -> String {
-    if let Error::Config(faults) = failure {
-        return faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    faults(failure).join("\n")
+}
+
+/// Each fault of a failure that is a list of them, otherwise the failure itself.
+fn faults(failure: &Error) -> Vec<String> {
+    fn each(faults: &[impl ToString]) -> Vec<String> {
+        faults.iter().map(ToString::to_string).collect()
+    }
+    if let Error::Config(faults) | Error::Wait(WaitError::Settings(ConnectError::Settings(faults))) = failure {
+        return each(faults);
     }
     if let Error::Revisions(faults) = failure {
-        return faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        return each(faults);
     }
-    let Some(sql) = failed_revision(failure) else {
-        return if let Error::Apply(stopped) = failure { chain(&stopped.error) } else { chain(failure) };
+    if let Error::Regrafted(moved) = failure {
+        return each(moved);
+    }
+    let problem = match (failed_revision(failure), failure) {
+        (Some(sql), _) => revision_failed(sql),
+        (None, Error::Apply(stopped)) => chain(&stopped.error),
+        (None, failure) => chain(failure),
     };
+    vec![problem]
+}
+
+fn revision_failed(sql: &SqlFailure) -> String {
     let file = sql.path.display();
     let place = match sql.place() {
         Some(place) => format!("at {file}:{}:{}", place.line, place.column),
@@ -111,6 +130,10 @@ fn failed_revision(failure: &Error) -> Option<&SqlFailure> {
     let Error::Apply(stopped) = failure else { return None };
     if let ApplyError::Revision(sql) = &stopped.error { Some(sql) } else { None }
 }
+
+/// How far the second and further lines of a message are indented. A message may hold text of files or the server, and no
+/// line of that may look like one of ours, such as `next: …`.
+const FURTHER_LINES: usize = 2;
 
 /// The whole story for a person; the last line says what to do next.
 fn text(failure: &Error) -> String {
@@ -125,18 +148,23 @@ fn text(failure: &Error) -> String {
         (Some(sql), _) => text += &snippet(sql),
         (None, found) if !found.is_empty() => found.iter().for_each(|broken| text += &broken_snippet(broken)),
         (None, _) => {
-            for line in summary(failure).lines() {
-                let _ = writeln!(text, "error: {line}");
+            for fault in faults(failure) {
+                let _ = writeln!(text, "error: {}", escape::lines(fault, FURTHER_LINES));
             }
         }
     }
     if let Error::Changed(changed) = failure {
         for changed in changed {
-            let _ = write!(text, "--- applied\n+++ {}\n{}", changed.path.display(), changed.diff);
+            text += &diff(&changed.path, &changed.diff);
         }
     }
-    let _ = writeln!(text, "next: {}", failure.next());
+    let _ = writeln!(text, "next: {}", escape::line(failure.next()));
     text
+}
+
+/// A text diff from what was applied to a file; each of its lines begins with its own sign.
+pub fn diff(path: &Path, diff: &str) -> String {
+    format!("--- applied\n+++ {}\n{}", escape::line(path.display()), escape::lines(diff, 0))
 }
 
 /// What failed in a scratch database.
@@ -145,14 +173,15 @@ fn broken(failure: &Error) -> &[Broken] {
 }
 
 fn broken_snippet(broken: &Broken) -> String {
-    let mut text = format!("error: {} does not run in a scratch database: {} (SQLSTATE {})\n", broken.what, broken.message, broken.code);
+    let message = escape::lines(&broken.message, FURTHER_LINES);
+    let mut text = format!("error: {} does not run in a scratch database: {message} (SQLSTATE {})\n", broken.what, broken.code);
     for (name, more) in &broken.more {
-        let _ = writeln!(text, "{name}: {more}");
+        let _ = writeln!(text, "{name}: {}", escape::lines(more, FURTHER_LINES));
     }
     match (&broken.range, broken.place()) {
         (Some(range), Some(place)) => text += &picture(&broken.path, &broken.text, range, place),
         _ => {
-            let _ = writeln!(text, "  --> {}", broken.path.display());
+            let _ = writeln!(text, "  --> {}", escape::line(broken.path.display()));
         }
     }
     text
@@ -161,22 +190,23 @@ fn broken_snippet(broken: &Broken) -> String {
 /// The server's words, then `file:line:column`, the line and a caret.
 fn snippet(failure: &SqlFailure) -> String {
     let error = &failure.error;
-    let mut text = format!("error: revision {} failed: {} (SQLSTATE {})\n", failure.revision, error.message(), error.code().code());
+    let message = escape::lines(error.message(), FURTHER_LINES);
+    let mut text = format!("error: revision {} failed: {message} (SQLSTATE {})\n", failure.revision, error.code().code());
     for (name, more) in [("detail", error.detail()), ("hint", error.hint()), ("context", error.where_())] {
         if let Some(more) = more {
-            let _ = writeln!(text, "{name}: {more}");
+            let _ = writeln!(text, "{name}: {}", escape::lines(more, FURTHER_LINES));
         }
     }
     let (Some(range), Some(place)) = (&failure.range, failure.place()) else {
-        let _ = writeln!(text, "  --> {} (at COMMIT: a deferred constraint or trigger)", failure.path.display());
+        let _ = writeln!(text, "  --> {} (at COMMIT: a deferred constraint or trigger)", escape::line(failure.path.display()));
         return text;
     };
     text += &picture(&failure.path, &failure.text, range, place);
     text
 }
 
-/// A line of a file with a caret under what is meant.
-pub fn picture(path: &Path, whole: &str, range: &std::ops::Range<usize>, place: crate::revision::Place) -> String {
+/// A line of a file, its control characters but tabs escaped, with a caret under what is meant.
+pub fn picture(path: &Path, whole: &str, range: &std::ops::Range<usize>, place: Place) -> String {
     // Only the line itself: a file may be large, and its neighbours may hold what is nobody's business.
     let start = whole[..range.start].rfind('\n').map_or(0, |newline| newline + 1);
     let end = whole[range.start..].find('\n').map_or(whole.len(), |newline| range.start + newline);
@@ -185,11 +215,13 @@ pub fn picture(path: &Path, whole: &str, range: &std::ops::Range<usize>, place: 
     let number = place.line.to_string();
     let margin = " ".repeat(number.len());
     let (line, span) = excerpt(line, span);
+    let [before, meant, after] =
+        [&line[..span.start], &line[span.clone()], &line[span.end..]].map(|part| escape::lines(part, 0).to_string());
     // A tab stays one, and a wide character is as wide as two: so what is below stands below.
-    let indent: String =
-        line[..span.start].chars().map(|c| if c == '\t' { "\t".to_owned() } else { " ".repeat(c.width().unwrap_or(0)) }).collect();
-    let carets = "^".repeat(line[span].width().max(1));
-    format!("{margin}--> {}:{}:{}\n{margin} |\n{number} | {line}\n{margin} | {indent}{carets}\n", path.display(), place.line, place.column)
+    let indent: String = before.chars().map(|c| if c == '\t' { "\t".to_owned() } else { " ".repeat(c.width().unwrap_or(0)) }).collect();
+    let carets = "^".repeat(meant.width().max(1));
+    let (file, Place { line, column }) = (escape::line(path.display()), place);
+    format!("{margin}--> {file}:{line}:{column}\n{margin} |\n{number} | {before}{meant}{after}\n{margin} | {indent}{carets}\n")
 }
 
 /// How much of a long line is shown before and after where what is meant begins, in characters.
@@ -218,6 +250,9 @@ mod tests {
     fn a_caret_stands_below_what_is_meant() {
         let shown = |text: &str, range| picture(Path::new("a.sql"), text, &range, crate::revision::Place::of(text, range.start));
         assert_eq!(shown("a;\n\tb 表 c;", 10..11), " --> a.sql:2:6\n  |\n2 | \tb 表 c;\n  | \t     ^\n");
+        // Escapes are wider than what they are for.
+        let escaped = "2 | '\\u{1b}\\u{202e}' c\\r;\n  |                  ^^^\n";
+        assert_eq!(shown("a;\n'\u{1b}\u{202e}' c\r;", 10..12), format!(" --> a.sql:2:6\n  |\n{escaped}"));
         // Up to the end of the line, and of the text.
         assert_eq!(shown("ab\ncd", 1..5), " --> a.sql:1:2\n  |\n1 | ab\n  |  ^\n");
         assert_eq!(shown("ab", 2..2), " --> a.sql:1:3\n  |\n1 | ab\n  |   ^\n");

@@ -12,6 +12,7 @@ use crate::connect::application_name;
 use crate::ledger::progress::{Note, Stage};
 use crate::ledger::{Ledger, set_role};
 use crate::plan::{Direction, Plan, Step};
+use crate::report::escape;
 use crate::revision::kind::{Kind, kind};
 use crate::revision::statement::{semantic, split};
 use crate::revision::{Mode, list};
@@ -99,7 +100,8 @@ impl Offline<'_> {
 
     fn title(&mut self, step: &Step<'_>) {
         let revision = step.revision;
-        let _ = writeln!(self.text, "\n-- {} {}: {}", self.direction.verb(), revision.id, one_line(&revision.message));
+        let message = escape::line(one_line(&revision.message));
+        let _ = writeln!(self.text, "\n-- {} {}: {message}", self.direction.verb(), revision.id);
     }
 
     /// Our own statements until the transaction ends or the text of a revision comes: role and timeouts of the settings, and a

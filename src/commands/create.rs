@@ -12,6 +12,7 @@ use crate::model::compare::compare;
 use crate::model::emit::{Form, Target, script};
 use crate::model::proof::prove;
 use crate::report::difference::{Difference, unknown};
+use crate::report::escape;
 use crate::revision::Mode;
 use crate::revision::draft::{Draft, Part, next_id, now};
 use crate::revision::graph::{Graph, Node, natural};
@@ -59,7 +60,7 @@ pub async fn run(words: &cli::Create, context: &Context) -> Result<(), Error> {
                  pgmarch upgrade --sql          what would run\n  \
                  pgmarch upgrade                run it\n  \
                  pgmarch downgrade -1           and back\n";
-    answer(&format!("{}\n\n{}\n{steps}", created.path, created.text))
+    answer(&format!("{}\n\n{}\n{steps}", escape::line(&created.path), created.text))
 }
 
 fn write(draft: &Draft, graph: Option<&Graph>, context: &Context) -> Result<Created, Error> {
@@ -103,9 +104,9 @@ async fn from_model(words: &cli::Create, graph: Option<&Graph>, context: &Contex
         return answer(&json(&FromModel { created, difference, not_compared })?);
     }
     if created.is_empty() {
-        return answer(&format!("nothing to do: the revisions lead to {}\n{}", model.name(context), unknown(&not_compared)));
+        return answer(&format!("nothing to do: the revisions lead to {}\n{}", escape::line(model.name(context)), unknown(&not_compared)));
     }
-    let files: String = created.iter().map(|created| format!("{}\n\n{}\n", created.path, created.text)).collect();
+    let files: String = created.iter().map(|created| format!("{}\n\n{}\n", escape::line(&created.path), created.text)).collect();
     let steps = "proven in scratch databases: up leads to the model, down leads back\nnext: read it, then\n  \
                  pgmarch lint                   what may hurt\n  \
                  pgmarch upgrade                run it\n  \

@@ -15,6 +15,7 @@ use crate::model::emit::{Form, Part, Target, emit, script};
 use crate::model::read::{Path, Scope};
 use crate::model::scratch::{Bench, read};
 use crate::report::difference::{Difference, unknown};
+use crate::report::escape;
 use crate::revision::Mode;
 
 /// The JSON of `diff --json`.
@@ -71,7 +72,8 @@ pub async fn run(words: &cli::Diff, context: &Context) -> Result<(), Error> {
     if words.json {
         answer(&json(&Answer { difference, proven, not_compared })?)?;
     } else if found == 0 {
-        answer(&format!("{} is as {} says\n{}", pool.address(), model.name(context), unknown(&not_compared)))?;
+        let same = format!("{} is as {} says", pool.address(), model.name(context));
+        answer(&format!("{}\n{}", escape::line(same), unknown(&not_compared)))?;
     } else {
         let mut text = String::new();
         for part in &parts {

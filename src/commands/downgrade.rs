@@ -14,7 +14,7 @@ use crate::connect::wait::for_server;
 use crate::exit::Error;
 use crate::ledger::{self, Access};
 use crate::plan::{Direction, Plan, doomed};
-use crate::report::{count, seconds};
+use crate::report::{count, escape, seconds};
 use crate::revision::graph::Graph;
 use crate::revision::loss::losing;
 use crate::revision::name::Name;
@@ -84,14 +84,15 @@ fn tell(words: &cli::Downgrade, current: &[String], done: &[crate::apply::Done])
 
 /// Revision by revision what goes, and which statements lose data.
 fn preview(plan: &Plan<'_>, address: &str) -> String {
-    let mut text = format!("{} will be undone on {address}, in this order:\n", count(plan.steps.len(), "revision"));
+    let mut text = format!("{} will be undone on {}, in this order:\n", count(plan.steps.len(), "revision"), escape::line(address));
     let mut losses = 0;
     for step in &plan.steps {
         let revision = step.revision;
-        let _ = writeln!(text, "  {}  {}  ({})", revision.id, revision.message, revision.path.display());
+        let (message, path) = (escape::line(&revision.message), escape::line(revision.path.display()));
+        let _ = writeln!(text, "  {}  {message}  ({path})", revision.id);
         for statement in losing(step.sql()) {
             losses += 1;
-            let _ = writeln!(text, "      loses data: {statement}");
+            let _ = writeln!(text, "      loses data: {}", escape::line(statement));
         }
     }
     text += match losses {

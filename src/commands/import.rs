@@ -9,6 +9,7 @@ use super::{Context, answer, json};
 use crate::alembic::{Version, import, version};
 use crate::cli;
 use crate::exit::Error;
+use crate::report::escape;
 use crate::revision::draft::Draft;
 use crate::revision::graph::Graph;
 use crate::revision::{Fault, Problem};
@@ -87,7 +88,7 @@ fn tell(words: &cli::Import, drafts: &[Draft], written: &[PathBuf]) -> Result<()
     if words.json {
         return answer(&json(&imported)?);
     }
-    let mut text: String = imported.revisions.iter().map(|written| format!("{}\n", written.path)).collect();
+    let mut text: String = imported.revisions.iter().map(|written| format!("{}\n", escape::line(&written.path))).collect();
     text += &format!("\n{} written", crate::report::count(drafts.len(), "revision"));
     if words.down.is_none() {
         text += ", without a way down (give --down the output of `alembic downgrade --sql heads:base`)";

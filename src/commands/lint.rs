@@ -10,8 +10,8 @@ use crate::exit::Error;
 use crate::ledger::{self, Access};
 use crate::lint::{DOWN_DOES_NOT_RESTORE, Finding, SEVERAL_HEADS, is_ignored, lint};
 use crate::model::compare::compare;
-use crate::report::count;
 use crate::report::failure::picture;
+use crate::report::{count, escape};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::Name;
 use crate::revision::{Place, Revision};
@@ -154,10 +154,10 @@ fn tell(graph: &Graph, chosen: &[Node], found: &[(&Revision, Finding)], as_json:
     }
     let mut text = String::new();
     for (revision, finding) in found {
-        text += &format!("{}: {}\n", finding.rule, finding.message);
+        text += &format!("{}: {}\n", finding.rule, escape::lines(&finding.message, 2));
         text += &picture(&revision.path, &revision.text, &finding.range, place(revision, finding));
         if let Some(help) = &finding.help {
-            text += &format!("  help: {help}\n");
+            text += &format!("  help: {}\n", escape::lines(help, 4));
         }
         text.push('\n');
     }

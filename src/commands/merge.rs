@@ -4,6 +4,7 @@ use super::create::{self, describe};
 use super::{Context, answer, json};
 use crate::cli;
 use crate::exit::Error;
+use crate::report::escape;
 use crate::revision::draft::{Draft, Part, now};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::Name;
@@ -52,5 +53,6 @@ pub fn run(words: &cli::Merge, context: &Context) -> Result<(), Error> {
     if words.json {
         return answer(&json(&created)?);
     }
-    answer(&format!("{}\n\n{}\nnext: pgmarch check --offline, then pgmarch upgrade\n", created.path, created.text))
+    let path = escape::line(&created.path);
+    answer(&format!("{path}\n\n{}\nnext: pgmarch check --offline, then pgmarch upgrade\n", created.text))
 }

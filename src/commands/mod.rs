@@ -23,7 +23,7 @@ pub mod wait;
 
 use std::cell::RefCell;
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -37,6 +37,7 @@ use crate::exit::Error;
 use crate::ledger::{self, Access, ReadError, State};
 use crate::model::scratch::Leftovers;
 use crate::position::Position;
+use crate::report::escape;
 use crate::revision::Revision;
 use crate::revision::folder::Digest;
 use crate::revision::graph::{Graph, Node};
@@ -151,9 +152,16 @@ fn configured(config: &Config) -> Result<Command, Error> {
     Ok(cli.command.unwrap_or_else(|| Command::Upgrade(crate::cli::Upgrade::default())))
 }
 
-/// Writes an answer to standard output: text, or one JSON object.
+/// Writes an answer to standard output: text, SQL, or one JSON object. On a terminal the control characters that are left in
+/// it, such as those of a revision's own text, are escaped; in a pipe or a file that text must stay what it is.
 fn answer(text: &str) -> Result<(), Error> {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    let mut stdout = std::io::stdout();
+    let outcome = if stdout.is_terminal() {
+        stdout.write_all(escape::lines(text, 0).to_string().as_bytes())
+    } else {
+        stdout.write_all(text.as_bytes())
+    };
+    match outcome {
         // Whoever reads has read enough (`pgmarch status | head`).
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         outcome => outcome.map_err(Error::Output),

@@ -11,6 +11,7 @@ use crate::exit::Error;
 use crate::ledger::{self, Access};
 use crate::lock::Lock;
 use crate::plan::{Rows, stamp};
+use crate::report::escape;
 use crate::revision::graph::Graph;
 use crate::revision::name::Name;
 use crate::revision::{Id, list};
@@ -61,7 +62,7 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
     }
     answer(&match same(&state.rows, &current) {
         true => format!("at {} already, nothing to do\n", at(&current)),
-        false => format!("at {}, stamped (was {}); nothing was run\n", at(&current), at(&state.rows)),
+        false => format!("at {}, stamped (was {}); nothing was run\n", at(&current), escape::line(at(&state.rows))),
     })
 }
 

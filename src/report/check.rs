@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::difference::Difference;
+use super::escape;
 use crate::revision::{Fault, Place};
 
 /// One thing that is wrong, or ought to be looked at.
@@ -88,7 +89,8 @@ impl Check {
                 (Some(line), Some(column)) => format!(":{line}:{column}"),
                 _ => String::new(),
             };
-            let _ = writeln!(text, "{}{place}: {} [{}]", finding.path, finding.message, finding.kind);
+            let (path, message) = (escape::line(&finding.path), escape::lines(&finding.message, 2));
+            let _ = writeln!(text, "{path}{place}: {message} [{}]", finding.kind);
         }
         for (what, difference) in [("from the revisions to the model", &self.model), ("what was done to the database", &self.database)] {
             if let Some(difference) = difference {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::escape;
 use crate::model::compare::{Change, How};
 use crate::model::emit::Statement;
 use crate::model::hazard::Hazard;
@@ -52,22 +53,25 @@ impl Difference {
             How::Removed => '-',
             How::Changed => '~',
         };
-        let mut text: String =
-            self.changes.iter().map(|change| format!("  {} {} {}\n", sign(change.change), change.kind, change.name)).collect();
+        let mut text: String = self
+            .changes
+            .iter()
+            .map(|change| format!("  {} {} {}\n", sign(change.change), change.kind, escape::line(&change.name)))
+            .collect();
         for statement in &self.statements {
-            text += &format!("    {};\n", statement.sql.replace('\n', "\n    "));
+            text += &format!("    {};\n", escape::lines(&statement.sql, 4));
         }
         text
     }
 
     /// What to type if a column was renamed.
     pub fn renames_text(&self) -> String {
-        let hint = |rename: &String| format!("-- if this is a rename, its values can be kept: --rename {rename}\n");
+        let hint = |rename: &String| format!("-- if this is a rename, its values can be kept: --rename {}\n", escape::line(rename));
         self.likely_renames.iter().map(hint).collect()
     }
 }
 
 /// What is there and is not compared, as comments.
 pub fn unknown(names: &[String]) -> String {
-    names.iter().map(|name| format!("-- not compared: {name}\n")).collect()
+    names.iter().map(|name| format!("-- not compared: {}\n", escape::line(name))).collect()
 }

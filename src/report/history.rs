@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::lanes;
+use super::{escape, lanes};
 
 /// One revision of a history.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -98,7 +98,7 @@ impl History {
                 if !state.is_empty() {
                     let _ = write!(line, "  [{state}]");
                 }
-                (key, below, vec![line])
+                (key, below, vec![escape::line(line).to_string()])
             })
             .collect();
         lanes::draw(&rows)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::escape;
 use super::history::Entry;
 
 /// One revision. The JSON of `show --json` is this object.
@@ -28,13 +29,13 @@ pub struct Show {
 }
 
 impl Show {
-    /// For a person.
+    /// For a person. The text of the revision stays as it is.
     pub fn text(&self) -> String {
         let entry = &self.entry;
         let list = |ids: &[String]| if ids.is_empty() { "base".to_owned() } else { ids.join(", ") };
         let mut text = String::new();
         let mut line = |name: &str, value: &str| {
-            let _ = writeln!(text, "{name:<11} {value}");
+            let _ = writeln!(text, "{name:<11} {}", escape::line(value));
         };
         line("revision", &entry.revision);
         line("revises", &list(&entry.parents));
@@ -64,9 +65,8 @@ impl Show {
             text += "\njournal\n";
             for run in &self.journal {
                 let seconds = run.seconds.map(|seconds| format!(" in {}", super::seconds(Duration::from_secs_f64(seconds.max(0.0)))));
-                let _ = writeln!(
-                    text,
-                    "  {}  {} {}{}, {} on {}, pgmarch {}{}",
+                let line = format!(
+                    "{}  {} {}{}, {} on {}, pgmarch {}{}",
                     run.started.as_deref().unwrap_or("?"),
                     run.direction,
                     run.outcome,
@@ -76,10 +76,11 @@ impl Show {
                     run.pgmarch.as_deref().unwrap_or("?"),
                     run.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default(),
                 );
+                let _ = writeln!(text, "  {}", escape::line(line));
             }
         }
         if let Some(changed) = &self.changed {
-            let _ = write!(text, "\nchanged since it was applied\n{changed}");
+            let _ = write!(text, "\nchanged since it was applied\n{}", escape::lines(changed, 0));
         }
         let _ = write!(text, "\n{}", self.text);
         if !self.text.ends_with('\n') {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use super::escape;
 use super::history::Entry;
 
 /// Where a database is. The JSON of `status --json` is this object.
@@ -54,7 +55,7 @@ impl Status {
         let mut text = String::new();
         let list = |ids: &[String], none: &str| if ids.is_empty() { none.to_owned() } else { ids.join(", ") };
         let mut line = |name: &str, value: &str| {
-            let _ = writeln!(text, "{name:<11} {value}");
+            let _ = writeln!(text, "{name:<11} {}", escape::lines(value, 12));
         };
         line("connection", &self.connection);
         line("server", &format!("PostgreSQL {}", self.server));
@@ -80,7 +81,8 @@ impl Status {
             let mark = if entry.current { "→" } else { " " };
             let head = if entry.head { " (head)" } else { "" };
             let file = if entry.file.is_none() { " (no file here)" } else { "" };
-            let _ = writeln!(text, " {mark} {:<width$}  {}{head}{file}  [{}]", entry.revision, entry.message, entry.state_text());
+            let line = format!("{:<width$}  {}{head}{file}  [{}]", entry.revision, entry.message, entry.state_text());
+            let _ = writeln!(text, " {mark} {}", escape::line(line));
         }
         let _ = write!(text, "\nnext: {}\n\ncommon commands\n{COMMANDS}", self.next());
         text

@@ -56,6 +56,7 @@ demo: build ## Watch pgmarch wait for a throwaway server, migrate it and let a d
 
 test: ## Run all tests, against real throwaway servers (docs-test is among them)
 	@$(NEED) cargo postgres pgbouncer
+	@scripts/dev/earlier-release.sh >/dev/null
 	cargo test --locked
 
 # The tests of tests/docs/, which are scenarios like the others.
@@ -75,6 +76,7 @@ faults: build ## Disturb runs in every way there is, and print which survived (2
 MAJORS ?=
 matrix: ## Run the scenarios on PostgreSQL 13 to 18 (MAJORS="13 18" for some of them)
 	@$(NEED) cargo postgres npm
+	@scripts/dev/earlier-release.sh >/dev/null
 	scripts/dev/postgres-majors.sh $(MAJORS)
 
 # What the compiler is told for the sake of size, cryptography included, must change nothing.
@@ -86,6 +88,7 @@ test-released: build ## Run the scenarios of connections and TLS with the releas
 SKIPPED := alembic:: import:: leaks:: harness:: scripts:: garbage:: reading:: random:: a_thousand_tables
 matrix-quick: ## The same on the oldest and the newest alone, without what is slow (4 minutes)
 	@$(NEED) cargo postgres npm
+	@scripts/dev/earlier-release.sh >/dev/null
 	PGMARCH_MATRIX_TESTS="$(SKIPPED:%=--skip %)" scripts/dev/postgres-majors.sh 13 18
 
 SECONDS_EACH ?= 60

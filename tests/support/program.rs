@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::address::PASSWORD;
 use super::outcome::write_story;
 use super::output::Output;
-use super::{Database, Outcome, PATIENCE, Project};
+use super::{Database, Outcome, PATIENCE, Project, Release};
 
 /// The program with a database and a project.
 pub(crate) fn pgmarch(database: &Database, project: &Project) -> Program {
@@ -58,6 +58,12 @@ impl Program {
             input: None,
             deadline: Duration::from_secs(60),
         }
+    }
+
+    /// Selects the release that runs, otherwise the program under test.
+    pub(crate) fn release(mut self, release: Release) -> Program {
+        self.path = release.binary();
+        self
     }
 
     /// Adds arguments.

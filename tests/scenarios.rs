@@ -36,5 +36,6 @@ mod signals;
 mod status;
 mod support;
 mod upgrade;
+mod versions;
 mod wait;
 mod waiting;

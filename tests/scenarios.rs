@@ -27,6 +27,7 @@ mod model;
 mod offline;
 mod pairs;
 mod phrases;
+mod planted_code;
 mod random;
 mod reading;
 mod rights;

@@ -11,7 +11,7 @@ use std::thread;
 
 use crate::support::{Database, Server};
 
-use self::situations::{SITUATIONS, Stage};
+use self::situations::{SITUATIONS, Situation, Stage};
 
 /// Where the migrating role finds names, and what it may do.
 struct Variant {
@@ -19,13 +19,20 @@ struct Variant {
     search_path: &'static str,
     superuser: bool,
     planted_in: &'static str,
+    /// Whether also the signatures that match better than pg_catalog's are planted.
+    overloads: bool,
 }
 
-/// Before pg_catalog, where every planted object wins; behind it, where only what matches better does. Among several planted
-/// objects of one name and signature the first in the path wins, so that one schema for each is enough.
+/// Before pg_catalog, where a planted object of the same signature is called; behind it, where only one that matches better is.
 const VARIANTS: [Variant; 2] = [
-    Variant { name: "before pg_catalog", search_path: "app, evil, public, pg_catalog", superuser: true, planted_in: "evil" },
-    Variant { name: "behind pg_catalog", search_path: "\"$user\", public", superuser: false, planted_in: "public" },
+    Variant {
+        name: "before pg_catalog",
+        search_path: "app, evil, public, pg_catalog",
+        superuser: true,
+        planted_in: "evil",
+        overloads: false,
+    },
+    Variant { name: "behind pg_catalog", search_path: "\"$user\", public", superuser: false, planted_in: "public", overloads: true },
 ];
 
 #[test]
@@ -39,7 +46,7 @@ fn our_statements_call_nothing_that_others_have_planted() {
 
     let clean = Stage::new(Database::on(&server), VARIANTS[0].search_path, true);
     for (name, situation) in SITUATIONS {
-        eprintln!("{name}");
+        eprintln!("without planted objects: {name}");
         clean.clear();
         situation(&clean);
     }
@@ -60,17 +67,17 @@ fn our_statements_call_nothing_that_others_have_planted() {
 /// A database with planted objects.
 fn planted_stage(server: &Server, variant: &Variant, found: &plant::Found) -> Stage {
     let database = Database::on(server);
-    plant::plant(&database, variant.planted_in, found);
+    plant::plant(&database, variant.planted_in, variant.overloads, found);
     Stage::new(database, variant.search_path, variant.superuser)
 }
 
 /// The situations that end otherwise than in a database without planted objects.
 fn runs_differently(variant: &Variant, stage: &Stage) -> Vec<String> {
-    let differs = |(name, situation): &&(&str, fn(&Stage))| {
+    let differs = |(name, situation): &Situation| {
         stage.clear();
         catch_unwind(AssertUnwindSafe(|| situation(stage))).is_err().then(|| format!("{name} ({})", variant.name))
     };
-    SITUATIONS.iter().filter_map(|situation| differs(&situation)).collect()
+    SITUATIONS.iter().filter_map(differs).collect()
 }
 
 fn report(calls: &BTreeMap<(String, String), usize>, changed: &[String]) -> String {

@@ -1,5 +1,5 @@
 -- Plants objects in the schema {schema}, as an ordinary role: for each name in the temporary table `found`, the signatures of
--- pg_catalog and those that PostgreSQL's type resolution may prefer to them. Each raises PLANTED with its signature.
+-- pg_catalog, and with {overloads} those that PostgreSQL may prefer to them. Each writes PLANTED and its signature to the log.
 
 -- What can be passed where a type is declared: itself, what is cast to it implicitly, what an untyped literal becomes.
 CREATE TEMP TABLE candidate AS
@@ -9,14 +9,15 @@ WITH literal (type) AS (VALUES ('text'::regtype), ('varchar'), ('name'), ('anyel
         ('anyelement'), ('anynonarray')),
      arrays (type) AS (VALUES ('text[]'::regtype), ('varchar[]'), ('name[]'), ('"char"[]'), ('int2[]'), ('int4[]'), ('int8[]'),
         ('oid[]'), ('regclass[]'), ('aclitem[]'), ('int2vector'), ('oidvector'), ('anyarray')),
-     -- What few functions take, and nothing is mistaken for.
-     declared AS (SELECT oid AS type, typcategory FROM pg_type WHERE typcategory NOT IN ('G', 'R', 'X') AND typtype IN ('b', 'p'))
+     -- What the columns of the catalog are, and what literals become; in the place of other types nothing else is passed.
+     declared AS (SELECT oid AS type, typcategory FROM pg_type WHERE typtype = 'p' OR oid IN (
+        SELECT atttypid FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind IN ('r', 'v')
+        UNION SELECT unnest('{numeric,float8,jsonb,regclass,varchar,bpchar}'::regtype[])))
 SELECT declared, type, bool_or(likely) AS likely FROM (
     SELECT type AS declared, type, true AS likely FROM declared
     UNION ALL SELECT d.type, castsource, castsource::regtype::text NOT LIKE 'reg%' OR castsource = 'regclass'::regtype
       FROM declared d JOIN pg_cast ON casttarget = d.type AND castcontext = 'i'
     UNION ALL SELECT d.type, literal.type, true FROM declared d, literal WHERE d.typcategory NOT IN ('A', 'P')
-    UNION ALL SELECT d.type, wide.type, false FROM declared d, wide WHERE d.typcategory NOT IN ('A', 'P')
     UNION ALL SELECT d.type, arrays.type, arrays.type::text IN ('text[]', 'name[]', 'anyarray', 'int2vector', 'oidvector')
       FROM declared d, arrays WHERE d.typcategory = 'A' OR d.type IN ('anyarray'::regtype, '"any"'::regtype, to_regtype('anycompatiblearray'))
     UNION ALL SELECT d.type, wide.type, true FROM declared d, wide
@@ -28,7 +29,10 @@ CREATE INDEX ON candidate (declared);
 CREATE FUNCTION pg_temp.variants(wanted oid[]) RETURNS SETOF oid[] LANGUAGE plpgsql AS $$
 BEGIN
     RETURN NEXT wanted;
-    IF cardinality(wanted) = 1 THEN
+    -- Nobody but a superuser can create a function of "any".
+    IF NOT {overloads} AND '"any"'::regtype <> ALL (wanted) THEN
+        RETURN;
+    ELSIF cardinality(wanted) = 1 THEN
         RETURN QUERY SELECT ARRAY[c.type::oid] FROM candidate c WHERE c.declared = wanted[1];
     ELSIF cardinality(wanted) = 2 THEN
         RETURN QUERY SELECT ARRAY[a.type::oid, b.type::oid] FROM candidate a, candidate b
@@ -57,8 +61,11 @@ CREATE FUNCTION pg_temp.list(types oid[]) RETURNS text LANGUAGE sql AS $$
     SELECT coalesce(string_agg(type::regtype::text, ', ' ORDER BY n), '') FROM unnest(types) WITH ORDINALITY AS t (type, n)
 $$;
 
+-- What every planted object calls. A message in the log stays there even if the statement catches the error.
+CREATE FUNCTION {schema}.planted(signature text) RETURNS bool STABLE LANGUAGE plpgsql AS
+    $$ BEGIN RAISE LOG 'PLANTED: %', signature; RAISE EXCEPTION 'PLANTED: %', signature; END $$;
 CREATE FUNCTION pg_temp.body(signature text) RETURNS text LANGUAGE sql AS $$
-    SELECT format('BEGIN RAISE LOG %1$L; RAISE EXCEPTION %1$L; END', 'PLANTED: ' || replace(signature, '%', '%%'))
+    SELECT format('BEGIN PERFORM {schema}.planted(%L); END', signature)
 $$;
 
 -- Creates an object, unless there can be no such one.
@@ -125,28 +132,27 @@ SELECT DISTINCT ON (o.oprname, v.arguments) o.oprname AS name, o.oprresult AS re
  WHERE o.oprnamespace = 'pg_catalog'::regnamespace AND o.oprkind <> 'r' AND o.oprname IN (SELECT name FROM found WHERE kind = 'operator')
  ORDER BY o.oprname, v.arguments, d.declared <> v.arguments, o.oid;
 
+-- One function for all operators of the same types, so that the catalog stays small enough to be read as a whole.
+SELECT pg_temp.try(format('CREATE FUNCTION {schema}.%I(%s) RETURNS %s LANGUAGE plpgsql AS %L', 'operator to ' || w.result, w.types, w.result,
+        pg_temp.body(format('operator (%s)', w.types))))
+  FROM (SELECT DISTINCT pg_temp.list(arguments) AS types, pg_temp.result(result, declared, arguments) AS result FROM wanted_operator) AS w;
 INSERT INTO planted
-SELECT 'operator', pg_temp.try(format('CREATE FUNCTION {schema}.%I(%s) RETURNS %s LANGUAGE plpgsql AS %L', 'operator ' || w.name, pg_temp.list(w.arguments),
-        pg_temp.result(w.result, w.declared, w.arguments), pg_temp.body(format('operator %s (%s)', w.name, pg_temp.list(w.arguments)))))
-    AND pg_temp.try(format('CREATE OPERATOR {schema}.%s (%sRIGHTARG = %s, FUNCTION = {schema}.%I)', w.name,
+SELECT 'operator', pg_temp.try(format('CREATE OPERATOR {schema}.%s (%sRIGHTARG = %s, FUNCTION = {schema}.%I)', w.name,
         CASE WHEN cardinality(w.arguments) = 2 THEN format('LEFTARG = %s, ', w.arguments[1]::regtype) ELSE '' END,
-        w.arguments[cardinality(w.arguments)]::regtype, 'operator ' || w.name))
+        w.arguments[cardinality(w.arguments)]::regtype, 'operator to ' || pg_temp.result(w.result, w.declared, w.arguments)))
   FROM wanted_operator w;
 
 -- Types: domains whose check raises.
-CREATE FUNCTION {schema}.planted_type(name text) RETURNS bool LANGUAGE plpgsql AS
-    $$ BEGIN RAISE LOG 'PLANTED: type %', name; RAISE EXCEPTION 'PLANTED: type %', name; END $$;
 INSERT INTO planted
-SELECT 'type', pg_temp.try(format('CREATE DOMAIN {schema}.%I AS pg_catalog.%1$I CHECK ({schema}.planted_type(%1$L))', name)) FROM found WHERE kind = 'type';
+SELECT 'type', pg_temp.try(format('CREATE DOMAIN {schema}.%I AS pg_catalog.%1$I CHECK ({schema}.planted(%2$L))', name, 'type ' || name))
+  FROM found WHERE kind = 'type';
 
--- Relations: views that raise even where no row is read. A condition without variables is evaluated once, before any row;
--- for that the function must not be volatile.
-CREATE FUNCTION {schema}.planted_relation(name text) RETURNS bool STABLE LANGUAGE plpgsql AS
-    $$ BEGIN RAISE LOG 'PLANTED: relation %', name; RAISE EXCEPTION 'PLANTED: relation %', name; END $$;
+-- Relations: views that raise even where no row is read. A condition without variables is evaluated once, before any row,
+-- if its function is not volatile.
 INSERT INTO planted
-SELECT 'relation', pg_temp.try(format('CREATE VIEW {schema}.%I AS SELECT %s WHERE {schema}.planted_relation(%1$L)', c.relname,
+SELECT 'relation', pg_temp.try(format('CREATE VIEW {schema}.%I AS SELECT %s WHERE {schema}.planted(%L)', c.relname,
         (SELECT string_agg(format('NULL::%s AS %I', replace(a.atttypid::regtype::text, 'anyarray', 'text[]'), a.attname), ', ' ORDER BY a.attnum)
-           FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)))
+           FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), 'relation ' || c.relname))
     AND pg_temp.try(format('GRANT SELECT ON {schema}.%I TO PUBLIC', c.relname))
   FROM pg_class c WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname IN (SELECT name FROM found WHERE kind = 'relation');
 

@@ -55,6 +55,17 @@ pub struct Reread {
     pub path: PathBuf,
 }
 
+impl fmt::Display for Reread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: the file is unchanged, but the pgmarch that applied {} found other statements in its up section than this one does",
+            self.path.display(),
+            self.id
+        )
+    }
+}
+
 /// What comparing files and ledger came to.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict<'g> {

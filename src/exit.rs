@@ -98,7 +98,7 @@ pub enum Error {
     #[error("{} applied: {}", if .0.len() == 1 { "a revision was changed after it was" } else { "revisions were changed after they were" }, .0.iter().map(|changed| changed.path.display().to_string()).collect::<Vec<_>>().join(", "))]
     Changed(Vec<Changed>),
     /// Applied revisions whose unchanged files another version of pgmarch read otherwise.
-    #[error("{}", .0.iter().map(|reread| format!("{}: the file is unchanged, but the pgmarch that applied {} found other statements in its up section than this one does", reread.path.display(), reread.id)).collect::<Vec<_>>().join("\n"))]
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Reread(Vec<Reread>),
     /// Applied revisions stand somewhere else in the graph by now.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]

@@ -93,12 +93,16 @@ impl Scope {
 
     /// Rows whose names are shown as the revisions see them. The whole statement is parsed under our own search path, so each
     /// function, operator and type in it is PostgreSQL's; that of the revisions is put into force when the statement begins to
-    /// run, before the first row: for what prints names, such as regclass and pg_get_viewdef().
+    /// run, before the first row: for what prints names, such as regclass and pg_get_viewdef(). With pg_catalog at its head,
+    /// even where the revisions want it elsewhere: pg_get_viewdef() and pg_get_ruledef() run queries of their own, in which
+    /// operators have no schema.
     fn seen_by_revisions(&self, rows: Sql) -> Sql {
+        let own = self.search_path.to_string();
+        let path = if own.is_empty() { "pg_catalog".to_owned() } else { format!("pg_catalog, {own}") };
         sql!(
             "SELECT r FROM ({rows}) rows (r) WHERE (SELECT set_config('search_path', {path}, true)) IS NOT NULL",
             rows = rows,
-            path = Literal(&self.search_path.to_string())
+            path = Literal(&path)
         )
     }
 

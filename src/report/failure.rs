@@ -109,6 +109,9 @@ fn faults(failure: &Error) -> Vec<String> {
     if let Error::Regrafted(moved) = failure {
         return each(moved);
     }
+    if let Error::Reread(reread) = failure {
+        return each(reread);
+    }
     let problem = match (failed_revision(failure), failure) {
         (Some(sql), _) => revision_failed(sql),
         (None, Error::Apply(stopped)) => chain(&stopped.error),

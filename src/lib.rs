@@ -13,7 +13,7 @@
 //! - [`config`]: environment → raw settings → [`config::Config`]; secrets that can't print.
 //! - [`exit`]: the top error and its exit code.
 //! - [`commands`]: one file per verb, each composing what follows.
-//! - [`sql`]: SQL as a type: quoted names and values, and messages whose names mean the same under any search path.
+//! - [`sql`](mod@sql): SQL as a type: quoted names and values, and messages whose names mean the same under any search path.
 //! - [`revision`]: files → [`revision::Graph`]; statements, and the names people type for revisions. Knows no database.
 //! - [`connect`]: where and how to connect, the pool, one session: settings as [`connect::conninfo`] reads them, decided by
 //!   [`connect::target`], gone through by [`connect::login`] over a [`connect::link`]; [`connect::wait`]: what is worth waiting for.

@@ -122,6 +122,7 @@ impl Offline<'_> {
 
     /// What the text of a revision runs under.
     fn as_the_session_began(&mut self) {
+        self.line(Sql::of("SET LOCAL jit TO DEFAULT"));
         self.line(Sql::of("SET LOCAL row_security TO DEFAULT"));
         let path = self.config.search_path.as_ref().map(|path| sql!("SET LOCAL search_path TO {path}", path = *path));
         self.line(path.unwrap_or_else(|| Sql::of("SET LOCAL search_path TO DEFAULT")));

@@ -298,7 +298,7 @@ fn ourselves(config: &Config) -> Vec<Sql> {
 /// Around the text of a revision: the search path of the settings, else the session's own, and the session's own row security.
 /// A session of ours begins with both, and comes back to them with each `RESET ALL`; behind a pooler that may be what another
 /// client has left, so there it is what we found when we looked.
-fn as_the_session_began(config: &Config, server: &Server) -> [Sql; 2] {
+fn as_the_session_began(config: &Config, server: &Server) -> [Sql; 3] {
     let path = match &config.search_path {
         Some(path) => sql!("SET LOCAL search_path TO {path}", path = *path),
         None if server.backend.is_direct => Sql::of("SET LOCAL search_path TO DEFAULT"),
@@ -309,7 +309,7 @@ fn as_the_session_began(config: &Config, server: &Server) -> [Sql; 2] {
     } else {
         sql!("SET LOCAL row_security TO {value}", value = Quoted(&server.row_security))
     };
-    [row_security, path]
+    [Sql::of("SET LOCAL jit TO DEFAULT"), row_security, path]
 }
 
 /// How a transaction of ours is known to who looks at the server.

@@ -7,7 +7,7 @@ use crate::cli;
 use crate::config::Config;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
-use crate::ledger::{self, Access};
+use crate::ledger::Access;
 use crate::model::Catalog;
 use crate::model::compare::{Ignore, compare};
 use crate::model::emit::{Form, Target, emit};
@@ -56,7 +56,7 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, context: &Co
     let config = &context.config;
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let mut state = ledger::read(&session, config, Access::Read).await?;
+    let mut state = super::read(&session, config, Access::Read).await?;
     check.checked.push("ledger");
     match settle(graph, &mut state, &session).await {
         Ok(_) => {}

@@ -8,7 +8,7 @@ use super::{Context, answer, json};
 use crate::cli;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
-use crate::ledger::{self, Access};
+use crate::ledger::Access;
 use crate::model::Catalog;
 use crate::model::compare::{Ignore, compare};
 use crate::model::emit::{Form, Part, Target, emit, script};
@@ -36,7 +36,7 @@ pub async fn run(words: &cli::Diff, context: &Context) -> Result<(), Error> {
     let model = Model::find(context)?.ok_or_else(|| Model::missing(context))?;
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let state = ledger::read(&session, config, Access::Read).await?;
+    let state = super::read(&session, config, Access::Read).await?;
     let mut bench = sides::bench(context).await?;
     if bench.server / 10_000 != state.server.number / 10_000 {
         return Err(Error::Usage {

@@ -8,7 +8,7 @@ use crate::config::ConfigFault;
 use crate::connect::wait::{WaitError, for_server};
 use crate::connect::{ConnectError, Session};
 use crate::exit::Error;
-use crate::ledger::{self, Access, ReadError, State, decimal};
+use crate::ledger::{Access, ReadError, State, decimal};
 use crate::position::Position;
 use crate::report::history::{Entry, History};
 use crate::revision::graph::{Graph, Node, Set};
@@ -32,7 +32,7 @@ pub(super) async fn ask(context: &Context) -> Result<Option<Asked>, Error> {
         Err(WaitError::Settings(ConnectError::Settings(faults))) if matches!(faults[..], [ConfigFault::NoDatabase]) => return Ok(None),
         session => session?,
     };
-    let state = ledger::read(&session, config, Access::Read).await?;
+    let state = super::read(&session, config, Access::Read).await?;
     Ok(Some(Asked { address: pool.address(), session, state }))
 }
 

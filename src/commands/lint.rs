@@ -7,7 +7,7 @@ use crate::cli;
 use crate::connect::conninfo::Conninfo;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
-use crate::ledger::{self, Access};
+use crate::ledger::Access;
 use crate::lint::{DOWN_DOES_NOT_RESTORE, Finding, SEVERAL_HEADS, is_ignored, lint};
 use crate::model::compare::compare;
 use crate::report::failure::picture;
@@ -49,7 +49,7 @@ pub async fn run(words: &cli::Lint, context: &Context) -> Result<(), Error> {
         let config = &context.config;
         let pool = context.pool()?;
         let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-        let state = ledger::read(&session, config, Access::Read).await?;
+        let state = super::read(&session, config, Access::Read).await?;
         server = state.server.number;
         if named.is_empty() {
             let position = locate(&graph, &state, &session).await?;

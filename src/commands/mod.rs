@@ -24,6 +24,7 @@ pub mod wait;
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -34,7 +35,7 @@ use crate::cli::{Cli, Command};
 use crate::config::{Config, Environment};
 use crate::connect::{Cancels, Pool, Session};
 use crate::exit::Error;
-use crate::ledger::{self, Access, ReadError, State};
+use crate::ledger::{self, Access, ReadError, State, Untrusted};
 use crate::model::scratch::Leftovers;
 use crate::position::Position;
 use crate::report::escape;
@@ -229,6 +230,21 @@ fn no_range(typed: &str) -> Result<(), Error> {
 fn is_sealed(graph: &Graph, state: &State) -> bool {
     let rows: Option<Vec<Node>> = state.rows.iter().map(|row| graph.node(row)).collect();
     rows.is_some_and(|rows| state.seal.as_ref().is_some_and(|seal| seal.fits(graph, &rows)))
+}
+
+/// Reads the state for a command that only reads. Of an owner whom a run that writes would not trust it says so, once.
+async fn read(session: &Session, config: &Config, access: Access) -> Result<State, ReadError> {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    let state = ledger::read(session, config, access).await?;
+    if let Some(Untrusted { relation, role, .. }) = &state.untrusted
+        && !TOLD.swap(true, Ordering::Relaxed)
+    {
+        tracing::info!(
+            "{relation} is owned by {role}, whom a run that writes as {} would not trust; reading it nevertheless (PGMARCH_TRUST_OWNER={role} says that it may be trusted)",
+            state.server.role
+        );
+    }
+    Ok(state)
 }
 
 fn tell_done(pool: &Pool, rows: &[String]) {

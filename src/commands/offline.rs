@@ -5,7 +5,7 @@ use crate::apply::Stopped;
 use crate::apply::offline::script;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
-use crate::ledger::{self, Access, Ledger};
+use crate::ledger::{Access, Ledger};
 use crate::plan::{Direction, Plan, doomed};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::Range;
@@ -32,7 +32,7 @@ pub(super) async fn run(typed: &str, direction: Direction, context: &Context) ->
             let config = &context.config;
             let pool = context.pool()?;
             let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-            let mut state = ledger::read(&session, config, Access::Read).await?;
+            let mut state = super::read(&session, config, Access::Read).await?;
             let (position, _) = settle(&graph, &mut state, &session).await?;
             if !position.beyond.is_empty() {
                 position.ahead(&position.targets(&range.to)?, config.ahead)?;

@@ -231,7 +231,7 @@ async fn keep_catalog(state: &State, at: &str, session: &Session, context: &Cont
 async fn keep_mended(mended: &[Revision], state: &State, session: &crate::connect::Session, context: &Context) {
     for revision in mended {
         let id = revision.id.as_str();
-        let statements = vec![state.ledger.keep(revision), state.ledger.note("repair", id, "the way down was mended in its file")];
+        let statements = state.ledger.accept(revision, "the way down was mended in its file");
         match note(session, &context.config, statements).await {
             Ok(()) => info!(revision = id, "the way down of {id} was mended: the ledger keeps the new one"),
             Err(failure) => warn!(revision = id, "the mended way down of {id} is not in the ledger: {}", chain(&failure.source)),

@@ -50,7 +50,7 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
     let current: Vec<String> = after.iter().map(ToString::to_string).collect();
     if !same(&state.rows, &current) {
         let mut statements = state.ledger.install();
-        statements.push(state.ledger.put(&state.rows, &after));
+        statements.extend(state.ledger.put(&state.rows, &after));
         let detail = format!("{} from {} to {}", if words.purge { "purged and stamped" } else { "stamped" }, at(&state.rows), list(&after));
         statements.extend(noted(&after).into_iter().map(|revision| state.ledger.note("stamp", &revision, &detail)));
         note(&session, config, statements).await.map_err(Error::Note)?;

@@ -8,7 +8,7 @@ use super::{is_sealed, locate};
 use crate::config::Config;
 use crate::connect::Session;
 use crate::exit::Error;
-use crate::ledger;
+use crate::ledger::{self, Access};
 use crate::plan::Plan;
 use crate::revision::graph::Graph;
 use crate::revision::name::Name;
@@ -49,7 +49,7 @@ const FLUSHED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Looks once, over a session that the caller got, and gives the connection back or ends it.
 pub async fn look(session: Session, graph: &Graph, target: &Name, config: &Config) -> Result<Standing, Error> {
-    let state = ledger::glance(&session, config).await?;
+    let state = super::read(&session, config, Access::ReadWhatIsAllowed).await?;
     let position = locate(graph, &state, &session).await?;
     let targets = position.targets(target)?;
     position.ahead(&targets, config.ahead)?;

@@ -5,7 +5,7 @@ use super::{Context, answer, json, locate, settle};
 use crate::cli;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
-use crate::ledger::{self, Access};
+use crate::ledger::Access;
 use crate::plan::Plan;
 use crate::report::status::{Branch, Status};
 use crate::revision::graph::{Graph, Node};
@@ -18,7 +18,7 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
     let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let mut state = ledger::read(&session, config, Access::Read).await?;
+    let mut state = super::read(&session, config, Access::Read).await?;
     let position = locate(&graph, &state, &session).await?;
     let named = position.targets(&target);
     // With several heads `head` means nothing; what is pending is still of interest.
@@ -51,6 +51,7 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
         connection: address,
         server: state.server.version.clone(),
         version_table: state.ledger.version_table.plain(),
+        untrusted_owner: state.untrusted.as_ref().map(|untrusted| untrusted.role.clone()),
         current: state.rows.clone(),
         heads: ids(&graph, &graph.heads()),
         branches: branches(&graph),

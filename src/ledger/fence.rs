@@ -103,12 +103,14 @@ impl Ledger {
         self.guarded(&expected, Sql::join([check].into_iter().chain(moves), ""))
     }
 
-    /// The same for rows that may be anything, such as those of another tool: they all go, and `after` comes.
-    pub fn put(&self, before: &[String], after: &Rows) -> Sql {
+    /// Statements that make sure of our tables, and then do the same for rows that may be anything, such as those of another
+    /// tool: they all go, and `after` comes.
+    pub fn put(&self, before: &[String], after: &Rows) -> Vec<Sql> {
         let delete = sql!("DELETE FROM {table};\n", table = self.version_table);
         let inserts = after.iter().map(|row| sql!("{insert};\n", insert = self.insert(row)));
         let expected: Vec<&str> = before.iter().map(String::as_str).collect();
-        self.guarded(&expected, Sql::join([delete].into_iter().chain(inserts), ""))
+        let put = self.guarded(&expected, Sql::join([delete].into_iter().chain(inserts), ""));
+        self.secure(Some(Lock::Table), &["journal"]).into_iter().chain([put]).collect()
     }
 
     /// `moves`, if the rows are as expected and nobody else writes them.

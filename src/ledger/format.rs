@@ -15,9 +15,9 @@ pub(super) const FORMAT: u32 = 2;
 pub(super) const OLDEST: u32 = 1;
 
 /// The lock under which tables of a ledger are created: the first eight bytes, big-endian, of the SHA-256 of
-/// `pgmarch ledger:SCHEMA`.
+/// `pgmarch-ledger:SCHEMA`.
 pub(super) fn lock_key(schema: &Ident) -> i64 {
-    let hash = Sha256::digest(format!("pgmarch ledger:{}", schema.as_str()).as_bytes());
+    let hash = Sha256::digest(format!("pgmarch-ledger:{}", schema.as_str()).as_bytes());
     hash.iter().take(8).fold(0i64, |key, byte| key << 8 | i64::from(*byte))
 }
 

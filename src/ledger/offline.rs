@@ -1,9 +1,10 @@
 //! What a script does about the tables without having asked the server first.
 
+use super::install::TABLES;
 use super::progress::{Note, Stage};
 use super::record::done_values;
 use super::trust::Trust;
-use super::{Access, BACKEND_START, Ledger, TABLES};
+use super::{Access, BACKEND_START, Ledger};
 use crate::config::Config;
 use crate::plan::{Direction, Step};
 use crate::sql;
@@ -73,7 +74,17 @@ impl Ledger {
         let schema = sql!("{block};\n", block = schema);
         let tables = TABLES.iter().map(|table| {
             let create = self.create(table).into_iter().map(|statement| sql!("{statement};\n", statement = statement));
-            guarded(&format!("{}.{}", self.schema, table.name), Sql::join(create, ""))
+            let create = Sql::join(create, "");
+            let create = if table.is_essential {
+                create
+            } else {
+                sql!(
+                    "IF has_schema_privilege({ledger}, 'CREATE') THEN\n{create}END IF;\n",
+                    ledger = Literal(self.schema.as_str()),
+                    create = create
+                )
+            };
+            guarded(&format!("{}.{}", self.schema, table.name), create)
         });
         let body = sql!(
             "BEGIN\n{version}PERFORM pg_advisory_xact_lock({key});\n{schema}{tables}END",

@@ -239,9 +239,10 @@ impl Ledger {
         kept.into_iter().chain([done]).collect()
     }
 
-    /// One statement that forgets how far a `transaction:false` revision had come, so that the next run begins with its
-    /// first statement: `repair`, after somebody put right by hand what was half done.
-    pub fn forget(&self, unfinished: &Unfinished) -> Sql {
-        self.line(sql!("{id}", id = Literal(&unfinished.revision)), Sql::of("repair"), "done", &unfinished.to_string())
+    /// Statements that forget how far a `transaction:false` revision had come, so that the next run begins with its first
+    /// statement: `repair`, after somebody put right by hand what was half done.
+    pub fn forget(&self, unfinished: &Unfinished) -> Vec<Sql> {
+        let forgotten = self.line(sql!("{id}", id = Literal(&unfinished.revision)), Sql::of("repair"), "done", &unfinished.to_string());
+        self.secure(None, &["journal"]).into_iter().chain([forgotten]).collect()
     }
 }

@@ -26,11 +26,6 @@
        ours.owned,
        array_to_json(ours.owners),
        ours.hidden::regclass,
-       CASE WHEN ours.version_schema IS NULL OR ours.tables IS NULL THEN (
-            SELECT format('%I.%I', n.nspname, t.typname) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-             WHERE t.typrelid = 0 AND t.typname IN ({version_name}, 'revision', 'journal', 'catalog', 'format')
-               AND n.nspname = CASE WHEN t.typname = {version_name} AND ours.version_schema IS NULL THEN {version_place} ELSE {ledger} END
-             LIMIT 1) END,
        word
   FROM (SELECT coalesce(bool_and({plain}), true) AS plain,
                coalesce(bool_and(pg_get_userbyid(c.relowner) IN (current_user, session_user)
@@ -40,7 +35,7 @@
                max(CASE WHEN c.oid = {version} THEN (SELECT n.nspname::text FROM pg_namespace n WHERE n.oid = c.relnamespace) END) AS version_schema,
                bool_or(c.oid <> {version} AND c.relname = 'format' AND has_table_privilege(c.oid, 'SELECT')) AS has_format,
                max(c.oid) FILTER (WHERE c.relrowsecurity AND row_security_active(c.oid)) AS hidden
-          FROM pg_class c WHERE c.oid IN ({relations})) AS ours
+          FROM pg_class c WHERE c.oid = ANY {relations}) AS ours
   LEFT JOIN LATERAL ts_stat(
        CASE WHEN ours.version_schema IS NOT NULL AND ours.hidden IS NULL AND {trusted} THEN
            CASE WHEN {journal_is_readable} THEN

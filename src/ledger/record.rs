@@ -75,8 +75,14 @@ impl Ledger {
         )
     }
 
-    /// One statement that keeps a revision's text, instead of what the ledger had of it before.
-    pub fn keep(&self, revision: &Revision) -> Sql {
+    /// Statements that keep a revision's file as it is now, instead of what the ledger had of it before.
+    pub fn accept(&self, revision: &Revision, detail: &str) -> Vec<Sql> {
+        let accepted = [self.keep(revision), self.note("repair", revision.id.as_str(), detail)];
+        self.secure(None, &["revision", "journal"]).into_iter().chain(accepted).collect()
+    }
+
+    /// One statement that keeps a revision's text.
+    pub(super) fn keep(&self, revision: &Revision) -> Sql {
         self.kept(&kept_values(revision))
     }
 
@@ -94,7 +100,7 @@ impl Ledger {
         )
     }
 
-    /// One statement that writes down that a revision failed, after its transaction is gone.
+    /// Statements that write down that a revision failed, after its transaction is gone.
     pub fn record_failure(&self, revision: &Id, direction: Direction, detail: &str) -> Vec<Sql> {
         let failed = self.line(id(revision), Sql::of(direction.verb()), "failed", detail);
         self.secure(None, &["journal"]).into_iter().chain([failed]).collect()
@@ -117,7 +123,7 @@ impl Ledger {
         )
     }
 
-    /// Statements that note something which ran no revision, a stamp or a repair, behind what it did.
+    /// One statement that notes something which ran no revision, a stamp or a repair, in its transaction.
     pub fn note(&self, verb: &'static str, revision: &str, detail: &str) -> Sql {
         self.line(sql!("{revision}", revision = Literal(revision)), Sql::of(verb), "noted", detail)
     }

@@ -49,7 +49,7 @@ impl std::fmt::Display for Untrusted {
     }
 }
 
-/// A row of [`Checked::problems`]: the problem, and whether it is the owner alone.
+/// A row of [`Tables::problems`]: the problem, and whether it is the owner alone.
 pub(super) fn problem(row: Vec<Option<String>>) -> Option<(Untrusted, bool)> {
     let [relation, what, role, is_owner, is_version_table] = <[Option<String>; 5]>::try_from(row).ok()?;
     let is = |value: Option<String>| value.as_deref() == Some("t");
@@ -65,12 +65,32 @@ pub(super) struct Tables<'t> {
     pub(super) ledger: &'t Ident,
     /// Roles that the settings trust.
     pub(super) owners: &'t [Ident],
+    /// What they are looked at for.
+    pub(super) access: Access,
 }
 
 impl Tables<'_> {
-    /// A query for the OIDs of those that exist.
+    /// An array of the OIDs of those that exist. Who may not use the ledger's schema may not even ask for its tables: where that
+    /// is no fault, none of them exist.
     pub(super) fn relations(&self) -> Sql {
-        sql!(include_str!("relations.sql"), ledger = Literal(self.ledger.as_str()), version = self.version)
+        let table = |name: &str| Qualified::new(self.ledger, name).to_string();
+        let relations = sql!(
+            include_str!("relations.sql"),
+            version = self.version,
+            revision = Literal(&table("revision")),
+            journal = Literal(&table("journal")),
+            catalog = Literal(&table("catalog")),
+            format = Literal(&table("format"))
+        );
+        if self.access != Access::ReadWhatIsAllowed {
+            return relations;
+        }
+        sql!(
+            "(CASE WHEN has_schema_privilege(to_regnamespace({ledger}), 'USAGE') THEN {relations} ELSE ARRAY[{version}] END)",
+            ledger = Literal(&self.ledger.to_string()),
+            relations = relations,
+            version = self.version
+        )
     }
 
     /// Whether `c` is plain.
@@ -135,7 +155,7 @@ impl Ledger {
     /// The tables where they are known to be.
     pub(super) fn tables(&self) -> Tables<'_> {
         let version = sql!("to_regclass({table})::oid", table = Literal(&self.version_table.to_string()));
-        Tables { version, ledger: &self.schema, owners: &self.trust.settings }
+        Tables { version, ledger: &self.schema, owners: &self.trust.settings, access: self.trust.access }
     }
 
     /// One statement that fails ([`is_untrusted`]) if one of our tables is not as it was when it was looked at.
@@ -148,8 +168,7 @@ impl Ledger {
                 untrusted = Literal(UNTRUSTED)
             );
         }
-        let table =
-            |name: &str| Ident::parse(name).map(|name| Qualified { schema: self.schema.clone(), name }.to_string()).unwrap_or_default();
+        let table = |name: &str| Qualified::new(&self.schema, name).to_string();
         let owners: Vec<Literal<'_>> = self.trust.owners.iter().map(|owner| Literal(owner)).collect();
         let owners = owners.iter().map(|owner| sql!("{owner}::name", owner = *owner)).chain([Sql::of("current_user")]);
         sql!(

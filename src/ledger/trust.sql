@@ -3,11 +3,12 @@
 --
 -- A role is trusted that is us (the login, or the role that was set), a superuser, the database's owner, named by the
 -- settings, or granted to us: by a member whom we trust, or by somebody who has power over that member anyway. Up to
--- PostgreSQL 15 any role may grant itself to any other, which makes nobody trusted. pg_has_role() can't be asked: of a
+-- PostgreSQL 14 any login may grant itself to any other role, which makes nobody trusted. pg_has_role() can't be asked: of a
 -- superuser it says yes for every role.
 WITH RECURSIVE
 base (role) AS (
-    SELECT oid FROM pg_roles WHERE rolsuper OR rolname IN (current_user, session_user) OR rolname = ANY ({owners})
+    SELECT oid FROM pg_roles
+     WHERE rolsuper OR rolname IN (current_user, session_user, 'pg_database_owner') OR rolname = ANY ({owners})
     UNION SELECT datdba FROM pg_database WHERE datname = current_database()
 ),
 granted (role) AS (
@@ -26,7 +27,7 @@ granted (role) AS (
            AND EXISTS (SELECT FROM pg_auth_members a WHERE a.roleid = m.member AND a.member = m.grantor AND a.admin_option)
 ),
 trusted (role) AS (SELECT role FROM base UNION SELECT role FROM granted),
-relation AS (SELECT * FROM pg_class c WHERE c.oid IN ({relations})),
+relation AS (SELECT * FROM pg_class c WHERE c.oid = ANY {relations}),
 -- What belongs to a relation, and what that uses; of what a rule writes to, the same. What a function calls is the business
 -- of the function's owner.
 part (relation, class, object) AS (

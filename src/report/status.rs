@@ -16,6 +16,8 @@ pub struct Status {
     pub server: String,
     /// The version table.
     pub version_table: String,
+    /// Its owner or that of the ledger, if a run that writes would refuse it.
+    pub untrusted_owner: Option<String>,
     /// The version rows.
     pub current: Vec<String>,
     /// The heads of the files.
@@ -59,6 +61,9 @@ impl Status {
         };
         line("connection", &self.connection);
         line("server", &format!("PostgreSQL {}", self.server));
+        if let Some(owner) = &self.untrusted_owner {
+            line("owner", &format!("{owner}, whom an upgrade as this role would not trust (PGMARCH_TRUST_OWNER)"));
+        }
         line("current", &list(&self.current, "base (nothing applied)"));
         line(if self.heads.len() == 1 { "head" } else { "heads" }, &list(&self.heads, "none"));
         for branch in &self.branches {

@@ -85,6 +85,11 @@ pub struct Qualified {
 }
 
 impl Qualified {
+    /// A table of ours in a schema.
+    pub(crate) fn new(schema: &Ident, name: &str) -> Self {
+        Self { schema: schema.clone(), name: Ident(name.to_owned()) }
+    }
+
     /// `schema.name` without quotes: how the ledger and the lock know this database's project.
     pub fn plain(&self) -> String {
         format!("{}.{}", self.schema.as_str(), self.name.as_str())

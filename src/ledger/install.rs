@@ -1,0 +1,109 @@
+//! Creates the version table and the tables of the ledger, those that are missing.
+
+use super::{Ledger, ReadError, format};
+use crate::connect::Answer;
+use crate::revision::statement::split;
+use crate::sql;
+use crate::sql::{Ident, Literal, Sql};
+
+/// A table of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    /// What creates it.
+    sql: &'static str,
+    /// Whether a ledger without it is none.
+    pub(super) is_essential: bool,
+}
+
+/// The tables of the ledger. What a later version adds is not essential: a role that may not create it goes on without.
+pub(super) const TABLES: [Table; 4] = [
+    Table { name: "revision", sql: include_str!("install/revision.sql"), is_essential: true },
+    Table { name: "journal", sql: include_str!("install/journal.sql"), is_essential: true },
+    Table { name: "catalog", sql: include_str!("install/catalog.sql"), is_essential: false },
+    Table { name: "format", sql: include_str!("install/format.sql"), is_essential: false },
+];
+
+impl Ledger {
+    /// Statements that create the tables that are missing; Alembic's version table is created as Alembic does it.
+    pub fn install(&self) -> Vec<Sql> {
+        let mut statements = Vec::new();
+        if !self.has_version_table {
+            statements.push(self.create_version_table());
+        }
+        if self.is_to_be_created() {
+            // Projects with version tables of their own share a ledger, and have run locks of their own.
+            statements.push(sql!("SELECT pg_advisory_xact_lock({key})", key = format::lock_key(&self.schema)));
+            statements.push(self.create_schema());
+            statements.extend(self.missing.iter().flat_map(|table| self.create(table)));
+        }
+        statements
+    }
+
+    /// Whether all that is missing of the ledger is to be created.
+    pub(super) fn is_to_be_created(&self) -> bool {
+        self.missing.iter().any(|table| table.is_essential || self.may_extend)
+    }
+
+    pub(super) fn create_version_table(&self) -> Sql {
+        let name = &self.version_table.name;
+        let constraint = Ident::parse(&format!("{}_pkc", name.as_str())).unwrap_or_else(|| name.clone());
+        sql!(
+            "CREATE TABLE {table} (version_num varchar(32) NOT NULL, CONSTRAINT {constraint} PRIMARY KEY (version_num))",
+            table = self.version_table,
+            constraint = constraint
+        )
+    }
+
+    pub(super) fn create_schema(&self) -> Sql {
+        let block = sql!(include_str!("install/schema.sql"), ledger = self.schema, ledger_text = Literal(self.schema.as_str()));
+        sql!("DO {block}", block = Literal(block.as_str()))
+    }
+
+    pub(super) fn create(&self, table: &Table) -> Vec<Sql> {
+        let template = table.sql;
+        let fill = |range: std::ops::Range<usize>| {
+            sql!(
+                &template[range],
+                ledger = self.schema,
+                format = format::FORMAT,
+                oldest = format::OLDEST,
+                program = Literal(env!("CARGO_PKG_VERSION"))
+            )
+        };
+        split(template).statements.into_iter().map(|statement| fill(statement.range)).collect()
+    }
+
+    /// Whatever was missing was created in a transaction that is committed.
+    pub fn installed(&mut self) {
+        self.has_version_table = true;
+        self.has_ledger = true;
+        if self.is_to_be_created() {
+            self.missing.clear();
+        }
+    }
+
+    /// Queries whose answers are empty where this program may write to the tables, and create those that are missing.
+    pub(super) fn obstacles(&self) -> Vec<Sql> {
+        let in_the_way = (!self.has_version_table || self.is_to_be_created()).then(|| {
+            sql!(
+                include_str!("in_the_way.sql"),
+                version_schema = Literal(self.version_table.schema.as_str()),
+                version_name = Literal(self.version_table.name.as_str()),
+                ledger = Literal(self.schema.as_str())
+            )
+        });
+        in_the_way.into_iter().chain(self.has_format.then(|| self.read_format())).collect()
+    }
+
+    /// What the answers of [`Self::obstacles`] mean.
+    pub(super) fn refuse(&self, answers: impl IntoIterator<Item = Answer>) -> Result<(), ReadError> {
+        match answers.into_iter().flatten().next().as_deref() {
+            Some([Some(name)]) => Err(ReadError::InTheWay(name.clone())),
+            Some([Some(format), Some(program)]) => {
+                Err(ReadError::Format { schema: self.schema.as_str().to_owned(), format: format.clone(), program: program.clone() })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}

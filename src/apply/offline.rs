@@ -175,7 +175,7 @@ impl Offline<'_> {
         self.line(Sql::of(BEGIN));
         self.ourselves();
         self.line(self.ledger.fence(&step.before, &step.after));
-        self.lines(self.ledger.record_stepwise_offline(step, self.direction));
+        self.lines(self.ledger.record_stepwise(step, self.direction, None));
         self.line(Sql::of("COMMIT"));
     }
 
@@ -183,7 +183,7 @@ impl Offline<'_> {
     fn note(&mut self, step: &Step<'_>, stage: Stage, statement: usize, note: &Note) {
         self.line(Sql::of(BEGIN));
         self.lines(safe());
-        self.line(self.ledger.note_offline(step, self.direction, stage, statement, note));
+        self.line(self.ledger.note_statement(&step.revision.id, self.direction, stage, statement, note, None));
         self.line(Sql::of("COMMIT"));
     }
 }

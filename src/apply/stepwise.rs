@@ -12,7 +12,7 @@ use super::script::{Extent, Own, Script, settings};
 use super::{ApplyError, Done, Run, Target, Tries, met_a_lock};
 use crate::connect::wait::Said;
 use crate::connect::{Answer, Failure, application_name};
-use crate::ledger::progress::{Note, Stage};
+use crate::ledger::progress::{Note, Stage, returning_duration, returning_row};
 use crate::ledger::{Unfinished, decimal};
 use crate::plan::Step;
 use crate::report::{left, seconds};
@@ -299,7 +299,8 @@ impl<'s> Stepwise<'s, '_> {
     fn noted(&self, stage: Stage, number: usize, note: &Note, detail: Option<&str>) -> Vec<Sql> {
         let (ledger, direction) = (&self.run.ledger, self.run.direction);
         let turn = ledger.turn(&self.step.before, self.id(), self.event);
-        turn.into_iter().chain([ledger.note_statement(self.id(), direction, stage, number + 1, note, detail)]).collect()
+        let noted = returning_row(ledger.note_statement(self.id(), direction, stage, number + 1, note, detail));
+        turn.into_iter().chain([noted]).collect()
     }
 
     /// Remembers the row that was just written: the last answer before COMMIT. Gives back the backend that wrote it.
@@ -472,7 +473,8 @@ impl<'s> Stepwise<'s, '_> {
     /// All statements are done: the version row moves.
     async fn finish(&mut self) -> Result<Duration, ApplyError> {
         let mut statements = self.run.ledger.fence_at(self.step, self.run.direction, self.event);
-        statements.extend(self.run.ledger.record_stepwise(self.step, self.run.direction, self.run.seal(self.step)));
+        let recorded = self.run.ledger.record_stepwise(self.step, self.run.direction, self.run.seal(self.step));
+        statements.extend(returning_duration(recorded));
         let answers = self.keep(statements).await?;
         // The last answer before COMMIT.
         let seconds = value(answers[..answers.len().saturating_sub(1)].to_vec()).and_then(|seconds| decimal(&seconds));

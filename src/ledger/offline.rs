@@ -1,7 +1,6 @@
 //! What a script does about the tables without having asked the server first.
 
 use super::install::TABLES;
-use super::progress::{Note, Stage};
 use super::record::done_values;
 use super::trust::Trust;
 use super::{Access, BACKEND_START, Ledger};
@@ -109,15 +108,5 @@ impl Ledger {
         let kept = (direction == Direction::Up).then(|| self.keep(step.revision));
         let done = self.done(&done_values(step, direction, None), Sql::of("transaction_timestamp()"), Sql::of(BACKEND_START));
         kept.into_iter().chain([done]).collect()
-    }
-
-    /// One statement: what became of a statement of a `transaction:false` revision.
-    pub fn note_offline(&self, step: &Step<'_>, direction: Direction, stage: Stage, statement: usize, note: &Note) -> Sql {
-        self.note_of(&step.revision.id, direction, stage, statement, note, None)
-    }
-
-    /// Statements that write down that all statements of a `transaction:false` revision are done.
-    pub fn record_stepwise_offline(&self, step: &Step<'_>, direction: Direction) -> Vec<Sql> {
-        self.done_stepwise(step, direction, None)
     }
 }

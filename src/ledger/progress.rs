@@ -137,6 +137,19 @@ impl fmt::Display for Unfinished {
     }
 }
 
+/// A statement of [`Ledger::note_statement`], returning the row's id, the backend's pid and its start.
+pub fn returning_row(note: Sql) -> Sql {
+    sql!("{note} RETURNING id, backend_pid, (extract(epoch FROM backend_start) * 1000000)::bigint", note = note)
+}
+
+/// Statements of which the last writes into the journal, returning how long that took, in seconds.
+pub fn returning_duration(mut statements: Vec<Sql>) -> Vec<Sql> {
+    if let Some(done) = statements.pop() {
+        statements.push(sql!("{done} RETURNING extract(epoch FROM finished - started)", done = done));
+    }
+    statements
+}
+
 impl Ledger {
     /// Statements that make sure of our tables, and then raise `MOVED` unless the version rows are `before` and the last journal
     /// row about a statement of this revision is `event`: of two runs that believe it to be their turn, one stops here.
@@ -166,22 +179,8 @@ impl Ledger {
         )
     }
 
-    /// One statement that writes down what became of a statement. Returns the row's id, the backend's pid and its start.
+    /// One statement that writes down what became of a statement.
     pub fn note_statement(
-        &self,
-        revision: &Id,
-        direction: Direction,
-        stage: Stage,
-        statement: usize,
-        note: &Note,
-        detail: Option<&str>,
-    ) -> Sql {
-        let note = self.note_of(revision, direction, stage, statement, note, detail);
-        sql!("{note} RETURNING id, backend_pid, (extract(epoch FROM backend_start) * 1000000)::bigint", note = note)
-    }
-
-    /// The same, returning nothing.
-    pub(super) fn note_of(
         &self,
         revision: &Id,
         direction: Direction,
@@ -209,17 +208,8 @@ impl Ledger {
         )
     }
 
-    /// Statements that write down that all statements of a revision are done. The last returns how long that took in
-    /// all, in seconds.
+    /// Statements that write down that all statements of a revision are done.
     pub fn record_stepwise(&self, step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> Vec<Sql> {
-        let mut statements = self.done_stepwise(step, direction, seal);
-        let done = statements.pop().unwrap_or_default();
-        statements.push(sql!("{done} RETURNING extract(epoch FROM finished - started)", done = done));
-        statements
-    }
-
-    /// The same, returning nothing.
-    pub(super) fn done_stepwise(&self, step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> Vec<Sql> {
         let kept = (direction == Direction::Up).then(|| self.keep(step.revision));
         let done = sql!(
             "INSERT INTO {ledger}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, sealed) \

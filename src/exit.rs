@@ -294,6 +294,7 @@ impl Error {
             Self::Wait(WaitError::Refused { .. }) => Exit::Refused,
             Self::Wait(WaitError::Settings(_)) => Exit::Usage,
             Self::Read(ReadError::Server(failure)) if failure.is_lost() => Exit::Unreachable,
+            Self::Read(ReadError::Server(failure)) if crate::ledger::is_untrusted(failure) => Exit::Unsound,
             Self::Read(ReadError::Volatile) => Exit::Unreachable,
             Self::Read(ReadError::Untrusted(_) | ReadError::InTheWay(_) | ReadError::Format { .. }) => Exit::Unsound,
             Self::Read(_) => Exit::Refused,
@@ -335,7 +336,8 @@ impl Error {
     pub fn is_lost(&self) -> bool {
         let lost = |failure: &Failure| failure.is_lost();
         match self {
-            Self::Read(ReadError::Server(failure)) | Self::Lock(LockError::Server(failure)) => lost(failure),
+            Self::Read(ReadError::Server(failure)) => lost(failure) || crate::ledger::is_untrusted(failure),
+            Self::Lock(LockError::Server(failure)) => lost(failure),
             Self::Lock(LockError::Connect(error)) => verdict(error) == Verdict::Wait,
             Self::Apply(stopped) => matches!(stopped.error, ApplyError::Lost(..) | ApplyError::Moved(_)),
             Self::Config(_)
@@ -407,6 +409,7 @@ impl Error {
             Self::Wait(WaitError::Refused { advice, .. }) => (*advice).to_owned(),
             Self::Wait(WaitError::Settings(_)) => "mend the connection settings; `pgmarch --help` lists them".to_owned(),
             Self::Read(ReadError::Volatile) => "look at the server's disk and its WAL writer, then run again; a crash now could undo the last commits".to_owned(),
+            Self::Read(ReadError::Server(failure)) if crate::ledger::is_untrusted(failure) => "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted".to_owned(),
             Self::Read(ReadError::Untrusted(problem)) => problem.next(),
             Self::Read(ReadError::InTheWay(name)) => format!("drop or rename the type {name}, or name another place with PGMARCH_VERSION_TABLE=SCHEMA.NAME or PGMARCH_LEDGER_SCHEMA"),
             Self::Read(ReadError::RowSecurity { relation, .. }) => format!(

@@ -121,7 +121,8 @@ fn what_is_no_table_is_not_taken_for_the_ledger() {
     ] {
         let database = Database::new();
         let mallory = Mallory::new(&database);
-        mallory.execute(&format!("CREATE SCHEMA pgmarch; {}", sql.replace("{m}", &mallory.name)));
+        database.execute(&format!("CREATE SCHEMA pgmarch; GRANT CREATE, USAGE ON SCHEMA pgmarch TO {}", mallory.name));
+        mallory.execute(&sql.replace("{m}", &mallory.name));
         all_refuse(&database, &mallory, relation, relation);
     }
 }
@@ -130,10 +131,12 @@ fn what_is_no_table_is_not_taken_for_the_ledger() {
 fn a_type_in_the_place_of_a_table_is_named_at_once() {
     for (name, sql) in [
         ("public.alembic_version", "CREATE TYPE public.alembic_version AS ENUM ('a')"),
-        ("pgmarch.journal", "CREATE SCHEMA pgmarch; CREATE DOMAIN pgmarch.journal AS text"),
+        ("pgmarch.journal", "CREATE DOMAIN pgmarch.journal AS text"),
     ] {
         let database = Database::new();
-        Mallory::new(&database).execute(sql);
+        let mallory = Mallory::new(&database);
+        database.execute(&format!("CREATE SCHEMA pgmarch; GRANT CREATE, USAGE ON SCHEMA pgmarch TO {}", mallory.name));
+        mallory.execute(sql);
         let outcome = run(&database.url(), &project(), "upgrade").exits(3);
         let outcome = outcome.stderr_contains(&format!("{name} is a type"));
         assert!(outcome.last_line().contains(&format!("drop or rename the type {name}")), "{outcome}");
@@ -161,6 +164,14 @@ fn code_of_others_on_our_tables_is_not_run() {
             "CREATE TABLE {m}.follows (v varchar REFERENCES public.alembic_version ON UPDATE CASCADE ON DELETE CASCADE);
              CREATE TRIGGER t AFTER UPDATE ON {m}.follows FOR EACH ROW EXECUTE FUNCTION {m}.grab_row()",
         ),
+        // Functions of the server that run a query given as text.
+        (
+            "public.alembic_version",
+            "TRIGGER",
+            "CREATE TRIGGER t BEFORE UPDATE ON alembic_version FOR EACH ROW WHEN (ts_rewrite('a'::tsquery, 'SELECT ''a''::tsquery, {m}.grab()::tsquery') IS NOT NULL)
+             EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        ),
+        ("pgmarch.catalog", "TRIGGER", "CREATE TRIGGER t BEFORE INSERT ON pgmarch.catalog FOR EACH ROW EXECUTE FUNCTION {m}.grab_row()"),
     ] {
         let database = Database::new();
         pgmarch(&database, &project()).args(["upgrade", "001"]).run().exits(0);
@@ -246,6 +257,79 @@ fn a_role_that_grants_itself_to_the_runner_is_not_trusted() {
     // What the administrator grants is another matter.
     database.execute(&format!("REVOKE {0} FROM {1} CASCADE; GRANT {0} TO {1}", mallory.name, runner.name));
     run(&runner.url, &project(), "upgrade").exits(0).stdout_contains("2 applied");
+}
+
+/// The owner of a schema may replace what is in it.
+#[test]
+fn the_schemas_of_our_tables_are_ours_as_well() {
+    let database = Database::new();
+    let mallory = Mallory::new(&database);
+    mallory.execute("CREATE SCHEMA pgmarch; GRANT ALL ON SCHEMA pgmarch TO PUBLIC");
+    for words in WRITING.iter().filter(|words| !words.starts_with("repair")) {
+        let outcome = run(&database.url(), &project(), words).exits(3);
+        outcome.stderr_contains("pgmarch is not trusted: the owner of this schema is another role");
+    }
+    pgmarch(&database, &project()).env("PGMARCH_TRUST_OWNER", &mallory.name).run().exits(0);
+    run(&database.url(), &project(), "upgrade").exits(3).stderr_contains("is not trusted: the owner of its schema is another role");
+    run(&database.url(), &project(), "wait").exits(0).stderr_contains("whom a run that writes");
+}
+
+#[test]
+fn a_foreign_key_leads_to_the_triggers_of_its_table() {
+    let database = Database::new();
+    pgmarch(&database, &project()).args(["upgrade", "001"]).run().exits(0);
+    let mallory = Mallory::new(&database);
+    database.execute(&format!(
+        "CREATE TABLE follows (v varchar REFERENCES alembic_version ON UPDATE CASCADE); GRANT TRIGGER ON follows TO {}",
+        mallory.name
+    ));
+    run(&database.url(), &project(), "upgrade 001").exits(0);
+    mallory.execute(&format!("CREATE TRIGGER t AFTER UPDATE ON public.follows FOR EACH ROW EXECUTE FUNCTION {}.grab_row()", mallory.name));
+    all_refuse(&database, &mallory, "public.alembic_version", "a trigger on a table that refers to ours");
+}
+
+#[test]
+fn a_down_migration_is_not_executed_from_where_others_may_write() {
+    let database = Database::new();
+    let project = project();
+    pgmarch(&database, &project).run().exits(0);
+    project.remove("002_test.sql");
+    let writer = database.role("writer", &["USAGE ON SCHEMA pgmarch", "INSERT ON pgmarch.revision"]);
+    let outcome = run(&database.url(), &project, "downgrade 001 --yes").exits(3);
+    outcome.stderr_contains("pgmarch.revision is not trusted: another role may write to it").stderr_contains(&writer.name);
+    database.execute(&format!("REVOKE INSERT ON pgmarch.revision FROM {}", writer.name));
+    run(&database.url(), &project, "downgrade 001 --yes").exits(0);
+}
+
+/// Once the table is looked at, another one can't take its place: what is read of a stranger's table is locked first.
+#[test]
+fn a_table_that_is_replaced_while_it_is_read_is_not_read() {
+    let database = Database::new();
+    let mallory = Mallory::new(&database);
+    mallory.execute("CREATE TABLE public.alembic_version (version_num varchar(32) PRIMARY KEY)");
+    let swapping = Session::open(&mallory.url);
+    swapping.execute(&format!(
+        "BEGIN; ALTER TABLE public.alembic_version RENAME TO before;
+         CREATE VIEW public.alembic_version AS SELECT {}.grab()::varchar AS version_num",
+        mallory.name
+    ));
+    let project = project();
+    let running = pgmarch(&database, &project).args(["status"]).spawn();
+    database.eventually("SELECT count(*) FROM pg_locks WHERE mode = 'AccessShareLock' AND NOT granted", "1");
+    swapping.execute("COMMIT");
+    let outcome = running.wait();
+    assert!(matches!(outcome.code(), Some(3)), "{outcome}");
+    mallory.has_gained_nothing(&database, "a view in the place of a table");
+}
+
+#[test]
+fn a_schema_of_strangers_is_not_built_again_as_us() {
+    let database = Database::new();
+    let mallory = Mallory::new(&database);
+    mallory.execute(&format!("CREATE MATERIALIZED VIEW public.mv AS SELECT {}.grab() AS x", mallory.name));
+    let outcome = run(&database.url(), &project(), "diff").exits(1);
+    outcome.stderr_contains("not proven:").stderr_contains(&format!("belongs to {}", mallory.name));
+    mallory.has_gained_nothing(&database, "diff");
 }
 
 #[test]

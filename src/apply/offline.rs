@@ -23,6 +23,8 @@ use super::ApplyError;
 use super::stepwise::before;
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// The variable of psql that holds the check of our tables, which would be most of a long script otherwise.
+const CHECK: &str = "pgmarch_check";
 
 /// The script, on a version table that is where `ledger` says.
 pub fn script(plan: &Plan<'_>, ledger: &Ledger, config: &Config) -> Result<String, ApplyError> {
@@ -89,13 +91,18 @@ impl Offline<'_> {
         );
     }
 
-    /// With the first step, as a live run does it: the tables, where they are missing.
+    /// With the first step, as a live run does it: the tables, where they are missing. With each step: locks on what it writes,
+    /// and a check that nobody has changed it.
     fn install(&mut self) {
-        if !std::mem::replace(&mut self.installed, true) {
-            self.lines(self.ledger.check_place(self.config));
-            self.line(self.ledger.install_if_missing());
-            self.line(self.ledger.check_trust());
+        if std::mem::replace(&mut self.installed, true) {
+            self.lines(self.ledger.locks_of_a_step());
+            let _ = writeln!(self.text, ":{CHECK};");
+            return;
         }
+        self.lines(self.ledger.check_place(self.config));
+        self.line(self.ledger.install_if_missing());
+        let check = self.ledger.check_trust().to_string().replace('\\', "\\\\").replace('\'', "''");
+        let _ = writeln!(self.text, "\\set {CHECK} '{check}'");
     }
 
     fn title(&mut self, step: &Step<'_>) {
@@ -174,6 +181,7 @@ impl Offline<'_> {
         self.lines(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of));
         self.line(Sql::of(BEGIN));
         self.ourselves();
+        self.install();
         self.line(self.ledger.fence(&step.before, &step.after));
         self.lines(self.ledger.record_stepwise(step, self.direction, None));
         self.line(Sql::of("COMMIT"));
@@ -183,6 +191,7 @@ impl Offline<'_> {
     fn note(&mut self, step: &Step<'_>, stage: Stage, statement: usize, note: &Note) {
         self.line(Sql::of(BEGIN));
         self.lines(safe());
+        self.install();
         self.line(self.ledger.note_statement(&step.revision.id, self.direction, stage, statement, note, None));
         self.line(Sql::of("COMMIT"));
     }

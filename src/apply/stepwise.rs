@@ -247,7 +247,11 @@ impl<'s> Stepwise<'s, '_> {
             idle = Literal(IDLE),
             them = them
         ));
-        let end = Message::of(sql!("SELECT pg_terminate_backend(a.pid) {them}", them = them));
+        // Whoever may write to the journal could name any backend there: only one of ours, of the same login, is ended.
+        let end = Message::of(sql!(
+            "SELECT pg_terminate_backend(a.pid) {them} AND a.usename = session_user AND starts_with(a.application_name, 'pgmarch/')",
+            them = them
+        ));
         let deadline = Instant::now() + self.patience();
         let mut said = Said::default();
         loop {

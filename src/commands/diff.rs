@@ -58,7 +58,12 @@ pub async fn run(words: &cli::Diff, context: &Context) -> Result<(), Error> {
     let target = Target { server: state.server.number, form };
     let parts = emit(&live, &wanted, target);
     let changes = compare(&live, &wanted);
-    let proven = match prove(&bench, &live, &wanted, &parts, target, ignore, context).await? {
+    let strangers = sides::strangers(&live, &session, context).await?;
+    let outcome = match strangers {
+        Some(why) => Some(why),
+        None => prove(&bench, &live, &wanted, &parts, target, ignore, context).await?,
+    };
+    let proven = match outcome {
         None => true,
         Some(why) => {
             warn!("not proven: {why}");

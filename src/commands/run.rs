@@ -135,6 +135,9 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
     keep_mended(&mended, &state, &session, context).await;
     let plan = plan(goal, &position, &targets)?;
     check_unfinished(&plan, &state).map_err(stopped)?;
+    if plan.direction == Direction::Down && plan.steps.iter().any(|step| graph.node(step.revision.id.as_str()).is_none()) {
+        state.ledger.check_texts(&session).await?;
+    }
     let Some(last) = plan.steps.last() else {
         lock.release().await;
         if !is_sealed(graph, &state) {
@@ -152,7 +155,9 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
         Ok(mut applied) => {
             done.append(&mut applied);
             let at = crate::revision::list(&last.after);
-            keep_catalog(&state, &at, &session, context).await;
+            if state.ledger.keeps_catalog() {
+                keep_catalog(&state, &at, &session, context).await;
+            }
             lock.release().await;
             Ok(last.after.iter().map(ToString::to_string).collect())
         }

@@ -8,14 +8,14 @@ use super::Context;
 use crate::cli::Ignored;
 use crate::connect::conninfo::Conninfo;
 use crate::connect::wait::for_server;
-use crate::connect::{ConnectError, Pool};
+use crate::connect::{ConnectError, Pool, Session};
 use crate::exit::Error;
-use crate::ledger::State;
-use crate::model::Catalog;
+use crate::ledger::{self, State};
 use crate::model::compare::Ignore;
 use crate::model::read::{Path, Scope};
 use crate::model::scratch::{Bench, Scratch, ScratchError, read, server_number};
 use crate::model::source::{self, Source};
+use crate::model::{Catalog, Key, Kind};
 use crate::revision::graph::{Graph, Node};
 use crate::sql::{Ident, Qualified};
 
@@ -77,7 +77,12 @@ impl Model {
                 let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
                 let scope = Scope { server: server_number(&session).await?, ..scope(context, bench) };
                 same_major(scope.server, bench.server, "the model's server")?;
-                read(&session, &scope).await?
+                let model = read(&session, &scope).await?;
+                if let Some(problem) = strangers(&model, &session, context).await? {
+                    let advice = "give it to the role that reads the model, or name its owner in PGMARCH_TRUST_OWNER";
+                    return Err(Error::Usage { problem: format!("in the database of PGMARCH_MODEL_URL {problem}"), advice });
+                }
+                model
             }
         };
         Ok(catalog.ignoring(ignore))
@@ -86,6 +91,18 @@ impl Model {
 
 fn connect(error: ConnectError) -> Error {
     Error::Wait(crate::connect::wait::WaitError::Settings(error))
+}
+
+/// Why a schema must not be built again in a scratch database, where its code would run as us: some of it belongs to a role that
+/// is not trusted.
+pub(super) async fn strangers(catalog: &Catalog, session: &Session, context: &Context) -> Result<Option<String>, Error> {
+    let trusted = ledger::trusted_roles(session, &context.config).await.map_err(ScratchError::Server)?;
+    let runs_code = |key: &Key| matches!(key.kind, Kind::Routine | Kind::Aggregate | Kind::View);
+    let mut owned =
+        catalog.objects.iter().filter(|(key, _)| runs_code(key)).filter_map(|(key, object)| Some((key, object.owner.as_ref()?)));
+    Ok(owned
+        .find(|(_, owner)| !trusted.contains(owner))
+        .map(|(key, owner)| format!("{key} belongs to {owner}, which is not trusted, and would run in a scratch database as us")))
 }
 
 /// Texts of different major versions can't be compared.

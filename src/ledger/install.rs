@@ -12,30 +12,37 @@ pub(super) struct Table {
     pub(super) name: &'static str,
     /// What creates it.
     sql: &'static str,
+    /// The variable of a script that says whether the script created it.
+    pub(super) is_new: &'static str,
     /// Whether a ledger without it is none.
     pub(super) is_essential: bool,
 }
 
 /// The tables of the ledger. What a later version adds is not essential: a role that may not create it goes on without.
 pub(super) const TABLES: [Table; 4] = [
-    Table { name: "revision", sql: include_str!("install/revision.sql"), is_essential: true },
-    Table { name: "journal", sql: include_str!("install/journal.sql"), is_essential: true },
-    Table { name: "catalog", sql: include_str!("install/catalog.sql"), is_essential: false },
-    Table { name: "format", sql: include_str!("install/format.sql"), is_essential: false },
+    Table { name: "revision", sql: include_str!("install/revision.sql"), is_new: "is_new_revision", is_essential: true },
+    Table { name: "journal", sql: include_str!("install/journal.sql"), is_new: "is_new_journal", is_essential: true },
+    Table { name: "catalog", sql: include_str!("install/catalog.sql"), is_new: "is_new_catalog", is_essential: false },
+    Table { name: "format", sql: include_str!("install/format.sql"), is_new: "is_new_format", is_essential: false },
 ];
 
 impl Ledger {
-    /// Statements that create the tables that are missing; Alembic's version table is created as Alembic does it.
+    /// Statements that create the tables that are missing; Alembic's version table is created as Alembic does it. Projects with
+    /// version tables of their own share a ledger, and have run locks of their own: another one may have created its tables
+    /// meanwhile. So may somebody else, so what is there then is checked before anything is written to it.
     pub fn install(&self) -> Vec<Sql> {
         let mut statements = Vec::new();
         if !self.has_version_table {
             statements.push(self.create_version_table());
         }
         if self.is_to_be_created() {
-            // Projects with version tables of their own share a ledger, and have run locks of their own.
+            let (creations, additions): (Vec<Sql>, Vec<Vec<Sql>>) = self.missing.iter().map(|table| self.create(table)).unzip();
             statements.push(sql!("SELECT pg_advisory_xact_lock({key})", key = format::lock_key(&self.schema)));
             statements.push(self.create_schema());
-            statements.extend(self.missing.iter().flat_map(|table| self.create(table)));
+            statements.extend(creations);
+            let names: Vec<&'static str> = self.missing.iter().map(|table| table.name).collect();
+            statements.extend(self.secure(None, &names));
+            statements.extend(additions.into_iter().flatten());
         }
         statements
     }
@@ -47,11 +54,12 @@ impl Ledger {
 
     pub(super) fn create_version_table(&self) -> Sql {
         let name = &self.version_table.name;
-        let constraint = Ident::parse(&format!("{}_pkc", name.as_str())).unwrap_or_else(|| name.clone());
+        // A name that is too long for that is left to the server, which finds one that is free.
+        let constraint = Ident::parse(&format!("{}_pkc", name.as_str())).map(|name| sql!("CONSTRAINT {name} ", name = name));
         sql!(
-            "CREATE TABLE {table} (version_num varchar(32) NOT NULL, CONSTRAINT {constraint} PRIMARY KEY (version_num))",
+            "CREATE TABLE {table} (version_num varchar(32) NOT NULL, {constraint}PRIMARY KEY (version_num))",
             table = self.version_table,
-            constraint = constraint
+            constraint = constraint.unwrap_or_default()
         )
     }
 
@@ -60,7 +68,8 @@ impl Ledger {
         sql!("DO {block}", block = Literal(block.as_str()))
     }
 
-    pub(super) fn create(&self, table: &Table) -> Vec<Sql> {
+    /// What creates a table, and what is said about it then.
+    pub(super) fn create(&self, table: &Table) -> (Sql, Vec<Sql>) {
         let template = table.sql;
         let fill = |range: std::ops::Range<usize>| {
             sql!(
@@ -71,7 +80,8 @@ impl Ledger {
                 program = Literal(env!("CARGO_PKG_VERSION"))
             )
         };
-        split(template).statements.into_iter().map(|statement| fill(statement.range)).collect()
+        let mut statements = split(template).statements.into_iter().map(|statement| fill(statement.range));
+        (statements.next().unwrap_or_default(), statements.collect())
     }
 
     /// Whatever was missing was created in a transaction that is committed.

@@ -2,32 +2,37 @@
 
 use std::collections::HashMap;
 
-use super::install::TABLES;
-use super::trust::{Tables, Trust, problem};
-use super::{Access, Backend, Ledger, READ, ReadError, Server, State, Untrusted, session_settings};
+use super::install::{TABLES, Table};
+use super::trust::{Problem, Tables, Trust, problem};
+use super::{Access, Backend, Ledger, READ, ReadError, Server, State, Untrusted, set_path, set_role};
 use crate::config::Config;
 use crate::connect::{Answer, Session};
 use crate::revision::seal::Seal;
 use crate::sql;
 use crate::sql::{Ident, Literal, Message, Qualified, Sql};
 
-/// Looks where the database is, in one message where our tables are plain ones of ours; nothing created, nothing locked. Of
-/// what the ledger recorded only the seal is read: [`State::complete`] reads the rest.
+/// Looks where the database is, in one message where our tables are plain ones of ours; nothing created, and nothing locked
+/// but what is read, against being replaced meanwhile. Of what the ledger recorded only the seal is read:
+/// [`State::complete`] reads the rest.
 pub async fn look(session: &Session, config: &Config, access: Access) -> Result<State, ReadError> {
-    let mut seen = Seen::of(session.ask(&look_message(config, access, Closeness::Glance)).await?)?;
-    let mut untrusted = None;
-    if !seen.is_plain || (access == Access::Write && !seen.is_owned) {
-        let mut answers = session.ask(&look_message(config, access, Closeness::Close)).await?;
-        let problems = if answers.len() < 2 { Vec::new() } else { answers.remove(0) };
-        for (problem, is_owner) in problems.into_iter().filter_map(problem) {
-            if !is_owner || access == Access::Write {
-                return Err(ReadError::Untrusted(problem));
-            }
-            untrusted.get_or_insert(problem);
-        }
-        seen = Seen::of(answers)?;
+    let glance = Seen::of(session.ask(&look_message(config, access, None)).await?)?;
+    if glance.is_plain && glance.is_owned {
+        return glance.state(config, access);
     }
-    seen.state(config, access, untrusted)
+    let mut answers = session.ask(&look_message(config, access, Some(&glance))).await?;
+    let problems = if answers.len() < 2 { Vec::new() } else { answers.remove(0) };
+    let mut seen = Seen::of(answers)?;
+    for Problem { untrusted, is_owner, is_optional } in problems.into_iter().filter_map(problem) {
+        if is_owner && is_optional {
+            let is_it = |table: &&Table| untrusted.relation == format!("{}.{}", config.ledger_schema.as_str(), table.name);
+            seen.unusable.extend(TABLES.iter().find(is_it).map(|table| table.name));
+        } else if is_owner && access != Access::Write {
+            seen.untrusted.get_or_insert(untrusted);
+        } else {
+            return Err(ReadError::Untrusted(untrusted));
+        }
+    }
+    seen.state(config, access)
 }
 
 /// The same for one who is about to write: with the backend that will do it.
@@ -42,15 +47,6 @@ pub async fn read(session: &Session, config: &Config, access: Access) -> Result<
     let mut state = look(session, config, access).await?;
     state.complete(session).await?;
     Ok(state)
-}
-
-/// How a look makes sure that our tables can be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Closeness {
-    /// They are plain tables, of ours or of the database's owner.
-    Glance,
-    /// By everything that could run code on them, and by whose that is.
-    Close,
 }
 
 /// The one row of `read.sql`, and the words behind it.
@@ -72,7 +68,12 @@ struct Seen {
     is_plain: bool,
     is_owned: bool,
     owners: Vec<String>,
+    /// Whether all are tables, and can be locked.
+    is_ordinary: bool,
     hidden: Option<String>,
+    /// By a close look: whose they are, if that alone speaks against them; and which tables of the ledger are done without.
+    untrusted: Option<Untrusted>,
+    unusable: Vec<&'static str>,
     rows: Vec<String>,
     seal: Option<Seal>,
 }
@@ -84,7 +85,7 @@ impl Seen {
         let mut seal = None;
         let mut server = None;
         for line in lines {
-            let [columns @ .., word] = <[Option<String>; 18]>::try_from(line).map_err(|_| ReadError::Unexpected("server row"))?;
+            let [columns @ .., word] = <[Option<String>; 19]>::try_from(line).map_err(|_| ReadError::Unexpected("server row"))?;
             server = Some(columns);
             let Some(word) = word else { continue };
             match (word.strip_prefix('v'), word.strip_prefix('s')) {
@@ -111,6 +112,7 @@ impl Seen {
             is_plain,
             is_owned,
             owners,
+            is_ordinary,
             hidden,
         ] = server.ok_or(ReadError::Unexpected("no server row"))?;
         let is = |value: Option<String>| value.as_deref() == Some("t");
@@ -131,13 +133,16 @@ impl Seen {
             is_plain: is(is_plain),
             is_owned: is(is_owned),
             owners: owners.and_then(|owners| serde_json::from_str(&owners).ok()).unwrap_or_default(),
+            is_ordinary: is(is_ordinary),
             hidden,
+            untrusted: None,
+            unusable: Vec::new(),
             rows,
             seal,
         })
     }
 
-    fn state(self, config: &Config, access: Access, untrusted: Option<Untrusted>) -> Result<State, ReadError> {
+    fn state(self, config: &Config, access: Access) -> Result<State, ReadError> {
         if let Some(relation) = self.hidden {
             return Err(ReadError::RowSecurity { relation, role: self.role });
         }
@@ -164,45 +169,54 @@ impl Seen {
             has_ledger: self.journal_is_readable,
             missing: TABLES.into_iter().filter(|table| !has(table.name)).collect(),
             may_extend: self.may_extend,
-            has_format: self.has_format,
+            has_format: self.has_format && !self.unusable.contains(&"format"),
+            unusable: self.unusable,
             role: config.role.clone(),
-            trust: Trust {
-                access,
-                is_plain: self.is_plain,
-                is_owned: self.is_owned || untrusted.is_some(),
-                owners: self.owners,
-                settings: config.trust_owner.clone(),
-            },
+            trust: Trust { access, is_plain: self.is_plain, owners: self.owners, settings: config.trust_owner.clone() },
         };
-        Ok(State { server, rows: self.rows, seal: self.seal, recorded: HashMap::new(), unfinished: Vec::new(), untrusted, ledger })
+        Ok(State {
+            server,
+            rows: self.rows,
+            seal: self.seal,
+            recorded: HashMap::new(),
+            unfinished: Vec::new(),
+            untrusted: self.untrusted,
+            ledger,
+        })
     }
 }
 
-fn look_message(config: &Config, access: Access, closeness: Closeness) -> Message {
+/// The first look; or, behind what it has seen, a close one, under locks that keep others from replacing what is read.
+fn look_message(config: &Config, access: Access, glance: Option<&Seen>) -> Message {
     let table = &config.version_table;
-    let typed = match &table.schema {
-        Some(schema) => format!("{schema}.{}", table.name),
+    let found = glance.and_then(|seen| seen.version_schema.as_deref()).and_then(Ident::parse);
+    // What is locked is what is looked at, whatever the search path finds meanwhile.
+    let named = match table.schema.as_ref().or(found.as_ref()) {
+        Some(schema) => Qualified { schema: schema.clone(), name: table.name.clone() }.to_string(),
         None => table.name.to_string(),
     };
     let ledger = Literal(config.ledger_schema.as_str());
+    let version = Sql::of("current_setting('pgmarch.version_table')::oid");
+    let place = match &table.schema {
+        Some(schema) => sql!("{schema}", schema = Literal(schema.as_str())),
+        None => Sql::of("current_setting('pgmarch.schema')"),
+    };
     let tables = Tables {
-        version: Sql::of("current_setting('pgmarch.version_table')::oid"),
+        // Another schema matters only if the table would be created there.
+        version_place: sql!("CASE WHEN {version} = 0 THEN {place} END", version = version, place = place),
+        version: version.clone(),
         ledger: &config.ledger_schema,
         owners: &config.trust_owner,
         access,
     };
-    let trusted = match (closeness, access) {
-        (Closeness::Glance, Access::Write) => Sql::of("ours.plain AND ours.owned"),
-        (Closeness::Glance, Access::Read | Access::ReadWhatIsAllowed) => Sql::of("ours.plain"),
-        (Closeness::Close, Access::Write) => Sql::of("NOT EXISTS (SELECT FROM problem WHERE what IS NOT NULL)"),
-        (Closeness::Close, Access::Read | Access::ReadWhatIsAllowed) => {
-            Sql::of("NOT EXISTS (SELECT FROM problem WHERE what IS NOT NULL AND NOT is_owner)")
-        }
+    let trusted = match (glance, access) {
+        (None, _) => Sql::of("ours.plain AND ours.owned AND coalesce(schemas.owned, true)"),
+        (Some(_), Access::Write) => Sql::of("NOT EXISTS (SELECT FROM problem WHERE NOT (is_owner AND is_optional))"),
+        (Some(_), Access::Read | Access::ReadWhatIsAllowed) => Sql::of("NOT EXISTS (SELECT FROM problem WHERE NOT is_owner)"),
     };
-    let is_close = closeness == Closeness::Close;
     let read = sql!(
         include_str!("read.sql"),
-        problems = if is_close { tables.close_look() } else { Sql::default() },
+        problems = if glance.is_some() { tables.close_look() } else { Sql::default() },
         ledger = ledger,
         journal_is_readable = match access {
             Access::Write | Access::Read => Sql::of("coalesce('journal' = ANY (ours.tables) AND 'revision' = ANY (ours.tables), false)"),
@@ -210,10 +224,20 @@ fn look_message(config: &Config, access: Access, closeness: Closeness) -> Messag
         },
         plain = tables.plain(),
         relations = tables.relations(),
-        version = tables.version,
+        version = version,
         version_name = Literal(table.name.as_str()),
+        version_place = place,
         trusted = trusted,
     );
-    let ahead = session_settings(config).into_iter().chain([sql!(include_str!("session.sql"), version_table = Literal(&typed))]);
-    Message::transaction(READ, ahead, [], is_close.then(|| tables.problems()).into_iter().chain([read]))
+    let locks = glance.filter(|seen| seen.is_ordinary).map(|seen| {
+        let version = seen.version_schema.is_some().then(|| Sql::from_catalog(named.as_str()));
+        let journal = seen.journal_is_readable.then(|| sql!("{table}", table = Qualified::new(&config.ledger_schema, "journal")));
+        let names: Vec<Sql> = version.into_iter().chain(journal).collect();
+        (!names.is_empty()).then(|| sql!("LOCK TABLE {names} IN ACCESS SHARE MODE", names = Sql::join(names, ", ")))
+    });
+    // The locks come before the transaction's snapshot is taken, so that it shows what is locked.
+    let ahead = set_role(config).into_iter().chain(locks.flatten());
+    let ahead = ahead.chain(set_path(config)).chain([sql!(include_str!("session.sql"), version_table = Literal(&named))]);
+    let problems = glance.is_some().then(|| tables.problems());
+    Message::transaction(READ, ahead, [], problems.into_iter().chain([read]))
 }

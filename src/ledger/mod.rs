@@ -26,7 +26,7 @@ use crate::revision::seal::Seal;
 use crate::sql;
 use crate::sql::{Ident, Literal, Message, Qualified, Sql};
 use install::Table;
-use trust::{Trust, problem};
+use trust::Trust;
 
 pub use fence::is_moved;
 pub use look::{look, look_closely, read};
@@ -34,7 +34,7 @@ pub use phrase::Phrases;
 pub use progress::Unfinished;
 pub use recorded::{Entry, Kept, Recorded, decimal};
 pub use snapshot::Snapshot;
-pub use trust::{Untrusted, is_untrusted};
+pub use trust::{Untrusted, is_untrusted, trusted_roles};
 
 /// What one read of the database says.
 #[derive(Debug)]
@@ -135,24 +135,13 @@ pub enum Access {
 }
 
 impl State {
-    /// Reads what the ledger recorded of each revision, and what was begun and not finished. For who reads, whether somebody
-    /// owns our tables whom a run that writes would not trust, if that is not known yet; for who writes, whether this program
-    /// may write to them.
+    /// Reads what the ledger recorded of each revision, and what was begun and not finished; and for who is about to write,
+    /// whether this program may.
     pub async fn complete(&mut self, session: &Session) -> Result<(), ReadError> {
-        let trust = &self.ledger.trust;
-        let more = match trust.access {
-            Access::Write if self.ledger.has_ledger => self.ledger.obstacles(),
-            // Who is about to create the tables asks together with its backend.
-            Access::Write => Vec::new(),
-            Access::Read | Access::ReadWhatIsAllowed if trust.is_owned => Vec::new(),
-            Access::Read | Access::ReadWhatIsAllowed => vec![self.ledger.tables().problems()],
-        };
         if !self.ledger.has_ledger {
-            // It asks the catalog alone, as the role may not even look for the ledger by its name.
-            let message = Message::transaction(READ, self.ledger.set_role(), [], more.clone());
-            let answers = if more.is_empty() { Vec::new() } else { session.ask(&message).await? };
-            return self.take_more(answers);
+            return Ok(());
         }
+        let obstacles = if self.ledger.trust.access == Access::Write { self.ledger.obstacles() } else { Vec::new() };
         let (ledger, key) = (&self.ledger.schema, self.ledger.key());
         let recorded = sql!(
             "SELECT revision, exact, array_to_string(parents || depends_on, ','), semantic FROM {ledger}.revision WHERE version_table = {key}",
@@ -160,21 +149,12 @@ impl State {
             key = key
         );
         let unfinished = sql!(include_str!("unfinished.sql"), ledger = *ledger, key = key);
-        let mut answers = session.ask(&self.ledger.reading([recorded, unfinished].into_iter().chain(more))).await?.into_iter();
+        let statements = [recorded, unfinished].into_iter().chain(obstacles);
+        let mut answers = session.ask(&self.ledger.reading(&["revision", "journal"], statements)).await?.into_iter();
         self.recorded = answers.next().unwrap_or_default().into_iter().filter_map(kept).collect();
         let unfinished = answers.next().unwrap_or_default().into_iter().map(Unfinished::read).collect::<Option<_>>();
         self.unfinished = unfinished.ok_or(ReadError::Unexpected("unfinished revisions"))?;
-        self.take_more(answers.collect())
-    }
-
-    fn take_more(&mut self, answers: Vec<Answer>) -> Result<(), ReadError> {
-        if self.ledger.trust.access == Access::Write {
-            return self.ledger.refuse(answers);
-        }
-        self.ledger.trust.is_owned = true;
-        let owner = answers.into_iter().flatten().find_map(|row| problem(row).map(|(problem, _)| problem));
-        self.untrusted = self.untrusted.take().or(owner);
-        Ok(())
+        self.ledger.refuse(answers)
     }
 }
 
@@ -221,8 +201,12 @@ const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// Role and search path for what runs on behalf of the settings, until the end of the transaction.
 pub fn session_settings(config: &Config) -> Vec<Sql> {
-    let path = config.search_path.as_ref().map(|path| sql!("SET LOCAL search_path TO {path}", path = *path));
-    set_role(config).into_iter().chain(path).collect()
+    set_role(config).into_iter().chain(set_path(config)).collect()
+}
+
+/// The search path of the settings, until the end of the transaction.
+fn set_path(config: &Config) -> Option<Sql> {
+    config.search_path.as_ref().map(|path| sql!("SET LOCAL search_path TO {path}", path = *path))
 }
 
 /// The role of the settings, until the end of the transaction.
@@ -247,15 +231,19 @@ pub struct Ledger {
     may_extend: bool,
     /// Whether its format can be read.
     has_format: bool,
+    /// Tables that the ledger can do without, and does, as their owner is not trusted.
+    unusable: Vec<&'static str>,
     /// The role of the settings.
     role: Option<Ident>,
     trust: Trust,
 }
 
 impl Ledger {
-    /// A message that reads from the ledger, if it is as it was when it was looked at.
-    fn reading(&self, statements: impl IntoIterator<Item = Sql>) -> Message {
-        Message::transaction(READ, self.set_role(), [self.checked(self.trust.access)], statements)
+    /// A message that reads tables of the ledger, if they are as they were when they were looked at. They are locked before
+    /// the transaction's snapshot is taken, so that it shows what is locked.
+    fn reading(&self, tables: &[&'static str], statements: impl IntoIterator<Item = Sql>) -> Message {
+        let ahead = self.set_role().into_iter().chain(self.lock_ledger(tables, "ACCESS SHARE"));
+        Message::transaction(READ, ahead, [self.checked(self.trust.access)], statements)
     }
 
     fn set_role(&self) -> Option<Sql> {
@@ -273,7 +261,7 @@ impl Ledger {
             ledger = self.schema,
             key = self.key()
         );
-        Ok(session.ask(&self.reading([history])).await?.into_iter().next().unwrap_or_default())
+        Ok(session.ask(&self.reading(&["journal"], [history])).await?.into_iter().next().unwrap_or_default())
     }
 
     /// The value of `version_table` in the ledger.
@@ -284,7 +272,7 @@ impl Ledger {
     /// Asks for the backend that serves us, and whether this program may write to the tables.
     async fn backend(&self, session: &Session) -> Result<Backend, ReadError> {
         let backend = sql!("SELECT pg_backend_pid(), to_json({start}) #>> '{}'", start = Sql::of(BACKEND_START));
-        let mut answers = session.ask(&self.reading([backend].into_iter().chain(self.obstacles()))).await?.into_iter();
+        let mut answers = session.ask(&self.reading(&[], [backend].into_iter().chain(self.obstacles()))).await?.into_iter();
         let row = answers.next().and_then(|rows| rows.into_iter().next());
         self.refuse(answers)?;
         let Some(Ok([Some(pid), start])) = row.map(<[Option<String>; 2]>::try_from) else { return Ok(Backend::default()) };

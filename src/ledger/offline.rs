@@ -2,7 +2,7 @@
 
 use super::install::TABLES;
 use super::record::done_values;
-use super::trust::Trust;
+use super::trust::{Lock, Trust};
 use super::{Access, BACKEND_START, Ledger};
 use crate::config::Config;
 use crate::plan::{Direction, Step};
@@ -25,14 +25,9 @@ impl Ledger {
             missing: TABLES.to_vec(),
             may_extend: true,
             has_format: false,
+            unusable: Vec::new(),
             role: config.role.clone(),
-            trust: Trust {
-                access: Access::Write,
-                is_plain: false,
-                is_owned: false,
-                owners: Vec::new(),
-                settings: config.trust_owner.clone(),
-            },
+            trust: Trust { access: Access::Write, is_plain: false, owners: Vec::new(), settings: config.trust_owner.clone() },
         }
     }
 
@@ -63,43 +58,57 @@ impl Ledger {
         Some(sql!("DO {body}", body = Literal(body.as_str())))
     }
 
-    /// One statement that creates what is missing of the tables, and fails if one of them can't be trusted.
+    /// One statement that creates what is missing of the tables, and fails if one of them can't be trusted; of the ledger's tables
+    /// those that it can do without are left out where the role may not create them.
     pub fn install_if_missing(&self) -> Sql {
         let version = sql!("{create};\n", create = self.create_version_table());
-        let guarded = |table: &str, statements: Sql| {
-            sql!("IF to_regclass({table}) IS NULL THEN\n{statements}END IF;\n", table = Literal(table), statements = statements)
-        };
+        let is_missing = |table: &str| sql!("to_regclass({table}) IS NULL", table = Literal(table));
         let schema = sql!(include_str!("install/schema.sql"), ledger = self.schema, ledger_text = Literal(self.schema.as_str()));
-        let schema = sql!("{block};\n", block = schema);
-        let tables = TABLES.iter().map(|table| {
-            let create = self.create(table).into_iter().map(|statement| sql!("{statement};\n", statement = statement));
-            let create = Sql::join(create, "");
-            let create = if table.is_essential {
-                create
-            } else {
-                sql!(
-                    "IF has_schema_privilege({ledger}, 'CREATE') THEN\n{create}END IF;\n",
-                    ledger = Literal(self.schema.as_str()),
-                    create = create
-                )
-            };
-            guarded(&format!("{}.{}", self.schema, table.name), create)
-        });
+        let (mut variables, mut creations, mut additions) = (Vec::new(), Vec::new(), Vec::new());
+        for table in TABLES {
+            let (create, more) = self.create(&table);
+            let is_new = Sql::of(table.is_new);
+            let may = sql!(" AND has_schema_privilege({ledger}, 'CREATE')", ledger = Literal(self.schema.as_str()));
+            variables.push(sql!("{is_new} boolean := false;\n", is_new = is_new));
+            creations.push(sql!(
+                "IF {is_missing}{may} THEN\n{create};\n{is_new} := true;\nEND IF;\n",
+                is_missing = is_missing(&format!("{}.{}", self.schema, table.name)),
+                may = if table.is_essential { Sql::default() } else { may },
+                create = create,
+                is_new = is_new
+            ));
+            let more = Sql::join(more.into_iter().map(|statement| sql!("{statement};\n", statement = statement)), "");
+            additions.push(sql!("IF {is_new} THEN\n{more}END IF;\n", is_new = is_new, more = more));
+        }
+        let locks = self.locks_of_a_step().into_iter().map(|lock| sql!("{lock};\n", lock = lock));
         let body = sql!(
-            "BEGIN\n{version}PERFORM pg_advisory_xact_lock({key});\n{schema}{tables}END",
-            version = guarded(&self.version_table.to_string(), version),
+            "DECLARE nothing integer;\n{variables}BEGIN\nIF {is_missing} THEN\n{version}END IF;\n\
+             PERFORM pg_advisory_xact_lock({key});\n{schema};\n{creations}{locks}{check}\nINTO nothing;\n{additions}END",
+            variables = Sql::join(variables, ""),
+            is_missing = is_missing(&self.version_table.to_string()),
+            version = version,
             key = super::format::lock_key(&self.schema),
             schema = schema,
-            tables = Sql::join(tables, "")
+            creations = Sql::join(creations, ""),
+            locks = Sql::join(locks, ""),
+            check = self.checked(Access::Write),
+            additions = Sql::join(additions, "")
         );
         sql!("DO {body}", body = Literal(body.as_str()))
     }
 
-    /// One statement that fails if one of the tables can't be trusted.
+    /// Statements that lock what a step of a script writes.
+    pub fn locks_of_a_step(&self) -> Vec<Sql> {
+        self.locks(Some(Lock::Table), &["revision", "journal"])
+    }
+
+    /// One statement that fails if one of the tables can't be trusted, on one line.
     pub fn check_trust(&self) -> Sql {
         // A script shows nothing of what its statements return.
         let check = self.checked(Access::Write);
-        let body = sql!("DECLARE nothing integer;\nBEGIN\n{check}\nINTO nothing;\nEND", check = check);
+        let lines = check.as_str().lines().filter(|line| !line.trim_start().starts_with("--"));
+        let check = Sql::from_catalog(lines.collect::<Vec<_>>().join(" "));
+        let body = sql!("DECLARE nothing integer; BEGIN {check} INTO nothing; END", check = check);
         sql!("DO {body}", body = Literal(body.as_str()))
     }
 

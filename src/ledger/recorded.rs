@@ -101,7 +101,7 @@ impl Ledger {
             key = self.key(),
             revisions = revisions.iter().copied().collect::<Array<'_>>()
         );
-        let rows = session.ask(&self.reading([query])).await?.into_iter().next().unwrap_or_default();
+        let rows = session.ask(&self.reading(&["revision"], [query])).await?.into_iter().next().unwrap_or_default();
         Ok(rows.into_iter().filter_map(recorded).collect())
     }
 
@@ -117,7 +117,7 @@ impl Ledger {
             key = self.key(),
             revision = id(revision)
         );
-        let rows: Answer = session.ask(&self.reading([query])).await?.into_iter().next().unwrap_or_default();
+        let rows: Answer = session.ask(&self.reading(&["journal"], [query])).await?.into_iter().next().unwrap_or_default();
         let entry = |row: Vec<Option<String>>| {
             let [direction, outcome, started, seconds, role, host, pgmarch, detail] = <[Option<String>; 8]>::try_from(row).ok()?;
             let seconds = seconds.and_then(|seconds| decimal(&seconds));

@@ -1,10 +1,12 @@
 //! Which of the tables that we find are ours to trust: an ordinary table of a role that could do us harm anyway, on which
 //! no code runs but that of such roles. Whoever may write less than us could plant another one.
 
-use super::{Access, Ledger};
-use crate::connect::Failure;
+use super::install::TABLES;
+use super::{Access, Ledger, ReadError, set_role};
+use crate::config::Config;
+use crate::connect::{Failure, Session};
 use crate::sql;
-use crate::sql::{Array, Ident, Literal, Qualified, Sql};
+use crate::sql::{Array, Ident, Literal, Message, Qualified, Sql};
 
 /// What a statement of ours says that found a table as it should not be: in a cast that fails, which needs no PL/pgSQL.
 const UNTRUSTED: &str = "a table of pgmarch can no longer be trusted";
@@ -27,10 +29,21 @@ pub struct Untrusted {
     pub is_version_table: bool,
 }
 
+/// A row of [`Tables::problems`].
+pub(super) struct Problem {
+    pub(super) untrusted: Untrusted,
+    /// Whether nothing but the owner, of the table or of its schema, speaks against it.
+    pub(super) is_owner: bool,
+    /// Whether the ledger can do without the table.
+    pub(super) is_optional: bool,
+}
+
 impl Untrusted {
     /// What to do about it, in one line.
     pub fn next(&self) -> String {
         let Self { relation, role, is_version_table, .. } = self;
+        let named = Ident::parse(role).map(|role| role.to_string()).unwrap_or_default();
+        let role = if role.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') { role } else { &named };
         let elsewhere = if *is_version_table {
             "PGMARCH_VERSION_TABLE=SCHEMA.NAME names another table"
         } else {
@@ -49,18 +62,20 @@ impl std::fmt::Display for Untrusted {
     }
 }
 
-/// A row of [`Tables::problems`]: the problem, and whether it is the owner alone.
-pub(super) fn problem(row: Vec<Option<String>>) -> Option<(Untrusted, bool)> {
-    let [relation, what, role, is_owner, is_version_table] = <[Option<String>; 5]>::try_from(row).ok()?;
+/// A row of [`Tables::problems`].
+pub(super) fn problem(row: Vec<Option<String>>) -> Option<Problem> {
+    let [relation, what, role, is_owner, is_version_table, is_optional] = <[Option<String>; 6]>::try_from(row).ok()?;
     let is = |value: Option<String>| value.as_deref() == Some("t");
     let untrusted = Untrusted { relation: relation?, what: what?, role: role.unwrap_or_default(), is_version_table: is(is_version_table) };
-    Some((untrusted, is(is_owner)))
+    Some(Problem { untrusted, is_owner: is(is_owner), is_optional: is(is_optional) })
 }
 
 /// The tables to look at, in the words of SQL.
 pub(super) struct Tables<'t> {
     /// An expression for the version table's OID.
     pub(super) version: Sql,
+    /// An expression for the schema where it is, or would be created.
+    pub(super) version_place: Sql,
     /// The ledger's schema.
     pub(super) ledger: &'t Ident,
     /// Roles that the settings trust.
@@ -101,14 +116,34 @@ impl Tables<'_> {
     /// Ahead of a query: `problem`, a table of what is wrong.
     pub(super) fn close_look(&self) -> Sql {
         let owners: Array<'_> = self.owners.iter().map(Ident::as_str).collect();
-        sql!(include_str!("trust.sql"), owners = owners, relations = self.relations(), version = self.version)
+        sql!(
+            include_str!("trust.sql"),
+            owners = owners,
+            relations = self.relations(),
+            version = self.version,
+            version_place = self.version_place,
+            ledger = Literal(self.ledger.as_str())
+        )
     }
 
     /// A query for what is wrong.
     pub(super) fn problems(&self) -> Sql {
-        let query = sql!(include_str!("problems.sql"), version = self.version);
-        sql!("{with}{query}", with = self.close_look(), query = query)
+        sql!("{with}{query}", with = self.close_look(), query = Sql::of(include_str!("problems.sql")))
     }
+}
+
+/// The roles that are trusted, as `quote_ident()` has them: what they own may run as us.
+pub async fn trusted_roles(session: &Session, config: &Config) -> Result<Vec<String>, Failure> {
+    let tables = Tables {
+        version: Sql::of("0::oid"),
+        version_place: Sql::of("NULL"),
+        ledger: &config.ledger_schema,
+        owners: &config.trust_owner,
+        access: Access::ReadWhatIsAllowed,
+    };
+    let query = sql!("{with}SELECT quote_ident(pg_get_userbyid(role)) FROM trusted", with = tables.close_look());
+    let answers = session.run(&Message::behind(set_role(config), [query])).await?;
+    Ok(answers.into_iter().flatten().flatten().flatten().collect())
 }
 
 /// What a look found out about our tables, and what later statements hold them to.
@@ -118,8 +153,6 @@ pub(super) struct Trust {
     pub(super) access: Access,
     /// Whether all are plain tables.
     pub(super) is_plain: bool,
-    /// Whether it is known whose they are: ours or the database's owner's, or looked at closely.
-    pub(super) is_owned: bool,
     /// Whose they are: each role is trusted, or the look was for reading alone.
     pub(super) owners: Vec<String>,
     /// Roles that the settings trust.
@@ -139,23 +172,53 @@ impl Ledger {
     /// Statements that lock what this transaction is about to write, and then fail ([`is_untrusted`]) if anything there is
     /// not as it was when it was looked at.
     pub(super) fn secure(&self, version: Option<Lock>, ledger: &[&'static str]) -> Vec<Sql> {
+        let mut statements = self.locks(version, ledger);
+        statements.push(self.checked(Access::Write));
+        statements
+    }
+
+    /// Statements that lock what a transaction is about to write.
+    pub(super) fn locks(&self, version: Option<Lock>, ledger: &[&'static str]) -> Vec<Sql> {
         let mut locks = Vec::new();
         if let Some(lock) = version {
             let mode = Sql::of(if lock == Lock::Rows { "ROW EXCLUSIVE" } else { "EXCLUSIVE" });
             locks.push(sql!("LOCK TABLE {table} IN {mode} MODE", table = self.version_table, mode = mode));
         }
-        if !ledger.is_empty() {
-            let tables = ledger.iter().map(|table| sql!("{schema}.{table}", schema = self.schema, table = Sql::of(table)));
-            locks.push(sql!("LOCK TABLE {tables} IN ROW EXCLUSIVE MODE", tables = Sql::join(tables, ", ")));
-        }
-        locks.push(self.checked(Access::Write));
+        locks.extend(self.lock_ledger(ledger, "ROW EXCLUSIVE"));
         locks
+    }
+
+    /// A statement that locks tables of the ledger.
+    pub(super) fn lock_ledger(&self, tables: &[&'static str], mode: &'static str) -> Option<Sql> {
+        let names = tables.iter().map(|table| sql!("{table}", table = Qualified::new(&self.schema, table)));
+        let names = Sql::join(names, ", ");
+        (!tables.is_empty()).then(|| sql!("LOCK TABLE {names} IN {mode} MODE", names = names, mode = Sql::of(mode)))
+    }
+
+    /// Refuses to execute what the ledger has of revisions while a role that is not trusted may write there.
+    pub async fn check_texts(&self, session: &Session) -> Result<(), ReadError> {
+        let writers = sql!(include_str!("writers.sql"), problems = self.tables().close_look(), revision = self.literal("revision"));
+        let answers = session.ask(&self.reading(&[], [writers])).await?;
+        let Some(role) = answers.into_iter().flatten().flatten().flatten().next() else { return Ok(()) };
+        let what = "another role may write to it, and down migrations that have no file here would be executed from it".to_owned();
+        let relation = Qualified::new(&self.schema, "revision").plain();
+        Err(ReadError::Untrusted(Untrusted { relation, what, role, is_version_table: false }))
+    }
+
+    /// A table of the ledger, for `to_regclass()`.
+    fn literal(&self, table: &str) -> Sql {
+        sql!("{name}", name = Literal(&Qualified::new(&self.schema, table).to_string()))
     }
 
     /// The tables where they are known to be.
     pub(super) fn tables(&self) -> Tables<'_> {
-        let version = sql!("to_regclass({table})::oid", table = Literal(&self.version_table.to_string()));
-        Tables { version, ledger: &self.schema, owners: &self.trust.settings, access: self.trust.access }
+        Tables {
+            version: sql!("to_regclass({table})::oid", table = Literal(&self.version_table.to_string())),
+            version_place: sql!("{schema}", schema = Literal(self.version_table.schema.as_str())),
+            ledger: &self.schema,
+            owners: &self.trust.settings,
+            access: self.trust.access,
+        }
     }
 
     /// One statement that fails ([`is_untrusted`]) if one of our tables is not as it was when it was looked at.
@@ -168,15 +231,17 @@ impl Ledger {
                 untrusted = Literal(UNTRUSTED)
             );
         }
-        let table = |name: &str| Qualified::new(&self.schema, name).to_string();
+        let ours = TABLES.iter().filter(|table| !self.unusable.contains(&table.name));
+        let ours = ours.map(|table| Qualified::new(&self.schema, table.name)).chain([self.version_table.clone()]);
+        let relations = ours.map(|table| sql!("to_regclass({table})", table = Literal(&table.to_string())));
         let owners: Vec<Literal<'_>> = self.trust.owners.iter().map(|owner| Literal(owner)).collect();
         let owners = owners.iter().map(|owner| sql!("{owner}::name", owner = *owner)).chain([Sql::of("current_user")]);
         sql!(
             include_str!("unchanged.sql"),
-            version = Literal(&self.version_table.to_string()),
-            revision = Literal(&table("revision")),
-            journal = Literal(&table("journal")),
+            relations = Sql::join(relations, ", "),
             owners = sql!("(ARRAY[{owners}]::name[])", owners = Sql::join(owners, ", ")),
+            version_schema = Literal(self.version_table.schema.as_str()),
+            ledger = Literal(self.schema.as_str()),
             untrusted = Literal(UNTRUSTED),
         )
     }

@@ -1,15 +1,20 @@
 -- What of our tables can't be trusted, one row for each reason: the relation, what is wrong, whose it is, and whether it is
--- the owner alone.
+-- the owner alone, of the table or of its schema.
 --
 -- A role is trusted that is us (the login, or the role that was set), a superuser, the database's owner, named by the
 -- settings, or granted to us: by a member whom we trust, or by somebody who has power over that member anyway. Up to
--- PostgreSQL 14 any login may grant itself to any other role, which makes nobody trusted. pg_has_role() can't be asked: of a
--- superuser it says yes for every role.
+-- PostgreSQL 14 any login may grant itself to any other role, which makes nobody trusted; and a grantor who is gone proves
+-- nothing. pg_has_role() can't be asked: of a superuser it says yes for every role.
 WITH RECURSIVE
 base (role) AS (
     SELECT oid FROM pg_roles
      WHERE rolsuper OR rolname IN (current_user, session_user, 'pg_database_owner') OR rolname = ANY ({owners})
     UNION SELECT datdba FROM pg_database WHERE datname = current_database()
+),
+-- Each role, and those that it is a member of.
+belongs (member, role) AS (
+    SELECT oid, oid FROM pg_roles
+    UNION SELECT b.member, m.roleid FROM belongs b JOIN pg_auth_members m ON m.member = b.role
 ),
 granted (role) AS (
     SELECT oid FROM pg_roles WHERE rolname IN (current_user, session_user)
@@ -18,18 +23,18 @@ granted (role) AS (
       FROM granted g
       JOIN pg_auth_members m ON m.member = g.role
       JOIN pg_roles member ON member.oid = m.member
-      LEFT JOIN pg_roles grantor ON grantor.oid = m.grantor
-     WHERE grantor.oid IS NULL
-        OR m.grantor = m.member
+      JOIN pg_roles grantor ON grantor.oid = m.grantor
+     WHERE m.grantor = m.member
         OR m.grantor IN (SELECT role FROM base)
         OR current_setting('server_version_num')::integer < 160000 AND grantor.rolcreaterole AND NOT member.rolsuper
         OR current_setting('server_version_num')::integer >= 160000
-           AND EXISTS (SELECT FROM pg_auth_members a WHERE a.roleid = m.member AND a.member = m.grantor AND a.admin_option)
+           AND EXISTS (SELECT FROM belongs b JOIN pg_auth_members a ON a.member = b.role AND a.admin_option
+                        WHERE b.member = m.grantor AND a.roleid = m.member)
 ),
 trusted (role) AS (SELECT role FROM base UNION SELECT role FROM granted),
 relation AS (SELECT * FROM pg_class c WHERE c.oid = ANY {relations}),
--- What belongs to a relation, and what that uses; of what a rule writes to, the same. What a function calls is the business
--- of the function's owner.
+-- What belongs to a relation, and what that uses; the same of a table that a rule writes to, or that a foreign key's cascade
+-- updates: its triggers run as us. What a function calls is the business of the function's owner.
 part (relation, class, object) AS (
     SELECT oid, 'pg_class'::regclass::oid, oid FROM relation
     UNION
@@ -46,6 +51,9 @@ part (relation, class, object) AS (
          WHERE d.classid = p.class AND d.objid = p.object AND p.class <> 'pg_proc'::regclass
            AND (d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_opclass'::regclass, 'pg_type'::regclass)
                 OR d.refclassid = 'pg_class'::regclass AND p.class = 'pg_rewrite'::regclass)
+        UNION ALL
+        SELECT 'pg_class'::regclass, k.conrelid FROM pg_constraint k
+         WHERE p.class = 'pg_class'::regclass AND k.confrelid = p.object AND k.contype = 'f'
      ) next (class, object)
 ),
 owned (relation, what, role) AS (
@@ -60,28 +68,46 @@ owned (relation, what, role) AS (
         UNION ALL SELECT relowner FROM pg_class
                    WHERE p.class = 'pg_class'::regclass AND oid = p.object AND oid <> p.relation AND relkind IN ('r', 'p', 'v', 'm', 'f')
      ) owner (role)
-    -- Its cascade updates the other table, whose triggers then run as us.
-    UNION ALL
-    SELECT k.confrelid, pg_describe_object('pg_constraint'::regclass, k.oid, 0), o.relowner
-      FROM relation r JOIN pg_constraint k ON k.confrelid = r.oid AND k.contype = 'f' JOIN pg_class o ON o.oid = k.conrelid
-     WHERE r.relhastriggers
 ),
-problem (relation, what, role, is_owner) AS (
-    SELECT oid,
-           CASE WHEN relkind <> 'r' THEN 'it is ' || CASE relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view'
-                    WHEN 'S' THEN 'a sequence' WHEN 'f' THEN 'a foreign table' WHEN 'p' THEN 'a partitioned table'
-                    WHEN 'c' THEN 'a composite type' WHEN 'i' THEN 'an index' WHEN 'I' THEN 'an index' ELSE 'not a table' END
-                WHEN relpersistence = 't' THEN 'it is a temporary table'
-                WHEN relispartition THEN 'it is a partition'
-                WHEN EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = relation.oid) THEN 'it has child tables'
-                WHEN oid = {version} AND NOT EXISTS (
-                    SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-                     WHERE a.attrelid = relation.oid AND a.attname = 'version_num' AND NOT a.attisdropped
-                       AND t.typnamespace = 'pg_catalog'::regnamespace) THEN 'it has no column version_num of a type in pg_catalog'
-           END, relowner, false
-      FROM relation
+-- A trigger has no owner: whoever had the right TRIGGER may have created it. Functions of the server run any query, such as
+-- ts_rewrite() and query_to_xml(); so may those that get arguments.
+trigger (relation, what, role) AS (
+    SELECT p.relation, pg_describe_object('pg_trigger'::regclass, t.oid, 0), c.relowner
+      FROM part p
+      JOIN pg_trigger t ON p.class = 'pg_trigger'::regclass AND t.oid = p.object AND NOT t.tgisinternal
+      JOIN pg_class c ON c.oid = t.tgrelid
+      JOIN pg_proc f ON f.oid = t.tgfoid
+     WHERE f.pronamespace = 'pg_catalog'::regnamespace
+        OR strpos(t.tgqual::text, '{FUNCEXPR') > 0
+        OR t.tgnargs > 0 AND EXISTS (
+            SELECT FROM aclexplode(c.relacl) g WHERE g.privilege_type = 'TRIGGER' AND g.grantee NOT IN (SELECT trusted.role FROM trusted))
+),
+problem (name, is_version, what, role, is_owner, is_optional) AS (
+    SELECT n.nspname || '.' || r.relname, r.oid = {version}, found.what, found.role, found.is_owner,
+           r.oid <> {version} AND r.relname IN ('catalog', 'format')
+      FROM relation r JOIN pg_namespace n ON n.oid = r.relnamespace
+     CROSS JOIN LATERAL (
+        SELECT CASE WHEN r.relkind <> 'r' THEN 'it is ' || CASE r.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view'
+                         WHEN 'S' THEN 'a sequence' WHEN 'f' THEN 'a foreign table' WHEN 'p' THEN 'a partitioned table'
+                         WHEN 'c' THEN 'a composite type' WHEN 'i' THEN 'an index' WHEN 'I' THEN 'an index' ELSE 'not a table' END
+                    WHEN r.relpersistence = 't' THEN 'it is a temporary table'
+                    WHEN r.relispartition THEN 'it is a partition'
+                    WHEN EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = r.oid) THEN 'it has child tables'
+                    WHEN r.oid = {version} AND NOT EXISTS (
+                        SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+                         WHERE a.attrelid = r.oid AND a.attname = 'version_num' AND NOT a.attisdropped
+                           AND t.typnamespace = 'pg_catalog'::regnamespace) THEN 'it has no column version_num of a type in pg_catalog'
+               END, r.relowner, false, false
+        UNION ALL SELECT 'a role with the right TRIGGER could have created what runs any query: ' || t.what, t.role, false, false
+                    FROM trigger t WHERE t.relation = r.oid
+        UNION ALL SELECT 'it runs code of another role: ' || o.what, o.role, true, false FROM owned o WHERE o.relation = r.oid
+        UNION ALL SELECT 'its owner is another role', r.relowner, true, true
+        UNION ALL SELECT 'the owner of its schema is another role', n.nspowner, true, true
+     ) found (what, role, is_of_role, is_owner)
+     WHERE found.what IS NOT NULL AND (NOT found.is_of_role OR found.role NOT IN (SELECT trusted.role FROM trusted))
     UNION ALL
-    SELECT relation, 'it runs code of another role: ' || what, role, false FROM owned WHERE role NOT IN (SELECT trusted.role FROM trusted)
-    UNION ALL
-    SELECT oid, 'its owner is another role', relowner, true FROM relation WHERE relowner NOT IN (SELECT trusted.role FROM trusted)
+    SELECT n.nspname, false, 'the owner of this schema is another role', n.nspowner, true, false
+      FROM pg_namespace n
+     WHERE n.nspname IN ({version_place}, {ledger}) AND n.nspowner NOT IN (SELECT trusted.role FROM trusted)
+       AND NOT EXISTS (SELECT FROM relation r WHERE r.relnamespace = n.oid)
 )

@@ -197,13 +197,17 @@ impl Bench {
         debug!("making the scratch database {}", name.as_str());
         // Listed before it exists: a signal may come while the server makes it.
         self.leftovers.list().names.push(name.clone());
-        let create = sql!("CREATE DATABASE {name} TEMPLATE template0 {options}", name = name, options = self.options);
+        // Nobody else may come in, to create what the revisions would then call: not even in the moment before that is said.
+        let create =
+            sql!("CREATE DATABASE {name} TEMPLATE template0 ALLOW_CONNECTIONS false {options}", name = name, options = self.options);
         self.session.run(&Message::as_it_is(create)).await.map_err(|failure| match failure.code() {
             Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
                 ScratchError::NoRight { role: self.role.clone(), address: self.address.clone() }
             }
             _ => ScratchError::Server(failure),
         })?;
+        let close = sql!("REVOKE CONNECT ON DATABASE {name} FROM PUBLIC;\nALTER DATABASE {name} ALLOW_CONNECTIONS true", name = name);
+        self.session.run(&Message::as_it_is(close)).await?;
         let fault = |faults| ScratchError::settings(ConnectError::Settings(faults));
         let place = Conninfo::resolve(&self.environment).map_err(fault)?.with_database(name.as_str());
         let pool =

@@ -72,7 +72,7 @@ fn the_format_is_added_by_the_first_run_that_may_and_writes() {
     assert_eq!(database.one(HAS_FORMAT), "f", "it may not");
     pgmarch(&database, &project()).run().exits(0).stdout_contains("1 applied");
     assert_eq!(database.one("SELECT format || ' ' || oldest FROM pgmarch.format"), "2 1");
-    // It has no right to read the new table either.
+    database.execute("REVOKE SELECT ON pgmarch.format FROM PUBLIC");
     for words in [&["upgrade"][..], &["status", "--check"], &["downgrade", "002", "--yes"], &["upgrade"]] {
         pgmarch_at(&role.url, &project()).args(words.iter().copied()).run().exits(0);
     }
@@ -151,4 +151,29 @@ fn a_file_that_was_read_otherwise_when_it_was_applied_is_told_from_one_that_was_
     assert_eq!(repaired.json()["accepted"], serde_json::json!(["reading"]));
     pgmarch(&database, &project).run().exits(0).stdout_contains("nothing to do");
     pgmarch(&database, &project).args(["status", "--check"]).run().exits(0);
+}
+
+#[test]
+fn a_version_table_may_have_the_longest_name_that_there_is() {
+    let database = Database::new();
+    let name = "v".repeat(63);
+    let project = project();
+    let program = || pgmarch(&database, &project).env("PGMARCH_VERSION_TABLE", &name).env("PGMARCH_RETRY_FOR", "0");
+    program().run().exits(0).stdout_contains("3 applied");
+    program().run().exits(0).stdout_contains("nothing to do");
+}
+
+#[test]
+fn a_table_of_the_ledger_that_it_can_do_without_may_be_anothers() {
+    let database = Database::new();
+    pgmarch(&database, &project()).args(["upgrade", "001"]).run().exits(0);
+    let other = database.role("other", &["USAGE, CREATE ON SCHEMA pgmarch"]);
+    database.execute(&format!("ALTER TABLE pgmarch.format OWNER TO {0}; ALTER TABLE pgmarch.catalog OWNER TO {0}", other.name));
+    let owner = database.role("owner", &["USAGE, CREATE ON SCHEMA public, pgmarch"]);
+    for table in ["public.alembic_version", "pgmarch.revision", "pgmarch.journal"] {
+        database.execute(&format!("ALTER TABLE {table} OWNER TO {}", owner.name));
+    }
+    for words in [&["upgrade"][..], &["status", "--check"], &["downgrade", "001", "--yes"], &["upgrade"]] {
+        pgmarch_at(&owner.url, &project()).args(words.iter().copied()).run().exits(0);
+    }
 }

@@ -38,6 +38,12 @@ fn run(url: &str, project: &Project, words: &str) -> Outcome {
         .run()
 }
 
+/// Returns when one session waits for such a lock in this database.
+fn somebody_waits(database: &Database, lock: &str) {
+    let here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    database.eventually(&format!("SELECT count(*) FROM pg_locks WHERE {lock} AND NOT granted AND {here}"), "1");
+}
+
 /// A role that may create objects in `public`, and would like to be a superuser: `grab()` makes it one, if somebody calls it
 /// who can.
 struct Mallory {
@@ -315,7 +321,7 @@ fn a_table_that_is_replaced_while_it_is_read_is_not_read() {
     ));
     let project = project();
     let running = pgmarch(&database, &project).args(["status"]).spawn();
-    database.eventually("SELECT count(*) FROM pg_locks WHERE mode = 'AccessShareLock' AND NOT granted", "1");
+    somebody_waits(&database, "mode = 'AccessShareLock'");
     swapping.execute("COMMIT");
     let outcome = running.wait();
     assert!(matches!(outcome.code(), Some(3)), "{outcome}");
@@ -413,13 +419,13 @@ fn a_trigger_that_is_created_during_a_run_stops_it() {
         .revision("002", "SELECT pg_advisory_xact_lock(4711);", "SELECT 2;")
         .revision("003", "SELECT 3;", "SELECT 3;");
     let running = pgmarch(&database, &slow).env("PGMARCH_LOCK_TIMEOUT", "0").spawn();
-    database.eventually("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted", "1");
+    somebody_waits(&database, "locktype = 'advisory'");
     let (name, url) = (mallory.name.clone(), mallory.url.clone());
     let planting = thread::spawn(move || {
         Session::open(&url)
             .execute(&format!("CREATE TRIGGER t BEFORE UPDATE ON alembic_version FOR EACH ROW EXECUTE FUNCTION {name}.grab_row()"));
     });
-    database.eventually("SELECT count(*) FROM pg_locks WHERE mode = 'ShareRowExclusiveLock' AND NOT granted", "1");
+    somebody_waits(&database, "mode = 'ShareRowExclusiveLock'");
     holder.execute("SELECT pg_advisory_unlock(4711)");
     planting.join().expect("planted");
     running.wait().exits(3).stderr_contains("applied 002").stderr_contains("public.alembic_version is not trusted: it runs code");

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::install::{TABLES, Table};
-use super::trust::{Problem, Tables, Trust, problem};
+use super::trust::{Problem, Tables, Trust, is_untrusted, problem};
 use super::{Access, Backend, Ledger, READ, ReadError, Server, State, Untrusted, set_path, set_role};
 use crate::config::Config;
 use crate::connect::{Answer, Session};
@@ -45,7 +45,15 @@ pub async fn look_closely(session: &Session, config: &Config) -> Result<State, R
 /// Reads the state and all that every verb may want of what the ledger recorded.
 pub async fn read(session: &Session, config: &Config, access: Access) -> Result<State, ReadError> {
     let mut state = look(session, config, access).await?;
-    state.complete(session).await?;
+    match state.complete(session).await {
+        Err(ReadError::Server(failure)) if is_untrusted(&failure) => {
+            // Another session changed a table between the two: another look says what is wrong with it.
+            session.ask(&Message::as_it_is(Sql::of("ROLLBACK"))).await?;
+            state = look(session, config, access).await?;
+            state.complete(session).await?;
+        }
+        outcome => outcome?,
+    }
     Ok(state)
 }
 

@@ -243,7 +243,7 @@ impl Ledger {
     /// the transaction's snapshot is taken, so that it shows what is locked.
     fn reading(&self, tables: &[&'static str], statements: impl IntoIterator<Item = Sql>) -> Message {
         let ahead = self.set_role().into_iter().chain(self.lock_ledger(tables, "ACCESS SHARE"));
-        Message::transaction(READ, ahead, [self.checked(self.trust.access)], statements)
+        Message::transaction(READ, ahead, [self.checked(self.trust.access, tables)], statements)
     }
 
     fn set_role(&self) -> Option<Sql> {

@@ -91,7 +91,7 @@ impl Ledger {
             schema = schema,
             creations = Sql::join(creations, ""),
             locks = Sql::join(locks, ""),
-            check = self.checked(Access::Write),
+            check = self.checked(Access::Write, &[]),
             additions = Sql::join(additions, "")
         );
         sql!("DO {body}", body = Literal(body.as_str()))
@@ -105,7 +105,7 @@ impl Ledger {
     /// One statement that fails if one of the tables can't be trusted, on one line.
     pub fn check_trust(&self) -> Sql {
         // A script shows nothing of what its statements return.
-        let check = self.checked(Access::Write);
+        let check = self.checked(Access::Write, &[]);
         let lines = check.as_str().lines().filter(|line| !line.trim_start().starts_with("--"));
         let check = Sql::from_catalog(lines.collect::<Vec<_>>().join(" "));
         let body = sql!("DECLARE nothing integer; BEGIN {check} INTO nothing; END", check = check);

@@ -39,7 +39,7 @@ impl Ledger {
         // Locked before the transaction's snapshot is taken, so that it shows what is locked.
         let lock = self.lock_ledger(&["catalog"], "ROW EXCLUSIVE");
         let opening = [begin].into_iter().chain(scope.role()).chain(lock).chain([relaxed]).chain(unwatched);
-        let seeing = Message::behind(opening, scope.settings().into_iter().chain([self.checked(Access::Write)]));
+        let seeing = Message::behind(opening, scope.settings().into_iter().chain([self.checked(Access::Write, &["catalog"])]));
         let keeping = sql!(
             "INSERT INTO {ledger}.catalog (version_table, taken, at, format, rows) SELECT {key}, now(), {at}, {format}, coalesce(({rows}), '')\n\
              ON CONFLICT (version_table) DO UPDATE SET (taken, at, format, rows) = (EXCLUDED.taken, EXCLUDED.at, EXCLUDED.format, EXCLUDED.rows)",

@@ -1,7 +1,6 @@
 //! Which of the tables that we find are ours to trust: an ordinary table of a role that could do us harm anyway, on which
 //! no code runs but that of such roles. Whoever may write less than us could plant another one.
 
-use super::install::TABLES;
 use super::{Access, Ledger, ReadError, set_role};
 use crate::config::Config;
 use crate::connect::{Failure, Session};
@@ -173,7 +172,7 @@ impl Ledger {
     /// not as it was when it was looked at.
     pub(super) fn secure(&self, version: Option<Lock>, ledger: &[&'static str]) -> Vec<Sql> {
         let mut statements = self.locks(version, ledger);
-        statements.push(self.checked(Access::Write));
+        statements.push(self.checked(Access::Write, ledger));
         statements
     }
 
@@ -221,8 +220,9 @@ impl Ledger {
         }
     }
 
-    /// One statement that fails ([`is_untrusted`]) if one of our tables is not as it was when it was looked at.
-    pub(super) fn checked(&self, access: Access) -> Sql {
+    /// One statement that fails ([`is_untrusted`]) if the version table or one of these tables of the ledger is not as it was
+    /// when it was looked at.
+    pub(super) fn checked(&self, access: Access, ledger: &[&'static str]) -> Sql {
         if !self.trust.is_plain {
             return sql!(
                 include_str!("trusted.sql"),
@@ -231,8 +231,7 @@ impl Ledger {
                 untrusted = Literal(UNTRUSTED)
             );
         }
-        let ours = TABLES.iter().filter(|table| !self.unusable.contains(&table.name));
-        let ours = ours.map(|table| Qualified::new(&self.schema, table.name)).chain([self.version_table.clone()]);
+        let ours = ledger.iter().map(|table| Qualified::new(&self.schema, table)).chain([self.version_table.clone()]);
         let relations = ours.map(|table| sql!("to_regclass({table})", table = Literal(&table.to_string())));
         let owners: Vec<Literal<'_>> = self.trust.owners.iter().map(|owner| Literal(owner)).collect();
         let owners = owners.iter().map(|owner| sql!("{owner}::name", owner = *owner)).chain([Sql::of("current_user")]);

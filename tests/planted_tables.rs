@@ -433,6 +433,27 @@ fn a_trigger_that_is_created_during_a_run_stops_it() {
     mallory.has_gained_nothing(&database, "a trigger created during the run");
 }
 
+/// Whoever holds the lock of the ledger may choose the moment: tables are created without being taken for ours.
+#[test]
+fn a_table_that_is_planted_while_the_ledger_is_created_is_not_written() {
+    let database = Database::new();
+    let mallory = Mallory::new(&database);
+    let holder = Session::open(&mallory.url);
+    holder.execute("SELECT pg_advisory_lock(('x' || left(encode(sha256('pgmarch-ledger:public'), 'hex'), 16))::bit(64)::bigint)");
+    let project = project();
+    let running = pgmarch(&database, &project).env("PGMARCH_LEDGER_SCHEMA", "public").env("PGMARCH_LOCK_TIMEOUT", "0").spawn();
+    somebody_waits(&database, "locktype = 'advisory'");
+    mallory.execute(&format!(
+        "CREATE TABLE public.format (format integer PRIMARY KEY, oldest integer, pgmarch text, recorded timestamptz);
+         CREATE TRIGGER t BEFORE INSERT ON public.format FOR EACH ROW EXECUTE FUNCTION {}.grab_row();
+         GRANT ALL ON public.format TO PUBLIC",
+        mallory.name
+    ));
+    holder.execute("SELECT pg_advisory_unlock_all()");
+    running.wait().exits(3).stderr_contains("public.format is not trusted");
+    mallory.has_gained_nothing(&database, "a table planted while the ledger was created");
+}
+
 #[test]
 fn row_security_that_hides_rows_is_an_error_and_not_an_empty_table() {
     let database = Database::new();

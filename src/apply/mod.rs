@@ -27,7 +27,7 @@ use crate::report::{left, seconds};
 use crate::revision::seal::Seal;
 use crate::revision::statement::split;
 use crate::revision::{Id, Mode, Place};
-use crate::sql::{Message, Sql};
+use crate::sql::Message;
 use crate::tally::{self, Retry};
 use script::{Commit, How, Marks, Part, Script};
 use watch::{Target, Watch};
@@ -438,7 +438,7 @@ impl Run<'_> {
 
     /// Whether the connection is still of use.
     async fn roll_back(&self) -> bool {
-        let outcome = self.session.ask(&Message::as_it_is(Sql::of("ROLLBACK"))).await;
+        let outcome = self.session.ask(&Message::rollback()).await;
         if let Err(error) = &outcome {
             debug!(%error, "no rollback: the connection is gone, and the transaction with it");
         }

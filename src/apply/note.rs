@@ -16,7 +16,7 @@ pub async fn note(session: &Session, config: &Config, statements: Vec<Sql>) -> R
     let outcome = session.ask(&Message::transaction(BEGIN, timeouts.into_iter().chain(set_role(config)), [], statements)).await;
     if outcome.is_err() {
         // The connection may be gone; then so is the transaction.
-        drop(session.ask(&Message::as_it_is(Sql::of("ROLLBACK"))).await);
+        drop(session.ask(&Message::rollback()).await);
     }
     outcome.map(drop)
 }

@@ -131,7 +131,7 @@ impl Run<'_> {
             // Of a pool of two, the lock has one and the other connection now the second: the answer waits for it, and comes
             // from that backend. An answer that is merely late says nothing.
             let now = tokio::time::timeout(PROBE, mine()).await;
-            drop(tokio::time::timeout(PROBE, other.run(&Message::as_it_is(Sql::of("ROLLBACK")))).await);
+            drop(tokio::time::timeout(PROBE, other.run(&Message::rollback())).await);
             let now = match now {
                 Ok(now) => now?,
                 Err(_) => mine().await?,

@@ -58,10 +58,13 @@ pub async fn run(words: &cli::Diff, context: &Context) -> Result<(), Error> {
     let target = Target { server: state.server.number, form };
     let parts = emit(&live, &wanted, target);
     let changes = compare(&live, &wanted);
-    let strangers = sides::strangers(&live, &session, context).await?;
-    let outcome = match strangers {
-        Some(why) => Some(why),
-        None => prove(&bench, &live, &wanted, &parts, target, ignore, context).await?,
+    let outcome = if parts.is_empty() {
+        None
+    } else {
+        match sides::strangers(&live, &session, context).await? {
+            None => prove(&bench, &live, &wanted, &parts, target, ignore, context).await?,
+            strangers => strangers,
+        }
     };
     let proven = match outcome {
         None => true,
@@ -102,9 +105,6 @@ async fn prove(
     ignore: Ignore,
     context: &Context,
 ) -> Result<Option<String>, Error> {
-    if parts.is_empty() {
-        return Ok(None);
-    }
     let scratch = bench.database("copy", sides::scope(context, bench)).await?;
     let empty = scratch.read().await?.ignoring(ignore);
     let plain = Target { form: Form::Plain, ..target };

@@ -48,7 +48,7 @@ pub async fn read(session: &Session, config: &Config, access: Access) -> Result<
     match state.complete(session).await {
         Err(ReadError::Server(failure)) if is_untrusted(&failure) => {
             // Another session changed a table between the two: another look says what is wrong with it.
-            session.ask(&Message::as_it_is(Sql::of("ROLLBACK"))).await?;
+            session.ask(&Message::rollback()).await?;
             state = look(session, config, access).await?;
             state.complete(session).await?;
         }

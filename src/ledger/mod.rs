@@ -211,7 +211,7 @@ fn set_path(config: &Config) -> Option<Sql> {
 
 /// The role of the settings, until the end of the transaction.
 pub fn set_role(config: &Config) -> Option<Sql> {
-    config.role.as_ref().map(|role| sql!("SET LOCAL ROLE {role}", role = *role))
+    sql::set_role(config.role.as_ref())
 }
 
 /// The tables of one project in one database, and how they are kept.
@@ -242,12 +242,8 @@ impl Ledger {
     /// A message that reads tables of the ledger, if they are as they were when they were looked at. They are locked before
     /// the transaction's snapshot is taken, so that it shows what is locked.
     fn reading(&self, tables: &[&'static str], statements: impl IntoIterator<Item = Sql>) -> Message {
-        let ahead = self.set_role().into_iter().chain(self.lock_ledger(tables, "ACCESS SHARE"));
+        let ahead = sql::set_role(self.role.as_ref()).into_iter().chain(self.lock_ledger(tables, "ACCESS SHARE"));
         Message::transaction(READ, ahead, [self.checked(self.trust.access, tables)], statements)
-    }
-
-    fn set_role(&self) -> Option<Sql> {
-        self.role.as_ref().map(|role| sql!("SET LOCAL ROLE {role}", role = *role))
     }
 
     /// A query for when each revision was last applied and how long it took, newest last.

@@ -61,7 +61,7 @@ impl std::fmt::Display for Untrusted {
     }
 }
 
-/// A row of [`Tables::problems`].
+/// Reads a [`Problem`].
 pub(super) fn problem(row: Vec<Option<String>>) -> Option<Problem> {
     let [relation, what, role, is_owner, is_version_table, is_optional] = <[Option<String>; 6]>::try_from(row).ok()?;
     let is = |value: Option<String>| value.as_deref() == Some("t");
@@ -196,17 +196,13 @@ impl Ledger {
 
     /// Refuses to execute what the ledger has of revisions while a role that is not trusted may write there.
     pub async fn check_texts(&self, session: &Session) -> Result<(), ReadError> {
-        let writers = sql!(include_str!("writers.sql"), problems = self.tables().close_look(), revision = self.literal("revision"));
+        let revision = Qualified::new(&self.schema, "revision");
+        let writers = sql!(include_str!("writers.sql"), problems = self.tables().close_look(), revision = Literal(&revision.to_string()));
         let answers = session.ask(&self.reading(&[], [writers])).await?;
         let Some(role) = answers.into_iter().flatten().flatten().flatten().next() else { return Ok(()) };
         let what = "another role may write to it, and down migrations that have no file here would be executed from it".to_owned();
-        let relation = Qualified::new(&self.schema, "revision").plain();
+        let relation = revision.plain();
         Err(ReadError::Untrusted(Untrusted { relation, what, role, is_version_table: false }))
-    }
-
-    /// A table of the ledger, for `to_regclass()`.
-    fn literal(&self, table: &str) -> Sql {
-        sql!("{name}", name = Literal(&Qualified::new(&self.schema, table).to_string()))
     }
 
     /// The tables where they are known to be.

@@ -108,7 +108,7 @@ impl Scope {
 
     /// The role that the queries run as.
     pub fn role(&self) -> Option<Sql> {
-        self.role.as_ref().map(|role| sql!("SET LOCAL ROLE {role}", role = *role))
+        sql::set_role(self.role.as_ref())
     }
 
     /// Settings of the transaction that the queries run in.

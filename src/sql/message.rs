@@ -2,7 +2,8 @@
 //! superusers can write to, and with row security as an error instead of a filter: whoever may create functions,
 //! operators, types or tables in a schema of the session's path gains nothing from our statements.
 
-use super::Sql;
+use super::{Ident, Sql};
+use crate::sql;
 
 /// What all of our statements run under, until the transaction ends. `pg_temp` is last, where it would be first otherwise.
 const SAFE_PATH: &str = "SET LOCAL search_path TO pg_catalog, pg_temp";
@@ -15,6 +16,11 @@ const NO_JIT: &str = "SET LOCAL jit TO off";
 /// The statements behind which names of functions, operators, types and catalogs mean PostgreSQL's own.
 pub fn safe() -> [Sql; 3] {
     [Sql::of(SAFE_PATH), Sql::of(NO_ROW_SECURITY), Sql::of(NO_JIT)]
+}
+
+/// Becomes a role, if there is one, until the transaction ends.
+pub fn set_role(role: Option<&Ident>) -> Option<Sql> {
+    role.map(|role| sql!("SET LOCAL ROLE {role}", role = *role))
 }
 
 /// Statements that are sent together.
@@ -64,6 +70,11 @@ impl Message {
     /// together of such, of files' statements, and of [`safe`] ones.
     pub fn as_it_is(statement: Sql) -> Self {
         Self { text: statement.0, before: 0, behind: 0 }
+    }
+
+    /// The end of a transaction that failed, or is not wanted.
+    pub fn rollback() -> Self {
+        Self::as_it_is(Sql::of("ROLLBACK"))
     }
 
     /// Nothing at all: an answer shows that the server is there.

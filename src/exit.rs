@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use thiserror::Error;
+use tokio_postgres::error::SqlState;
 
 use crate::alembic::ImportError;
 use crate::apply::{ApplyError, Stopped};
@@ -116,7 +117,7 @@ pub enum Error {
     #[error("a downgrade must be confirmed, and standard input is no terminal")]
     NobodyToAsk,
     /// The ledger or the version table refused a note.
-    #[error("the version table or the ledger can't be written to")]
+    #[error("{}", not_noted(.0))]
     Note(#[source] Failure),
     /// `show` or `repair` of a revision that has no text anywhere.
     #[error("{problem}")]
@@ -237,8 +238,34 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A signal.
-    #[error("stopped by {}", .0.name())]
-    Interrupted(Signal),
+    #[error("stopped by {}{}", .signal.name(), .ended)]
+    Interrupted {
+        /// Which.
+        signal: Signal,
+        /// What became of what was under way.
+        ended: Ended,
+    },
+}
+
+/// What became of what was under way when a signal came.
+#[derive(Debug)]
+pub enum Ended {
+    /// It was cancelled, and the server has said so; or nothing was under way.
+    Cancelled,
+    /// The server did not say anything in time.
+    Unknown,
+    /// It is committed, on this server alone.
+    Unreplicated(Box<Error>),
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cancelled => Ok(()),
+            Self::Unknown => f.write_str(" while a statement was running; the server did not answer the request to cancel it, so whether it was committed is unknown"),
+            Self::Unreplicated(error) => write!(f, ": {}", crate::report::chain(error)),
+        }
+    }
 }
 
 fn of_scratch(error: &ScratchError) -> Exit {
@@ -288,6 +315,8 @@ impl Error {
             Self::Unconfirmed | Self::Missing { .. } => Exit::No,
             Self::NobodyToAsk => Exit::Usage,
             Self::Note(failure) if failure.is_lost() => Exit::Unreachable,
+            Self::Note(failure) if failure.is_unreplicated() => Exit::Failed,
+            Self::Note(failure) if is_blocked(failure) => Exit::Locked,
             Self::Note(failure) if crate::ledger::is_moved(failure) || crate::ledger::is_untrusted(failure) => Exit::Locked,
             Self::Note(_) => Exit::Refused,
             Self::Wait(WaitError::Timeout { .. }) | Self::ReadOnly { .. } | Self::LostForGood { .. } => Exit::Unreachable,
@@ -296,7 +325,7 @@ impl Error {
             Self::Read(ReadError::Server(failure)) if failure.is_lost() => Exit::Unreachable,
             Self::Read(ReadError::Server(failure)) if crate::ledger::is_untrusted(failure) => Exit::Unsound,
             Self::Read(ReadError::Volatile) => Exit::Unreachable,
-            Self::Read(ReadError::Untrusted(_) | ReadError::InTheWay(_) | ReadError::Format { .. }) => Exit::Unsound,
+            Self::Read(ReadError::Untrusted(_) | ReadError::InTheWay { .. } | ReadError::Format { .. }) => Exit::Unsound,
             Self::Read(_) => Exit::Refused,
             Self::Lock(LockError::Timeout { .. } | LockError::Lost | LockError::Elsewhere) => Exit::Locked,
             Self::Lock(LockError::NoWorker { .. }) => Exit::Unreachable,
@@ -311,7 +340,8 @@ impl Error {
                 }
             }
             Self::Apply(stopped) => match &stopped.error {
-                ApplyError::Revision(_) => Exit::Failed,
+                ApplyError::Revision(_) | ApplyError::OwnTables(_) | ApplyError::Unreplicated(..) => Exit::Failed,
+                ApplyError::Broken(..) => Exit::Refused,
                 ApplyError::Bookkeeping { .. } => Exit::Refused,
                 ApplyError::Lost(..) => Exit::Unreachable,
                 ApplyError::Moved(_) | ApplyError::LockLost => Exit::Locked,
@@ -328,7 +358,7 @@ impl Error {
             Self::Proof(ProofError::Rename(_)) => Exit::Usage,
             Self::Proof(_) => Exit::No,
             Self::Write { .. } | Self::Usage { .. } | Self::Output(_) | Self::System { .. } => Exit::Usage,
-            Self::Interrupted(signal) => Exit::Signal(*signal),
+            Self::Interrupted { signal, .. } => Exit::Signal(*signal),
         }
     }
 
@@ -360,7 +390,7 @@ impl Error {
             Self::Read(
                 ReadError::NoSchema { .. }
                 | ReadError::Untrusted(_)
-                | ReadError::InTheWay(_)
+                | ReadError::InTheWay { .. }
                 | ReadError::RowSecurity { .. }
                 | ReadError::Format { .. }
                 | ReadError::Unexpected(_)
@@ -374,8 +404,17 @@ impl Error {
             | Self::Pending { .. }
             | Self::Output(_)
             | Self::System { .. }
-            | Self::Interrupted(_) => false,
+            | Self::Interrupted { .. } => false,
             Self::Different { .. } | Self::Scratch(_) | Self::Proof(_) => false,
+        }
+    }
+
+    /// Whether the server committed something, but on itself alone.
+    pub fn is_unreplicated(&self) -> bool {
+        match self {
+            Self::Note(failure) => failure.is_unreplicated(),
+            Self::Apply(stopped) => matches!(stopped.error, ApplyError::Unreplicated(..)),
+            _ => false,
         }
     }
 
@@ -403,6 +442,9 @@ impl Error {
             Self::NobodyToAsk => "add --yes, or set PGMARCH_CONFIRM=yes; nothing was done".to_owned(),
             Self::Note(failure) if crate::ledger::is_untrusted(failure) => "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted".to_owned(),
             Self::Note(failure) if crate::ledger::is_moved(failure) => "somebody else moved the version table; look at `pgmarch status` and run again".to_owned(),
+            Self::Note(failure) if failure.is_lost() => "`pgmarch status` shows whether it was done".to_owned(),
+            Self::Note(failure) if failure.is_unreplicated() => ON_THIS_SERVER_ONLY.to_owned(),
+            Self::Note(failure) if is_blocked(failure) => "another session has locked the version table or the ledger: wait until it is done, or end it with SELECT pg_terminate_backend(PID); PGMARCH_LOCK_TIMEOUT waits longer; nothing was changed".to_owned(),
             Self::Note(_) => "the message says what is in the way; nothing was changed".to_owned(),
             Self::Missing { .. } => "`pgmarch history` lists what there is".to_owned(),
             Self::Wait(WaitError::Timeout { .. }) => "start the server, check host and port, or wait longer with PGMARCH_WAIT_TIMEOUT".to_owned(),
@@ -411,7 +453,7 @@ impl Error {
             Self::Read(ReadError::Volatile) => "look at the server's disk and its WAL writer, then run again; a crash now could undo the last commits".to_owned(),
             Self::Read(ReadError::Server(failure)) if crate::ledger::is_untrusted(failure) => "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted".to_owned(),
             Self::Read(ReadError::Untrusted(problem)) => problem.next(),
-            Self::Read(ReadError::InTheWay(name)) => format!("drop or rename the type {name}, or name another place with PGMARCH_VERSION_TABLE=SCHEMA.NAME or PGMARCH_LEDGER_SCHEMA"),
+            Self::Read(ReadError::InTheWay { kind, name }) => format!("drop or rename the {kind} {name}, or name another place with PGMARCH_VERSION_TABLE=SCHEMA.NAME or PGMARCH_LEDGER_SCHEMA"),
             Self::Read(ReadError::RowSecurity { relation, .. }) => format!(
                 "as its owner run ALTER TABLE {relation} DISABLE ROW LEVEL SECURITY; or connect as its owner, or as a role with BYPASSRLS"
             ),
@@ -424,6 +466,9 @@ impl Error {
             Self::Lock(_) => "look at the server's log; nothing was changed, a new run starts afresh".to_owned(),
             Self::Apply(stopped) => match &stopped.error {
                 ApplyError::Revision(failure) => failure.next(),
+                ApplyError::OwnTables(changed) => changed.next(),
+                ApplyError::Unreplicated(..) => ON_THIS_SERVER_ONLY.to_owned(),
+                ApplyError::Broken(..) => "`pgmarch status` shows what was committed; look at what answers at the server's address".to_owned(),
                 ApplyError::Bookkeeping { advice, .. } => advice.clone(),
                 ApplyError::Lost(..) | ApplyError::Moved(_) | ApplyError::LockLost => "run again: a new run goes on from where the database is".to_owned(),
                 ApplyError::StepwiseInRun(_) => "nothing was changed".to_owned(),
@@ -456,8 +501,32 @@ impl Error {
             Self::Listen { .. } => "choose an address and port that are free and allowed, such as PGMARCH_LISTEN=0.0.0.0:8080".to_owned(),
             Self::Output(_) => "check where standard output goes".to_owned(),
             Self::System { .. } => "check the limits of the container".to_owned(),
-            Self::Interrupted(_) => "what was under way is rolled back; a new run goes on from where the database is".to_owned(),
+            Self::Interrupted { ended, .. } => match ended {
+                Ended::Cancelled => "what was under way is rolled back; a new run goes on from where the database is".to_owned(),
+                Ended::Unknown => "`pgmarch status` shows what was committed; a new run continues from there".to_owned(),
+                Ended::Unreplicated(error) => error.next(),
+            },
         }
+    }
+}
+
+/// What to do about a commit that its synchronous standbys may not have.
+const ON_THIS_SERVER_ONLY: &str = "wait until the standbys have it (pg_stat_replication), or set synchronous_standby_names; `pgmarch status` shows the version on this server, and a new run says no more than that it is flushed there";
+
+/// Another session's lock was in the way for as long as `PGMARCH_LOCK_TIMEOUT` says.
+fn is_blocked(failure: &Failure) -> bool {
+    let codes =
+        [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE, SqlState::QUERY_CANCELED];
+    failure.code().is_some_and(|code| codes.contains(code))
+}
+
+fn not_noted(failure: &Failure) -> &'static str {
+    if failure.is_lost() {
+        "whether the version table and the ledger were written is unknown"
+    } else if failure.is_unreplicated() {
+        "the version table and the ledger were written"
+    } else {
+        "the version table or the ledger can't be written to"
     }
 }
 

@@ -64,7 +64,7 @@ use tokio::time::Instant;
 
 use commands::Context;
 use connect::Cancels;
-use exit::{Error, Exit};
+use exit::{Ended, Error, Exit};
 use model::scratch::Leftovers;
 use signal::Signal;
 
@@ -113,7 +113,7 @@ fn start(cli: cli::Cli, context: Context) -> Result<(), Error> {
     let outcome = runtime.block_on(async {
         let signals = signal::catch().map_err(system("no signal handlers"))?;
         let outcome = interruptible(commands::run(cli.command, &context), signals, &context.cancels).await;
-        let patience = if matches!(outcome, Err(Error::Interrupted(_))) { SWEEP_IN_HASTE } else { SWEEP };
+        let patience = if matches!(outcome, Err(Error::Interrupted { .. })) { SWEEP_IN_HASTE } else { SWEEP };
         context.leftovers.sweep(patience).await;
         context.cancels.leave().await;
         outcome
@@ -160,12 +160,16 @@ async fn interruptible(
                 match outcome {
                     // It was just about to succeed, and did.
                     Ok(()) => return Ok(()),
-                    Err(_) => break,
+                    Err(error) if error.is_unreplicated() => {
+                        return Err(Error::Interrupted { signal, ended: Ended::Unreplicated(Box::new(error)) });
+                    }
+                    Err(_) => return Err(Error::Interrupted { signal, ended: Ended::Cancelled }),
                 }
             }
             () = &mut request => {}
             () = tokio::time::sleep_until(deadline) => break,
         }
     }
-    Err(Error::Interrupted(signal))
+    let ended = if cancels.is_busy() { Ended::Unknown } else { Ended::Cancelled };
+    Err(Error::Interrupted { signal, ended })
 }

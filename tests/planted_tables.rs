@@ -144,7 +144,7 @@ fn a_type_in_the_place_of_a_table_is_named_at_once() {
         database.execute(&format!("CREATE SCHEMA pgmarch; GRANT CREATE, USAGE ON SCHEMA pgmarch TO {}", mallory.name));
         mallory.execute(sql);
         let outcome = run(&database.url(), &project(), "upgrade").exits(3);
-        let outcome = outcome.stderr_contains(&format!("{name} is a type"));
+        let outcome = outcome.stderr_contains(&format!("type {name} already exists"));
         assert!(outcome.last_line().contains(&format!("drop or rename the type {name}")), "{outcome}");
     }
 }

@@ -20,16 +20,16 @@ use tracing::{debug, info, warn};
 use crate::backoff::Pace;
 use crate::config::{Config, Transaction};
 use crate::connect::{Failure, Session};
-use crate::ledger::{Ledger, Phrases, Server, State, Unfinished, is_moved, is_untrusted, set_role};
+use crate::ledger::{Ledger, Phrases, ReadError, Server, State, Unfinished, is_changed, is_moved, is_untrusted};
 use crate::lock::Lock;
-use crate::plan::{Direction, Plan, Step};
+use crate::plan::{Direction, Plan, Rows, Step};
 use crate::report::{left, seconds};
 use crate::revision::seal::Seal;
 use crate::revision::statement::split;
 use crate::revision::{Id, Mode, Place};
-use crate::sql::Message;
+use crate::sql::{Flush, Message, Sql, discard};
 use crate::tally::{self, Retry};
-use script::{Commit, How, Marks, Part, Script};
+use script::{How, Marks, Part, Script, duration};
 use watch::{Target, Watch};
 
 pub use note::note;
@@ -61,6 +61,15 @@ pub enum ApplyError {
         #[source]
         source: Failure,
     },
+    /// A revision changed the version table or the ledger, which pgmarch alone writes to.
+    #[error("{0}")]
+    OwnTables(Box<OwnTables>),
+    /// A revision is committed, but its synchronous standbys may not have it.
+    #[error("revision {0} is committed on this server only: {source}", source = .1.source)]
+    Unreplicated(Id, Failure),
+    /// The connection was ended by us, for what the server sent.
+    #[error("revision {0} was interrupted: the connection was closed")]
+    Broken(Id, #[source] Failure),
     /// Somebody else moved the version table since the plan was made.
     #[error("the version table was moved by somebody else")]
     Moved(#[source] Failure),
@@ -114,10 +123,13 @@ impl ApplyError {
             Self::Revision(failure) => Some(&failure.revision),
             Self::Bookkeeping { revision, .. }
             | Self::Lost(revision, _)
+            | Self::Unreplicated(revision, _)
+            | Self::Broken(revision, _)
             | Self::StepwiseInRun(revision)
             | Self::Pooler(revision)
             | Self::Occupied { revision, .. }
             | Self::Invalid { revision, .. } => Some(revision),
+            Self::OwnTables(changed) => Some(&changed.revision),
             Self::Moved(_) | Self::LockLost | Self::Unfinished(_) | Self::Rewritten { .. } => None,
         }
     }
@@ -127,13 +139,65 @@ impl ApplyError {
         match self {
             Self::Revision(failure) => Some(failure.error.code().code()),
             Self::Bookkeeping { source, .. } | Self::Moved(source) | Self::Lost(_, source) => source.code().map(SqlState::code),
-            Self::LockLost
+            Self::OwnTables(_)
+            | Self::Unreplicated(..)
+            | Self::Broken(..)
+            | Self::LockLost
             | Self::StepwiseInRun(_)
             | Self::Unfinished(_)
             | Self::Rewritten { .. }
             | Self::Pooler(_)
             | Self::Occupied { .. }
             | Self::Invalid { .. } => None,
+        }
+    }
+}
+
+/// What a revision did to the version table or the ledger.
+#[derive(Debug)]
+pub struct OwnTables {
+    /// The revision.
+    pub revision: Id,
+    /// Its file.
+    pub path: std::path::PathBuf,
+    /// The version table.
+    pub version_table: String,
+    /// What was found.
+    pub detail: String,
+    /// Of `transaction:false` the statement, from 1, and whether it is undone.
+    pub statement: Option<(usize, bool)>,
+    /// The version before it, as `stamp` takes it.
+    pub before: String,
+}
+
+impl std::fmt::Display for OwnTables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { revision, path, version_table, detail, statement, .. } = self;
+        write!(
+            f,
+            "revision {revision} ({}) changed the version table {version_table} or the ledger",
+            crate::report::escape::line(path.display())
+        )?;
+        if let Some((statement, _)) = statement {
+            write!(f, " in statement {statement}")?;
+        }
+        write!(f, ": {}", crate::report::escape::line(detail))?;
+        match statement {
+            None => f.write_str("; the revision is rolled back"),
+            Some((_, true)) => f.write_str("; the statement is rolled back"),
+            Some((_, false)) => f.write_str("; the statement was not undone"),
+        }
+    }
+}
+
+impl OwnTables {
+    /// What to do about it.
+    pub fn next(&self) -> String {
+        let file = crate::report::escape::line(self.path.display()).to_string();
+        let remove = format!("remove from {file} what writes to {} or the ledger: pgmarch records the version itself", self.version_table);
+        match self.statement {
+            Some((_, false)) => format!("restore the version with `pgmarch stamp --purge {}`; then {remove}, and run again", self.before),
+            Some((_, true)) | None => format!("{remove}; then run again"),
         }
     }
 }
@@ -211,9 +275,10 @@ pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Se
         unfinished: &state.unfinished,
         direction: plan.direction,
         last: plan.steps.last().map(|step| step.revision.id.clone()),
+        first: plan.steps.first().map(|step| step.before.clone()).unwrap_or_default(),
         seal: plan.seal.clone().filter(|_| leaves_nothing(plan, state)),
         token,
-        phrases: if is_worth_preparing(plan, state) { Phrases::prepared() } else { Phrases::default() },
+        phrases: if is_worth_preparing(plan, state, config) { Phrases::prepared() } else { Phrases::default() },
         watch: Watch::new(lock.pool().clone(), token, state.server.number, config.lock_timeout, config.retry_for),
         done: Vec::new(),
     };
@@ -237,9 +302,9 @@ pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Se
 
 /// Whether the bookkeeping is said so often that it pays to prepare it; behind a pooler each transaction may be another
 /// session's.
-fn is_worth_preparing(plan: &Plan<'_>, state: &State) -> bool {
+fn is_worth_preparing(plan: &Plan<'_>, state: &State, config: &Config) -> bool {
     const OFTEN: usize = 4;
-    state.server.backend.is_direct && plan.steps.len() >= OFTEN
+    config.transaction == Transaction::Revision && state.server.backend.is_direct && plan.steps.len() >= OFTEN
 }
 
 /// Whether no revision is half done when the plan is through: only then its end can be taken for a good one unseen.
@@ -275,6 +340,8 @@ struct Run<'r> {
     server: Server,
     unfinished: &'r [Unfinished],
     direction: Direction,
+    /// The version rows that the run begins with.
+    first: Rows,
     /// The step that the run ends with, and what is applied then.
     last: Option<Id>,
     seal: Option<Seal>,
@@ -352,15 +419,15 @@ impl Run<'_> {
         for step in &plan.steps {
             self.go_on().await;
             let id = &step.revision.id;
-            let mut script = Script::of(step, &self.how(step, Commit::Later), &ledger, self.config, &self.marks(id));
+            let mut script = Script::of(step, &self.how(step, None), &ledger, self.config, &self.marks(id));
             match self.watch.over(id.as_str(), self.target(), self.session.run(&script.message())).await {
-                Ok(answers) => done.push(Done { id: id.clone(), duration: script.duration(&answers) }),
+                Ok(answers) => done.push(Done { id: id.clone(), duration: duration(&answers) }),
                 Err(failure) => return Err(self.explain(&script, step, failure, 0).await),
             }
             ledger.installed();
         }
         self.go_on().await;
-        let mut closing = Script::commit();
+        let mut closing = Script::last(&last.after, &self.server, &ledger, self.config);
         if let Err(failure) = self.watch.over(last.revision.id.as_str(), self.target(), self.session.run(&closing.message())).await {
             return Err(self.explain(&closing, last, failure, 0).await);
         }
@@ -370,7 +437,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn how(&self, step: &Step<'_>, commit: Commit) -> How<'_> {
+    fn how(&self, step: &Step<'_>, commit: Option<Flush>) -> How<'_> {
         How { direction: self.direction, commit, server: &self.server, seal: self.seal(step), phrases: &self.phrases }
     }
 
@@ -399,16 +466,25 @@ impl Run<'_> {
         let revision = &step.revision.id;
         let lost = |failure| ApplyError::Lost(revision.clone(), failure);
         if failure.is_lost() {
+            // Whatever the watcher or a deadline said of it: nothing more can come of that connection.
+            self.session.leave();
             return lost(failure);
         }
+        if failure.is_unreplicated() {
+            return ApplyError::Unreplicated(revision.clone(), failure);
+        }
         let is_alive = self.roll_back().await;
-        let Some(error) = failure.source.as_db_error().cloned() else { return lost(failure) };
+        let Some(error) = failure.source.as_db_error().cloned() else { return ApplyError::Broken(revision.clone(), failure) };
         let part = script.part_of(&failure);
-        if is_moved(&failure) || is_untrusted(&failure) || (part == Part::Before && made_by_another(error.code())) {
+        if part == Part::Check && (is_changed(&failure) || is_gone(error.code())) {
+            return self.changed_by(step, failure, kept).await;
+        }
+        let is_race = part == Part::Before && made_by_another(error.code()) && self.is_installed_by_another().await;
+        if is_moved(&failure) || is_untrusted(&failure) || is_race {
             return ApplyError::Moved(failure);
         }
         let range = match part {
-            Part::Before | Part::After => {
+            Part::Before | Part::Check | Part::After => {
                 return ApplyError::Bookkeeping { revision: revision.clone(), advice: self.advice(&error), source: failure };
             }
             Part::Commit => None,
@@ -422,7 +498,7 @@ impl Run<'_> {
         let start = step.section.range.start;
         let range = range.map(|range| range.start + start..range.end + start);
         if is_alive && step.mode() == Mode::Transaction {
-            self.note_failure(revision, &error).await;
+            self.note_failure(revision, &format!("{}: {}", error.code().code(), error.message())).await;
         }
         ApplyError::Revision(Box::new(SqlFailure {
             revision: revision.clone(),
@@ -436,9 +512,53 @@ impl Run<'_> {
         }))
     }
 
-    /// Whether the connection is still of use.
+    /// Behind a revision the version rows or our tables were not what they should be, and it is rolled back. If all is as it was
+    /// before, the revision did that; otherwise another tool has moved the version table meanwhile.
+    async fn changed_by(&self, step: &Step<'_>, failure: Failure, kept: usize) -> ApplyError {
+        let is_whole = self.config.transaction == Transaction::Revision;
+        let rows = if is_whole { &step.before } else { &self.first };
+        let is_as_before = match self.ledger.is_as_before(self.session, rows, is_whole.then_some(&failure)).await {
+            Ok(is_as_before) => is_as_before,
+            Err(ReadError::Server(cause)) if cause.is_lost() => return ApplyError::Lost(step.revision.id.clone(), cause),
+            // They were created in the transaction that is rolled back.
+            Err(_) => !self.ledger.has_version_table || !self.ledger.has_ledger,
+        };
+        if !is_as_before {
+            return ApplyError::Moved(failure);
+        }
+        let detail = failure.source.as_db_error().map(|error| crate::ledger::what_changed(error.message())).unwrap_or_default();
+        let statement = (step.mode() == Mode::Stepwise).then_some((kept + 1, true));
+        let changed = self.own_tables(step, detail, statement);
+        if step.mode() == Mode::Transaction {
+            self.note_failure(&step.revision.id, &changed.to_string()).await;
+        }
+        ApplyError::OwnTables(Box::new(changed))
+    }
+
+    fn own_tables(&self, step: &Step<'_>, detail: String, statement: Option<(usize, bool)>) -> OwnTables {
+        OwnTables {
+            revision: step.revision.id.clone(),
+            path: step.revision.path.clone(),
+            version_table: self.ledger.version_table.plain(),
+            detail,
+            statement,
+            before: step.before.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        }
+    }
+
+    /// Whether one of the tables that we were about to create exists now: another run without our lock was quicker. What else is
+    /// in the way stays there.
+    async fn is_installed_by_another(&self) -> bool {
+        self.ledger.is_installed_by_another(self.session).await.unwrap_or(false)
+    }
+
+    /// The end of a transaction that failed, and of what it has left in the session. Whether the connection is still of use.
     async fn roll_back(&self) -> bool {
-        let outcome = self.session.ask(&Message::rollback()).await;
+        self.end_transaction(discard()).await
+    }
+
+    async fn end_transaction(&self, statements: impl IntoIterator<Item = Sql>) -> bool {
+        let outcome = self.session.ask(&Message::behind([Sql::of("ROLLBACK")], statements)).await;
         if let Err(error) = &outcome {
             debug!(%error, "no rollback: the connection is gone, and the transaction with it");
         }
@@ -446,20 +566,23 @@ impl Run<'_> {
     }
 
     /// Into the journal, if there is one: a first run that fails leaves the database as it was.
-    async fn note_failure(&self, revision: &Id, error: &DbError) {
+    async fn note_failure(&self, revision: &Id, detail: &str) {
         if !self.ledger.has_ledger {
             return;
         }
-        let detail = format!("{}: {}", error.code().code(), error.message());
-        let failed = self.ledger.record_failure(revision, self.direction, &detail);
-        if let Err(failure) = self.session.ask(&Message::transaction("BEGIN", set_role(self.config), [], failed)).await {
+        let failed = self.ledger.record_failure(revision, self.direction, detail);
+        if let Err(failure) = note(self.session, self.config, failed).await {
             debug!(error = %crate::report::chain(&failure.source), "the failure is not in the journal");
-            self.roll_back().await;
         }
     }
 
     fn advice(&self, error: &DbError) -> String {
         let (ledger, version, role) = (&self.ledger.schema, &self.ledger.version_table, &self.server.role);
+        if made_by_another(error.code()) {
+            return format!(
+                "an object of another owner or kind has the name of one that pgmarch creates: rename or drop it, or set PGMARCH_VERSION_TABLE=SCHEMA.NAME (now {version}) or PGMARCH_LEDGER_SCHEMA (now {ledger})"
+            );
+        }
         if *error.code() != SqlState::INSUFFICIENT_PRIVILEGE {
             return "the message says what is in the way; `pgmarch status` shows where the database is".to_owned();
         }
@@ -518,6 +641,18 @@ fn met_a_lock(failure: &Failure) -> bool {
 /// The table or schema that we were about to make exists by now: another runner without our lock was quicker.
 fn made_by_another(code: &SqlState) -> bool {
     [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_SCHEMA, SqlState::DUPLICATE_OBJECT].contains(code)
+}
+
+/// A prepared statement of ours is missing, or does not fit any more.
+fn is_about_prepared(failure: &Failure) -> bool {
+    failure.code().is_some_and(|code| {
+        [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT, SqlState::FEATURE_NOT_SUPPORTED].contains(code)
+    })
+}
+
+/// A table of ours, its schema or a column of it does not exist.
+fn is_gone(code: &SqlState) -> bool {
+    [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME, SqlState::UNDEFINED_COLUMN].contains(code)
 }
 
 /// The word at `start`, for underlining: up to the next white space or punctuation, at least one character.

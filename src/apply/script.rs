@@ -9,13 +9,13 @@ use tokio_postgres::error::{DbError, ErrorPosition};
 use crate::config::Config;
 use crate::connect::{Answer, Failure, application_name};
 use crate::ledger::{Ledger, Phrases, Server, decimal, set_role};
-use crate::plan::{Direction, Step};
+use crate::plan::{Direction, Rows, Step};
 use crate::revision::Id;
 use crate::revision::kind::resets;
 use crate::revision::seal::Seal;
 use crate::revision::statement::split;
 use crate::sql;
-use crate::sql::{Literal, Message, Quoted, Sql, safe};
+use crate::sql::{BEGIN, Flush, Literal, Message, Quoted, Sql, commit, discard, safe};
 
 /// A message, and what each part of it is.
 #[derive(Debug, Default)]
@@ -24,6 +24,8 @@ pub(super) struct Script {
     /// Its length in characters: the server counts those.
     length: usize,
     pieces: Vec<Piece>,
+    /// How many statements follow the one whose answer is kept.
+    behind: usize,
 }
 
 /// A part of a message.
@@ -42,6 +44,10 @@ enum What {
     Before,
     /// The revision's: where its piece begins in the section, in characters and in statements.
     Own { character: usize, statement: usize },
+    /// `SET CONSTRAINTS ALL IMMEDIATE`: what the revision has put off runs here, as a part of it.
+    Deferred,
+    /// The check that version rows and ledger are as they should be behind the text.
+    Check,
     /// Ours, amid or behind the text.
     After,
     /// COMMIT.
@@ -57,21 +63,12 @@ pub(super) enum Part {
     Character(usize),
     /// In this statement of the revision's text, from 0; the server gave no place.
     Statement(usize),
+    /// The check of the version rows and the ledger.
+    Check,
     /// Our bookkeeping.
     After,
-    /// At COMMIT: a deferred constraint or trigger.
+    /// Behind the text, in a deferred constraint or trigger; or at COMMIT.
     Commit,
-}
-
-/// How what a step did becomes part of the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Commit {
-    /// By the COMMIT of a longer transaction.
-    Later,
-    /// By a COMMIT that returns before it is safe on the server's disk: a later one of the same run makes it so.
-    Asynchronous,
-    /// By a COMMIT that makes it safe, and all that was committed before it.
-    Durable,
 }
 
 /// How a step is run, beside what is to be run.
@@ -79,8 +76,8 @@ pub(super) enum Commit {
 pub(super) struct How<'h> {
     /// Up or down.
     pub(super) direction: Direction,
-    /// When it is safe.
-    pub(super) commit: Commit,
+    /// Its own COMMIT; `None` in the middle of a longer transaction.
+    pub(super) commit: Option<Flush>,
     /// Who runs it on the server, and what that session was like before us.
     pub(super) server: &'h Server,
     /// What the journal says of the whole run, in its last line.
@@ -89,45 +86,33 @@ pub(super) struct How<'h> {
     pub(super) phrases: &'h Phrases,
 }
 
-/// Even where the server's own default is to lose the last commits in a crash.
-const DURABLE: &str = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'";
-
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// Deferred constraints and triggers run now, under the settings of the revision that has deferred them, and not at COMMIT,
+/// where they could act behind the check.
+const DEFERRED: &str = "SET CONSTRAINTS ALL IMMEDIATE";
 
 impl Script {
-    /// A step without BEGIN and COMMIT.
+    /// A step: as a transaction of its own, or a part of a longer one.
     pub(super) fn of(step: &Step<'_>, how: &How<'_>, ledger: &Ledger, config: &Config, marks: &Marks<'_>) -> Self {
-        let mut script = Self::default();
-        script.step(step, how, ledger, config, marks);
-        script
-    }
-
-    /// The same as a transaction of its own.
-    pub(super) fn alone(step: &Step<'_>, how: &How<'_>, ledger: &Ledger, config: &Config, marks: &Marks<'_>) -> Self {
-        let mut script = Self::begin();
-        script.step(step, how, ledger, config, marks);
-        script.push(What::Commit, "COMMIT", 1);
-        script
-    }
-
-    fn step(&mut self, step: &Step<'_>, how: &How<'_>, ledger: &Ledger, config: &Config, marks: &Marks<'_>) {
+        let mut script = if how.commit.is_some() { Self::begin() } else { Self::default() };
         let settings = settings(config, marks, Extent::Transaction);
-        self.before(safe());
-        self.before([settings.clone()]);
-        self.before(set_role(config));
-        self.before(ledger.install());
-        self.before(ledger.quick_fence(&step.before, &step.after, how.direction, how.phrases));
-        self.before(as_the_session_began(config, how.server));
-        self.section(step.sql(), &settings);
-        self.after(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of));
-        self.after(set_role(config));
-        self.after(safe());
-        self.after(match how.commit {
-            Commit::Later => None,
-            Commit::Asynchronous => Some(Sql::of("SET LOCAL synchronous_commit TO off")),
-            Commit::Durable => Some(Sql::of(DURABLE)),
-        });
-        self.after(ledger.record(step, how.direction, &how.server.backend, how.seal, how.phrases));
+        script.before(safe());
+        script.before([settings.clone()]);
+        script.before(set_role(config));
+        script.before(ledger.install());
+        script.before(ledger.quick_fence(&step.before, &step.after, how.direction, how.phrases));
+        script.before(ledger.note_tables(how.phrases));
+        script.before(as_the_session_began(config, how.server));
+        script.section(step.sql(), &settings);
+        if how.commit.is_some() {
+            script.push(What::Deferred, DEFERRED, 1);
+        }
+        script.check(&step.after, ledger, config, how.phrases);
+        script.after(discard());
+        script.after(ledger.record(step, how.direction, &how.server.backend, how.seal, how.phrases));
+        if let Some(flush) = how.commit {
+            script.end(flush);
+        }
+        script
     }
 
     /// The opening of a transaction.
@@ -137,23 +122,28 @@ impl Script {
         script
     }
 
-    /// The end of a transaction of several steps.
-    pub(super) fn commit() -> Self {
+    /// The end of a transaction of several steps, which leave the version rows at `rows`.
+    pub(super) fn last(rows: &Rows, server: &Server, ledger: &Ledger, config: &Config) -> Self {
         let mut script = Self::default();
-        script.after(safe());
-        script.after([Sql::of(DURABLE)]);
-        script.push(What::Commit, "COMMIT", 1);
+        let phrases = Phrases::default();
+        script.before(ledger.note_tables(&phrases));
+        script.before(as_the_session_began(config, server));
+        script.push(What::Deferred, DEFERRED, 1);
+        script.check(rows, ledger, config, &phrases);
+        script.end(Flush::Now);
         script
     }
 
-    /// One statement in a transaction with `bookkeeping`, which runs as who we are whatever the revision has become.
-    pub(super) fn shared(before: Vec<Sql>, own: Own<'_>, config: &Config, bookkeeping: Vec<Sql>) -> Self {
+    /// One statement in a transaction with `check` and `bookkeeping`, which run as who we are whatever the revision has become.
+    pub(super) fn shared(before: Vec<Sql>, own: Own<'_>, config: &Config, check: Vec<Sql>, bookkeeping: Vec<Sql>) -> Self {
         let mut script = Self::begin();
         script.before(before);
         script.push(own.what(), own.sql, 1);
+        script.push(What::Deferred, DEFERRED, 1);
         script.after(ourselves(config));
+        check.iter().for_each(|statement| script.push(What::Check, statement.as_str(), 1));
         script.after(bookkeeping);
-        script.push(What::Commit, "COMMIT", 1);
+        script.end(Flush::Now);
         script
     }
 
@@ -162,14 +152,33 @@ impl Script {
         let mut script = Self::begin();
         script.before(ourselves(config));
         script.before(statements);
-        script.push(What::Commit, "COMMIT", 1);
+        script.end(Flush::Now);
         script
     }
 
     /// One statement by itself.
     pub(super) fn bare(own: Own<'_>) -> Self {
         let length = own.sql.chars().count();
-        Self { text: own.sql.to_owned(), length, pieces: vec![Piece { what: own.what(), characters: 0..length, statements: 1 }] }
+        let piece = Piece { what: own.what(), characters: 0..length, statements: 1 };
+        Self { text: own.sql.to_owned(), length, pieces: vec![piece], behind: 0 }
+    }
+
+    /// We are who we were ahead of the text; the version rows are at `rows`, and the ledger is what it was; and then all settings
+    /// are what they were. The last comes behind the check, which needs what was noted in one.
+    fn check(&mut self, rows: &Rows, ledger: &Ledger, config: &Config, phrases: &Phrases) {
+        self.after(["RESET SESSION AUTHORIZATION", "RESET ROLE"].map(Sql::of));
+        self.after(set_role(config));
+        self.after(safe());
+        ledger.verify(rows, phrases).iter().for_each(|statement| self.push(What::Check, statement.as_str(), 1));
+        self.after([Sql::of("RESET ALL")]);
+        self.after(safe());
+    }
+
+    fn end(&mut self, flush: Flush) {
+        let [setting, end] = commit(flush);
+        self.after([setting]);
+        self.push(What::Commit, end.as_str(), 1);
+        self.behind = 2;
     }
 
     /// The revision's text. Behind a statement that puts settings back to what the session began with, ours are set again.
@@ -201,7 +210,7 @@ impl Script {
 
     /// The message. What was sent is not needed to understand the answer, and may be large: the text goes with it.
     pub(super) fn message(&mut self) -> Message {
-        Message::as_it_is(Sql::from_file(std::mem::take(&mut self.text)))
+        Message::discarding(Sql::from_file(std::mem::take(&mut self.text)), self.behind)
     }
 
     fn push(&mut self, what: What, sql: &str, statements: usize) {
@@ -223,8 +232,9 @@ impl Script {
             let piece = self.pieces.iter().rev().find(|piece| piece.characters.start <= position);
             return match piece.map(|piece| (piece.what, position - piece.characters.start)) {
                 Some((What::Own { character, .. }, within)) => Part::Character(character + within),
+                Some((What::Check, _)) => Part::Check,
                 Some((What::After, _)) => Part::After,
-                Some((What::Commit, _)) => Part::Commit,
+                Some((What::Deferred | What::Commit, _)) => Part::Commit,
                 Some((What::Before, _)) | None => Part::Before,
             };
         }
@@ -234,8 +244,9 @@ impl Script {
                 return match piece.what {
                     What::Before => Part::Before,
                     What::Own { statement, .. } => Part::Statement(statement + left),
+                    What::Check => Part::Check,
                     What::After => Part::After,
-                    What::Commit => Part::Commit,
+                    What::Deferred | What::Commit => Part::Commit,
                 };
             }
             left -= piece.statements;
@@ -245,22 +256,20 @@ impl Script {
 
     /// Whether it was our bookkeeping that the server refused; of a connection that is lost nobody knows.
     pub(super) fn is_ours(&self, failure: &Failure) -> bool {
-        !failure.is_lost() && matches!(self.part_of(failure), Part::Before | Part::After)
+        !failure.is_lost() && matches!(self.part_of(failure), Part::Before | Part::Check | Part::After)
     }
 
     /// What of it a failure is about.
     pub(super) fn part_of(&self, failure: &Failure) -> Part {
         self.part(failure.completed, failure.source.as_db_error().and_then(position))
     }
+}
 
-    /// How long the step took, as the journal has it: the last answer before COMMIT.
-    pub(super) fn duration(&self, answers: &[Answer]) -> Duration {
-        let commits = usize::from(self.pieces.last().is_some_and(|piece| piece.what == What::Commit));
-        let place = answers.len().checked_sub(1 + commits);
-        let seconds =
-            place.and_then(|place| answers[place].first()).and_then(|row| row.first()).and_then(|value| decimal(value.as_deref()?));
-        Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default()
-    }
+/// How long a step took, as the journal has it: the answer that is kept of its message.
+pub(super) fn duration(answers: &[Answer]) -> Duration {
+    let value = answers.last().and_then(|answer| answer.first()).and_then(|row| row.first());
+    let seconds = value.and_then(|value| decimal(value.as_deref()?));
+    Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default()
 }
 
 /// Where in its message the server saw the error, in characters from 0.
@@ -288,9 +297,10 @@ impl Own<'_> {
     }
 }
 
-/// Bookkeeping amid a revision's session: as who we are, until the transaction ends, whatever the session has become.
+/// Bookkeeping amid a revision's session: as who we are, until the transaction ends, whatever the session has become. Without
+/// a role of the settings that is the one that the session began with, which `ALTER ROLE … SET role` or `options` may name.
 fn ourselves(config: &Config) -> Vec<Sql> {
-    let role = set_role(config).unwrap_or_else(|| Sql::of("SET LOCAL ROLE NONE"));
+    let role = set_role(config).unwrap_or_else(|| Sql::of("SET LOCAL role TO DEFAULT"));
     let timeout = sql!("SET LOCAL lock_timeout = {milliseconds}", milliseconds = config.lock_timeout.as_millis());
     [Sql::of("SET LOCAL SESSION AUTHORIZATION DEFAULT"), role].into_iter().chain(safe()).chain([timeout]).collect()
 }

@@ -8,19 +8,20 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::leftover;
-use super::script::{Extent, Own, Script, settings};
+use super::note::write;
+use super::script::{Extent, Own, Script, duration, settings};
 use super::{ApplyError, Done, Run, Target, Tries, met_a_lock};
 use crate::connect::wait::Said;
 use crate::connect::{Answer, Failure, application_name};
-use crate::ledger::progress::{Note, Stage, returning_duration, returning_row};
-use crate::ledger::{Unfinished, decimal};
+use crate::ledger::progress::{Note, Stage, returning_duration};
+use crate::ledger::{ReadError, Unfinished};
 use crate::plan::Step;
 use crate::report::{left, seconds};
 use crate::revision::kind::{Alone, Kind, kind, sets_lock_timeout};
 use crate::revision::statement::{semantic, split};
-use crate::revision::{Id, Mode, Statement};
+use crate::revision::{Id, Mode, Statement, list};
 use crate::sql;
-use crate::sql::{Literal, Message, Quoted, Sql};
+use crate::sql::{Literal, Message, Quoted, Sql, deallocate, discard};
 
 /// Whether a step has statements that need a session of their own: with settings that last from one message to the next.
 pub(super) fn needs_session(step: &Step<'_>) -> bool {
@@ -66,6 +67,9 @@ pub(super) struct Stepwise<'s, 'r> {
     statements: Vec<Statement>,
     /// The last journal row about one of its statements: nobody else may have written one since.
     event: Option<i64>,
+    /// What our tables were like when the last row was written, and when that was: a statement must leave them so.
+    tables: Option<String>,
+    noted_at: Option<String>,
     /// The backend of the session, where it has to be one and the same.
     pid: Option<i32>,
     tries: Tries,
@@ -81,6 +85,8 @@ impl Run<'_> {
             step,
             statements: split(step.sql()).statements,
             event: was.map(|was| was.event),
+            tables: None,
+            noted_at: None,
             pid: None,
             tries: Tries::new(self.config.retry_for),
         };
@@ -104,9 +110,8 @@ impl Run<'_> {
         }
         self.go_on().await;
         let duration = one.finish().await?;
-        if one.pid.is_some() {
-            one.ask(&Message::as_it_is(Sql::of("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL"))).await?;
-        }
+        let resets = ["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of);
+        one.ask(&Message::behind(resets, discard())).await?;
         Ok(Done { id: id.clone(), duration })
     }
 
@@ -210,7 +215,8 @@ impl<'s> Stepwise<'s, '_> {
     async fn keep(&mut self, statements: Vec<Sql>) -> Result<Vec<Answer>, ApplyError> {
         loop {
             let mut script = Script::bookkeeping(self.run.config, statements.clone());
-            match self.run.session.ask(&script.message()).await {
+            let message = script.message();
+            match self.run.watch.over(self.id().as_str(), self.run.target(), write(self.run.session, self.run.config, &message)).await {
                 Ok(answers) => return Ok(answers),
                 Err(failure) if met_a_lock(&failure) && self.tries.left() => {
                     self.run.roll_back().await;
@@ -226,6 +232,11 @@ impl<'s> Stepwise<'s, '_> {
         let missing = self.run.ledger.install();
         if !missing.is_empty() {
             self.keep(missing).await?;
+        }
+        match self.run.ledger.tables_as_they_are(self.run.session).await {
+            Ok((_, tables)) => self.tables = Some(tables),
+            Err(ReadError::Server(failure)) => return Err(self.refused(failure).await),
+            Err(error) => debug!(error = %crate::report::chain(&error), "what the tables are like is not known"),
         }
         Ok(())
     }
@@ -303,15 +314,18 @@ impl<'s> Stepwise<'s, '_> {
     fn noted(&self, stage: Stage, number: usize, note: &Note, detail: Option<&str>) -> Vec<Sql> {
         let (ledger, direction) = (&self.run.ledger, self.run.direction);
         let turn = ledger.turn(&self.step.before, self.id(), self.event);
-        let noted = returning_row(ledger.note_statement(self.id(), direction, stage, number + 1, note, detail));
-        turn.into_iter().chain([noted]).collect()
+        let noted = ledger.note_statement(self.id(), direction, stage, number + 1, note, detail);
+        turn.into_iter().chain([noted, ledger.last_note(self.id())]).collect()
     }
 
     /// Remembers the row that was just written: the last answer before COMMIT. Gives back the backend that wrote it.
     fn remember(&mut self, answers: &[Answer]) -> Option<i32> {
-        let row = answers.iter().rev().find_map(|rows| rows.first().filter(|row| row.len() == 3))?;
-        self.event = row[0].as_deref().and_then(|id| id.parse().ok());
-        row[1].as_deref().and_then(|pid| pid.parse().ok())
+        let row = answers.last().and_then(|rows| rows.first())?;
+        let [event, pid, tables, noted_at] = <&[Option<String>; 4]>::try_from(row.as_slice()).ok()?;
+        self.event = event.as_deref().and_then(|id| id.parse().ok());
+        self.tables.clone_from(tables);
+        self.noted_at.clone_from(noted_at);
+        pid.as_deref().and_then(|pid| pid.parse().ok())
     }
 
     async fn statement(&mut self, number: usize, resumed: Option<&Unfinished>) -> Result<(), ApplyError> {
@@ -340,14 +354,15 @@ impl<'s> Stepwise<'s, '_> {
         let mut tries = Tries::new(self.run.config.retry_for);
         loop {
             let noted = self.noted(Stage::Finished, number, &note, None);
-            let mut script = Script::shared(ahead.clone(), self.own(number), self.run.config, noted);
+            let check = vec![self.run.ledger.verify_tables(&self.step.before, self.tables.as_deref())];
+            let mut script = Script::shared(ahead.clone(), self.own(number), self.run.config, check, noted);
             match self.run.watch.over(id.as_str(), self.run.target(), self.run.session.run(&script.message())).await {
                 Ok(answers) => {
                     self.remember(&answers);
                     return Ok(());
                 }
                 Err(failure) if met_a_lock(&failure) && tries.left() => {
-                    self.run.roll_back().await;
+                    self.roll_back().await;
                     tries.pause(id.clone(), &format!("its statement {} was rolled back", number + 1), &failure, &self.run.watch).await;
                 }
                 Err(failure) => return Err(self.failed(&script, number, note, failure).await),
@@ -371,8 +386,8 @@ impl<'s> Stepwise<'s, '_> {
             let there = leftover::clear(self, alone, earlier.as_deref()).await?;
             let indexes = earlier.get_or_insert_with(|| there.iter().map(|index| index.oid).collect()).clone();
             let note = self.note(number, indexes.clone());
-            let mut announcement = self.noted(Stage::Started, number, &note, None);
-            announcement.extend(self.for_alone(number, alone, &note));
+            let mut announcement = self.for_alone(number, alone, &note);
+            announcement.extend(self.noted(Stage::Started, number, &note, None));
             let answers = self.keep(announcement).await?;
             let pid = self.remember(&answers);
             if pid != self.pid {
@@ -382,6 +397,7 @@ impl<'s> Stepwise<'s, '_> {
             let outcome = self.run.watch.over(id.as_str(), Target::Backend(self.pid()), self.run.session.run(&script.message())).await;
             let failure = match outcome {
                 Ok(_) => {
+                    self.check_alone(number, alone, &note).await?;
                     let after = leftover::indexes(self, alone).await?;
                     if let Some(index) = leftover::invalid(alone, &after, &indexes) {
                         return Err(ApplyError::Invalid { revision: id.clone(), index });
@@ -390,9 +406,10 @@ impl<'s> Stepwise<'s, '_> {
                 }
                 Err(failure) => failure,
             };
-            if failure.is_lost() {
-                return Err(ApplyError::Lost(id.clone(), failure));
+            if failure.is_lost() || failure.source.as_db_error().is_none() {
+                return Err(self.run.explain(&script, self.step, failure, number).await);
             }
+            self.deallocate().await;
             if maybe_done && says_done(self.text(number), &failure) {
                 info!(revision = %id, "{id}: statement {} was done by the earlier run", number + 1);
                 return self.done(number, indexes).await;
@@ -408,6 +425,45 @@ impl<'s> Stepwise<'s, '_> {
             let answers = self.keep(failed).await?;
             self.remember(&answers);
             tries.pause(id.clone(), &format!("its statement {} was undone", number + 1), &failure, &self.run.watch).await;
+        }
+    }
+
+    /// Whether a statement that had a transaction of its own, which nothing can undo, left our tables as they were. What can run
+    /// any code must have; otherwise another tool has moved the version table meanwhile.
+    async fn check_alone(&mut self, number: usize, alone: &Alone, note: &Note) -> Result<(), ApplyError> {
+        let ledger = &self.run.ledger;
+        let (detail, runs_code) = match ledger.tables_as_they_are(self.run.session).await {
+            Ok((rows, tables)) => {
+                let expected: Vec<&str> = self.step.before.iter().map(Id::as_str).collect();
+                if rows == expected && self.tables.as_ref().is_none_or(|before| *before == tables) {
+                    return Ok(());
+                }
+                (format!("expected version {}, found {}", list(&self.step.before), at(&rows)), matches!(alone, Alone::Other))
+            }
+            Err(ReadError::Server(failure)) if failure.is_lost() => return Err(ApplyError::Lost(self.id().clone(), failure)),
+            Err(error) => (crate::report::chain(&error), true),
+        };
+        if !runs_code {
+            return Ok(());
+        }
+        // It is done, whatever it did to our tables: a run that comes after they are put right goes on behind it.
+        let noted = ledger.note_statement(self.id(), self.run.direction, Stage::Finished, number + 1, note, None);
+        let mut script = Script::bookkeeping(self.run.config, vec![noted]);
+        if let Err(failure) = self.run.session.ask(&script.message()).await {
+            warn!("statement {} is not in the journal: {}", number + 1, crate::report::chain(&failure.source));
+        }
+        Err(ApplyError::OwnTables(Box::new(self.run.own_tables(self.step, detail, Some((number + 1, false))))))
+    }
+
+    /// The end of a failed try of a statement: what that prepared would be in the way of the next.
+    async fn roll_back(&self) {
+        self.run.end_transaction([deallocate(self.noted_at.as_deref())]).await;
+    }
+
+    async fn deallocate(&self) {
+        let outcome = self.run.session.ask(&Message::of(deallocate(self.noted_at.as_deref()))).await;
+        if let Err(failure) = outcome {
+            debug!(error = %crate::report::chain(&failure.source), "prepared statements of the failed try are left");
         }
     }
 
@@ -480,10 +536,13 @@ impl<'s> Stepwise<'s, '_> {
         let recorded = self.run.ledger.record_stepwise(self.step, self.run.direction, self.run.seal(self.step));
         statements.extend(returning_duration(recorded));
         let answers = self.keep(statements).await?;
-        // The last answer before COMMIT.
-        let seconds = value(answers[..answers.len().saturating_sub(1)].to_vec()).and_then(|seconds| decimal(&seconds));
-        Ok(Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default())
+        Ok(duration(&answers))
     }
+}
+
+/// Version rows for a message.
+fn at(rows: &[String]) -> String {
+    if rows.is_empty() { "base".to_owned() } else { rows.join(", ") }
 }
 
 /// `CREATE` of what exists, or `DROP` of what doesn't: an earlier try, of which no answer came, has done it.

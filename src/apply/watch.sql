@@ -19,8 +19,12 @@ WITH us AS (SELECT pid FROM {us} AS us (pid) LIMIT 1),
         SELECT 'blocked', a.pid FROM pg_stat_activity a
          WHERE a.wait_event_type = 'Lock' AND (SELECT pid FROM us) = ANY (pg_blocking_pids(a.pid))
      )
-SELECT 'us' AS what, us.pid::text, p.command, p.phase, least(100, 100.0 * p.done / nullif(p.total, 0))::numeric(5, 1)::text, NULL, NULL
-  FROM us LEFT JOIN progress p ON true
+SELECT 'us' AS what, us.pid::text,
+       CASE WHEN a.wait_event = 'SyncRep' THEN 'COMMIT' ELSE p.command END,
+       CASE WHEN a.wait_event = 'SyncRep' THEN concat('waiting for a synchronous standby (SyncRep; synchronous_standby_names = ', current_setting('synchronous_standby_names'), ')')
+            ELSE p.phase END,
+       least(100, 100.0 * p.done / nullif(p.total, 0))::numeric(5, 1)::text, NULL, NULL
+  FROM us LEFT JOIN progress p ON true LEFT JOIN pg_stat_activity a ON a.pid = us.pid
 UNION ALL
 SELECT o.what, o.pid::text, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), a.backend_type, '?'),
        coalesce(host(a.client_addr), 'a local socket'), extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))::bigint::text,

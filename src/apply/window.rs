@@ -9,11 +9,11 @@ use std::collections::VecDeque;
 
 use tracing::debug;
 
-use super::script::{Commit, Script};
-use super::{ApplyError, Done, Run, Tries, met_a_lock};
+use super::script::{Script, duration};
+use super::{ApplyError, Done, Run, Tries, is_about_prepared, met_a_lock};
 use crate::connect::Sent;
-use crate::ledger::{is_moved, is_untrusted};
 use crate::plan::Step;
+use crate::sql::Flush;
 
 /// The most messages under way: at 20 ms there and back, and 1 ms for each on the server, some 20 keep it busy.
 const MOST: usize = 64;
@@ -48,7 +48,7 @@ impl<'r> Run<'r> {
             let failure = match self.watch.over(id.as_str(), self.target(), sent.answers()).await {
                 Ok(answers) => {
                     tries = None;
-                    self.committed(Done { id: id.clone(), duration: script.duration(&answers) });
+                    self.committed(Done { id: id.clone(), duration: duration(&answers) });
                     continue;
                 }
                 Err(failure) => failure,
@@ -59,9 +59,8 @@ impl<'r> Run<'r> {
                 self.roll_back().await;
                 return Err(ApplyError::Moved(failure));
             }
-            if self.phrases.give_up() && !met_a_lock(&failure) && !is_moved(&failure) && !is_untrusted(&failure) && script.is_ours(&failure)
-            {
-                // What was prepared may be gone, or in the way: said in full it is either done or refused for a reason.
+            if self.phrases.give_up() && is_about_prepared(&failure) && script.is_ours(&failure) {
+                // The revision dropped what was prepared: said in full it is either done or refused for a reason.
                 debug!(error = %crate::report::chain(&failure.source), "saying the bookkeeping in full");
                 self.roll_back().await;
                 next = place;
@@ -98,8 +97,8 @@ impl<'r> Run<'r> {
         if place > 0 {
             ledger.installed();
         }
-        let commit = if self.is_last(step) { Commit::Durable } else { Commit::Asynchronous };
-        let mut script = Script::alone(step, &self.how(step, commit), &ledger, self.config, &self.marks(&step.revision.id));
+        let flush = if self.is_last(step) { Flush::Now } else { Flush::Later };
+        let mut script = Script::of(step, &self.how(step, Some(flush)), &ledger, self.config, &self.marks(&step.revision.id));
         let message = script.message();
         match self.session.send(&message).await {
             Ok(sent) => Ok(Underway { place, bytes: message.text().len(), script, sent }),

@@ -53,14 +53,15 @@ pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error>
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
     let mut state = ledger::read(&session, config, Access::Write).await?;
     let (position, _) = settle(&graph, &mut state, &session).await?;
-    // No connection is held while somebody thinks.
-    drop(session);
     let doomed = doomed(&position.graph, &position.rows, &target)?;
     let plan = Plan::downgrade(&position.graph, &position.rows, &doomed)?;
     if plan.is_empty() {
+        ledger::durable(&session, context.wait_deadline()).await?;
         info!("nothing to undo on {}: at {}", pool.address(), rows(&state.rows));
         return tell(words, &state.rows, &[]);
     }
+    // No connection is held while somebody thinks.
+    drop(session);
     tell_what_goes(&preview(&plan, &pool.address()))?;
     if asks {
         ask().await?;

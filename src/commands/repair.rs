@@ -77,6 +77,8 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     if !accepted.is_empty() {
         let detail = format!("accepted the {} of {} as it is now", accepted.join(" and the "), revision.file_name());
         note(&session, config, state.ledger.accept(revision, &detail)).await.map_err(Error::Note)?;
+    } else {
+        ledger::durable(&session, context.wait_deadline()).await?;
     }
     lock.release().await;
     if words.json {

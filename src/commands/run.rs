@@ -162,6 +162,8 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
             Ok(last.after.iter().map(ToString::to_string).collect())
         }
         Err(mut stopped) => {
+            // What a failed revision has left in the session reaches nobody else.
+            session.close();
             if matches!(stopped.error, ApplyError::Lost(..) | ApplyError::Moved(_)) {
                 done.append(&mut stopped.done);
             }

@@ -55,6 +55,8 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
         statements.extend(noted(&after).into_iter().map(|revision| state.ledger.note("stamp", &revision, &detail)));
         note(&session, config, statements).await.map_err(Error::Note)?;
         info!("{detail} on {}", pool.address());
+    } else {
+        ledger::durable(&session, context.wait_deadline()).await?;
     }
     lock.release().await;
     if words.json {

@@ -1,11 +1,11 @@
 //! `status`: where the database is. Creates nothing, locks nothing.
 
 use super::history::{Asked, entries};
-use super::{Context, answer, json, locate, settle};
+use super::{Context, answer, is_sealed, json, locate, settle};
 use crate::cli;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
-use crate::ledger::Access;
+use crate::ledger::{self, Access};
 use crate::plan::Plan;
 use crate::report::status::{Branch, Status};
 use crate::revision::graph::{Graph, Node};
@@ -44,6 +44,9 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
         Some(Error::Regrafted(moved)) => moved.iter().map(|moved| moved.id.to_string()).collect(),
         _ => Vec::new(),
     };
+    if words.check && plan.is_empty() && refusal.is_none() && !is_sealed(&graph, &state) {
+        ledger::durable(&session, context.wait_deadline()).await?;
+    }
     let asked = Asked { address: pool.address(), session, state };
     let history = entries(&graph, &position, Some(&asked)).await?;
     let Asked { address, state, .. } = asked;

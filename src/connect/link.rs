@@ -18,7 +18,7 @@ use super::account::Account;
 use super::leave::Leave;
 use super::target::Network;
 use super::tls::{self, Client, PROTOCOL, Tls};
-use super::watch::{Breach, Policy, Watch};
+use super::watch::{Breach, Discarding, Policy, Watch};
 
 /// Why there is no way.
 #[derive(Debug, Error)]
@@ -229,6 +229,11 @@ impl Link {
     /// A way to nobody.
     pub fn closed() -> Self {
         Self::of(Stream::Closed, Watch::new(Policy::default()))
+    }
+
+    /// To be told of messages whose rows are discarded.
+    pub fn discarding(&self) -> Discarding {
+        self.watch.discarding().clone()
     }
 
     /// To end it with.

@@ -4,6 +4,7 @@
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use super::paper::Paper;
 use super::target::{Host, Login, Target, Wanted};
 use super::tls::{self, Mode};
 use super::wait::{Verdict, verdict};
-use super::watch::{Breach, Policy};
+use super::watch::{Breach, Discarding, DiscardingGuard, Policy};
 
 /// A connection that serves.
 pub struct Connected {
@@ -44,6 +45,9 @@ struct Back {
     /// Why we ended the connection, if we did.
     breach: OnceLock<Breach>,
     leave: Leave,
+    discarding: Discarding,
+    /// Whether the server said that a commit did not wait for its synchronous standbys.
+    unreplicated: AtomicBool,
 }
 
 impl Cancel {
@@ -54,7 +58,8 @@ impl Cancel {
 
     /// Drives the connection to its end.
     pub async fn drive(&self, mut connection: Connection<Link, Link>) {
-        if let Some(error) = drive(&mut connection).await {
+        let unreplicated = || self.0.unreplicated.store(true, Ordering::Relaxed);
+        if let Some(error) = drive(&mut connection, unreplicated).await {
             debug!(error = %crate::report::chain(&error), "connection ended");
             if let Some(breach) = inner::<Breach>(&error) {
                 // The connection is dropped after this, so whoever waits on it finds the reason.
@@ -69,6 +74,16 @@ impl Cancel {
         self.0.token.cancel_query_raw(&mut request, Ready).await.ok()?;
         // Its length, its code, and then the process id (manual, 55.7).
         Some(i32::from_be_bytes(request.written.get(8..12)?.try_into().ok()?))
+    }
+
+    /// From now on until the guard is dropped, rows may be as many as a revision's queries return.
+    pub fn discard_rows(&self) -> DiscardingGuard {
+        self.0.discarding.begin()
+    }
+
+    /// Whether the server has warned, since this was last asked, that a commit did not wait for its synchronous standbys.
+    pub fn take_unreplicated(&self) -> bool {
+        self.0.unreplicated.swap(false, Ordering::Relaxed)
     }
 
     /// Has the connection say goodbye.
@@ -254,7 +269,7 @@ async fn attempt(
     if let Some(version) = link.version() {
         debug!("encrypted by {version}");
     }
-    let (encrypted, leave) = (link.is_encrypted(), link.leave());
+    let (encrypted, leave, discarding) = (link.is_encrypted(), link.leave(), link.discarding());
     let config = config(&target.login, host, application);
     let (client, connection) = config.connect_raw(link, Ready).await.map_err(|error| (explained(error, target, &host.name), encrypted))?;
     let back = Back {
@@ -265,6 +280,8 @@ async fn attempt(
         tls,
         breach: OnceLock::new(),
         leave,
+        discarding,
+        unreplicated: AtomicBool::new(false),
     };
     Ok(Connected { client, connection, cancel: Cancel(Arc::new(back)) })
 }
@@ -289,11 +306,20 @@ pub fn config(login: &Login, host: &Host, application: &str) -> Config {
     config
 }
 
-/// Drives a connection to its end, and logs the server's notices; the error that it ended with, if any.
-async fn drive(connection: &mut Connection<Link, Link>) -> Option<tokio_postgres::Error> {
+/// Drives a connection to its end, and logs the server's notices; the error that it ended with, if any. `unreplicated` is
+/// called when the server warns that a commit stopped waiting for its synchronous standbys: the driver passes that on before
+/// the answer to the message that committed.
+async fn drive(connection: &mut Connection<Link, Link>, unreplicated: impl Fn()) -> Option<tokio_postgres::Error> {
+    /// The function of the server that waits for synchronous standbys; it warns in no other case (`syncrep.c`).
+    const WAIT_FOR_STANDBYS: &str = "SyncRepWaitForLSN";
     loop {
         match poll_fn(|context| connection.poll_message(context)).await? {
-            Ok(AsyncMessage::Notice(notice)) => super::log_notice(&notice),
+            Ok(AsyncMessage::Notice(notice)) => {
+                if notice.routine() == Some(WAIT_FOR_STANDBYS) {
+                    unreplicated();
+                }
+                super::log_notice(&notice);
+            }
             Ok(_) => {}
             Err(error) => return Some(error),
         }
@@ -326,7 +352,7 @@ async fn fits(connected: &mut Connected, wanted: Wanted) -> Result<bool, Connect
     let messages = tokio::select! {
         biased;
         answer = connected.client.simple_query(QUESTION) => answer.map_err(ConnectError::Server)?,
-        _ = drive(&mut connected.connection) => return Err(LinkError::Socket(std::io::ErrorKind::UnexpectedEof.into()).into()),
+        _ = drive(&mut connected.connection, || {}) => return Err(LinkError::Socket(std::io::ErrorKind::UnexpectedEof.into()).into()),
     };
     let row = messages.iter().find_map(|message| if let SimpleQueryMessage::Row(row) = message { Some(row) } else { None });
     let (recovery, read_only) = row.map_or((None, None), |row| (row.get(0), row.get(1)));

@@ -15,7 +15,7 @@ pub mod tls;
 pub mod wait;
 pub mod watch;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -27,8 +27,9 @@ use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, ObjectId, PoolE
 use futures_util::StreamExt;
 use thiserror::Error;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::{Client, Config, SimpleQueryMessage, SimpleQueryStream};
 use tracing::{debug, info, warn};
 
@@ -39,7 +40,7 @@ use conninfo::{Conninfo, ConninfoError};
 use link::{Link, LinkError, Ready};
 use login::{Cancel, Connected};
 use target::Target;
-use watch::Breach;
+use watch::{Breach, DiscardingGuard};
 
 /// The most connections one process holds: worker, lock, watcher.
 const MOST_CONNECTIONS: usize = 3;
@@ -378,6 +379,8 @@ impl std::fmt::Debug for Session {
 /// How long the answer to a question that takes no time may be on its way. A path that goes silent without breaking is
 /// noticed by nothing else: its other end goes on acknowledging.
 pub const SILENCE: Duration = Duration::from_secs(10);
+/// How long the answer to a question may take that was cancelled because it took longer than [`SILENCE`].
+const CANCELLED_WITHIN: Duration = Duration::from_secs(1);
 
 /// The rows that one statement returned, as text; NULL is `None`.
 pub type Answer = Vec<Vec<Option<String>>>;
@@ -405,6 +408,11 @@ pub enum Cause {
     /// We ended the connection, for what the server said.
     #[error(transparent)]
     Broken(Breach),
+    /// The server committed, and was kept from waiting for its synchronous standbys.
+    #[error(
+        "the server committed without waiting for its synchronous standbys: the commit is on this server alone until they have it, and lost if it fails before"
+    )]
+    Unreplicated,
     /// Another connection saw that the server no longer runs it, but no answer came.
     #[error("the server ended the statement, but its answer never came")]
     Gone,
@@ -422,9 +430,10 @@ impl Failure {
     pub fn is_lost(&self) -> bool {
         match &self.source {
             Cause::Said(error) => is_lost(error),
+            // The session is closed then, so nothing more comes of it.
             Cause::Silence(_) | Cause::Gone => true,
             // A second time would end in the same way.
-            Cause::Broken(_) => false,
+            Cause::Broken(_) | Cause::Unreplicated => false,
         }
     }
 
@@ -433,9 +442,9 @@ impl Failure {
         if let Cause::Said(error) = &self.source { error.code() } else { None }
     }
 
-    /// A message that got no answer.
-    pub fn silence(patience: Duration) -> Self {
-        Self { completed: 0, source: Cause::Silence(patience) }
+    /// Whether the server committed, but on itself alone.
+    pub fn is_unreplicated(&self) -> bool {
+        matches!(self.source, Cause::Unreplicated)
     }
 }
 
@@ -449,14 +458,54 @@ impl Session {
     /// runs even if the one before it failed.
     pub async fn send(&self, message: &Message) -> Result<Sent<'_>, Failure> {
         let under_way = self.cancels.under_way();
+        let discarding = self.cancel.as_ref().filter(|_| message.discards()).map(Cancel::discard_rows);
         let sent = self.client.simple_query_raw(message.text()).await;
         let stream = sent.map_err(|source| Failure { completed: 0, source: self.cause(source) })?;
-        Ok(Sent { stream: Box::pin(stream), margins: message.margins(), session: self, under_way })
+        Ok(Sent {
+            stream: Box::pin(stream),
+            margins: message.margins(),
+            discards: message.discards(),
+            session: self,
+            under_way,
+            _discarding: discarding,
+        })
     }
 
-    /// The same for what takes no time: without an answer in [`SILENCE`] the connection counts as lost.
+    /// The same for what takes no time: without an answer in [`SILENCE`] it is cancelled, and the connection is closed.
     pub async fn ask(&self, message: &Message) -> Result<Vec<Answer>, Failure> {
-        tokio::time::timeout(SILENCE, self.run(message)).await.unwrap_or_else(|_| Err(Failure::silence(SILENCE)))
+        self.within(SILENCE, CANCELLED_WITHIN, self.run(message)).await
+    }
+
+    /// The same for a write of ours that waits for other sessions' locks for `patience`: without an answer it is cancelled, and
+    /// what the server says to that tells whether it was done. If that does not come either, nobody knows
+    /// ([`Failure::is_lost`]).
+    pub async fn write(&self, message: &Message, patience: Duration) -> Result<Vec<Answer>, Failure> {
+        self.within(patience.saturating_add(SILENCE), SILENCE, self.run(message)).await
+    }
+
+    /// Waits for an answer; once `patience` is over it cancels what runs, and waits for what becomes of that for `confirmed`.
+    async fn within<T>(
+        &self,
+        patience: Duration,
+        confirmed: Duration,
+        answer: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let mut answer = std::pin::pin!(answer);
+        if let Ok(outcome) = timeout(patience, &mut answer).await {
+            return outcome;
+        }
+        let (_, outcome) = tokio::join!(timeout(confirmed, self.cancel()), timeout(confirmed, &mut answer));
+        outcome.unwrap_or_else(|_| {
+            self.leave();
+            Err(Failure { completed: 0, source: Cause::Silence(patience) })
+        })
+    }
+
+    /// Closes the connection, whatever the server still has to answer.
+    pub fn leave(&self) {
+        if let Some(cancel) = &self.cancel {
+            cancel.leave();
+        }
     }
 
     /// Whether the backend that answers, of this process id, is the one that the login was with, as cancel requests name it: a
@@ -517,42 +566,58 @@ pub struct Sent<'s> {
     stream: Pin<Box<SimpleQueryStream>>,
     /// How many answers come before and behind those that were asked for.
     margins: (usize, usize),
+    /// Whether rows are discarded, as [`Message::discarding`] says.
+    discards: bool,
     under_way: UnderWay,
+    _discarding: Option<DiscardingGuard>,
 }
 
 impl Sent<'_> {
     /// Waits for the answer: the rows of each of its statements in order.
     pub async fn answers(mut self) -> Result<Vec<Answer>, Failure> {
-        let mut answers = Vec::new();
+        let (before, behind) = self.margins;
+        let mut answers = VecDeque::new();
         let mut answer = Answer::new();
+        let mut completed = 0;
         while let Some(message) = self.stream.next().await {
             match message {
+                Ok(SimpleQueryMessage::Row(_)) if self.discards && !answer.is_empty() => {}
                 Ok(SimpleQueryMessage::Row(row)) => answer.push((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect()),
-                Ok(SimpleQueryMessage::CommandComplete(_)) => answers.push(std::mem::take(&mut answer)),
+                Ok(SimpleQueryMessage::CommandComplete(_)) => {
+                    completed += 1;
+                    answers.push_back(std::mem::take(&mut answer));
+                    if self.discards && answers.len() > behind + 1 {
+                        answers.pop_front();
+                    }
+                }
                 Ok(_) => {}
-                Err(source) => return Err(Failure { completed: answers.len(), source: self.session.cause(source) }),
+                Err(source) => return Err(Failure { completed, source: self.session.cause(source) }),
             }
         }
         drop(self.under_way);
-        let (before, behind) = self.margins;
+        // Of several messages under way only the last one's commit waits for standbys, so the warning is that one's.
+        if self.session.cancel.as_ref().is_some_and(Cancel::take_unreplicated) {
+            return Err(Failure { completed, source: Cause::Unreplicated });
+        }
         answers.truncate(answers.len().saturating_sub(behind));
         answers.drain(..before.min(answers.len()));
-        Ok(answers)
+        Ok(answers.into())
     }
 }
 
-/// Whether an error means that the connection is gone: closed, cut, or ended by the server.
+/// Whether an error means that the connection is gone: its socket is closed, or the server ended the session, which it says with
+/// FATAL or PANIC. An ERROR never does, whatever its SQLSTATE: `dblink` reports a server of its own with 08001, and `RAISE` may
+/// take any (manual, 55.7 and 20.8.2).
 pub fn is_lost(error: &tokio_postgres::Error) -> bool {
     if error.is_closed() {
         return true;
     }
-    match error.code() {
-        Some(code) => {
-            code.code().starts_with("08")
-                || [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW, SqlState::DATABASE_DROPPED]
-                    .contains(code)
-                || code.code() == "57P05"
-        }
+    match error.as_db_error() {
+        Some(said) => match said.parsed_severity() {
+            Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
+            // A pooler may leave out what is not translated.
+            None => ["FATAL", "PANIC"].contains(&said.severity()),
+        },
         None => std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>()),
     }
 }

@@ -2,6 +2,8 @@
 //! larger than anything a server has to say to us.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use thiserror::Error;
 
@@ -10,7 +12,7 @@ use super::conninfo::ConninfoError;
 /// Before a session is ready the server has little to say: one message, and all of them, in bytes.
 const GREETING_MESSAGE: usize = 64 << 10;
 const GREETING: usize = 256 << 10;
-/// Afterwards: one message, the rows of one answer, and all reports of changed settings, in bytes.
+/// Afterwards: one message, the rows of one answer that is kept, and all reports of changed settings, in bytes.
 const MESSAGE: usize = 16 << 20;
 const ANSWER: usize = 16 << 20;
 const REPORTS: usize = 1 << 20;
@@ -103,7 +105,7 @@ pub enum Breach {
     Unbound,
     #[error("the server sent {0}, which no PostgreSQL does; look at what answers there")]
     Nonsense(&'static str),
-    #[error("the server's answer is larger than {} MiB; a revision's query must not return so many rows (write INSERT … SELECT, or PERFORM in a DO block)", ANSWER >> 20)]
+    #[error("the server's answer to a query of pgmarch is larger than {} MiB, which no PostgreSQL sends; look at what answers there", ANSWER >> 20)]
     Flood,
 }
 
@@ -116,6 +118,33 @@ pub struct Policy {
     pub has_password: bool,
     /// `channel_binding=require`.
     pub bound: bool,
+}
+
+/// How many messages are under way whose rows are discarded as they arrive: those hold a revision's text, whose queries may
+/// return any number of rows. Shared by a connection and its session.
+#[derive(Clone, Debug, Default)]
+pub struct Discarding(Arc<AtomicUsize>);
+
+impl Discarding {
+    /// Counts one, until the guard is dropped.
+    pub fn begin(&self) -> DiscardingGuard {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        DiscardingGuard(self.0.clone())
+    }
+
+    fn is_under_way(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// A message whose rows are discarded, while it is under way.
+#[derive(Debug)]
+pub struct DiscardingGuard(Arc<AtomicUsize>);
+
+impl Drop for DiscardingGuard {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -143,6 +172,7 @@ pub struct Watch {
     reports: usize,
     /// Columns of the rows that are coming.
     columns: Option<[u8; 2]>,
+    discarding: Discarding,
 }
 
 impl Watch {
@@ -158,7 +188,13 @@ impl Watch {
             answer: 0,
             reports: 0,
             columns: None,
+            discarding: Discarding::default(),
         }
+    }
+
+    /// To be told of messages whose rows are discarded.
+    pub fn discarding(&self) -> &Discarding {
+        &self.discarding
     }
 
     /// Looks at what came; an error ends the connection before the driver sees any of it.
@@ -200,6 +236,7 @@ impl Watch {
             return Ok(());
         }
         match tag {
+            b'D' if self.discarding.is_under_way() => {}
             b'D' | b'd' => {
                 self.answer = self.answer.saturating_add(length + ROW);
                 if self.answer > ANSWER {
@@ -325,6 +362,18 @@ mod tests {
         watch.see(&ready).expect("a session");
         watch.see(&message(b'T', &[0, 1, 9])).expect("a column");
         let row = message(b'D', &[&[0, 1], vec![0; 1 << 20].as_slice()].concat());
+        for _ in 0..15 {
+            watch.see(&row).expect("a large answer");
+        }
+        assert_eq!(watch.see(&row), Err(Breach::Flood));
+        let mut watch = Watch::new(Policy::default());
+        watch.see(&ready).expect("a session");
+        let guard = watch.discarding().begin();
+        watch.see(&message(b'T', &[0, 1, 9])).expect("a column");
+        for _ in 0..20 {
+            watch.see(&row).expect("rows that nobody keeps");
+        }
+        drop(guard);
         for _ in 0..15 {
             watch.see(&row).expect("a large answer");
         }

@@ -1,10 +1,10 @@
 //! Creates the version table and the tables of the ledger, those that are missing.
 
 use super::{Ledger, ReadError, format};
-use crate::connect::Answer;
+use crate::connect::{Answer, Failure, Session};
 use crate::revision::statement::split;
 use crate::sql;
-use crate::sql::{Ident, Literal, Sql};
+use crate::sql::{Ident, Literal, Message, Qualified, Sql, set_role};
 
 /// A table of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +93,27 @@ impl Ledger {
         }
     }
 
+    /// Whether a table that this run was about to create exists by now.
+    pub async fn is_installed_by_another(&self, session: &Session) -> Result<bool, Failure> {
+        let missing = self.missing.iter().map(|table| Qualified::new(&self.schema, table.name));
+        let version = (!self.has_version_table).then(|| self.version_table.clone());
+        let tables: Vec<Sql> = missing
+            .chain(version)
+            .map(|table| {
+                sql!(
+                    "EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass({table}) AND c.relkind = 'r')",
+                    table = Literal(&table.to_string())
+                )
+            })
+            .collect();
+        if tables.is_empty() {
+            return Ok(false);
+        }
+        let message = Message::reading(set_role(self.role.as_ref()), [], [sql!("SELECT {exist}", exist = Sql::join(tables, " OR "))]);
+        let answers = session.ask(&message).await?;
+        Ok(answers.into_iter().flatten().flatten().flatten().any(|exist| exist == "t"))
+    }
+
     /// Queries whose answers are empty where this program may write to the tables, and create those that are missing.
     pub(super) fn obstacles(&self) -> Vec<Sql> {
         let in_the_way = (!self.has_version_table || self.is_to_be_created()).then(|| {
@@ -100,6 +121,7 @@ impl Ledger {
                 include_str!("in_the_way.sql"),
                 version_schema = Literal(self.version_table.schema.as_str()),
                 version_name = Literal(self.version_table.name.as_str()),
+                version_exists = self.has_version_table,
                 ledger = Literal(self.schema.as_str())
             )
         });
@@ -109,7 +131,7 @@ impl Ledger {
     /// What the answers of [`Self::obstacles`] mean.
     pub(super) fn refuse(&self, answers: impl IntoIterator<Item = Answer>) -> Result<(), ReadError> {
         match answers.into_iter().flatten().next().as_deref() {
-            Some([Some(name)]) => Err(ReadError::InTheWay(name.clone())),
+            Some([Some(kind), Some(name), _]) => Err(ReadError::InTheWay { kind: kind.clone(), name: name.clone() }),
             Some([Some(format), Some(program)]) => {
                 Err(ReadError::Format { schema: self.schema.as_str().to_owned(), format: format.clone(), program: program.clone() })
             }

@@ -1,5 +1,6 @@
 //! The only place that knows the tables in the database: the version table and the ledger.
 
+mod durable;
 mod fence;
 mod format;
 mod install;
@@ -11,15 +12,13 @@ mod record;
 mod recorded;
 mod snapshot;
 mod trust;
+mod verify;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use thiserror::Error;
-use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 
-use crate::backoff::Pace;
 use crate::config::Config;
 use crate::connect::{Answer, Failure, Session};
 use crate::revision::seal::Seal;
@@ -28,6 +27,7 @@ use crate::sql::{Ident, Literal, Message, Qualified, Sql};
 use install::Table;
 use trust::Trust;
 
+pub use durable::durable;
 pub use fence::is_moved;
 pub use look::{look, look_closely, read};
 pub use phrase::Phrases;
@@ -35,6 +35,7 @@ pub use progress::Unfinished;
 pub use recorded::{Entry, Kept, Recorded, decimal};
 pub use snapshot::Snapshot;
 pub use trust::{Untrusted, is_untrusted, trusted_roles};
+pub use verify::{is_changed, what_changed};
 
 /// What one read of the database says.
 #[derive(Debug)]
@@ -93,9 +94,14 @@ pub enum ReadError {
     /// One of our tables is not ours, or runs code of somebody who is not to be trusted.
     #[error("{0}")]
     Untrusted(Untrusted),
-    /// Something that is no relation has the name of one of our tables.
-    #[error("{0} is a type, so a table of that name can't be created")]
-    InTheWay(String),
+    /// Something has the name of one of our tables that is to be created, or of its primary key.
+    #[error("{kind} {name} already exists, so pgmarch can't create its own of that name")]
+    InTheWay {
+        /// A type, or a relation.
+        kind: String,
+        /// `SCHEMA.NAME`.
+        name: String,
+    },
     /// Row security hides rows of one of our tables from the role.
     #[error("row-level security is enabled on {relation} and applies to {role}, which would read it as if rows were missing")]
     RowSecurity {
@@ -158,25 +164,6 @@ impl State {
     }
 }
 
-/// Returns when all that this session has seen is safe on the server's disk. Commits of a run but its last are
-/// asynchronous: who takes another's word that the target is reached must know that a crash won't take it back.
-pub async fn durable(session: &Session, deadline: Instant) -> Result<(), ReadError> {
-    let one = |answers: Vec<Answer>| answers.into_iter().next().and_then(|rows| rows.into_iter().next()).and_then(first);
-    let written = one(session.ask(&Message::of(Sql::of(include_str!("written.sql")))).await?);
-    let Some(written) = written.and_then(|written| written.parse::<u128>().ok()) else { return Ok(()) };
-    let is_flushed = Message::of(sql!("SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn >= {written}", written = written));
-    let mut pace = Pace::new(Duration::from_millis(5), Duration::from_millis(100));
-    loop {
-        if one(session.ask(&is_flushed).await?).as_deref() == Some("t") {
-            return Ok(());
-        }
-        if Instant::now() >= deadline {
-            return Err(ReadError::Volatile);
-        }
-        tokio::time::sleep(pace.pause()).await;
-    }
-}
-
 fn first(row: Vec<Option<String>>) -> Option<String> {
     row.into_iter().next().flatten()
 }
@@ -196,8 +183,6 @@ fn says(failure: &Failure, text: &str) -> bool {
         |error: &tokio_postgres::error::DbError| *error.code() == SqlState::INVALID_TEXT_REPRESENTATION && error.message().contains(text);
     failure.source.as_db_error().is_some_and(said)
 }
-
-const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// Role and search path for what runs on behalf of the settings, until the end of the transaction.
 pub fn session_settings(config: &Config) -> Vec<Sql> {
@@ -243,7 +228,7 @@ impl Ledger {
     /// the transaction's snapshot is taken, so that it shows what is locked.
     fn reading(&self, tables: &[&'static str], statements: impl IntoIterator<Item = Sql>) -> Message {
         let ahead = sql::set_role(self.role.as_ref()).into_iter().chain(self.lock_ledger(tables, "ACCESS SHARE"));
-        Message::transaction(READ, ahead, [self.checked(self.trust.access, tables)], statements)
+        Message::reading(ahead, [self.checked(self.trust.access, tables)], statements)
     }
 
     /// A query for when each revision was last applied and how long it took, newest last.

@@ -137,11 +137,6 @@ impl fmt::Display for Unfinished {
     }
 }
 
-/// A statement of [`Ledger::note_statement`], returning the row's id, the backend's pid and its start.
-pub fn returning_row(note: Sql) -> Sql {
-    sql!("{note} RETURNING id, backend_pid, (extract(epoch FROM backend_start) * 1000000)::bigint", note = note)
-}
-
 /// Statements of which the last writes into the journal, returning how long that took, in seconds.
 pub fn returning_duration(mut statements: Vec<Sql>) -> Vec<Sql> {
     if let Some(done) = statements.pop() {
@@ -163,6 +158,19 @@ impl Ledger {
         let written: &[_] = if direction == Direction::Up { &["revision", "journal"] } else { &["journal"] };
         let fence = self.fence_and(&step.before, &step.after, self.check_turn(&step.revision.id, event));
         self.secure(Some(Lock::Table), written).into_iter().chain([fence]).collect()
+    }
+
+    /// A query for the last row about a statement of a revision: its id, the backend that wrote it, what our tables are like
+    /// ([`Self::verify_tables`]), and the time.
+    pub fn last_note(&self, revision: &Id) -> Sql {
+        sql!(
+            "SELECT l.id, l.backend_pid, {tables}, clock_timestamp() FROM {ledger}.journal l \
+             WHERE l.version_table = {key} AND l.revision = {revision} AND l.statement IS NOT NULL ORDER BY l.id DESC LIMIT 1",
+            tables = self.tables_now(),
+            ledger = self.schema,
+            key = self.key(),
+            revision = id(revision),
+        )
     }
 
     fn check_turn(&self, revision: &Id, event: Option<i64>) -> Sql {

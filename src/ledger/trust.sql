@@ -91,6 +91,7 @@ problem (name, is_version, what, role, is_owner, is_optional) AS (
                          WHEN 'S' THEN 'a sequence' WHEN 'f' THEN 'a foreign table' WHEN 'p' THEN 'a partitioned table'
                          WHEN 'c' THEN 'a composite type' WHEN 'i' THEN 'an index' WHEN 'I' THEN 'an index' ELSE 'not a table' END
                     WHEN r.relpersistence = 't' THEN 'it is a temporary table'
+                    WHEN r.relpersistence = 'u' THEN 'it is UNLOGGED, so a crash of the server would empty it'
                     WHEN r.relispartition THEN 'it is a partition'
                     WHEN EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = r.oid) THEN 'it has child tables'
                     WHEN r.oid = {version} AND NOT EXISTS (

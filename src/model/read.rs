@@ -80,8 +80,7 @@ const SETTINGS: [&str; 9] = [
 impl Scope {
     /// One message that reads everything in one snapshot; each row is one JSON text.
     pub fn message(&self) -> Message {
-        const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        Message::transaction(BEGIN, self.role(), self.settings(), [self.seen_by_revisions(Sql::join(self.queries(), "\nUNION ALL\n"))])
+        Message::reading(self.role(), self.settings(), [self.seen_by_revisions(Sql::join(self.queries(), "\nUNION ALL\n"))])
     }
 
     /// One query for the rows of all objects as one text, for the ledger; who needs whom is left out.

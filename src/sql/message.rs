@@ -2,7 +2,7 @@
 //! superusers can write to, and with row security as an error instead of a filter: whoever may create functions,
 //! operators, types or tables in a schema of the session's path gains nothing from our statements.
 
-use super::{Ident, Sql};
+use super::{Ident, Literal, Sql};
 use crate::sql;
 
 /// What all of our statements run under, until the transaction ends. `pg_temp` is last, where it would be first otherwise.
@@ -18,6 +18,53 @@ pub fn safe() -> [Sql; 3] {
     [Sql::of(SAFE_PATH), Sql::of(NO_ROW_SECURITY), Sql::of(NO_JIT)]
 }
 
+/// Has the next COMMIT return only when it is safe on the server's disk, also where the default of the server, the database or
+/// the role is to lose the last commits in a crash. A value that waits for a standby as well stays.
+const FLUSHED: &str = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'";
+
+/// The beginning of a transaction of ours that writes.
+pub const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// When the COMMIT of a transaction of ours returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// When it is safe on the server's disk, and all that was committed before it.
+    Now,
+    /// Before that: a later commit of the same run is flushed, and this one with it.
+    Later,
+}
+
+/// The end of a transaction of ours, behind [`safe`]: what precedes its `COMMIT`, and that.
+pub fn commit(flush: Flush) -> [Sql; 2] {
+    let setting = match flush {
+        Flush::Now => FLUSHED,
+        Flush::Later => "SET LOCAL synchronous_commit TO off",
+    };
+    [Sql::of(setting), Sql::of("COMMIT")]
+}
+
+/// What is left of a revision, or of a try of one, in its session, is discarded: cursors, LISTEN, cached values of sequences,
+/// temporary objects, advisory locks of the session, prepared statements. Prepared statements, locks and cached values outlive
+/// a rollback. Most of it costs nothing where there is nothing. What others prepared through a pooler has no SQL, and stays;
+/// so does what pgmarch has prepared.
+pub fn discard() -> [Sql; 6] {
+    [
+        Sql::of("CLOSE ALL"),
+        Sql::of("UNLISTEN *"),
+        Sql::of("DISCARD SEQUENCES"),
+        Sql::of("DISCARD TEMP"),
+        Sql::of("SELECT pg_advisory_unlock_all()"),
+        deallocate(None),
+    ]
+}
+
+/// Prepared statements of the session's are discarded that are younger than a time, as the server prints it; or all of them.
+pub fn deallocate(since: Option<&str>) -> Sql {
+    let since = since.unwrap_or("-infinity");
+    let block = sql!(include_str!("deallocate.sql"), since = Literal(since));
+    sql!("DO {block}", block = Literal(block.as_str()))
+}
+
 /// Becomes a role, if there is one, until the transaction ends.
 pub fn set_role(role: Option<&Ident>) -> Option<Sql> {
     role.map(|role| sql!("SET LOCAL ROLE {role}", role = *role))
@@ -31,6 +78,8 @@ pub struct Message {
     before: usize,
     /// How many come behind them.
     behind: usize,
+    /// Whether only the last of the answers that the caller asked for is kept.
+    discards: bool,
 }
 
 impl Message {
@@ -49,27 +98,42 @@ impl Message {
     pub fn behind(ahead: impl IntoIterator<Item = Sql>, statements: impl IntoIterator<Item = Sql>) -> Self {
         let ahead: Vec<Sql> = ahead.into_iter().chain(safe()).collect();
         let before = ahead.len();
-        Self { text: Sql::join(ahead.into_iter().chain(statements), ";\n").0, before, behind: 0 }
+        Self { text: Sql::join(ahead.into_iter().chain(statements), ";\n").0, before, behind: 0, discards: false }
     }
 
-    /// A transaction of ours from its `BEGIN` to `COMMIT`: `ahead` runs under the session's own search path, as in
+    /// A transaction of ours that reads, with one snapshot: `ahead` runs under the session's own search path, as in
     /// [`Self::behind`]; `guards` run behind it, and have no answer that anybody needs either.
-    pub fn transaction(
-        begin: &'static str,
+    pub fn reading(
         ahead: impl IntoIterator<Item = Sql>,
         guards: impl IntoIterator<Item = Sql>,
         statements: impl IntoIterator<Item = Sql>,
     ) -> Self {
-        let first: Vec<Sql> = [Sql::of(begin)].into_iter().chain(ahead).chain(safe()).chain(guards).collect();
-        let before = first.len();
-        let all = first.into_iter().chain(statements).chain([Sql::of("COMMIT")]);
-        Self { text: Sql::join(all, ";\n").0, before, behind: 1 }
+        let first = [Sql::of("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")].into_iter().chain(ahead).chain(safe()).chain(guards);
+        Self::transaction(first.collect(), statements, vec![Sql::of("COMMIT")])
+    }
+
+    /// A transaction of ours that writes: when it is answered, it is safe on the server's disk.
+    pub fn writing(ahead: impl IntoIterator<Item = Sql>, statements: impl IntoIterator<Item = Sql>) -> Self {
+        let first = [Sql::of(BEGIN)].into_iter().chain(ahead).chain(safe());
+        Self::transaction(first.collect(), statements, commit(Flush::Now).into())
+    }
+
+    fn transaction(first: Vec<Sql>, statements: impl IntoIterator<Item = Sql>, end: Vec<Sql>) -> Self {
+        let (before, behind) = (first.len(), end.len());
+        let all = first.into_iter().chain(statements).chain(end);
+        Self { text: Sql::join(all, ";\n").0, before, behind, discards: false }
     }
 
     /// A statement that names no function, operator, type or relation, or only qualified ones; or a message that was put
     /// together of such, of files' statements, and of [`safe`] ones.
     pub fn as_it_is(statement: Sql) -> Self {
-        Self { text: statement.0, before: 0, behind: 0 }
+        Self { text: statement.0, before: 0, behind: 0, discards: false }
+    }
+
+    /// The same with text of files, whose queries may return any number of rows: of all answers only the first row of the last
+    /// one is kept that has `behind` others behind it, and the rest is discarded as it arrives.
+    pub fn discarding(statement: Sql, behind: usize) -> Self {
+        Self { text: statement.0, before: 0, behind, discards: true }
     }
 
     /// The end of a transaction that failed, or is not wanted.
@@ -90,5 +154,10 @@ impl Message {
     /// How many answers come before and behind those that the caller asked for.
     pub fn margins(&self) -> (usize, usize) {
         (self.before, self.behind)
+    }
+
+    /// Whether rows are discarded as they arrive.
+    pub fn discards(&self) -> bool {
+        self.discards
     }
 }

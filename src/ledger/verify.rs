@@ -1,0 +1,99 @@
+//! What a revision's text must leave as it is: the version rows, and the tables themselves. What they are like is noted ahead
+//! of the text and compared behind it, in the same transaction.
+
+use super::phrase::{Phrase, Phrases};
+use super::{Ledger, ReadError};
+use crate::connect::{Failure, Session};
+use crate::plan::Rows;
+use crate::revision::Id;
+use crate::sql;
+use crate::sql::{Array, Literal, Message, Qualified, Sql};
+
+/// What the server says when the comparison fails: a cast of this text to a number.
+const CHANGED: &str = "the version table or the ledger was changed";
+
+/// Notes what the tables are like.
+const NOTE: Phrase = Phrase { name: "pgmarch: note", types: &[] };
+/// Compares: the version rows.
+const VERIFY: Phrase = Phrase { name: "pgmarch: verify", types: &["text[]"] };
+
+/// Whether a message failed because the version rows or the tables were not what they were ahead of the revision's text.
+pub fn is_changed(failure: &Failure) -> bool {
+    super::says(failure, CHANGED)
+}
+
+/// What was found, of what the server says in a failure: its own words, or those of `verify.sql`.
+pub fn what_changed(said: &str) -> String {
+    let found = said.split_once(&format!("{CHANGED}: ")).map_or(said, |(_, found)| found);
+    found.split_once(" (they were").map_or(found, |(found, _)| found).to_owned()
+}
+
+/// What the tables are like, as `tables.sql` says it; what the server says in a failure has it between these.
+fn noted(failure: &Failure) -> Option<&str> {
+    let said = failure.source.as_db_error()?.message();
+    Some(said.split_once("(they were ")?.1.split_once(')')?.0)
+}
+
+fn array(rows: &Rows) -> Sql {
+    sql!("{rows}", rows = rows.iter().map(Id::as_str).collect::<Array<'_>>())
+}
+
+impl Ledger {
+    /// An expression for what the tables are like: which they are, and the last rows of the ledger's. Only this run adds to
+    /// those, as long as it holds the run lock.
+    pub(super) fn tables_now(&self) -> Sql {
+        let table = |name: &'static str| Qualified::new(&self.schema, name);
+        let named = |table: &Qualified| table.to_string();
+        sql!(
+            include_str!("tables.sql"),
+            version = Literal(&named(&self.version_table)),
+            revision_name = Literal(&named(&table("revision"))),
+            journal_name = Literal(&named(&table("journal"))),
+            revision = table("revision"),
+            journal = table("journal"),
+            key = self.key()
+        )
+    }
+
+    /// Statements that note what the tables are like, until the transaction ends.
+    pub fn note_tables(&self, phrases: &Phrases) -> Vec<Sql> {
+        phrases.say(NOTE, &[], |_| sql!("SELECT set_config('pgmarch.tables', {now}, true)", now = self.tables_now()))
+    }
+
+    /// Statements that fail ([`is_changed`]) unless the version rows are `rows`, and the tables what [`Self::note_tables`] has
+    /// noted. A `RESET ALL` in a function of the revision's loses that note: then the rows alone count.
+    pub fn verify(&self, rows: &Rows, phrases: &Phrases) -> Vec<Sql> {
+        let noted = Sql::of("nullif(current_setting('pgmarch.tables', true), '')");
+        phrases.say(VERIFY, &[array(rows)], |values| self.verified(&values[0], &noted))
+    }
+
+    /// The same for what the tables were like according to an earlier answer.
+    pub fn verify_tables(&self, rows: &Rows, tables: Option<&str>) -> Sql {
+        self.verified(&array(rows), &Literal::or_null(tables))
+    }
+
+    fn verified(&self, rows: &Sql, noted: &Sql) -> Sql {
+        let now = self.tables_now();
+        sql!(include_str!("verify.sql"), table = self.version_table, rows = *rows, noted = *noted, now = now, changed = Literal(CHANGED))
+    }
+
+    /// Whether it was the message itself that changed the tables, rather than another session: then they are as they were, now
+    /// that it is rolled back. `rows` are the version rows that it began with.
+    /// Of a failure in the middle of a longer transaction only they count.
+    pub async fn is_as_before(&self, session: &Session, rows: &Rows, failure: Option<&Failure>) -> Result<bool, ReadError> {
+        let (found, tables) = self.tables_as_they_are(session).await?;
+        let same_tables = failure.and_then(noted).is_none_or(|noted| noted == tables);
+        Ok(same_tables && found.iter().map(String::as_str).eq(rows.iter().map(Id::as_str)))
+    }
+
+    /// The version rows, and what the tables are like.
+    pub async fn tables_as_they_are(&self, session: &Session) -> Result<(Vec<String>, String), ReadError> {
+        let rows = sql!("SELECT version_num::text FROM {table} ORDER BY version_num::text COLLATE \"C\"", table = self.version_table);
+        let tables = sql!("SELECT {now}", now = self.tables_now());
+        let message = Message::reading(sql::set_role(self.role.as_ref()), [], [rows, tables]);
+        let mut answers = session.ask(&message).await?.into_iter();
+        let rows = answers.next().unwrap_or_default().into_iter().filter_map(super::first).collect();
+        let tables = answers.next().and_then(|rows| rows.into_iter().next()).and_then(super::first).unwrap_or_default();
+        Ok((rows, tables))
+    }
+}

@@ -6,7 +6,7 @@ use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
 use crate::alembic::ImportError;
-use crate::apply::{ApplyError, Stopped};
+use crate::apply::{ApplyError, NoteError, Stopped};
 use crate::checksum::{Changed, Moved, Reread};
 use crate::config::ConfigFault;
 use crate::connect::wait::{Verdict, WaitError, verdict};
@@ -117,8 +117,8 @@ pub enum Error {
     #[error("a downgrade must be confirmed, and standard input is no terminal")]
     NobodyToAsk,
     /// The ledger or the version table refused a note.
-    #[error("{}", not_noted(.0))]
-    Note(#[source] Failure),
+    #[error(transparent)]
+    Note(NoteError),
     /// `show` or `repair` of a revision that has no text anywhere.
     #[error("{problem}")]
     Missing {
@@ -314,15 +314,16 @@ impl Error {
             Self::Down(DownError::Moved(_)) => Exit::Locked,
             Self::Unconfirmed | Self::Missing { .. } => Exit::No,
             Self::NobodyToAsk => Exit::Usage,
-            Self::Note(failure) if failure.is_lost() => Exit::Unreachable,
-            Self::Note(failure) if failure.is_unreplicated() => Exit::Failed,
-            Self::Note(failure) if is_blocked(failure) => Exit::Locked,
-            Self::Note(failure) if crate::ledger::is_moved(failure) || crate::ledger::is_untrusted(failure) => Exit::Locked,
+            Self::Note(error) if error.source.is_lost() => Exit::Unreachable,
+            Self::Note(error) if error.source.is_unreplicated() => Exit::Failed,
+            Self::Note(error) if is_blocked(&error.source) => Exit::Locked,
+            Self::Note(NoteError { source, .. }) if crate::ledger::is_moved(source) || crate::ledger::is_untrusted(source) => Exit::Locked,
             Self::Note(_) => Exit::Refused,
             Self::Wait(WaitError::Timeout { .. }) | Self::ReadOnly { .. } | Self::LostForGood { .. } => Exit::Unreachable,
             Self::Wait(WaitError::Refused { .. }) => Exit::Refused,
             Self::Wait(WaitError::Settings(_)) => Exit::Usage,
             Self::Read(ReadError::Server(failure)) if failure.is_lost() => Exit::Unreachable,
+            Self::Read(ReadError::Server(failure)) if is_blocked(failure) => Exit::Locked,
             Self::Read(ReadError::Server(failure)) if crate::ledger::is_untrusted(failure) => Exit::Unsound,
             Self::Read(ReadError::Volatile) => Exit::Unreachable,
             Self::Read(ReadError::Untrusted(_) | ReadError::InTheWay { .. } | ReadError::Format { .. }) => Exit::Unsound,
@@ -366,7 +367,7 @@ impl Error {
     pub fn is_lost(&self) -> bool {
         let lost = |failure: &Failure| failure.is_lost();
         match self {
-            Self::Read(ReadError::Server(failure)) => lost(failure) || crate::ledger::is_untrusted(failure),
+            Self::Read(ReadError::Server(failure)) => lost(failure) || is_blocked(failure) || crate::ledger::is_untrusted(failure),
             Self::Lock(LockError::Server(failure)) => lost(failure),
             Self::Lock(LockError::Connect(error)) => verdict(error) == Verdict::Wait,
             Self::Apply(stopped) => matches!(stopped.error, ApplyError::Lost(..) | ApplyError::Moved(_)),
@@ -409,13 +410,17 @@ impl Error {
         }
     }
 
+    /// Whether another session's lock kept us from reading the version table or the ledger.
+    pub fn is_blocked(&self) -> bool {
+        matches!(self, Self::Read(ReadError::Server(failure)) if is_blocked(failure))
+    }
+
     /// Whether the server committed something, but on itself alone.
     pub fn is_unreplicated(&self) -> bool {
-        match self {
-            Self::Note(failure) => failure.is_unreplicated(),
-            Self::Apply(stopped) => matches!(stopped.error, ApplyError::Unreplicated(..)),
-            _ => false,
+        if let Self::Note(error) = self {
+            return error.source.is_unreplicated();
         }
+        matches!(self, Self::Apply(stopped) if matches!(stopped.error, ApplyError::Unreplicated(..)))
     }
 
     /// What to do next, in one line.
@@ -440,11 +445,11 @@ impl Error {
             Self::Down(DownError::Moved(_)) => "nothing more was undone; look at `pgmarch status` and say again what is to go".to_owned(),
             Self::Unconfirmed => "type `yes`, the whole word, to go on".to_owned(),
             Self::NobodyToAsk => "add --yes, or set PGMARCH_CONFIRM=yes; nothing was done".to_owned(),
-            Self::Note(failure) if crate::ledger::is_untrusted(failure) => "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted".to_owned(),
-            Self::Note(failure) if crate::ledger::is_moved(failure) => "somebody else moved the version table; look at `pgmarch status` and run again".to_owned(),
-            Self::Note(failure) if failure.is_lost() => "`pgmarch status` shows whether it was done".to_owned(),
-            Self::Note(failure) if failure.is_unreplicated() => ON_THIS_SERVER_ONLY.to_owned(),
-            Self::Note(failure) if is_blocked(failure) => "another session has locked the version table or the ledger: wait until it is done, or end it with SELECT pg_terminate_backend(PID); PGMARCH_LOCK_TIMEOUT waits longer; nothing was changed".to_owned(),
+            Self::Note(error) if crate::ledger::is_untrusted(&error.source) => "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted".to_owned(),
+            Self::Note(error) if crate::ledger::is_moved(&error.source) => "somebody else moved the version table; look at `pgmarch status` and run again".to_owned(),
+            Self::Note(error) if error.source.is_lost() => "`pgmarch status` shows whether it was done".to_owned(),
+            Self::Note(error) if error.source.is_unreplicated() => ON_THIS_SERVER_ONLY.to_owned(),
+            Self::Note(error) if is_blocked(&error.source) => "another session has locked the version table or the ledger: wait until it is done, or end it with SELECT pg_terminate_backend(PID); PGMARCH_LOCK_TIMEOUT waits longer; nothing was changed".to_owned(),
             Self::Note(_) => "the message says what is in the way; nothing was changed".to_owned(),
             Self::Missing { .. } => "`pgmarch history` lists what there is".to_owned(),
             Self::Wait(WaitError::Timeout { .. }) => "start the server, check host and port, or wait longer with PGMARCH_WAIT_TIMEOUT".to_owned(),
@@ -452,6 +457,7 @@ impl Error {
             Self::Wait(WaitError::Settings(_)) => "mend the connection settings; `pgmarch --help` lists them".to_owned(),
             Self::Read(ReadError::Volatile) => "look at the server's disk and its WAL writer, then run again; a crash now could undo the last commits".to_owned(),
             Self::Read(ReadError::Server(failure)) if crate::ledger::is_untrusted(failure) => "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted".to_owned(),
+            Self::Read(ReadError::Server(failure)) if is_blocked(failure) => "another session has locked the version table or the ledger, so that nobody can read it: wait until it is done, or end it (`SELECT pid, query FROM pg_stat_activity` shows it); nothing was changed".to_owned(),
             Self::Read(ReadError::Untrusted(problem)) => problem.next(),
             Self::Read(ReadError::InTheWay { kind, name }) => format!("drop or rename the {kind} {name}, or name another place with PGMARCH_VERSION_TABLE=SCHEMA.NAME or PGMARCH_LEDGER_SCHEMA"),
             Self::Read(ReadError::RowSecurity { relation, .. }) => format!(
@@ -518,16 +524,6 @@ fn is_blocked(failure: &Failure) -> bool {
     let codes =
         [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE, SqlState::QUERY_CANCELED];
     failure.code().is_some_and(|code| codes.contains(code))
-}
-
-fn not_noted(failure: &Failure) -> &'static str {
-    if failure.is_lost() {
-        "whether the version table and the ledger were written is unknown"
-    } else if failure.is_unreplicated() {
-        "the version table and the ledger were written"
-    } else {
-        "the version table or the ledger can't be written to"
-    }
 }
 
 impl From<ProofError> for Error {

@@ -29,10 +29,11 @@ use crate::revision::statement::split;
 use crate::revision::{Id, Mode, Place};
 use crate::sql::{Flush, Message, Sql, discard};
 use crate::tally::{self, Retry};
+use note::note_aside;
 use script::{How, Marks, Part, Script, duration};
 use watch::{Target, Watch};
 
-pub use note::note;
+pub use note::{NoteError, note};
 pub use script::defaults;
 
 /// A revision that is applied, or undone, and committed.
@@ -571,7 +572,7 @@ impl Run<'_> {
             return;
         }
         let failed = self.ledger.record_failure(revision, self.direction, detail);
-        if let Err(failure) = note(self.session, self.config, failed).await {
+        if let Err(failure) = note_aside(self.session, self.config, failed).await {
             debug!(error = %crate::report::chain(&failure.source), "the failure is not in the journal");
         }
     }

@@ -1,25 +1,82 @@
 //! Bookkeeping alone, without a revision's text: a stamp, a repair, a down migration that was changed in its file.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+
+use thiserror::Error;
+
+use super::watch::{Target, Watch, mark};
 use crate::config::Config;
 use crate::connect::{Answer, Failure, Session};
 use crate::ledger::set_role;
+use crate::lock::Lock;
 use crate::sql;
 use crate::sql::{Message, Sql};
 
+/// Why bookkeeping was not done, or nobody knows whether it was.
+#[derive(Debug, Error)]
+#[error("{}", self.what())]
+pub struct NoteError {
+    /// What the server said. [`Failure::is_lost`] means that nobody knows; any other failure that nothing was done, unless it is
+    /// [`Failure::is_unreplicated`].
+    pub source: Failure,
+    /// Who was in the way of it, as far as that was seen.
+    pub blockers: Option<String>,
+}
+
+impl NoteError {
+    fn what(&self) -> String {
+        let what = if self.source.is_lost() {
+            "whether the version table and the ledger were written is unknown"
+        } else if self.source.is_unreplicated() {
+            "the version table and the ledger were written"
+        } else {
+            "the version table or the ledger can't be written to"
+        };
+        let in_the_way = self.blockers.as_ref().map(|blockers| format!(" (in the way: {blockers})")).unwrap_or_default();
+        format!("{what}{in_the_way}")
+    }
+}
+
 /// Runs statements of the ledger's as one message and one transaction, safe on the server's disk when this returns. They wait
-/// for other sessions' locks as long as `PGMARCH_LOCK_TIMEOUT` says. [`Failure::is_lost`] means that nobody knows whether
-/// they were done; any other failure that they were not, unless it is [`Failure::is_unreplicated`].
-pub async fn note(session: &Session, config: &Config, statements: Vec<Sql>) -> Result<(), Failure> {
+/// for other sessions' locks as long as `PGMARCH_LOCK_TIMEOUT` says; a wait that takes its time is logged with its cause.
+pub async fn note(session: &Session, lock: &Lock, server: u32, config: &Config, statements: Vec<Sql>) -> Result<(), NoteError> {
+    let token = RandomState::new().hash_one(std::process::id()).cast_signed();
+    let watch = Watch::new(lock.pool().clone(), token, server, config.lock_timeout, config.retry_for);
+    let outcome = watch.over("bookkeeping", Target::Mark, send(session, config, Some(mark(token)), statements)).await;
+    if let Err(failure) = &outcome {
+        end(session, failure).await;
+    }
+    outcome.map_err(|source| NoteError { source, blockers: watch.blockers() })
+}
+
+/// The same amid a run, whose watcher has other things to do.
+pub(super) async fn note_aside(session: &Session, config: &Config, statements: Vec<Sql>) -> Result<(), Failure> {
+    let outcome = send(session, config, None, statements).await;
+    if let Err(failure) = &outcome {
+        end(session, failure).await;
+    }
+    outcome
+}
+
+async fn send(session: &Session, config: &Config, mark: Option<Sql>, statements: Vec<Sql>) -> Result<(), Failure> {
     let timeouts = [
         sql!("SET LOCAL lock_timeout = {milliseconds}", milliseconds = config.lock_timeout.as_millis()),
         Sql::of("SET LOCAL statement_timeout = 0"),
     ];
-    let outcome = write(session, config, &Message::writing(timeouts.into_iter().chain(set_role(config)), statements)).await;
-    if outcome.is_err() {
-        // The connection may be gone; then so is the transaction.
+    let marked = mark.map(|mark| sql!("SELECT {mark}", mark = mark));
+    let ahead = timeouts.into_iter().chain(marked).chain(set_role(config));
+    write(session, config, &Message::writing(ahead, statements)).await.map(drop)
+}
+
+/// The transaction ends; where nobody knows what became of it, with its connection.
+async fn end(session: &Session, failure: &Failure) {
+    if failure.is_lost() {
+        session.cancel().await;
+        session.leave();
+    } else {
         drop(session.ask(&Message::rollback()).await);
     }
-    outcome.map(drop)
 }
 
 /// Sends a write of ours, and waits for other sessions' locks as long as `PGMARCH_LOCK_TIMEOUT` says.

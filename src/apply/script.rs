@@ -337,7 +337,7 @@ pub(super) struct Marks<'a> {
 impl Marks<'_> {
     /// An expression that takes the mark until the transaction ends.
     pub(super) fn sql(&self) -> Sql {
-        sql!("pg_catalog.pg_try_advisory_xact_lock_shared('{token}'::pg_catalog.int8)", token = self.token)
+        super::watch::mark(self.token)
     }
 }
 

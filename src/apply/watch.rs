@@ -39,6 +39,11 @@ pub(super) enum Target {
     Backend(i32),
 }
 
+/// An expression that marks a transaction for [`Target::Mark`] until it ends, by a lock that nobody else takes.
+pub(super) fn mark(token: i64) -> Sql {
+    sql!("pg_catalog.pg_try_advisory_xact_lock_shared('{token}'::pg_catalog.int8)", token = token)
+}
+
 /// The watcher of a run.
 pub(super) struct Watch {
     pool: Pool,

@@ -46,7 +46,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let session = lock.worker(config.wait_timeout, None).await?;
     let state = ledger::read(&session, config, Access::Write).await?;
     if let Some(unfinished) = state.unfinished.iter().find(|unfinished| unfinished.revision == revision.id.as_str()) {
-        note(&session, config, state.ledger.forget(unfinished)).await.map_err(Error::Note)?;
+        note(&session, &lock, state.server.number, config, state.ledger.forget(unfinished)).await.map_err(Error::Note)?;
         lock.release().await;
         return answer(&if words.json {
             json(&Repaired { revision: revision.id.to_string(), accepted: vec!["progress"], diff: String::new() })?
@@ -76,7 +76,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let diff = checksum::diff(&recorded.text, &revision.text);
     if !accepted.is_empty() {
         let detail = format!("accepted the {} of {} as it is now", accepted.join(" and the "), revision.file_name());
-        note(&session, config, state.ledger.accept(revision, &detail)).await.map_err(Error::Note)?;
+        note(&session, &lock, state.server.number, config, state.ledger.accept(revision, &detail)).await.map_err(Error::Note)?;
     } else {
         ledger::durable(&session, context.wait_deadline()).await?;
     }

@@ -58,7 +58,7 @@ pub(super) async fn persistently(graph: &Graph, mut goal: Goal<'_>, context: &Co
         }
         let deadline = *since.get_or_insert_with(Instant::now) + patience;
         if Instant::now() >= deadline {
-            return Err(if patience.is_zero() { error } else { Error::LostForGood { patience, last: Box::new(error) } });
+            return Err(if patience.is_zero() || error.is_blocked() { error } else { Error::LostForGood { patience, last: Box::new(error) } });
         }
         tally::retried(Retry::Connection);
         warn!("{}; planning anew, {} left", chain(&error), left(deadline));
@@ -132,7 +132,7 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
     if let Goal::Up(_, fixed) = goal {
         fixed.get_or_insert_with(|| targets.iter().map(|node| position.graph.id(*node).clone()).collect());
     }
-    keep_mended(&mended, &state, &session, context).await;
+    keep_mended(&mended, &state, &session, &lock, context).await;
     let plan = plan(goal, &position, &targets)?;
     check_unfinished(&plan, &state).map_err(stopped)?;
     if plan.direction == Direction::Down && plan.steps.iter().any(|step| graph.node(step.revision.id.as_str()).is_none()) {
@@ -235,13 +235,13 @@ async fn keep_catalog(state: &State, at: &str, session: &Session, context: &Cont
 }
 
 /// Keeps ways down that were mended since they were recorded; a role that may not write is no reason to stop.
-async fn keep_mended(mended: &[Revision], state: &State, session: &crate::connect::Session, context: &Context) {
+async fn keep_mended(mended: &[Revision], state: &State, session: &Session, lock: &Lock, context: &Context) {
     for revision in mended {
         let id = revision.id.as_str();
         let statements = state.ledger.accept(revision, "the way down was mended in its file");
-        match note(session, &context.config, statements).await {
+        match note(session, lock, state.server.number, &context.config, statements).await {
             Ok(()) => info!(revision = id, "the way down of {id} was mended: the ledger keeps the new one"),
-            Err(failure) => warn!(revision = id, "the mended way down of {id} is not in the ledger: {}", chain(&failure.source)),
+            Err(failure) => warn!(revision = id, "the mended way down of {id} is not in the ledger: {}", chain(&failure)),
         }
     }
 }

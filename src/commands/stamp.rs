@@ -53,7 +53,7 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
         statements.extend(state.ledger.put(&state.rows, &after));
         let detail = format!("{} from {} to {}", if words.purge { "purged and stamped" } else { "stamped" }, at(&state.rows), list(&after));
         statements.extend(noted(&after).into_iter().map(|revision| state.ledger.note("stamp", &revision, &detail)));
-        note(&session, config, statements).await.map_err(Error::Note)?;
+        note(&session, &lock, state.server.number, config, statements).await.map_err(Error::Note)?;
         info!("{detail} on {}", pool.address());
     } else {
         ledger::durable(&session, context.wait_deadline()).await?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::install::{TABLES, Table};
 use super::trust::{Problem, Tables, Trust, is_untrusted, problem};
-use super::{Access, Backend, Ledger, ReadError, Server, State, Untrusted, set_path, set_role};
+use super::{Access, Backend, LOCK_TIMEOUT, Ledger, ReadError, Server, State, Untrusted, set_path, set_role};
 use crate::config::Config;
 use crate::connect::{Answer, Session};
 use crate::revision::seal::Seal;
@@ -244,7 +244,7 @@ fn look_message(config: &Config, access: Access, glance: Option<&Seen>) -> Messa
         (!names.is_empty()).then(|| sql!("LOCK TABLE {names} IN ACCESS SHARE MODE", names = Sql::join(names, ", ")))
     });
     // The locks come before the transaction's snapshot is taken, so that it shows what is locked.
-    let ahead = set_role(config).into_iter().chain(locks.flatten());
+    let ahead = [Sql::of(LOCK_TIMEOUT)].into_iter().chain(set_role(config)).chain(locks.flatten());
     let ahead = ahead.chain(set_path(config)).chain([sql!(include_str!("session.sql"), version_table = Literal(&named))]);
     let problems = glance.is_some().then(|| tables.problems());
     Message::reading(ahead, [], problems.into_iter().chain([read]))

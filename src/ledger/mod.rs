@@ -184,6 +184,10 @@ fn says(failure: &Failure, text: &str) -> bool {
     failure.source.as_db_error().is_some_and(said)
 }
 
+/// A read of our tables waits only for who locks them against all readers: a `TRUNCATE`, a `VACUUM FULL`, a `LOCK TABLE`. That is
+/// reported before an answer counts as lost ([`crate::connect::SILENCE`]).
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout TO '5s'";
+
 /// Role and search path for what runs on behalf of the settings, until the end of the transaction.
 pub fn session_settings(config: &Config) -> Vec<Sql> {
     set_role(config).into_iter().chain(set_path(config)).collect()
@@ -227,7 +231,8 @@ impl Ledger {
     /// A message that reads tables of the ledger, if they are as they were when they were looked at. They are locked before
     /// the transaction's snapshot is taken, so that it shows what is locked.
     fn reading(&self, tables: &[&'static str], statements: impl IntoIterator<Item = Sql>) -> Message {
-        let ahead = sql::set_role(self.role.as_ref()).into_iter().chain(self.lock_ledger(tables, "ACCESS SHARE"));
+        let locks = self.lock_ledger(tables, "ACCESS SHARE");
+        let ahead = [Sql::of(LOCK_TIMEOUT)].into_iter().chain(sql::set_role(self.role.as_ref())).chain(locks);
         Message::reading(ahead, [self.checked(self.trust.access, tables)], statements)
     }
 

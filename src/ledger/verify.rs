@@ -2,7 +2,7 @@
 //! of the text and compared behind it, in the same transaction.
 
 use super::phrase::{Phrase, Phrases};
-use super::{Ledger, ReadError};
+use super::{LOCK_TIMEOUT, Ledger, ReadError};
 use crate::connect::{Failure, Session};
 use crate::plan::Rows;
 use crate::revision::Id;
@@ -25,13 +25,13 @@ pub fn is_changed(failure: &Failure) -> bool {
 /// What was found, of what the server says in a failure: its own words, or those of `verify.sql`.
 pub fn what_changed(said: &str) -> String {
     let found = said.split_once(&format!("{CHANGED}: ")).map_or(said, |(_, found)| found);
-    found.split_once(" (they were").map_or(found, |(found, _)| found).to_owned()
+    found.split_once(" [they were").map_or(found, |(found, _)| found).to_owned()
 }
 
 /// What the tables are like, as `tables.sql` says it; what the server says in a failure has it between these.
 fn noted(failure: &Failure) -> Option<&str> {
     let said = failure.source.as_db_error()?.message();
-    Some(said.split_once("(they were ")?.1.split_once(')')?.0)
+    Some(said.split_once("[they were ")?.1.split_once(']')?.0)
 }
 
 fn array(rows: &Rows) -> Sql {
@@ -90,7 +90,7 @@ impl Ledger {
     pub async fn tables_as_they_are(&self, session: &Session) -> Result<(Vec<String>, String), ReadError> {
         let rows = sql!("SELECT version_num::text FROM {table} ORDER BY version_num::text COLLATE \"C\"", table = self.version_table);
         let tables = sql!("SELECT {now}", now = self.tables_now());
-        let message = Message::reading(sql::set_role(self.role.as_ref()), [], [rows, tables]);
+        let message = Message::reading([Sql::of(LOCK_TIMEOUT)].into_iter().chain(sql::set_role(self.role.as_ref())), [], [rows, tables]);
         let mut answers = session.ask(&message).await?.into_iter();
         let rows = answers.next().unwrap_or_default().into_iter().filter_map(super::first).collect();
         let tables = answers.next().and_then(|rows| rows.into_iter().next()).and_then(super::first).unwrap_or_default();

@@ -58,7 +58,11 @@ pub(super) async fn persistently(graph: &Graph, mut goal: Goal<'_>, context: &Co
         }
         let deadline = *since.get_or_insert_with(Instant::now) + patience;
         if Instant::now() >= deadline {
-            return Err(if patience.is_zero() || error.is_blocked() { error } else { Error::LostForGood { patience, last: Box::new(error) } });
+            return Err(if patience.is_zero() || error.is_blocked() {
+                error
+            } else {
+                Error::LostForGood { patience, last: Box::new(error) }
+            });
         }
         tally::retried(Retry::Connection);
         warn!("{}; planning anew, {} left", chain(&error), left(deadline));

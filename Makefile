@@ -77,7 +77,7 @@ MAJORS ?=
 matrix: ## Run the scenarios on PostgreSQL 13 to 18 (MAJORS="13 18" for some of them)
 	@$(NEED) cargo postgres npm
 	@scripts/dev/earlier-release.sh >/dev/null
-	scripts/dev/postgres-majors.sh $(MAJORS)
+	PGMARCH_TEST_TENANTS=all scripts/dev/postgres-majors.sh $(MAJORS)
 
 # What the compiler is told for the sake of size, cryptography included, must change nothing.
 test-released: build ## Run the scenarios of connections and TLS with the released binary

@@ -38,7 +38,7 @@ pub enum Command {
             "pgmarch upgrade billing@head         # one branch",
             "pgmarch upgrade --sql 002:head       # the script from 002 on, for review; asks no database",
         ],
-        &["TARGET", "WAIT_TIMEOUT", "RUN_LOCK_TIMEOUT", "LOCK_TIMEOUT", "STATEMENT_TIMEOUT", "RETRY_FOR", "TRANSACTION", "AHEAD"],
+        &["TARGET", "WAIT_TIMEOUT", "RUN_LOCK_TIMEOUT", "LOCK_TIMEOUT", "STATEMENT_TIMEOUT", "RETRY_FOR", "TRANSACTION", "AHEAD", "SNAPSHOT"],
     ))]
     Upgrade(Upgrade),
     /// Undo revisions, after showing which and asking.
@@ -49,7 +49,7 @@ pub enum Command {
             "pgmarch downgrade base               # undo everything",
             "pgmarch downgrade --sql 004:002      # the script, for review; asks no database",
         ],
-        &["WAIT_TIMEOUT", "RUN_LOCK_TIMEOUT", "LOCK_TIMEOUT", "STATEMENT_TIMEOUT", "RETRY_FOR", "CONFIRM"],
+        &["WAIT_TIMEOUT", "RUN_LOCK_TIMEOUT", "LOCK_TIMEOUT", "STATEMENT_TIMEOUT", "RETRY_FOR", "CONFIRM", "SNAPSHOT"],
     ))]
     Downgrade(Downgrade),
     /// Show where the database is and what is pending; changes nothing.
@@ -151,7 +151,7 @@ pub enum Command {
         &[
             "pgmarch sidecar                      # as a native sidecar: an init container with restartPolicy: Always",
         ],
-        &["TARGET", "LISTEN", "CHECK_EVERY", "APPLY_CHANGES"],
+        &["TARGET", "LISTEN", "CHECK_EVERY", "APPLY_CHANGES", "SNAPSHOT"],
     ))]
     Sidecar,
     /// Print the SQL that leads from the database to the model; changes nothing.

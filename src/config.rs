@@ -68,6 +68,7 @@ settings! {
     model_url, "PGMARCH_MODEL_URL", "", "a database that holds the model, instead of schema.sql: what an ORM made";
     scratch_url, "PGMARCH_SCRATCH_URL", "", "where create, check and diff may make databases for a moment; default: the same server";
     search_path, "PGMARCH_SEARCH_PATH", "", "search path of the revisions";
+    snapshot, "PGMARCH_SNAPSHOT", "on in sidecar, off in other commands", "whether a run that changed something saves a snapshot of the catalog for check: on, off";
     trust_owner, "PGMARCH_TRUST_OWNER", "", "further roles that may own the version table, the ledger and the code on them, comma separated";
     ahead, "PGMARCH_AHEAD", "allow", "a database ahead of these files: allow (unless by a breaking revision), refuse";
     confirm, "PGMARCH_CONFIRM", "", "yes: downgrade without asking";
@@ -292,6 +293,8 @@ pub struct Config {
     pub role: Option<Ident>,
     /// The search path of the revisions, as SQL takes it.
     pub search_path: Option<SearchPath>,
+    /// Whether a run saves a snapshot of the catalog; by default the command decides.
+    pub snapshot: Option<Snapshots>,
     /// Roles that may own our tables, and the code on them, beside those that could do harm anyway.
     pub trust_owner: Vec<Ident>,
     /// What to do about a database that is ahead.
@@ -304,6 +307,15 @@ pub struct Config {
     pub check_every: Duration,
     /// What the sidecar does about a folder that changes.
     pub changes: Changes,
+}
+
+/// Whether a run that changed something saves a snapshot of the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Snapshots {
+    /// It does.
+    On,
+    /// It does not: nothing is written but the version table and the journal.
+    Off,
 }
 
 /// What becomes of revisions that are added while the sidecar stays.
@@ -429,6 +441,13 @@ pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<Confi
         ledger_schema: decide.name("PGMARCH_LEDGER_SCHEMA", raw.ledger_schema, Ident::parse).unwrap_or_else(Ident::pgmarch),
         role: decide.name("PGMARCH_ROLE", raw.role, Ident::parse),
         search_path: decide.name("PGMARCH_SEARCH_PATH", raw.search_path, SearchPath::parse),
+        snapshot: decide.choice(
+            "PGMARCH_SNAPSHOT",
+            raw.snapshot,
+            "on or off",
+            &[("on", Some(Snapshots::On)), ("off", Some(Snapshots::Off))],
+            None,
+        ),
         trust_owner: decide.name("PGMARCH_TRUST_OWNER", raw.trust_owner, Ident::parse_list).unwrap_or_default(),
         ahead: decide.choice(
             "PGMARCH_AHEAD",
@@ -606,6 +625,7 @@ mod tests {
         assert!(faults(&[("PGMARCH_CHECK_EVERY", "0")])[0].contains("write a duration above zero"));
         assert!(faults(&[("PGMARCH_LISTEN", ":8080")])[0].contains("write an IP address and a port"));
         assert!(faults(&[("PGMARCH_APPLY_CHANGES", "yes")])[0].contains("write true or false"));
+        assert!(faults(&[("PGMARCH_SNAPSHOT", "true")])[0].contains("write on or off"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ fn project() -> Project {
 /// Runs that end in different ways.
 fn story(run: impl Fn(&Project) -> Outcome, server: &Server, database: &Database) {
     let project = project();
-    run(&project).exits(0).stdout_contains("5 applied");
+    run(&project).exits(0).stdout_contains("5 applied").stderr_lacks("no snapshot");
     run(&project).exits(0).stdout_contains("nothing to do");
     run(&project.copied().revision("6", "SELECT 1/0", "SELECT 1")).exits(6);
     let gone = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name LIKE 'pgmarch%'";
@@ -23,7 +23,7 @@ fn story(run: impl Fn(&Project) -> Outcome, server: &Server, database: &Database
     assert_eq!(
         database.one("SELECT count(*) FROM pgmarch.catalog WHERE rows LIKE '%t5%'"),
         "1",
-        "the catalog is kept though nobody waited"
+        "the snapshot was saved before the run ended"
     );
     let log = server.log();
     let complaint = log.lines().find(|line| COMPLAINTS.iter().any(|complaint| line.contains(complaint)));
@@ -34,7 +34,7 @@ fn story(run: impl Fn(&Project) -> Outcome, server: &Server, database: &Database
 fn a_server_reads_a_goodbye_over_the_network() {
     let server = Server::start_own(&[]);
     let database = Database::on(&server);
-    story(|project| pgmarch(&database, project).run(), &server, &database);
+    story(|project| pgmarch(&database, project).env("PGMARCH_SNAPSHOT", "on").run(), &server, &database);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_server_reads_a_goodbye_through_tls() {
     server.start();
     let database = Database::on(&server);
     let url = format!("{}?sslmode=require", database.url());
-    story(|project| pgmarch_at(&url, project).run(), &server, &database);
+    story(|project| pgmarch_at(&url, project).env("PGMARCH_SNAPSHOT", "on").run(), &server, &database);
 }
 
 #[test]
@@ -54,5 +54,5 @@ fn a_server_reads_a_goodbye_through_its_socket() {
     let server = Server::start_own(&[]);
     let database = Database::on(&server);
     let url = format!("postgresql://postgres@/{}?host={}&port={}", database.name(), server.folder().display(), server.port());
-    story(|project| pgmarch_at(&url, project).run(), &server, &database);
+    story(|project| pgmarch_at(&url, project).env("PGMARCH_SNAPSHOT", "on").run(), &server, &database);
 }

@@ -86,9 +86,9 @@ fn reading_needs_only_rights_to_read() {
 #[test]
 fn comparing_needs_to_make_databases_as_well() {
     let database = closed_at("head", &project());
-    // Both work, and find the rights that this test has granted by hand.
-    let checked = needs_each(&database, &project(), &and(&READ, &["SELECT ON pgmarch.catalog", CREATEDB]), &["check"]);
-    checked.exits(1).stdout_contains("GRANT USAGE ON SCHEMA public");
+    // Rights are each environment's own, unless a snapshot tells that they were changed.
+    needs_just(&database, &project(), &and(&READ, &[CREATEDB]), &["check"]);
+    // This test has granted some by hand.
     let differs = needs_each(&database, &project(), &and(&READ, &[CREATEDB]), &["diff"]);
     differs.exits(1).stdout_contains("USAGE ON SCHEMA public");
     let project = project().file("schema.sql", "CREATE TABLE things (id int, name text);");

@@ -1,5 +1,8 @@
 //! `check`: faults found before they cost something. Exit 0: none; 1: something to look at; 3: an upgrade would refuse.
 
+use std::collections::BTreeSet;
+
+use super::drift::{self, Live};
 use super::sides::{self, Model};
 use super::{Context, answer, json, settle};
 use crate::checksum::Reread;
@@ -11,8 +14,7 @@ use crate::ledger::Access;
 use crate::model::Catalog;
 use crate::model::compare::{Ignore, compare};
 use crate::model::emit::{Form, Target, emit};
-use crate::model::read::of_snapshot;
-use crate::model::scratch::{ScratchError, read};
+use crate::model::scratch::Bench;
 use crate::report::check::{Check, Finding};
 use crate::report::difference::Difference;
 use crate::revision::file::header_place;
@@ -27,20 +29,32 @@ pub async fn run(words: &cli::Check, context: &Context) -> Result<(), Error> {
         let ignore = sides::ignore(&words.ignore);
         // Its faults are found before anything is connected to.
         let model = Model::find(context)?;
-        database(&mut check, graph, ignore, context).await?;
+        let mut bench = None;
+        database(&mut check, graph, ignore, &mut bench, context).await?;
         if let Some(model) = model {
-            compare_model(&mut check, &model, graph, ignore, context).await?;
+            let bench = match bench {
+                Some(bench) => bench,
+                None => sides::bench(context).await?,
+            };
+            compare_model(&mut check, &model, &bench, graph, ignore, context).await?;
         }
     }
     tell(&check, words.json)
 }
 
 /// Whether the revisions lead to the model.
-async fn compare_model(check: &mut Check, model: &Model, graph: &Graph, ignore: Ignore, context: &Context) -> Result<(), Error> {
-    let bench = sides::bench(context).await?;
-    let (wanted, _scratch, made) = sides::both(model, &bench, Some(graph), &graph.heads(), context, ignore).await?;
+async fn compare_model(
+    check: &mut Check,
+    model: &Model,
+    bench: &Bench,
+    graph: &Graph,
+    ignore: Ignore,
+    context: &Context,
+) -> Result<(), Error> {
+    let (wanted, _scratch, made) = sides::both(model, bench, Some(graph), &graph.heads(), context, ignore).await?;
     check.checked.push("model");
-    check.not_compared = made.unknown.union(&wanted.unknown).cloned().collect();
+    let unknown: BTreeSet<String> = check.not_compared.drain(..).chain(made.unknown.union(&wanted.unknown).cloned()).collect();
+    check.not_compared = unknown.into_iter().collect();
     let (difference, count) = difference(&made, &wanted, bench.server);
     if count > 0 {
         let differ = if count == 1 { "1 object differs".to_owned() } else { format!("{count} objects differ") };
@@ -51,15 +65,15 @@ async fn compare_model(check: &mut Check, model: &Model, graph: &Graph, ignore: 
     Ok(())
 }
 
-/// Whether the files are what was applied, and the database is as the last run left it.
-async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, context: &Context) -> Result<(), Error> {
+/// Whether the files are what was applied, and the database is as they create it; leaves the scratch server, if it was needed.
+async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, bench: &mut Option<Bench>, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
     let mut state = super::read(&session, config, Access::Read).await?;
     check.checked.push("ledger");
-    match settle(graph, &mut state, &session).await {
-        Ok(_) => {}
+    let position = match settle(graph, &mut state, &session).await {
+        Ok((position, _)) => Some(position),
         Err(Error::Changed(changed)) => {
             let message = |diff: &str| format!("its text is another than what was applied:\n{diff}");
             check.findings.extend(
@@ -68,52 +82,27 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, context: &Co
                     ..Finding::about("changed", &changed.path, None, message(&changed.diff))
                 }),
             );
+            None
         }
         Err(Error::Reread(reread)) => {
             let message = "it is unchanged, but the pgmarch that applied it found other statements in its up section than this one does";
             let finding =
                 |reread: &Reread| Finding { stops_upgrade: true, ..Finding::about("reread", &reread.path, None, message.to_owned()) };
             check.findings.extend(reread.iter().map(finding));
+            None
         }
         Err(error @ (Error::Regrafted(_) | Error::Position(_))) => {
             check.findings.push(Finding { stops_upgrade: true, ..Finding::in_general("position", pool.address(), error.to_string()) });
+            None
         }
         Err(error) => return Err(error),
-    }
-    let scope = sides::scope_of(&state, context);
-    let Some(snapshot) = state.ledger.catalog(&session, &scope).await? else {
-        tracing::info!("no catalog is kept in the ledger yet, so the database is not compared with it");
-        return Ok(());
     };
-    let Some(rows) = &snapshot.rows else {
-        tracing::info!(
-            "the catalog of {} was kept under other settings or by another version, so the database is not compared with it",
-            snapshot.taken
-        );
-        return Ok(());
-    };
-    if snapshot.at != super::rows(&state.rows) {
-        tracing::info!(
-            "the catalog in the ledger is of {}, not of {}, so the database is not compared with it",
-            snapshot.at,
-            super::rows(&state.rows)
-        );
-        return Ok(());
-    }
-    let then = of_snapshot(rows).map_err(ScratchError::Unreadable)?.ignoring(ignore);
-    let now = read(&session, &scope).await?.ignoring(ignore);
-    check.checked.push("database");
-    let (difference, count) = difference(&then, &now, state.server.number);
-    if count > 0 {
-        let differ = if count == 1 { "1 object was".to_owned() } else { format!("{count} objects were") };
-        let message = format!("{differ} changed by other hands since the last run at {} (at {})", snapshot.taken, snapshot.at);
-        check.findings.push(Finding::in_general("database", pool.address(), message));
-        check.database = Some(difference);
-    }
-    Ok(())
+    let live = Live { address: &pool.address(), session: &session, state: &state, position: position.as_ref() };
+    drift::compare(check, &live, ignore, bench, context).await
 }
 
-fn difference(old: &Catalog, new: &Catalog, server: u32) -> (Difference, usize) {
+/// What differs, as it is told; and how many objects that are.
+pub(super) fn difference(old: &Catalog, new: &Catalog, server: u32) -> (Difference, usize) {
     let parts = emit(old, new, Target { server, form: Form::Plain });
     let statements: Vec<_> = parts.iter().flat_map(|part| &part.statements).collect();
     let changes = compare(old, new);

@@ -10,6 +10,7 @@ use tracing::info;
 use super::run::{Goal, persistently};
 use super::{Context, answer, json, no_range, offline, rows, settle};
 use crate::cli;
+use crate::config::Snapshots;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
 use crate::ledger::{self, Access};
@@ -66,7 +67,8 @@ pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error>
     if asks {
         ask().await?;
     }
-    let reached = persistently(&graph, Goal::Down(doomed), context).await?;
+    let snapshots = context.config.snapshot.unwrap_or(Snapshots::Off);
+    let reached = persistently(&graph, Goal::Down(doomed), snapshots, context).await?;
     tell(words, &reached.current, &reached.done)
 }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::{Context, is_sealed, rows, settle, tell_done};
+use super::{Context, is_sealed, rows, settle, snapshot, tell_done};
 use crate::apply::{ApplyError, Done, Stopped, apply, check_unfinished, defaults, note};
 use crate::backoff::Pace;
+use crate::config::Snapshots;
 use crate::connect::wait::{Said, for_server};
 use crate::connect::{Pool, Session};
 use crate::exit::Error;
@@ -43,13 +44,13 @@ pub(super) struct Reached {
 }
 
 /// A lost connection is answered by a new run from the start, with a new plan: nothing is ever sent twice.
-pub(super) async fn persistently(graph: &Graph, mut goal: Goal<'_>, context: &Context) -> Result<Reached, Error> {
+pub(super) async fn persistently(graph: &Graph, mut goal: Goal<'_>, snapshots: Snapshots, context: &Context) -> Result<Reached, Error> {
     let patience = context.config.retry_for;
     let mut done = Vec::new();
     let mut since: Option<Instant> = None;
     let mut pace = Pace::new(Duration::from_millis(100), Duration::from_secs(2));
     loop {
-        let error = match once(graph, &mut goal, context, &mut done).await {
+        let error = match once(graph, &mut goal, snapshots, context, &mut done).await {
             Ok(current) => return Ok(Reached { done, current }),
             Err(error) => error,
         };
@@ -80,7 +81,13 @@ fn told_in_full(mut error: Error, mut earlier: Vec<Done>) -> Error {
 }
 
 /// One run: environment → session → state → plan → lock → plan again → applied. Gives back the version rows.
-async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut Vec<Done>) -> Result<Vec<String>, Error> {
+async fn once(
+    graph: &Graph,
+    goal: &mut Goal<'_>,
+    snapshots: Snapshots,
+    context: &Context,
+    done: &mut Vec<Done>,
+) -> Result<Vec<String>, Error> {
     let config = &context.config;
     let (pool, mut early) = match context.early.0.take() {
         Some((pool, session, state)) => (pool, Some((session, state))),
@@ -159,8 +166,8 @@ async fn once(graph: &Graph, goal: &mut Goal<'_>, context: &Context, done: &mut 
         Ok(mut applied) => {
             done.append(&mut applied);
             let at = crate::revision::list(&last.after);
-            if state.ledger.keeps_catalog() {
-                keep_catalog(&state, &at, &session, context).await;
+            if snapshots == Snapshots::On {
+                snapshot::save(&state, graph, &at, session, context).await;
             }
             lock.release().await;
             Ok(last.after.iter().map(ToString::to_string).collect())
@@ -216,26 +223,6 @@ fn tell_ahead(goal: &Goal<'_>, position: &Position<'_>, targets: &[Node], contex
     let beyond = position.ahead(targets, context.config.ahead)?;
     warn!("the database is ahead of these files by {beyond}, none of them marked breaking: letting it be");
     Ok(())
-}
-
-/// How long a run waits until the catalog is seen; to write it down the server goes on alone, where nobody minds.
-const SEEING: Duration = Duration::from_millis(100);
-
-/// Has the server keep the catalog as this run leaves it, so that `check` can tell what was changed by hand. The run is done
-/// without it: neither a slow server nor a role that may not write it is a reason to wait or to fail.
-async fn keep_catalog(state: &State, at: &str, session: &Session, context: &Context) {
-    let [seeing, keeping] = state.ledger.keep_catalog(&super::sides::scope_of(state, context), at);
-    let kept = async {
-        let seen = session.send(&seeing).await?;
-        let kept = session.send(&keeping).await?;
-        seen.answers().await?;
-        if session.is_local() { kept.answers().await.map(drop) } else { Ok(()) }
-    };
-    match tokio::time::timeout(SEEING, kept).await {
-        Ok(Ok(())) => {}
-        Ok(Err(failure)) => debug!("the catalog is not in the ledger: {}", chain(&failure)),
-        Err(_) => debug!("the server keeps the catalog in the ledger on its own"),
-    }
 }
 
 /// Keeps ways down that were mended since they were recorded; a role that may not write is no reason to stop.

@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Context;
-use super::run::{Goal, persistently};
+use super::run::{Goal, Reached, persistently};
 use super::standing::{Standing, fixed_target, look};
-use crate::config::Changes;
+use crate::config::{Changes, Snapshots};
 use crate::connect::wait::for_server;
 use crate::exit::{Error, Exit};
 use crate::report::{chain, count, failure};
@@ -67,9 +67,15 @@ struct Watch<'w> {
 
 impl Watch<'_> {
     async fn first_upgrade(&mut self) -> Result<(), Error> {
-        let reached = persistently(&self.graph, Goal::Up(&self.target, None), self.context).await?;
+        let reached = self.upgrade().await?;
         self.board.ran(Exit::Success, &reached.done);
         Ok(())
+    }
+
+    /// Whoever applied something saves a snapshot, unless it is switched off: a sidecar stays, so nobody waits for its exit.
+    async fn upgrade(&self) -> Result<Reached, Error> {
+        let snapshots = self.context.config.snapshot.unwrap_or(Snapshots::On);
+        persistently(&self.graph, Goal::Up(&self.target, None), snapshots, self.context).await
     }
 
     /// One look over a connection of its own: a password that changed or a server that moved shows here as it would to a newcomer.
@@ -136,7 +142,7 @@ impl Watch<'_> {
             return;
         }
         self.board.applies();
-        match persistently(&self.graph, Goal::Up(&self.target, None), self.context).await {
+        match self.upgrade().await {
             Ok(reached) => {
                 self.due = false;
                 self.board.ran(Exit::Success, &reached.done);

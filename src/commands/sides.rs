@@ -12,7 +12,7 @@ use crate::connect::{ConnectError, Pool, Session};
 use crate::exit::Error;
 use crate::ledger::{self, State};
 use crate::model::compare::Ignore;
-use crate::model::read::{Path, Scope};
+use crate::model::read::{Path, Schemas, Scope};
 use crate::model::scratch::{Bench, Scratch, ScratchError, read, server_number};
 use crate::model::source::{self, Source};
 use crate::model::{Catalog, Key, Kind};
@@ -130,6 +130,7 @@ pub(super) fn scope(context: &Context, bench: &Bench) -> Scope {
         role: config.role.clone(),
         ledger: config.ledger_schema.clone(),
         version_table: Qualified { schema, name: config.version_table.name.clone() },
+        schemas: Schemas::All,
     }
 }
 
@@ -142,6 +143,7 @@ pub(super) fn scope_of(state: &State, context: &Context) -> Scope {
         role: config.role.clone(),
         ledger: config.ledger_schema.clone(),
         version_table: state.ledger.version_table.clone(),
+        schemas: Schemas::All,
     }
 }
 

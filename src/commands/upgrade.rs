@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::run::{Goal, Reached, persistently};
 use super::{Context, answer, json, no_range, offline, rows, tell_done};
 use crate::cli;
+use crate::config::Snapshots;
 use crate::exit::Error;
 use crate::plan::Direction;
 use crate::report::seconds;
@@ -53,7 +54,8 @@ pub async fn run(words: &cli::Upgrade, context: &Context) -> Result<(), Error> {
     if !target.is_relative() {
         target.targets(&graph, &[])?;
     }
-    tell(typed, persistently(&graph, Goal::Up(&target, None), context).await?, words)
+    let snapshots = context.config.snapshot.unwrap_or(Snapshots::Off);
+    tell(typed, persistently(&graph, Goal::Up(&target, None), snapshots, context).await?, words)
 }
 
 fn tell(typed: &str, reached: Reached, words: &cli::Upgrade) -> Result<(), Error> {

@@ -33,7 +33,7 @@ pub use look::{look, look_closely, read};
 pub use phrase::Phrases;
 pub use progress::Unfinished;
 pub use recorded::{Entry, Kept, Recorded, decimal};
-pub use snapshot::Snapshot;
+pub use snapshot::{Saved, Snapshot};
 pub use trust::{Untrusted, is_untrusted, trusted_roles};
 pub use verify::{is_changed, what_changed};
 

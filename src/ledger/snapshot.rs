@@ -1,47 +1,73 @@
-//! The catalog as the last run left it: what a hot-fix by hand is told from.
+//! A snapshot of the catalog as a run left it: with it, `check` tells manual changes from what the revisions create differently.
+
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
 
 use super::{Access, Ledger, ReadError, Session};
 use crate::model::read::Scope;
 use crate::sql;
 use crate::sql::{Literal, Message, Sql};
 
-/// What the rows are written like; another number can't be compared.
-const FORMAT: u32 = 1;
+/// The format of the rows; rows of another format are not compared. Format 1, of pgmarch 0.1, has all schemas of the database.
+const FORMAT: u32 = 2;
 
-/// The catalog as a run left it.
+/// The key of the lock that whoever saves a snapshot holds: one at a time in each database, whatever its ledger. The first eight
+/// bytes, big-endian, of the SHA-256 of `pgmarch-snapshot`.
+const LOCK: i64 = 0x702f_1899_c447_e804;
+
+/// A snapshot that shows the catalog as it was when nothing but the version rows of now was applied.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// When.
+    /// When it was taken.
     pub taken: String,
-    /// The version rows then.
-    pub at: String,
-    /// The rows, as [`crate::model::read::of_snapshot`] takes them; `None` if they are another version's.
-    pub rows: Option<String>,
+    /// The rows, as [`crate::model::read::of_snapshot`] takes them.
+    pub rows: String,
+}
+
+/// What there is of a snapshot.
+#[derive(Debug)]
+pub enum Saved {
+    /// One that can be used.
+    Usable(Snapshot),
+    /// One that can't: why.
+    Unusable(String),
+    /// None, or none that the role may read.
+    Nothing,
 }
 
 impl Ledger {
-    /// Whether there is a place for the catalog.
+    /// Whether the table for snapshots exists and is trusted.
     fn has_catalog(&self) -> bool {
         !self.unusable.contains(&"catalog") && !self.missing.iter().any(|table| table.name == "catalog")
     }
 
-    /// Whether there is one when a run that changed something is done.
-    pub fn keeps_catalog(&self) -> bool {
+    /// The same when a run that applied something is done, which creates the table if the role may.
+    pub fn has_place_for_snapshot(&self) -> bool {
         self.has_catalog() || self.is_to_be_created()
     }
 
-    /// Two messages that keep the catalog as it is when the first is answered. It is no part of any revision: its commit may
-    /// be lost with the server, and the next run keeps another. The server finishes it even if nobody waits for the answer.
-    pub fn keep_catalog(&self, scope: &Scope, at: &str) -> [Message; 2] {
+    /// A message that begins the transaction in which a snapshot is saved: its answers are those of [`Scope::surroundings`], and
+    /// in the last row of the last one whether no other session is saving a snapshot in this database. Each statement ends after
+    /// `limit`, even if this process is killed. The snapshot is no part of any revision: its commit may be lost with the server.
+    pub fn begin_snapshot(&self, scope: &Scope, limit: Duration) -> Message {
         let begin = Sql::of("BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE");
         let relaxed = Sql::of("SET LOCAL synchronous_commit = off");
-        let unwatched = (scope.server >= 140_000).then(|| Sql::of("SET LOCAL client_connection_check_interval = 0"));
         // Locked before the transaction's snapshot is taken, so that it shows what is locked.
-        let lock = self.lock_ledger(&["catalog"], "ROW EXCLUSIVE");
-        let opening = [begin].into_iter().chain(scope.role()).chain(lock).chain([relaxed]).chain(unwatched);
-        let seeing = Message::behind(opening, scope.settings().into_iter().chain([self.checked(Access::Write, &["catalog"])]));
-        let keeping = sql!(
-            "INSERT INTO {ledger}.catalog (version_table, taken, at, format, rows) SELECT {key}, now(), {at}, {format}, coalesce(({rows}), '')\n\
+        let locks = self.lock_ledger(&["catalog"], "ROW EXCLUSIVE").into_iter().chain(self.lock_ledger(&["journal"], "ACCESS SHARE"));
+        let ahead = [begin, time_limit(limit)].into_iter().chain(scope.role()).chain(locks).chain([relaxed]);
+        let ahead = ahead.chain(scope.ahead_of_surroundings());
+        let lock = sql!("SELECT pg_try_advisory_xact_lock({key})", key = LOCK);
+        let checked = self.checked(Access::Write, &["catalog", "journal"]);
+        let settings = scope.settings().into_iter().chain([time_limit(limit)]);
+        Message::behind(ahead.chain(crate::sql::safe()).chain(settings).chain([checked]), scope.surroundings().into_iter().chain([lock]))
+    }
+
+    /// A message that saves the snapshot and ends the transaction.
+    pub fn save_snapshot(&self, scope: &Scope, at: &str, limit: Duration) -> Message {
+        let save = sql!(
+            "INSERT INTO {ledger}.catalog (version_table, taken, at, format, rows) \
+             SELECT {key}, now(), {at}, {format} || E'\\n' || (SELECT coalesce(max(id), 0) FROM {ledger}.journal WHERE version_table = {key}), coalesce(({rows}), '')\n\
              ON CONFLICT (version_table) DO UPDATE SET (taken, at, format, rows) = (EXCLUDED.taken, EXCLUDED.at, EXCLUDED.format, EXCLUDED.rows)",
             ledger = self.schema,
             key = self.key(),
@@ -49,26 +75,77 @@ impl Ledger {
             format = Literal(&format(scope)),
             rows = scope.snapshot(),
         );
-        [seeing, Message::all([keeping, Sql::of("COMMIT")])]
+        Message::all([time_limit(limit), save, Sql::of("COMMIT")])
     }
 
-    /// The catalog as the last run left it, if one has kept it.
-    pub async fn catalog(&self, session: &Session, scope: &Scope) -> Result<Option<Snapshot>, ReadError> {
-        if !self.has_ledger || !self.has_catalog() {
-            return Ok(None);
+    /// The schemas of the other version tables that share this ledger and exist: their revisions create objects there.
+    pub async fn schemas_of_others(&self, session: &Session) -> Result<Vec<String>, ReadError> {
+        if !self.has_ledger {
+            return Ok(Vec::new());
         }
-        let query = sql!(
-            "SELECT to_char(taken AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), at, format, rows FROM {ledger}.catalog WHERE version_table = {key}",
-            ledger = self.schema,
-            key = self.key()
-        );
-        let row = session.run(&self.reading(&["catalog"], [query])).await?.into_iter().flatten().next();
-        let Some(Ok([Some(taken), Some(at), Some(found), rows])) = row.map(<[Option<String>; 4]>::try_from) else { return Ok(None) };
-        Ok(Some(Snapshot { taken, at, rows: rows.filter(|_| found == format(scope)) }))
+        let query = sql!(include_str!("others.sql"), ledger = self.schema, key = self.key());
+        let answers = session.run(&self.reading(&["revision"], [query])).await?;
+        Ok(answers.into_iter().flatten().flatten().flatten().collect())
+    }
+
+    /// The snapshot, if it shows the database at these version rows, and nothing was applied, undone or stamped since: after a
+    /// downgrade and an upgrade to the same revision, the text may have been a different one.
+    pub async fn snapshot(&self, session: &Session, scope: &Scope, at: &str) -> Result<Saved, ReadError> {
+        if !self.has_ledger || !self.has_catalog() {
+            return Ok(Saved::Nothing);
+        }
+        let query =
+            sql!(include_str!("snapshot.sql"), ledger = self.schema, key = self.key(), format = Literal(&format(scope)), at = Literal(at));
+        let answers = match session.run(&self.reading(&["catalog", "journal"], [query])).await {
+            Ok(answers) => answers,
+            Err(failure) if failure.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                session.ask(&Message::rollback()).await?;
+                return Ok(Saved::Nothing);
+            }
+            Err(failure) => return Err(failure.into()),
+        };
+        let row = answers.into_iter().flatten().next();
+        let Some(Ok([Some(taken), Some(then), fits, is_current, rows])) = row.map(<[Option<String>; 5]>::try_from) else {
+            return Ok(Saved::Nothing);
+        };
+        Ok(match rows {
+            Some(rows) => Saved::Usable(Snapshot { taken, rows }),
+            None if fits.as_deref() != Some("t") => {
+                Saved::Unusable(format!("it was saved at {taken} under other settings or by another version"))
+            }
+            None if then != at => Saved::Unusable(format!("it was saved at {taken}, when the database was at {then}")),
+            None if is_current.as_deref() != Some("t") => Saved::Unusable(format!("it was saved at {taken}, and revisions were run since")),
+            None => Saved::Nothing,
+        })
     }
 }
 
-/// Texts of another major version, or under another search path, say the same in another way.
+/// Ends each statement of the transaction after this time.
+fn time_limit(limit: Duration) -> Sql {
+    let limit = i64::try_from(limit.as_millis()).unwrap_or(i64::from(i32::MAX)).clamp(1, i64::from(i32::MAX));
+    sql!("SET LOCAL statement_timeout = {limit}", limit = limit)
+}
+
+/// Texts of another major version, or under another search path, print the same schema differently.
 fn format(scope: &Scope) -> String {
     format!("{FORMAT} {} {}", scope.server / 10_000, scope.search_path)
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn the_lock_key_is_a_hash_of_its_name() {
+        let hash = Sha256::digest(b"pgmarch-snapshot");
+        assert_eq!(hash.iter().take(8).fold(0i64, |key, byte| key << 8 | i64::from(*byte)), LOCK);
+    }
+
+    #[test]
+    fn a_limit_is_never_none() {
+        assert_eq!(time_limit(Duration::ZERO).as_str(), "SET LOCAL statement_timeout = 1");
+        assert_eq!(time_limit(Duration::from_secs(2)).as_str(), "SET LOCAL statement_timeout = 2000");
+    }
 }

@@ -5,12 +5,15 @@
 //! - [`emit`]: the statements that lead from one catalog to another, in order, with their [`hazard`]s. Pure.
 //! - [`source`]: `schema.sql`, or the folder, as its author wrote it.
 //! - [`scratch`]: databases that live as long as one command.
+//! - [`surroundings`]: the schemas of a database, and what reading them costs its server.
+//! - [`drift`]: what of a live database is compared with what its revisions create. Pure.
 //! - [`rename`]: what a person says is the same under another name. Pure.
 //! - [`proof`]: up leads to the model, down leads back.
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "twenty kinds of object, and most functions are about a few of them")]
 
 pub mod compare;
+pub mod drift;
 pub mod emit;
 pub mod hazard;
 mod json;
@@ -19,6 +22,7 @@ pub mod read;
 pub mod rename;
 pub mod scratch;
 pub mod source;
+pub mod surroundings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

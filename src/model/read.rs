@@ -9,7 +9,7 @@ use super::{Catalog, Definition, Grant, Key, Kind, Object};
 use crate::json::{self, Fault, Fields, FromJson};
 use crate::revision::statement::split;
 use crate::sql;
-use crate::sql::{Ident, Literal, Message, Qualified, SearchPath, Sql};
+use crate::sql::{Array, Ident, Literal, Message, Qualified, SearchPath, Sql};
 
 /// What is read, and what is left out.
 #[derive(Clone, Debug)]
@@ -24,6 +24,17 @@ pub struct Scope {
     pub ledger: Ident,
     /// Nor is the version table.
     pub version_table: Qualified,
+    /// The schemas whose objects are read.
+    pub schemas: Schemas,
+}
+
+/// Which schemas are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Schemas {
+    /// All but PostgreSQL's own and the ledger's.
+    All,
+    /// Of those, these.
+    Only(Vec<String>),
 }
 
 /// A search path, from wherever it is known.
@@ -115,13 +126,21 @@ impl Scope {
         SETTINGS.into_iter().map(Sql::of).collect()
     }
 
+    /// A condition on `n.nspname`: neither PostgreSQL's schemas nor the ledger's.
+    pub fn own_schemas(&self) -> Sql {
+        sql!("n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', {ledger})", ledger = Literal(self.ledger.as_str()))
+    }
+
     fn queries(&self) -> Vec<Sql> {
         let from =
             |major: u32, text: &'static str, before: &'static str| Sql::of(if self.server >= major * 10_000 { text } else { before });
-        let own = sql!(
-            "n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', {ledger})",
-            ledger = Literal(self.ledger.as_str())
-        );
+        let own = match &self.schemas {
+            Schemas::All => self.own_schemas(),
+            Schemas::Only(names) => {
+                let names: Array<'_> = names.iter().map(String::as_str).collect();
+                sql!("{own} AND n.nspname = ANY ({names})", own = self.own_schemas(), names = names)
+            }
+        };
         let not_null = from(
             18,
             "coalesce((SELECT json_build_object('name', CASE WHEN k.conislocal THEN nullif(quote_ident(k.conname), quote_ident(c.relname || '_' || a.attname || '_not_null')) END, \

@@ -213,7 +213,7 @@ impl Bench {
         let pool =
             Pool::new(self.environment.with("PGMARCH_DATABASE_URL", place.text()), self.cancels.clone()).map_err(ScratchError::settings)?;
         let session = pool.session(PATIENCE).await.map_err(ScratchError::settings)?;
-        Ok(Scratch { session, scope: Scope { server: self.server, ..scope }, _pool: pool })
+        Ok(Scratch { session, scope: Scope { server: self.server, ..scope }, name, _pool: pool })
     }
 }
 
@@ -222,6 +222,7 @@ impl Bench {
 pub struct Scratch {
     session: Session,
     scope: Scope,
+    name: Ident,
     /// It keeps the connection.
     _pool: Pool,
 }
@@ -239,6 +240,27 @@ impl Scratch {
     /// Reads the catalog.
     pub async fn read(&self) -> Result<Catalog, ScratchError> {
         read(&self.session, &self.scope).await
+    }
+
+    /// Makes it what revisions find in the database that they are run on: with schemas that are there without them, and with
+    /// rights to create objects for the role of the settings, which owns neither database.
+    pub async fn furnish(&self, schemas: &[Ident]) -> Result<(), ScratchError> {
+        let mut statements = Vec::new();
+        if let Some(role) = &self.scope.role {
+            statements.push(sql!("GRANT ALL ON DATABASE {name} TO {role}", name = self.name, role = *role));
+            // Before, everybody may create objects there.
+            if self.scope.server >= 150_000 {
+                statements.push(sql!("GRANT ALL ON SCHEMA public TO {role}", role = *role));
+            }
+        }
+        for schema in schemas {
+            let owner = self.scope.role.as_ref().map(|role| sql!(" AUTHORIZATION {role}", role = *role)).unwrap_or_default();
+            statements.push(sql!("CREATE SCHEMA {schema}{owner}", schema = *schema, owner = owner));
+        }
+        if !statements.is_empty() {
+            self.session.run(&Message::as_it_is(Sql::join(statements, ";\n"))).await?;
+        }
+        Ok(())
     }
 
     /// Runs a section of a revision as an upgrade would, without its bookkeeping.

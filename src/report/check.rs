@@ -72,9 +72,13 @@ pub struct Check {
     /// How the model differs from what the revisions make, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<Difference>,
-    /// What was done to the database by other hands than a revision's, if anything was.
+    /// How the database differs from what the applied revisions create, if it does; where a snapshot can be used, from the
+    /// snapshot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<Difference>,
+    /// Where a snapshot can be used: how the database differed from what the revisions create already when it was saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Difference>,
     /// What is there and is not compared.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_compared: Vec<String>,
@@ -92,7 +96,11 @@ impl Check {
             let (path, message) = (escape::line(&finding.path), escape::lines(&finding.message, 2));
             let _ = writeln!(text, "{path}{place}: {message} [{}]", finding.kind);
         }
-        for (what, difference) in [("from the revisions to the model", &self.model), ("what was done to the database", &self.database)] {
+        for (what, difference) in [
+            ("from the revisions to the model", &self.model),
+            ("how the database differed when the snapshot was saved", &self.replay),
+            ("how the database differs", &self.database),
+        ] {
             if let Some(difference) = difference {
                 let _ = write!(text, "{what}:\n{}{}", difference.text(), difference.renames_text());
             }

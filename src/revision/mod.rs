@@ -9,6 +9,7 @@ pub mod loss;
 pub mod name;
 pub mod seal;
 pub mod statement;
+pub mod words;
 
 use std::fmt;
 use std::ops::Range;

@@ -76,7 +76,8 @@ impl Stage {
     }
 
     fn runs(&self, project: &Project, words: &[&str]) -> Outcome {
-        self.pgmarch(project, words).run().exits(0)
+        // With all that a run can do.
+        self.pgmarch(project, words).env("PGMARCH_SNAPSHOT", "on").run().exits(0)
     }
 
     /// Runs a script as `psql -f` does, in a session that counts as ours.
@@ -86,7 +87,7 @@ impl Stage {
         program.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=script.sql", &self.url]).run().exits(0);
     }
 
-    /// Waits until no session of ours is left: the catalog is kept while nobody waits for it.
+    /// Waits until no session of ours is left.
     fn quiet(&self) {
         let ours = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'pgmarch%'";
         self.database.eventually(ours, "0");

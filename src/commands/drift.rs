@@ -1,0 +1,300 @@
+//! The live database against what its revisions create: they are replayed in a scratch database, so that no trace in the
+//! target is needed. A snapshot, where one can be used, tells manual changes from what the revisions create differently here.
+
+use std::collections::BTreeSet;
+
+use tracing::info;
+
+use super::check::difference;
+use super::{Context, sides};
+use crate::connect::Session;
+use crate::connect::wait::WaitError;
+use crate::exit::Error;
+use crate::ledger::{ReadError, Saved, State};
+use crate::model::Catalog;
+use crate::model::compare::Ignore;
+use crate::model::drift::{BY_ENVIRONMENT, Territory};
+use crate::model::read::{Schemas, Scope, of_snapshot};
+use crate::model::scratch::{Bench, ScratchError, read};
+use crate::model::surroundings::{Schema, Surroundings};
+use crate::position::Position;
+use crate::report::chain;
+use crate::report::check::{Check, Finding};
+use crate::revision::file::parse;
+use crate::revision::graph::Graph;
+use crate::revision::words::creates_schema;
+use crate::revision::{Revision, list};
+use crate::sql::Ident;
+
+/// A database, as it was found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Live<'l> {
+    /// What to call it.
+    pub(super) address: &'l str,
+    /// A session there.
+    pub(super) session: &'l Session,
+    /// What it read.
+    pub(super) state: &'l State,
+    /// Where it is, if its files are what was applied.
+    pub(super) position: Option<&'l Position<'l>>,
+}
+
+/// What the revisions create in an empty database.
+struct Replayed {
+    catalog: Catalog,
+    /// Schemas that were there before them.
+    given: BTreeSet<String>,
+}
+
+/// Why they were not replayed.
+enum NotReplayed {
+    /// That leaves the comparison out.
+    Because(String),
+    /// That ends the command.
+    Failed(Error),
+}
+
+impl NotReplayed {
+    fn because(why: &str) -> Self {
+        Self::Because(why.to_owned())
+    }
+}
+
+/// A scratch database that can't be had is no fault of the database: the comparison is left out. A scratch server that was named
+/// and can't be reached is a fault of the settings.
+fn scratch(error: ScratchError, is_named: bool) -> NotReplayed {
+    match error {
+        ScratchError::Broken(broken) => {
+            let lines: Vec<String> = broken.iter().map(|broken| format!("{}: {}", broken.what, broken.line())).collect();
+            let lines = lines.join("; ");
+            NotReplayed::Because(format!(
+                "its revisions could not be replayed in an empty database, as they depend on data or on what only this environment has ({lines})"
+            ))
+        }
+        ScratchError::NoRight { role, address } => NotReplayed::Because(format!(
+            "{role} may not create databases on {address}, and the revisions are replayed in one: set PGMARCH_SCRATCH_URL to a server where it may, or ALTER ROLE {} CREATEDB",
+            Ident::parse(&role).map_or(role.clone(), |role| role.to_string())
+        )),
+        ScratchError::Server(failure) if !failure.is_lost() => {
+            NotReplayed::Because(format!("its revisions could not be replayed in a scratch database ({})", chain(&failure)))
+        }
+        ScratchError::Wait(error @ (WaitError::Refused { .. } | WaitError::Settings(_))) if !is_named => {
+            NotReplayed::Because(format!("its revisions could not be replayed in a scratch database ({})", chain(&error)))
+        }
+        ScratchError::Wait(_) | ScratchError::Server(_) | ScratchError::Unreadable(_) => NotReplayed::Failed(error.into()),
+    }
+}
+
+/// Compares, and adds to the check what was found. Without a position the revisions are not replayed. Leaves the scratch server
+/// open for more comparisons: what its session has created would count as abandoned without it.
+pub(super) async fn compare(
+    check: &mut Check,
+    live: &Live<'_>,
+    ignore: Ignore,
+    bench: &mut Option<Bench>,
+    context: &Context,
+) -> Result<(), Error> {
+    let Live { address, session, state, .. } = *live;
+    if state.rows.is_empty() {
+        info!("the database is at base: there is nothing to compare it with");
+        return Ok(());
+    }
+    let at = super::rows(&state.rows);
+    let mut scope = sides::scope_of(state, context);
+    let answers = session.run(&scope.surroundings_message()).await.map_err(ScratchError::Server)?;
+    let surroundings = Surroundings::of(answers).ok_or(Error::Read(ReadError::Unexpected("schemas")))?;
+    let replayed = match replay(live, &surroundings, &scope, bench, context).await {
+        Ok(replayed) => Ok(replayed),
+        Err(NotReplayed::Because(why)) => Err(why),
+        Err(NotReplayed::Failed(error)) => return Err(error),
+    };
+    let (snapshot, unusable) = match state.ledger.snapshot(session, &scope, &at).await? {
+        Saved::Usable(snapshot) => {
+            let catalog = of_snapshot(&snapshot.rows).map_err(ScratchError::Unreadable)?;
+            (Some((snapshot.taken, catalog)), None)
+        }
+        Saved::Unusable(why) => (None, Some(why)),
+        Saved::Nothing => (None, None),
+    };
+    if let Some(why) = &unusable {
+        info!("the snapshot of the catalog is not used: {why}");
+    }
+    let schemas: BTreeSet<String> = match (&replayed, &snapshot) {
+        (Ok(replayed), _) => replayed.catalog.schemas().union(&replayed.given).cloned().collect(),
+        (Err(_), Some((_, snapshot))) => snapshot.schemas(),
+        (Err(why), None) => {
+            info!("the live database was not compared with its revisions: {why}");
+            return Ok(());
+        }
+    };
+    if let Err(why) = &replayed {
+        info!("the live database is compared with the snapshot alone: {why}");
+    }
+    let (compared, others): (Vec<&Schema>, Vec<&Schema>) = surroundings.schemas.iter().partition(|schema| schemas.contains(&schema.quoted));
+    if let Some(why) = surroundings.too_many_locks(&compared) {
+        info!("the live database was not compared with its revisions: {why}");
+        return Ok(());
+    }
+    tell_others(&others);
+    scope.schemas = Schemas::Only(compared.iter().map(|schema| schema.name.clone()).collect());
+    let live = read(session, &scope).await?.ignoring(ignore);
+    let of_others = state.ledger.schemas_of_others(session).await?;
+    let is_shared = |schema: &&&Schema| of_others.contains(&schema.name);
+    let shared: BTreeSet<String> = compared.iter().filter(is_shared).map(|schema| schema.quoted.clone()).collect();
+    check.checked.push("database");
+    check.not_compared.extend(live.unknown.iter().cloned());
+    let server = state.server.number;
+    if let Some((taken, snapshot)) = &snapshot {
+        let known = snapshot.schemas().intersection(&schemas).cloned().collect();
+        let territory = Territory { schemas: known, given: BTreeSet::new(), shared: shared.clone() };
+        let (mut then, mut now) = (snapshot.clone().ignoring(ignore), live.clone());
+        territory.restrict(&mut then, &mut now);
+        let (difference, count) = difference(&then, &now, server);
+        if count > 0 {
+            let were = if count == 1 { "1 object was" } else { &format!("{count} objects were") };
+            let message = format!(
+                "{were} changed outside of the revisions since the run that ended at {taken} (at {at}); undo it, or write a revision that does it"
+            );
+            check.findings.push(Finding::in_general("database", address.to_owned(), message));
+            check.database = Some(difference);
+        }
+    }
+    if let Ok(replayed) = replayed {
+        let territory = Territory { schemas: schemas.clone(), given: replayed.given, shared };
+        let mut made = replayed.catalog.ignoring(ignore).ignoring(BY_ENVIRONMENT);
+        let since = snapshot.as_ref().map(|(taken, _)| taken.clone());
+        let mut now = match snapshot {
+            Some((_, mut then)) => {
+                then.complete_from(&live, &schemas);
+                then.ignoring(ignore).ignoring(BY_ENVIRONMENT)
+            }
+            None => live.ignoring(BY_ENVIRONMENT),
+        };
+        let left_out = territory.restrict(&mut made, &mut now);
+        if left_out > 0 {
+            info!(
+                "{left_out} objects were not compared, as another version table is in the same schema: its revisions may have created them"
+            );
+        }
+        let (difference, count) = difference(&made, &now, server);
+        if count > 0 {
+            let objects = crate::report::count(count, "object");
+            let path = address.to_owned();
+            match since {
+                Some(taken) => {
+                    let message = format!(
+                        "{objects} differed from what the applied revisions (at {at}) create already when the run ended at {taken}; write a revision that makes up for it"
+                    );
+                    check.findings.push(Finding::in_general("replay", path, message));
+                    check.replay = Some(difference);
+                }
+                None => {
+                    let differ = if count == 1 { "differs" } else { "differ" };
+                    let message = format!(
+                        "{objects} {differ} from what the applied revisions (at {at}) create; undo what was changed by hand, or write a revision that does it"
+                    );
+                    check.findings.push(Finding::in_general("database", path, message));
+                    check.database = Some(difference);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How many schemas are named.
+const NAMED: usize = 5;
+
+/// Schemas that no revision creates and that are not on the search path.
+fn tell_others(others: &[&Schema]) {
+    if others.is_empty() {
+        return;
+    }
+    let named: Vec<&str> = others.iter().take(NAMED).map(|schema| schema.name.as_str()).collect();
+    let more = others.len() - named.len();
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    info!("not compared, as no applied revision creates it and the search path does not name it: schema {}{more}", named.join(", "));
+}
+
+/// Replays the applied revisions, in their order, in an empty database.
+async fn replay(
+    live: &Live<'_>,
+    surroundings: &Surroundings,
+    scope: &Scope,
+    opened: &mut Option<Bench>,
+    context: &Context,
+) -> Result<Replayed, NotReplayed> {
+    let Live { session, state, position, .. } = *live;
+    let Some(position) = position else { return Err(NotReplayed::because("the files are not what was applied here")) };
+    if let Some(unfinished) = state.unfinished.first() {
+        return Err(NotReplayed::Because(format!("revision {} was begun and has not finished", unfinished.revision)));
+    }
+    if !position.beyond.is_empty() {
+        check_recorded(session, state, position).await?;
+    }
+    let graph = &position.graph;
+    let applied: Vec<&Revision> = graph.reach(&position.rows, Graph::below).nodes().map(|node| graph.revision(node)).collect();
+    let given = given(surroundings, &applied, state.ledger.version_table.schema.as_str());
+    let is_named = context.environment.value("PGMARCH_SCRATCH_URL").is_ok_and(|url| url.is_some());
+    let bench = Bench::open(&context.environment, &context.config, &context.cancels, &context.leftovers)
+        .await
+        .map_err(|error| scratch(error, is_named))?;
+    let bench = &*opened.insert(bench);
+    if bench.server / 10_000 != state.server.number / 10_000 {
+        return Err(NotReplayed::Because(format!(
+            "the scratch server is PostgreSQL {}, the database is on {}: they print the same schema in different ways; set PGMARCH_SCRATCH_URL to a server of the same major version",
+            bench.server / 10_000,
+            state.server.number / 10_000
+        )));
+    }
+    let made = async {
+        let scratch = bench.database("replay", Scope { schemas: Schemas::All, ..scope.clone() }).await?;
+        let missing: Vec<Ident> =
+            given.iter().filter(|schema| schema.name != "public").filter_map(|schema| Ident::parse(&schema.name)).collect();
+        scratch.furnish(&missing).await?;
+        for revision in &applied {
+            scratch.run_section(revision, &revision.up).await?;
+        }
+        scratch.read().await
+    };
+    let catalog = made.await.map_err(|error| scratch(error, is_named))?;
+    // Every new database has one.
+    let given = given.iter().map(|schema| schema.quoted.clone()).chain(["public".to_owned()]).collect();
+    Ok(Replayed { catalog, given })
+}
+
+/// The texts of applied revisions that have no file here are run from the ledger: only if nobody else may write there, and this
+/// version can read them.
+async fn check_recorded(session: &Session, state: &State, position: &Position<'_>) -> Result<(), NotReplayed> {
+    let graph = &position.graph;
+    state.ledger.check_texts(session).await.map_err(|error| match error {
+        ReadError::Untrusted(_) => {
+            let beyond = list(position.beyond.iter().map(|node| graph.id(*node)));
+            NotReplayed::Because(format!("{beyond} would be replayed from the ledger, as there is no file here: {error}"))
+        }
+        error @ (ReadError::Server(_)
+        | ReadError::NoSchema { .. }
+        | ReadError::InTheWay(_)
+        | ReadError::RowSecurity { .. }
+        | ReadError::Format { .. }
+        | ReadError::Volatile
+        | ReadError::Unexpected(_)) => NotReplayed::Failed(error.into()),
+    })?;
+    let is_readable = |revision: &&Revision| parse(&revision.path, revision.text.clone().into_bytes()).is_ok();
+    let mut beyond = position.beyond.iter().map(|node| graph.revision(*node));
+    match beyond.find(|revision| !is_readable(revision)) {
+        Some(revision) => {
+            Err(NotReplayed::Because(format!("revision {} has no file here, and the text in the ledger can't be read", revision.id)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Schemas that the revisions find: those on the search path and that of the version table, unless they create them.
+fn given<'s>(surroundings: &'s Surroundings, applied: &[&Revision], version_schema: &str) -> Vec<&'s Schema> {
+    let is_found = |schema: &&Schema| {
+        (schema.is_on_path || schema.name == version_schema)
+            && (schema.name == "public" || !applied.iter().any(|revision| creates_schema(&revision.text, &schema.name)))
+    };
+    surroundings.schemas.iter().filter(is_found).collect()
+}

@@ -1,0 +1,137 @@
+//! Saves a snapshot of the catalog at the end of a run that changed something, within a limit: it is done, or undone, before
+//! the run goes on.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_postgres::error::SqlState;
+use tracing::{debug, info, warn};
+
+use super::{Context, sides};
+use crate::connect::{Answer, Failure, Session};
+use crate::ledger::State;
+use crate::model::read::Schemas;
+use crate::model::surroundings::{Schema, Surroundings};
+use crate::report::chain;
+use crate::revision::graph::Graph;
+use crate::revision::words::words;
+use crate::sql::Message;
+
+/// How long a snapshot may take, from its first message to its commit.
+const LIMIT: Duration = Duration::from_secs(2);
+/// How long a server may take to confirm that it ended what was cancelled. Its own limit for each statement ends it as well.
+const CONFIRM: Duration = Duration::from_secs(3);
+/// A cancel request that arrives between two statements cancels neither: it is sent again this often.
+const CANCEL_EVERY: Duration = Duration::from_millis(100);
+
+/// Why no snapshot was saved.
+enum Skipped {
+    /// It would not be worth its price, or another session is at it.
+    Because(String),
+    /// The server refused, or is gone.
+    Refused(Failure),
+    /// It took too long, and the server has confirmed that it ended.
+    TooLong,
+    /// It took too long, and the server has not confirmed anything.
+    Unconfirmed,
+}
+
+/// Saves what the run that holds the lock has left. The run is complete without it, so nothing here is a reason to fail.
+/// The session is given up: what did not answer must not be used again.
+pub(super) async fn save(state: &State, graph: &Graph, at: &str, session: Session, context: &Context) {
+    let skipped = match attempt(state, graph, at, &session, context).await {
+        Ok(schemas) => {
+            debug!("saved a snapshot of the catalog: of {}", schemas.join(", "));
+            return;
+        }
+        Err(skipped) => skipped,
+    };
+    match skipped {
+        Skipped::Unconfirmed => {
+            warn!(
+                "no snapshot of the catalog was saved: it was cancelled after {}, and the server has not confirmed that; there it ends by its own limit of {0} for each statement",
+                humantime::format_duration(LIMIT)
+            );
+            session.close();
+            return;
+        }
+        Skipped::Because(why) => info!("no snapshot of the catalog was saved: {why}"),
+        Skipped::Refused(failure) => info!("no snapshot of the catalog was saved: {}", chain(&failure)),
+        Skipped::TooLong => {
+            info!("no snapshot of the catalog was saved: it took longer than {}, so it was cancelled", humantime::format_duration(LIMIT));
+        }
+    }
+    if tokio::time::timeout(CONFIRM, session.run(&Message::rollback())).await.is_err() {
+        session.close();
+    }
+}
+
+async fn attempt(state: &State, graph: &Graph, at: &str, session: &Session, context: &Context) -> Result<Vec<String>, Skipped> {
+    let ledger = &state.ledger;
+    if !ledger.has_place_for_snapshot() {
+        return Err(Skipped::Because(format!(
+            "{}.catalog does not exist, or belongs to a role that is not trusted (PGMARCH_TRUST_OWNER)",
+            ledger.schema.as_str()
+        )));
+    }
+    let deadline = Instant::now() + LIMIT;
+    let mut scope = sides::scope_of(state, context);
+    let mut answers = within(deadline, session, &ledger.begin_snapshot(&scope, LIMIT)).await?;
+    let is_alone = answers.pop().into_iter().flatten().flatten().flatten().next().as_deref() == Some("t");
+    if !is_alone {
+        return Err(Skipped::Because("another session is saving one in this database".to_owned()));
+    }
+    let Some(surroundings) = Surroundings::of(answers) else {
+        return Err(Skipped::Because("the server's answer about its schemas makes no sense".to_owned()));
+    };
+    let schemas = schemas_of_run(&surroundings, graph, ledger.version_table.schema.as_str());
+    if let Some(why) = surroundings.too_many_locks(&schemas) {
+        return Err(Skipped::Because(why));
+    }
+    let names: Vec<String> = schemas.iter().map(|schema| schema.name.clone()).collect();
+    scope.schemas = Schemas::Only(names.clone());
+    let left = deadline.saturating_duration_since(Instant::now());
+    within(deadline, session, &ledger.save_snapshot(&scope, at, left)).await?;
+    Ok(names)
+}
+
+/// The schemas that a run uses: those on its search path, that of its version table, and those that its revisions name.
+fn schemas_of_run<'s>(surroundings: &'s Surroundings, graph: &Graph, version_schema: &str) -> Vec<&'s Schema> {
+    let texts = graph.nodes().map(|node| graph.revision(node).text.as_str());
+    let named: HashSet<String> = texts.flat_map(words).map(std::borrow::Cow::into_owned).collect();
+    let is_used = |schema: &&Schema| schema.is_on_path || schema.name == version_schema || named.contains(&schema.name);
+    surroundings.schemas.iter().filter(is_used).collect()
+}
+
+/// The answers to a message. After the deadline it is cancelled, again and again until the server answers.
+async fn within(deadline: Instant, session: &Session, message: &Message) -> Result<Vec<Answer>, Skipped> {
+    let mut answers = std::pin::pin!(async { session.send(message).await?.answers().await });
+    if let Ok(outcome) = tokio::time::timeout_at(deadline, &mut answers).await {
+        return outcome.map_err(|failure| match failure.code() {
+            Some(code) if *code == SqlState::QUERY_CANCELED && session.is_stopping() => {
+                Skipped::Because("it was cancelled by the signal".to_owned())
+            }
+            Some(code) if *code == SqlState::QUERY_CANCELED => Skipped::TooLong,
+            _ => Skipped::Refused(failure),
+        });
+    }
+    let confirmed = async {
+        loop {
+            let again = async {
+                session.cancel().await;
+                tokio::time::sleep(CANCEL_EVERY).await;
+            };
+            tokio::select! {
+                outcome = &mut answers => return outcome,
+                () = again => {}
+            }
+        }
+    };
+    match tokio::time::timeout(CONFIRM, confirmed).await {
+        // It was just about to end by itself.
+        Ok(Ok(answers)) => Ok(answers),
+        Ok(Err(_)) => Err(Skipped::TooLong),
+        Err(_) => Err(Skipped::Unconfirmed),
+    }
+}

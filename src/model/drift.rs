@@ -1,0 +1,222 @@
+//! What of a live database is compared with what its revisions create in a scratch database: what differs between any two
+//! environments is no drift. Pure.
+
+use std::collections::BTreeSet;
+
+use super::compare::Ignore;
+use super::{Catalog, Definition, Key, Kind};
+
+/// Tables in which other migration tools, and frameworks, keep what they have applied.
+const VERSION_TABLES: [&str; 24] = [
+    "alembic_version",
+    "ar_internal_metadata",
+    "atlas_schema_revisions",
+    "databasechangelog",
+    "databasechangeloglock",
+    "django_migrations",
+    "doctrine_migration_versions",
+    "flyway_schema_history",
+    "goose_db_version",
+    "gorp_migrations",
+    "knex_migrations",
+    "knex_migrations_lock",
+    "migrate_version",
+    "mikro_orm_migrations",
+    "pgmigrations",
+    "refinery_schema_history",
+    "schema_migrations",
+    "schema_version",
+    "schemaversions",
+    "\"SequelizeMeta\"",
+    "\"__EFMigrationsHistory\"",
+    "__diesel_schema_migrations",
+    "_prisma_migrations",
+    "_sqlx_migrations",
+];
+
+/// Which objects of a live database its revisions answer for.
+#[derive(Clone, Debug, Default)]
+pub struct Territory {
+    /// The schemas that are compared, as a [`Key`] has them.
+    pub schemas: BTreeSet<String>,
+    /// Of these, the ones that are there without the revisions: `public`, and a tenant's own. What is said about them is the
+    /// environment's.
+    pub given: BTreeSet<String>,
+    /// Of these, the ones in which revisions of other version tables create objects too.
+    pub shared: BTreeSet<String>,
+}
+
+/// Rights and owners are each environment's own.
+pub const BY_ENVIRONMENT: Ignore = Ignore { owners: true, grants: true, comments: false };
+
+impl Territory {
+    /// Leaves in both catalogs what is compared; how many objects are left out because other projects may have created them.
+    pub fn restrict(&self, made: &mut Catalog, live: &mut Catalog) -> usize {
+        for catalog in [&mut *made, &mut *live] {
+            catalog.objects.retain(|key, _| self.holds(key));
+            for object in catalog.objects.values_mut() {
+                // Whether a materialized view was ever filled is a matter of data.
+                if let Definition::View(view) = &mut object.definition {
+                    view.populated = true;
+                }
+            }
+        }
+        // A server has its own versions of extensions.
+        for (key, object) in &mut live.objects {
+            if let (Kind::Extension, Some(expected)) = (key.kind, made.objects.get(key)) {
+                object.definition = expected.definition.clone();
+                object.comment.clone_from(&expected.comment);
+            }
+        }
+        let new: Vec<Key> = live.objects.keys().filter(|key| !made.objects.contains_key(key)).cloned().collect();
+        let is_root = |key: &Key| live.objects.get(key).is_some_and(|object| object.parent.is_none());
+        let (mut out, mut of_others) = (BTreeSet::new(), 0);
+        for key in new {
+            if is_environment(&key, live, made) {
+                out.insert(key);
+            } else if self.shared.contains(key.schema()) && is_root(&key) {
+                of_others += 1;
+                out.insert(key);
+            }
+        }
+        without(live, out);
+        forget_needs(made);
+        forget_needs(live);
+        of_others
+    }
+
+    fn holds(&self, key: &Key) -> bool {
+        match key.kind {
+            Kind::Extension | Kind::EventTrigger => true,
+            Kind::Schema => self.schemas.contains(&key.name) && !self.given.contains(&key.name),
+            _ => self.schemas.contains(key.schema()),
+        }
+    }
+}
+
+/// Whether something that only the live database has belongs to the environment: an extension, an event trigger, another tool's
+/// version table, a partition that a job has added.
+fn is_environment(key: &Key, live: &Catalog, made: &Catalog) -> bool {
+    match live.objects.get(key).map(|object| &object.definition) {
+        Some(Definition::Extension { .. } | Definition::EventTrigger { .. }) => true,
+        Some(Definition::Table(table)) => {
+            let is_partition = table.bound.is_some()
+                && table.parents.iter().any(|(parent, _)| made.objects.contains_key(&Key { kind: Kind::Table, name: parent.clone() }));
+            is_partition || VERSION_TABLES.contains(&key.bare())
+        }
+        _ => false,
+    }
+}
+
+/// Takes objects out, with their parts and the sequences of their columns.
+fn without(catalog: &mut Catalog, mut out: BTreeSet<Key>) {
+    loop {
+        let is_part = |parent: &Option<Key>| parent.as_ref().is_some_and(|parent| out.contains(parent));
+        let is_counter = |definition: &Definition| {
+            let Definition::Sequence(sequence) = definition else { return false };
+            let owner = sequence.owned_by.as_ref().map(|(table, ..)| Key { kind: Kind::Table, name: table.clone() });
+            is_part(&owner)
+        };
+        let more: Vec<Key> = catalog
+            .objects
+            .iter()
+            .filter(|(key, object)| !out.contains(*key) && (is_part(&object.parent) || is_counter(&object.definition)))
+            .map(|(key, _)| key.clone())
+            .collect();
+        if more.is_empty() {
+            break;
+        }
+        out.extend(more);
+    }
+    catalog.objects.retain(|key, _| !out.contains(key));
+}
+
+/// What needs something that was taken out needs nothing that is created or dropped here.
+fn forget_needs(catalog: &mut Catalog) {
+    let known: BTreeSet<Key> = catalog.objects.keys().cloned().collect();
+    for object in catalog.objects.values_mut() {
+        object.needs.retain(|need| known.contains(need));
+    }
+}
+
+impl Catalog {
+    /// The schemas that it has, as a [`Key`] has them.
+    pub fn schemas(&self) -> BTreeSet<String> {
+        self.objects.keys().filter(|key| key.kind == Kind::Schema).map(|key| key.name.clone()).collect()
+    }
+
+    /// Takes from another catalog the objects of the schemas that this one does not have.
+    pub fn complete_from(&mut self, other: &Self, schemas: &BTreeSet<String>) {
+        let has = self.schemas();
+        let lacks = |key: &Key| {
+            let schema = if key.kind == Kind::Schema { &key.name } else { key.schema() };
+            !matches!(key.kind, Kind::Extension | Kind::EventTrigger) && schemas.contains(schema) && !has.contains(schema)
+        };
+        self.objects.extend(other.objects.iter().filter(|(key, _)| lacks(key)).map(|(key, object)| (key.clone(), object.clone())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::compare::compare;
+    use crate::model::read::of_snapshot;
+
+    const TABLE: &str = r#""unlogged":false,"replica_identity":"DEFAULT","options":[],"row_security":false,"force_row_security":false"#;
+
+    fn catalog(tables: &[(&str, Option<&str>)], more: &[&str]) -> Catalog {
+        let schemas = ["public", "other"].iter().enumerate().map(|(number, name)| {
+            format!(r#"{{"id":["pg_namespace",{number},0],"name":"{name}","shown":"{name}","definition":{{"schema":{{}}}}}}"#)
+        });
+        let tables = tables.iter().enumerate().map(|(number, (name, parent))| {
+            let parents = parent.map(|parent| format!(r#"["public.{parent}","{parent}"]"#)).unwrap_or_default();
+            let bound = parent.map(|_| r#""FOR VALUES IN (1)""#).unwrap_or("null");
+            format!(
+                r#"{{"id":["pg_class",{number},0],"name":"{name}","shown":"{name}","definition":{{"table":{{{TABLE},"parents":[{parents}],"bound":{bound}}}}}}}"#
+            )
+        });
+        let rows: Vec<String> = schemas.chain(tables).chain(more.iter().map(ToString::to_string)).collect();
+        of_snapshot(&rows.join("\u{1e}")).expect("a catalog")
+    }
+
+    fn territory(shared: &[&str]) -> Territory {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        Territory { schemas: names(&["public"]), given: names(&["public"]), shared: names(shared) }
+    }
+
+    fn differences(made: &Catalog, live: &Catalog, territory: &Territory) -> Vec<String> {
+        let (mut made, mut live) = (made.clone(), live.clone());
+        territory.restrict(&mut made, &mut live);
+        compare(&made, &live).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_table_by_hand_is_drift_and_what_belongs_to_the_environment_is_not() {
+        let made = catalog(&[("public.a", None), ("public.gone", None)], &[]);
+        let extension = r#"{"id":["pg_extension",9,0],"name":"citext","shown":"citext","definition":{"extension":{"version":"1.6","schema":"public","usual_comment":null}}}"#;
+        let live = catalog(
+            &[
+                ("public.a", None),
+                ("public.by_hand", None),
+                ("public.schema_migrations", None),
+                ("public.a_1", Some("a")),
+                ("other.table", None),
+            ],
+            &[extension],
+        );
+        assert_eq!(differences(&made, &live, &territory(&[])), ["+ table public.by_hand", "- table public.gone"]);
+        assert_eq!(differences(&made, &live, &territory(&["public"])), ["- table public.gone"]);
+        let with_extension = catalog(&[("public.a", None), ("public.gone", None)], &[extension]);
+        assert!(differences(&with_extension, &made, &territory(&[])).contains(&"- extension citext".to_owned()));
+    }
+
+    #[test]
+    fn schemas_that_a_snapshot_has_not_are_taken_from_elsewhere() {
+        let other = catalog(&[("public.a", None), ("other.b", None)], &[]);
+        let mut snapshot = catalog(&[("public.c", None)], &[]);
+        snapshot.objects.retain(|key, _| key.name != "other");
+        snapshot.complete_from(&other, &["public".to_owned(), "other".to_owned()].into());
+        let keys: Vec<String> = snapshot.objects.keys().map(ToString::to_string).collect();
+        assert_eq!(keys, ["schema other", "schema public", "table other.b", "table public.c"]);
+    }
+}

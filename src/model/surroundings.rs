@@ -1,0 +1,97 @@
+//! What surrounds the objects of a project in its database: the schemas there are, those on the search path, and what it
+//! would cost the server to print each.
+
+use super::read::Scope;
+use crate::connect::Answer;
+use crate::sql;
+use crate::sql::{Message, Sql};
+
+/// A schema of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schema {
+    /// Its name.
+    pub name: String,
+    /// Its name as a [`super::Key`] has it: quoted where needed.
+    pub quoted: String,
+    /// Whether it is on the search path.
+    pub is_on_path: bool,
+    /// Relations that the server locks until the end of the transaction to print what is in it: `pg_get_viewdef()` and its
+    /// like lock all that a query refers to.
+    pub locks: u64,
+}
+
+/// The schemas of a database, and how many locks its server has room for.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// All schemas but PostgreSQL's own, the ledger's and those of extensions.
+    pub schemas: Vec<Schema>,
+    /// How many locks the server's table of locks is made for.
+    pub lock_table: u64,
+}
+
+/// No catalog is read for which the server would hold more than one lock in this many that it has room for: a full table of locks
+/// fails the statements of all other sessions.
+const SHARE_OF_LOCKS: u64 = 4;
+
+/// The schemas on the search path, for [`Scope::surroundings`], which runs under another.
+const PATH: &str =
+    "SELECT pg_catalog.set_config('pgmarch.schemas', pg_catalog.array_to_json(pg_catalog.current_schemas(false))::pg_catalog.text, true)";
+
+const LOCK_TABLE: &str = "SELECT current_setting('max_locks_per_transaction')::int8 \
+    * (current_setting('max_connections')::int8 + current_setting('max_prepared_transactions')::int8)";
+
+impl Scope {
+    /// Statements that run before the safe search path is set, so that [`Self::surroundings`] knows the revisions' own.
+    pub fn ahead_of_surroundings(&self) -> Vec<Sql> {
+        self.role().into_iter().chain([self.search_path.set(true), Sql::of(PATH)]).collect()
+    }
+
+    /// Two queries for [`Surroundings::of`].
+    pub fn surroundings(&self) -> [Sql; 2] {
+        [Sql::of(LOCK_TABLE), sql!(include_str!("surroundings.sql"), own = self.own_schemas())]
+    }
+
+    /// One message that asks for them.
+    pub fn surroundings_message(&self) -> Message {
+        Message::transaction("BEGIN READ ONLY", self.ahead_of_surroundings(), [], self.surroundings())
+    }
+}
+
+impl Surroundings {
+    /// From the answers of [`Scope::surroundings`].
+    pub fn of(answers: impl IntoIterator<Item = Answer>) -> Option<Self> {
+        let mut answers = answers.into_iter();
+        let lock_table = answers.next()?.into_iter().flatten().flatten().next()?.parse().ok()?;
+        let schema = |row: Vec<Option<String>>| {
+            let [name, quoted, is_on_path, locks] = <[Option<String>; 4]>::try_from(row).ok()?;
+            Some(Schema { name: name?, quoted: quoted?, is_on_path: is_on_path.as_deref() == Some("t"), locks: locks?.parse().ok()? })
+        };
+        let schemas = answers.next()?.into_iter().map(schema).collect::<Option<_>>()?;
+        Some(Self { schemas, lock_table })
+    }
+
+    /// Why the catalog of these schemas is too large to be read at once, if it is.
+    pub fn too_many_locks(&self, schemas: &[&Schema]) -> Option<String> {
+        let locks: u64 = schemas.iter().map(|schema| schema.locks).sum();
+        let most = self.lock_table / SHARE_OF_LOCKS;
+        (locks > most).then(|| {
+            format!(
+                "to print its views the server would lock {locks} relations at once, and no more than {most} of the {} locks it has room for are taken for that; a larger max_locks_per_transaction allows it",
+                self.lock_table
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarter_of_the_locks_is_the_most() {
+        let schema = |locks| Schema { name: "a".into(), quoted: "a".into(), is_on_path: false, locks };
+        let surroundings = Surroundings { schemas: Vec::new(), lock_table: 6400 };
+        assert_eq!(surroundings.too_many_locks(&[&schema(1000), &schema(600)]), None);
+        assert!(surroundings.too_many_locks(&[&schema(1000), &schema(601)]).is_some_and(|why| why.contains("lock 1601 relations")));
+    }
+}

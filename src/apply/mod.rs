@@ -163,6 +163,8 @@ pub struct OwnTables {
     pub path: std::path::PathBuf,
     /// The version table.
     pub version_table: String,
+    /// Where it showed only at the end of a run in one transaction: its revisions.
+    pub deferred: Vec<Id>,
     /// What was found.
     pub detail: String,
     /// Of `transaction:false` the statement, from 1, and whether it is undone.
@@ -173,19 +175,20 @@ pub struct OwnTables {
 
 impl std::fmt::Display for OwnTables {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { revision, path, version_table, detail, statement, .. } = self;
-        write!(
-            f,
-            "revision {revision} ({}) changed the version table {version_table} or the ledger",
-            crate::report::escape::line(path.display())
-        )?;
+        let Self { revision, path, version_table, detail, statement, deferred, .. } = self;
+        match deferred.as_slice() {
+            [] => write!(f, "revision {revision} ({})", crate::report::escape::line(path.display()))?,
+            several => write!(f, "a deferred trigger of one of the revisions {}", crate::revision::list(several))?,
+        }
+        write!(f, " changed the version table {version_table} or the ledger")?;
         if let Some((statement, _)) = statement {
             write!(f, " in statement {statement}")?;
         }
         write!(f, ": {}", crate::report::escape::line(detail))?;
         match statement {
-            None => f.write_str("; the revision is rolled back"),
-            Some((_, true)) => f.write_str("; the statement is rolled back"),
+            None => f.write_str("; nothing of it was applied"),
+            Some((0 | 1, true)) => f.write_str("; the statement is rolled back"),
+            Some((statement, true)) => write!(f, "; the statement is rolled back, those before statement {statement} were not undone"),
             Some((_, false)) => f.write_str("; the statement was not undone"),
         }
     }
@@ -194,7 +197,8 @@ impl std::fmt::Display for OwnTables {
 impl OwnTables {
     /// What to do about it.
     pub fn next(&self) -> String {
-        let file = crate::report::escape::line(self.path.display()).to_string();
+        let file =
+            if self.deferred.is_empty() { crate::report::escape::line(self.path.display()).to_string() } else { "the revision".to_owned() };
         let remove = format!("remove from {file} what writes to {} or the ledger: pgmarch records the version itself", self.version_table);
         match self.statement {
             Some((_, false)) => format!("restore the version with `pgmarch stamp --purge {}`; then {remove}, and run again", self.before),
@@ -430,7 +434,11 @@ impl Run<'_> {
         self.go_on().await;
         let mut closing = Script::last(&last.after, &self.server, &ledger, self.config);
         if let Err(failure) = self.watch.over(last.revision.id.as_str(), self.target(), self.session.run(&closing.message())).await {
-            return Err(self.explain(&closing, last, failure, 0).await);
+            let mut error = self.explain(&closing, last, failure, 0).await;
+            if let ApplyError::OwnTables(changed) = &mut error {
+                changed.deferred = plan.steps.iter().map(|step| step.revision.id.clone()).collect();
+            }
+            return Err(error);
         }
         for done in done {
             self.committed(done);
@@ -541,6 +549,7 @@ impl Run<'_> {
             revision: step.revision.id.clone(),
             path: step.revision.path.clone(),
             version_table: self.ledger.version_table.plain(),
+            deferred: Vec::new(),
             detail,
             statement,
             before: step.before.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),

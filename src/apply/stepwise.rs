@@ -519,7 +519,7 @@ impl<'s> Stepwise<'s, '_> {
     async fn failed(&mut self, script: &Script, number: usize, note: Note, failure: Failure) -> ApplyError {
         let detail = failure.source.as_db_error().map(|error| format!("{}: {}", error.code().code(), error.message()));
         let error = self.run.explain(script, self.step, failure, number).await;
-        if matches!(error, ApplyError::Revision(_)) {
+        if matches!(error, ApplyError::Revision(_) | ApplyError::OwnTables(_)) {
             match self.keep(self.noted(Stage::Failed, number, &note, detail.as_deref())).await {
                 Ok(answers) => {
                     self.remember(&answers);

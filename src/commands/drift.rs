@@ -274,7 +274,7 @@ async fn check_recorded(session: &Session, state: &State, position: &Position<'_
         }
         error @ (ReadError::Server(_)
         | ReadError::NoSchema { .. }
-        | ReadError::InTheWay(_)
+        | ReadError::InTheWay { .. }
         | ReadError::RowSecurity { .. }
         | ReadError::Format { .. }
         | ReadError::Volatile

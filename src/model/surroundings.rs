@@ -53,7 +53,7 @@ impl Scope {
 
     /// One message that asks for them.
     pub fn surroundings_message(&self) -> Message {
-        Message::transaction("BEGIN READ ONLY", self.ahead_of_surroundings(), [], self.surroundings())
+        Message::reading(self.ahead_of_surroundings(), [], self.surroundings())
     }
 }
 

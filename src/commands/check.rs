@@ -2,6 +2,7 @@
 
 use super::sides::{self, Model};
 use super::{Context, answer, json, settle};
+use crate::ancestry::Late;
 use crate::checksum::Reread;
 use crate::cli;
 use crate::config::Config;
@@ -58,7 +59,7 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, context: &Co
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
     let mut state = super::read(&session, config, Access::Read).await?;
     check.checked.push("ledger");
-    match settle(graph, &mut state, &session).await {
+    match settle(graph, &mut state, &session, config).await {
         Ok(_) => {}
         Err(Error::Changed(changed)) => {
             let message = |diff: &str| format!("its text is another than what was applied:\n{diff}");
@@ -75,7 +76,15 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, context: &Co
                 |reread: &Reread| Finding { stops_upgrade: true, ..Finding::about("reread", &reread.path, None, message.to_owned()) };
             check.findings.extend(reread.iter().map(finding));
         }
-        Err(error @ (Error::Regrafted(_) | Error::Position(_))) => {
+        Err(Error::Late(late)) => {
+            let finding = |late: &Late| {
+                let message =
+                    format!("it has not been applied to this database: it came in below {}, which had been applied before", late.above);
+                Finding { stops_upgrade: true, ..Finding::about("late", &late.path, None, message) }
+            };
+            check.findings.extend(late.iter().map(finding));
+        }
+        Err(error @ (Error::Regrafted(_) | Error::Position(_) | Error::Lost(_))) => {
             check.findings.push(Finding { stops_upgrade: true, ..Finding::in_general("position", pool.address(), error.to_string()) });
         }
         Err(error) => return Err(error),

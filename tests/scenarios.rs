@@ -24,7 +24,7 @@ mod late;
 mod leaks;
 mod ledger;
 mod lock;
-mod lost;
+mod lost_version_table;
 mod marchproxy;
 mod model;
 mod offline;

@@ -6,12 +6,14 @@ use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
 use crate::alembic::ImportError;
+use crate::ancestry::{self, Late};
 use crate::apply::{ApplyError, NoteError, Stopped};
 use crate::checksum::{Changed, Moved, Reread};
 use crate::config::ConfigFault;
 use crate::connect::wait::{Verdict, WaitError, verdict};
 use crate::connect::{ConnectError, Failure};
 use crate::ledger::ReadError;
+use crate::ledger::lost::Lost;
 use crate::lock::LockError;
 use crate::model::proof::ProofError;
 use crate::model::scratch::ScratchError;
@@ -104,6 +106,12 @@ pub enum Error {
     /// Applied revisions stand somewhere else in the graph by now.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Regrafted(Vec<Moved>),
+    /// Revisions below the version rows that were never run there.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Late(Vec<Late>),
+    /// A version table that says base where the ledger knows better.
+    #[error("{0}")]
+    Lost(Lost),
     /// The database is somewhere that this image's files don't lead to.
     #[error(transparent)]
     Position(#[from] PositionError),
@@ -307,7 +315,7 @@ impl Error {
             },
             Self::Name(NameError::SeveralHeads { .. }) => Exit::Unsound,
             Self::Name(_) => Exit::Usage,
-            Self::Changed(_) | Self::Reread(_) | Self::Regrafted(_) => Exit::Unsound,
+            Self::Changed(_) | Self::Reread(_) | Self::Regrafted(_) | Self::Late(_) | Self::Lost(_) => Exit::Unsound,
             Self::Position(PositionError::Breaking { .. } | PositionError::Refused { .. }) => Exit::Ahead,
             Self::Position(PositionError::Unknown { .. } | PositionError::Diverged { .. } | PositionError::Misfit(_)) => Exit::Unsound,
             Self::Down(DownError::Irreversible(_)) => Exit::Unsound,
@@ -378,6 +386,8 @@ impl Error {
             | Self::Changed(_)
             | Self::Reread(_)
             | Self::Regrafted(_)
+            | Self::Late(_)
+            | Self::Lost(_)
             | Self::Position(_)
             | Self::Down(_)
             | Self::Unconfirmed
@@ -435,7 +445,16 @@ impl Error {
                 "compare the database with the up section of the file, and put right by hand what differs; then accept it with `pgmarch repair {}`",
                 reread.first().map(|reread| reread.id.to_string()).unwrap_or_default()
             ),
-            Self::Regrafted(_) => "a revision that came in below an applied one is never run: put `revises` (or, without headers, the files) back as they were and add the new revision at the end; if it is right so, `pgmarch repair REV`".to_owned(),
+            Self::Regrafted(moved) => format!(
+                "a revision that came in below an applied one is never run: restore `revises` (or, without headers, the file names) and add the new revision at the end; or, to accept the new order without running anything, `pgmarch repair {}`",
+                moved.first().map(|moved| moved.id.to_string()).unwrap_or_default()
+            ),
+            Self::Late(late) => format!(
+                "to run {0}, move it to the end (`revises`, or without headers the file name); or, to accept that it is never run on this database, `pgmarch repair {1}`",
+                ancestry::ids(late),
+                late.first().map(|late| late.id.to_string()).unwrap_or_default()
+            ),
+            Self::Lost(lost) => lost.next(),
             Self::Position(PositionError::Unknown { .. }) => "run the image that has these revisions, or correct the version with `pgmarch stamp --purge REV`".to_owned(),
             Self::Position(PositionError::Diverged { .. }) => "the files of this image lack what was applied: was its tag pushed again with other revisions? Run the image that has them, or go back first with `pgmarch downgrade REV`".to_owned(),
             Self::Position(PositionError::Misfit(_)) => "run the image that has these revisions".to_owned(),

@@ -21,6 +21,7 @@
 //! - [`ledger`]: the version table and the ledger: the only place that knows the tables in the database.
 //! - [`alembic`]: Alembic's output and its files into revisions. Pure.
 //! - [`position`]: where the database stands, seen from this image: behind, there, ahead. Pure.
+//! - [`ancestry`]: which revisions below the version rows are applied: those that were below when it happened. Pure.
 //! - [`checksum`]: the files of applied revisions against what the ledger kept of them. Pure.
 //! - [`plan`]: (graph, version rows, target) → [`plan::Plan`]. Pure.
 //! - [`apply`]: a plan into an applied one: one fenced message per revision.
@@ -34,6 +35,7 @@
 //! - [`signal`]: SIGTERM and SIGINT.
 
 pub mod alembic;
+pub mod ancestry;
 pub mod apply;
 pub mod backoff;
 pub mod checksum;

@@ -102,9 +102,10 @@ impl<'g> Plan<'g> {
         Self { direction: Direction::Up, seal: seal(graph, &steps), steps }
     }
 
-    /// From `rows` down, undoing exactly `doomed`, as far as they are still applied.
-    pub fn downgrade(graph: &'g Graph, rows: &[Node], doomed: &BTreeSet<Id>) -> Result<Self, DownError> {
-        let mut tracker = Tracker::new(graph, rows);
+    /// From `rows` down, undoing exactly `doomed`, as far as they are still applied. What is below `rows` without being applied
+    /// is passed by: the version rows go to what is applied below it.
+    pub fn downgrade(graph: &'g Graph, rows: &[Node], doomed: &BTreeSet<Id>, unapplied: &BTreeSet<Node>) -> Result<Self, DownError> {
+        let mut tracker = Tracker::without(graph, rows, unapplied);
         let going: Vec<Node> = tracker.applied.nodes().filter(|node| doomed.contains(graph.id(*node))).collect();
         let standing = graph.reach(&going, Graph::above);
         let more = standing.nodes().filter(|node| tracker.applied.has(*node) && !doomed.contains(graph.id(*node)));
@@ -140,14 +141,25 @@ fn seal(graph: &Graph, steps: &[Step<'_>]) -> Option<Seal> {
     Some(Seal::of(graph, &rows))
 }
 
-/// What a downgrade from `rows` to `name` undoes: the revisions above the target, and whatever stands on them.
-pub fn doomed(graph: &Graph, rows: &[Node], name: &Name) -> Result<BTreeSet<Id>, NameError> {
+/// Of the revisions that are not applied, those that are on the way of a downgrade: what it undoes is above them.
+pub fn skipped(graph: &Graph, doomed: &BTreeSet<Id>, unapplied: &BTreeSet<Node>) -> impl Iterator<Item = Node> {
+    let is_on_the_way = |node: &Node| graph.reach(&[*node], Graph::above).nodes().any(|above| doomed.contains(graph.id(above)));
+    unapplied.iter().copied().filter(is_on_the_way)
+}
+
+/// What a downgrade from `rows` to `name` undoes: the revisions above the target, and whatever stands on them, but those that
+/// are not applied.
+pub fn doomed(graph: &Graph, rows: &[Node], name: &Name, unapplied: &BTreeSet<Node>) -> Result<BTreeSet<Id>, NameError> {
     let Lower { target, roots } = name.lower(graph, rows)?;
     let applied = graph.reach(rows, Graph::below);
     let above = graph.reach(&roots, Graph::above);
-    let doomed: BTreeSet<Id> = applied.nodes().filter(|node| above.has(*node)).map(|node| graph.id(node).clone()).collect();
+    let goes = |node: &Node| above.has(*node) && !unapplied.contains(node);
+    let doomed: BTreeSet<Id> = applied.nodes().filter(goes).map(|node| graph.id(node).clone()).collect();
     match target {
-        Some(node) if !applied.has(node) => Err(NameError::NotApplied(graph.id(node).to_string())),
+        // A name that counts from the version row means what it undoes.
+        Some(node) if !applied.has(node) || unapplied.contains(&node) && !name.is_relative() => {
+            Err(NameError::NotApplied(graph.id(node).to_string()))
+        }
         Some(_) | None => Ok(doomed),
     }
 }
@@ -189,6 +201,8 @@ impl Related {
 /// Follows the version rows from step to step: they are the applied revisions that no applied one stands on.
 struct Tracker<'g> {
     graph: &'g Graph,
+    /// Revisions that are passed by as if they were not there.
+    without: BTreeSet<Node>,
     applied: Set,
     /// How many applied revisions stand on each.
     bearing: Vec<usize>,
@@ -199,20 +213,26 @@ struct Tracker<'g> {
 
 impl<'g> Tracker<'g> {
     fn new(graph: &'g Graph, rows: &[Node]) -> Self {
-        let applied = graph.reach(rows, Graph::below);
+        Self::without(graph, rows, &BTreeSet::new())
+    }
+
+    fn without(graph: &'g Graph, rows: &[Node], without: &BTreeSet<Node>) -> Self {
+        let mut applied = graph.reach(rows, Graph::below);
+        without.iter().for_each(|node| applied.remove(*node));
         let mut bearing = vec![0; graph.len()];
-        for below in applied.nodes().flat_map(|node| graph.below(node)) {
+        for below in applied.nodes().flat_map(|node| below(graph, node, without)) {
             bearing[below.place()] += 1;
         }
         let maximal = applied.nodes().filter(|node| bearing[node.place()] == 0).map(|node| graph.id(node).clone()).collect();
-        Self { graph, applied, bearing, rows: rows.iter().map(|node| graph.id(*node).clone()).collect(), maximal }
+        let rows = rows.iter().map(|node| graph.id(*node).clone()).collect();
+        Self { graph, without: without.clone(), applied, bearing, rows, maximal }
     }
 
     /// A revision takes the place of those rows it stands on.
     fn up(&mut self, node: Node) -> (Rows, Rows) {
-        for below in self.graph.below(node) {
+        for below in below(self.graph, node, &self.without) {
             self.bearing[below.place()] += 1;
-            self.maximal.remove(self.graph.id(*below));
+            self.maximal.remove(self.graph.id(below));
         }
         self.maximal.insert(self.graph.id(node).clone());
         self.moved()
@@ -221,10 +241,10 @@ impl<'g> Tracker<'g> {
     /// A revision gives its place back to those that nothing else stands on.
     fn down(&mut self, node: Node) -> (Rows, Rows) {
         self.maximal.remove(self.graph.id(node));
-        for below in self.graph.below(node) {
+        for below in below(self.graph, node, &self.without) {
             self.bearing[below.place()] -= 1;
             if self.bearing[below.place()] == 0 {
-                self.maximal.insert(self.graph.id(*below).clone());
+                self.maximal.insert(self.graph.id(below).clone());
             }
         }
         self.moved()
@@ -233,6 +253,20 @@ impl<'g> Tracker<'g> {
     fn moved(&mut self) -> (Rows, Rows) {
         (std::mem::replace(&mut self.rows, self.maximal.clone()), self.maximal.clone())
     }
+}
+
+/// What a revision depends on; in the place of what is passed by, what that depends on. Each once.
+fn below(graph: &Graph, node: Node, without: &BTreeSet<Node>) -> BTreeSet<Node> {
+    let mut found = BTreeSet::new();
+    let mut open = graph.below(node).to_vec();
+    while let Some(next) = open.pop() {
+        if without.contains(&next) {
+            open.extend_from_slice(graph.below(next));
+        } else {
+            found.insert(next);
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -258,8 +292,8 @@ mod tests {
     fn downgrade(lines: &[&str], rows: &[&str], target: &str) -> Vec<String> {
         let graph = graph(lines);
         let rows = nodes(&graph, rows);
-        match doomed(&graph, &rows, &Name::parse(target).expect("a name")) {
-            Ok(doomed) => told(&Plan::downgrade(&graph, &rows, &doomed).expect("a plan")),
+        match doomed(&graph, &rows, &Name::parse(target).expect("a name"), &BTreeSet::new()) {
+            Ok(doomed) => told(&Plan::downgrade(&graph, &rows, &doomed, &BTreeSet::new()).expect("a plan")),
             Err(error) => vec![error.to_string()],
         }
     }
@@ -311,18 +345,39 @@ mod tests {
         };
         let graph = lines("");
         let rows = nodes(&graph, &["3"]);
-        let doomed = doomed(&graph, &rows, &Name::parse("base").expect("a name")).expect("ids");
-        let error = Plan::downgrade(&graph, &rows, &doomed).expect_err("irreversible");
+        let doomed = doomed(&graph, &rows, &Name::parse("base").expect("a name"), &BTreeSet::new()).expect("ids");
+        let error = Plan::downgrade(&graph, &rows, &doomed, &BTreeSet::new()).expect_err("irreversible");
         assert_eq!(error.to_string(), "3 (3.sql), 2 (2.sql) can't be undone: no `-- migrate:down` section");
+    }
+
+    #[test]
+    fn what_was_never_applied_is_not_undone() {
+        let down = |lines: &[&str], rows: &[&str], unapplied: &[&str], target: &str| {
+            let graph = graph(lines);
+            let (rows, unapplied) = (nodes(&graph, rows), nodes(&graph, unapplied).into_iter().collect());
+            match doomed(&graph, &rows, &Name::parse(target).expect("a name"), &unapplied) {
+                Ok(doomed) => told(&Plan::downgrade(&graph, &rows, &doomed, &unapplied).expect("a plan")),
+                Err(error) => vec![error.to_string()],
+            }
+        };
+        let chain = ["1", "2", "3", "4"];
+        for target in ["1", "3-2"] {
+            assert_eq!(down(&chain, &["4"], &["2"], target), ["4: 4 → 3", "3: 3 → 1"]);
+        }
+        assert_eq!(down(&chain, &["3"], &["2"], "-1"), ["3: 3 → 1"]);
+        assert_eq!(down(&chain, &["4"], &["2", "3"], "base"), ["4: 4 → 1", "1: 1 → base"]);
+        assert_eq!(down(&chain, &["4"], &["2"], "2"), ["2 is not applied, so there is nothing above it to undo"]);
+        let merged = ["1 <", "2a < 1", "2b < 1", "3 < 2a, 2b"];
+        assert_eq!(down(&merged, &["3"], &["2b"], "1"), ["3: 3 → 2a", "2a: 2a → 1"]);
     }
 
     #[test]
     fn what_was_not_asked_for_is_not_undone() {
         let graph = graph(&["1", "2", "3"]);
         let asked: BTreeSet<Id> = [Id::parse("2").expect("an id")].into();
-        assert_eq!(told(&Plan::downgrade(&graph, &nodes(&graph, &["2"]), &asked).expect("a plan")), ["2: 2 → 1"]);
-        assert_eq!(told(&Plan::downgrade(&graph, &nodes(&graph, &["1"]), &asked).expect("a plan")), Vec::<String>::new());
-        let error = Plan::downgrade(&graph, &nodes(&graph, &["3"]), &asked).expect_err("3 stands on it");
+        assert_eq!(told(&Plan::downgrade(&graph, &nodes(&graph, &["2"]), &asked, &BTreeSet::new()).expect("a plan")), ["2: 2 → 1"]);
+        assert_eq!(told(&Plan::downgrade(&graph, &nodes(&graph, &["1"]), &asked, &BTreeSet::new()).expect("a plan")), Vec::<String>::new());
+        let error = Plan::downgrade(&graph, &nodes(&graph, &["3"]), &asked, &BTreeSet::new()).expect_err("3 stands on it");
         assert!(error.to_string().starts_with("3 would go as well"));
     }
 
@@ -409,7 +464,7 @@ mod tests {
                 let now = graph.reach(&reached, Graph::below);
                 prop_assert!(chosen(&graph, target).iter().chain(&start).all(|node| now.has(*node)));
                 let doomed = up.steps.iter().map(|step| step.revision.id.clone()).collect();
-                let down = Plan::downgrade(&graph, &reached, &doomed).expect("nothing else stands on what was new");
+                let down = Plan::downgrade(&graph, &reached, &doomed, &BTreeSet::new()).expect("nothing else stands on what was new");
                 prop_assert_eq!(run(&graph, &reached, &down), start);
             }
 
@@ -420,8 +475,8 @@ mod tests {
                 let names = [id(target), "base".into(), "-1".into(), "-2".into(), format!("{}@-1", id(label)), format!("{}@base", id(label)), format!("{}@{}", id(label), id(target))];
                 for typed in names {
                     let name = Name::parse(&typed).expect("a name");
-                    let Ok(doomed) = doomed(&graph, &start, &name) else { continue };
-                    let down = Plan::downgrade(&graph, &start, &doomed).expect("all that stands on it is doomed too");
+                    let Ok(doomed) = doomed(&graph, &start, &name, &BTreeSet::new()) else { continue };
+                    let down = Plan::downgrade(&graph, &start, &doomed, &BTreeSet::new()).expect("all that stands on it is doomed too");
                     let reached = run(&graph, &start, &down);
                     prop_assert_eq!(down.steps.len(), doomed.len());
                     if let Ok(Some(node)) = name.lower(&graph, &start).map(|lower| lower.target) {

@@ -95,7 +95,7 @@ fn ours(graph: &Graph, rows: &[Node], way: &str, name: &str) -> Result<BTreeSet<
         let targets = name.targets(graph, rows).map_err(|error| error.to_string())?;
         return Ok(Plan::upgrade(graph, rows, &targets).steps.iter().map(|step| step.revision.id.to_string()).collect());
     }
-    let doomed = doomed(graph, rows, &name).map_err(|error| error.to_string())?;
+    let doomed = doomed(graph, rows, &name, &BTreeSet::new()).map_err(|error| error.to_string())?;
     Ok(doomed.iter().map(Id::to_string).collect())
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::drift::{self, Live};
 use super::sides::{self, Model};
 use super::{Context, answer, json, settle};
+use crate::ancestry::Late;
 use crate::checksum::Reread;
 use crate::cli;
 use crate::config::Config;
@@ -72,8 +73,8 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, bench: &mut 
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
     let mut state = super::read(&session, config, Access::Read).await?;
     check.checked.push("ledger");
-    let position = match settle(graph, &mut state, &session).await {
-        Ok((position, _)) => Some(position),
+    let position = match settle(graph, &mut state, &session, config).await {
+        Ok(settled) => Some(settled.position),
         Err(Error::Changed(changed)) => {
             let message = |diff: &str| format!("its text is another than what was applied:\n{diff}");
             check.findings.extend(
@@ -91,7 +92,16 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, bench: &mut 
             check.findings.extend(reread.iter().map(finding));
             None
         }
-        Err(error @ (Error::Regrafted(_) | Error::Position(_))) => {
+        Err(Error::Late(late)) => {
+            let finding = |late: &Late| {
+                let message =
+                    format!("it has not been applied to this database: it came in below {}, which had been applied before", late.above);
+                Finding { stops_upgrade: true, ..Finding::about("late", &late.path, None, message) }
+            };
+            check.findings.extend(late.iter().map(finding));
+            None
+        }
+        Err(error @ (Error::Regrafted(_) | Error::Position(_) | Error::Lost(_))) => {
             check.findings.push(Finding { stops_upgrade: true, ..Finding::in_general("position", pool.address(), error.to_string()) });
             None
         }

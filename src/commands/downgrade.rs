@@ -8,13 +8,13 @@ use serde::Serialize;
 use tracing::info;
 
 use super::run::{Goal, persistently};
-use super::{Context, answer, json, no_range, offline, rows, settle};
+use super::{Context, ancestry, answer, json, no_range, offline, rows, settle};
 use crate::cli;
 use crate::config::Snapshots;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
 use crate::ledger::{self, Access};
-use crate::plan::{Direction, Plan, doomed};
+use crate::plan::{Direction, Plan, doomed, skipped};
 use crate::report::{count, escape, seconds};
 use crate::revision::graph::Graph;
 use crate::revision::loss::losing;
@@ -53,9 +53,10 @@ pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error>
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
     let mut state = ledger::read(&session, config, Access::Write).await?;
-    let (position, _) = settle(&graph, &mut state, &session).await?;
-    let doomed = doomed(&position.graph, &position.rows, &target)?;
-    let plan = Plan::downgrade(&position.graph, &position.rows, &doomed)?;
+    let position = settle(&graph, &mut state, &session, config).await?.position;
+    let unapplied = ancestry(&position, &state).unapplied;
+    let doomed = doomed(&position.graph, &position.rows, &target, &unapplied)?;
+    let plan = Plan::downgrade(&position.graph, &position.rows, &doomed, &unapplied)?;
     if plan.is_empty() {
         ledger::durable(&session, context.wait_deadline()).await?;
         info!("nothing to undo on {}: at {}", pool.address(), rows(&state.rows));
@@ -63,7 +64,8 @@ pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error>
     }
     // No connection is held while somebody thinks.
     drop(session);
-    tell_what_goes(&preview(&plan, &pool.address()))?;
+    let passed: Vec<String> = skipped(&position.graph, &doomed, &unapplied).map(|node| position.graph.id(node).to_string()).collect();
+    tell_what_goes(&preview(&plan, &passed, &pool.address()))?;
     if asks {
         ask().await?;
     }
@@ -86,7 +88,7 @@ fn tell(words: &cli::Downgrade, current: &[String], done: &[crate::apply::Done])
 }
 
 /// Revision by revision what goes, and which statements lose data.
-fn preview(plan: &Plan<'_>, address: &str) -> String {
+fn preview(plan: &Plan<'_>, passed: &[String], address: &str) -> String {
     let mut text = format!("{} will be undone on {}, in this order:\n", count(plan.steps.len(), "revision"), escape::line(address));
     let mut losses = 0;
     for step in &plan.steps {
@@ -97,6 +99,9 @@ fn preview(plan: &Plan<'_>, address: &str) -> String {
             losses += 1;
             let _ = writeln!(text, "      loses data: {}", escape::line(statement));
         }
+    }
+    if !passed.is_empty() {
+        let _ = writeln!(text, "Not undone, as never applied to this database: {}.", escape::line(passed.join(", ")));
     }
     text += match losses {
         0 => "No statement that drops or deletes data was seen; make sure that there is a backup nevertheless.\n",

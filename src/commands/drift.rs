@@ -233,7 +233,9 @@ async fn replay(
         check_recorded(session, state, position).await?;
     }
     let graph = &position.graph;
-    let applied: Vec<&Revision> = graph.reach(&position.rows, Graph::below).nodes().map(|node| graph.revision(node)).collect();
+    let unapplied = super::ancestry(position, state).unapplied;
+    let below = graph.reach(&position.rows, Graph::below);
+    let applied: Vec<&Revision> = below.nodes().filter(|node| !unapplied.contains(node)).map(|node| graph.revision(node)).collect();
     let given = given(surroundings, &applied, state.ledger.version_table.schema.as_str());
     let is_named = context.environment.value("PGMARCH_SCRATCH_URL").is_ok_and(|url| url.is_some());
     let bench = Bench::open(&context.environment, &context.config, &context.cancels, &context.leftovers)

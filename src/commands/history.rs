@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Context, answer, json, locate};
+use super::{Context, ancestry, answer, json, locate};
 use crate::cli;
 use crate::config::ConfigFault;
 use crate::connect::wait::{WaitError, for_server};
@@ -10,7 +10,7 @@ use crate::connect::{ConnectError, Session};
 use crate::exit::Error;
 use crate::ledger::{Access, ReadError, State, decimal};
 use crate::position::Position;
-use crate::report::history::{Entry, History};
+use crate::report::history::{Entry, History, NOT_APPLIED};
 use crate::revision::graph::{Graph, Node, Set};
 use crate::revision::name::{Name, NameError, Range};
 
@@ -67,11 +67,13 @@ pub(super) async fn entries(files: &Graph, position: &Position<'_>, asked: Optio
         }
     }
     let graph = &position.graph;
-    let applied = graph.reach(&position.rows, Graph::below);
+    let below = graph.reach(&position.rows, Graph::below);
+    let ancestry = asked.map(|asked| ancestry(position, &asked.state)).unwrap_or_default();
     let words = |ids: &[crate::revision::Id]| ids.iter().map(ToString::to_string).collect();
     let entry = |node: Node| {
         let revision = graph.revision(node);
-        let ran = applied.has(node).then(|| ran.remove(revision.id.as_str())).flatten();
+        let is_applied = below.has(node) && !ancestry.unapplied.contains(&node);
+        let ran = is_applied.then(|| ran.remove(revision.id.as_str())).flatten();
         let (applied_at, seconds) = ran.unwrap_or((None, None));
         Entry {
             revision: revision.id.to_string(),
@@ -82,7 +84,12 @@ pub(super) async fn entries(files: &Graph, position: &Position<'_>, asked: Optio
             created: revision.created.clone(),
             breaking: revision.breaking,
             file: files.node(revision.id.as_str()).map(|_| revision.path.display().to_string()),
-            state: asked.map(|_| if applied.has(node) { "applied" } else { "pending" }),
+            state: asked.map(|_| match (below.has(node), is_applied) {
+                (_, true) => "applied",
+                (true, false) => NOT_APPLIED,
+                (false, false) => "pending",
+            }),
+            accepted: (below.has(node) && !is_applied).then(|| ancestry.accepted.contains(&node)),
             current: position.rows.contains(&node),
             head: graph.children(node).is_empty(),
             applied_at,

@@ -32,11 +32,13 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::ancestry::Ancestry;
 use crate::checksum::{self, Verdict};
 use crate::cli::{Cli, Command};
 use crate::config::{Config, Environment};
 use crate::connect::{Cancels, Pool, Session};
 use crate::exit::Error;
+use crate::ledger::lost::{self, Base, Reset};
 use crate::ledger::{self, Access, ReadError, State, Untrusted};
 use crate::model::scratch::Leftovers;
 use crate::position::Position;
@@ -185,13 +187,23 @@ async fn locate<'g>(graph: &'g Graph, state: &State, session: &Session) -> Resul
     Ok(Position::of(graph, &state.rows, &recorded)?)
 }
 
-/// Where the database stands, the files of what is applied being what was applied; and the ways down mended since.
-/// What the ledger recorded is read only if these very files were not yet found to fit it.
-async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session) -> Result<(Position<'g>, Vec<Revision>), Error> {
+/// Where the database stands, and what was found out about it on the way.
+struct Settled<'g> {
+    position: Position<'g>,
+    /// Revisions whose way down was mended in their files.
+    mended: Vec<Revision>,
+    /// The version table's schema was dropped and created again since the ledger was last written.
+    reset: Option<Reset>,
+}
+
+/// Where the database stands, the files of what is applied being what was applied. What the ledger recorded is read only if
+/// these very files were not yet found to fit it, or if the version table says base.
+async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session, config: &Config) -> Result<Settled<'g>, Error> {
+    let reset = check_base(graph, state, session, config).await?;
     if is_sealed(graph, state) {
-        return Ok((locate(graph, state, session).await?, Vec::new()));
+        return Ok(Settled { position: locate(graph, state, session).await?, mended: Vec::new(), reset });
     }
-    if state.recorded.is_empty() {
+    if !state.is_complete {
         state.complete(session).await?;
     }
     let state = &*state;
@@ -200,9 +212,10 @@ async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session) -> R
     if !moved.is_empty() {
         return Err(Error::Regrafted(moved));
     }
+    check_ancestry(&position, state)?;
     let suspects = checksum::suspects(&position.graph, &position.rows, &state.recorded);
     if suspects.is_empty() {
-        return Ok((position, Vec::new()));
+        return Ok(Settled { position, mended: Vec::new(), reset });
     }
     let recorded = state.ledger.recorded(session, &suspects).await.map_err(ReadError::Server)?;
     let Verdict { changed, reread, mended } = checksum::compare(&position.graph, &recorded);
@@ -214,7 +227,33 @@ async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session) -> R
     }
     tracing::debug!("{} differ from what was applied, in comments, layout or the way down alone", suspects.join(", "));
     let mended = mended.into_iter().cloned().collect();
-    Ok((position, mended))
+    Ok(Settled { position, mended, reset })
+}
+
+/// Refuses a version table that says base where the ledger knows better.
+async fn check_base(graph: &Graph, state: &mut State, session: &Session, config: &Config) -> Result<Option<Reset>, Error> {
+    if !state.rows.is_empty() || !state.ledger.has_ledger {
+        return Ok(None);
+    }
+    if !state.is_complete {
+        state.complete(session).await?;
+    }
+    match lost::check(session, config, state, graph).await? {
+        Ok(Base::Agreed) => Ok(None),
+        Ok(Base::Reset(reset)) => Ok(Some(reset)),
+        Err(lost) => Err(Error::Lost(lost)),
+    }
+}
+
+/// Which revisions below the version rows are applied, as far as the ledger was read.
+fn ancestry(position: &Position<'_>, state: &State) -> Ancestry {
+    Ancestry::of(&position.graph, &position.rows, &state.recorded, &state.proven)
+}
+
+/// Refuses a database below whose version rows are revisions that were never run there, unless that was accepted.
+fn check_ancestry(position: &Position<'_>, state: &State) -> Result<(), Error> {
+    let late = ancestry(position, state).late(&position.graph);
+    if late.is_empty() { Ok(()) } else { Err(Error::Late(late)) }
 }
 
 /// A range belongs to `--sql`: a run starts from where the database is.

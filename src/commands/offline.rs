@@ -1,5 +1,7 @@
 //! `--sql`: the script instead of the run. With both ends named no database is asked.
 
+use std::collections::BTreeSet;
+
 use super::{Context, answer, settle};
 use crate::apply::Stopped;
 use crate::apply::offline::script;
@@ -33,7 +35,7 @@ pub(super) async fn run(typed: &str, direction: Direction, context: &Context) ->
             let pool = context.pool()?;
             let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
             let mut state = super::read(&session, config, Access::Read).await?;
-            let (position, _) = settle(&graph, &mut state, &session).await?;
+            let position = settle(&graph, &mut state, &session, config).await?.position;
             if !position.beyond.is_empty() {
                 position.ahead(&position.targets(&range.to)?, config.ahead)?;
             }
@@ -49,7 +51,7 @@ pub(super) async fn run(typed: &str, direction: Direction, context: &Context) ->
 fn print(graph: &Graph, rows: &[Node], range: &Range, direction: Direction, ledger: &Ledger, context: &Context) -> Result<String, Error> {
     let plan = match direction {
         Direction::Up => Plan::upgrade(graph, rows, &range.to.targets(graph, rows)?),
-        Direction::Down => Plan::downgrade(graph, rows, &doomed(graph, rows, &range.to)?)?,
+        Direction::Down => Plan::downgrade(graph, rows, &doomed(graph, rows, &range.to, &BTreeSet::new())?, &BTreeSet::new())?,
     };
     script(&plan, ledger, &context.config).map_err(|error| Error::Apply(Box::new(Stopped { done: Vec::new(), error })))
 }

@@ -1,18 +1,23 @@
 //! `repair`: what the ledger has of a revision becomes what its file says now, after saying what differs.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use super::{Context, answer, json, locate};
+use super::{Context, ancestry, answer, json, locate, rows};
+use crate::ancestry::Late;
 use crate::apply::note;
 use crate::checksum;
 use crate::cli;
 use crate::connect::wait::for_server;
 use crate::exit::Error;
-use crate::ledger::{self, Access, ReadError};
+use crate::ledger::{self, Access, ReadError, Recorded};
 use crate::lock::Lock;
+use crate::report::history::NOT_APPLIED;
 use crate::report::{escape, failure};
 use crate::revision::graph::Graph;
 use crate::revision::name::Name;
+use crate::revision::{Id, Revision, list};
 
 /// The JSON of `repair --json`.
 #[derive(Debug, Serialize)]
@@ -20,8 +25,11 @@ struct Repaired {
     /// The revision.
     revision: String,
     /// What was accepted: `text`; `reading`, where another pgmarch read the same text otherwise; `parents`; `progress` of one
-    /// that was half done; nothing where file and ledger agree.
+    /// that was half done; `not applied` of one that came in below an applied one; nothing where file and ledger agree.
     accepted: Vec<&'static str>,
+    /// Revisions that have not been applied to this database and never will be, if there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_applied: Vec<String>,
     /// The text diff from what was applied to the file.
     diff: String,
 }
@@ -49,51 +57,87 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
         note(&session, &lock, state.server.number, config, state.ledger.forget(unfinished)).await.map_err(Error::Note)?;
         lock.release().await;
         return answer(&if words.json {
-            json(&Repaired { revision: revision.id.to_string(), accepted: vec!["progress"], diff: String::new() })?
+            json(&Repaired { revision: revision.id.to_string(), accepted: vec!["progress"], not_applied: Vec::new(), diff: String::new() })?
         } else {
             let unfinished = escape::line(unfinished);
             format!("{unfinished}\n{}: forgotten; the next run begins with its first statement\n", revision.id)
         });
     }
+    let position = locate(&graph, &state, &session).await?;
+    let ancestry = ancestry(&position, &state);
+    let this = position.graph.node(revision.id.as_str()).filter(|node| ancestry.unapplied.contains(node));
     let recorded = state.ledger.recorded(&session, &[revision.id.as_str()]).await.map_err(ReadError::Server)?;
-    let Some(recorded) = recorded.first() else {
+    let recorded = recorded.first();
+    if recorded.is_none() && this.is_none() {
         return Err(Error::Missing {
             problem: format!("the ledger has no text of {}: pgmarch did not apply it, so any file is accepted", revision.id),
         });
-    };
-    let below = |parents: &[crate::revision::Id], depends_on: &[crate::revision::Id]| {
-        parents.iter().chain(depends_on).cloned().collect::<std::collections::BTreeSet<_>>()
-    };
-    let mut accepted = Vec::new();
-    if recorded.text != revision.text {
-        accepted.push("text");
-    } else if recorded.semantic != revision.semantic(&revision.up) {
-        accepted.push("reading");
     }
-    if below(&recorded.parents, &recorded.depends_on) != below(&revision.parents, &revision.depends_on) {
-        accepted.push("parents");
+    let mut accepted = recorded.map(|recorded| differences(recorded, revision)).unwrap_or_default();
+    let mut not_applied: Vec<Late> = Vec::new();
+    if accepted.contains(&"parents") {
+        let below = position.graph.reach(position.graph.node(revision.id.as_str()).as_slice(), Graph::below);
+        let late = ancestry.late_nodes().filter(|node| below.has(*node));
+        not_applied = late.map(|node| ancestry.late_one(&position.graph, node)).collect();
     }
-    let diff = checksum::diff(&recorded.text, &revision.text);
+    if let Some(node) = this.filter(|node| !ancestry.accepted.contains(node)) {
+        accepted.push(NOT_APPLIED);
+        not_applied = vec![ancestry.late_one(&position.graph, node)];
+    }
+    let mut statements = Vec::new();
+    let accepted_of_file: Vec<&str> = accepted.iter().copied().filter(|what| *what != NOT_APPLIED).collect();
+    if !accepted_of_file.is_empty() {
+        let detail = format!("accepted the {} of {} as it is now", accepted_of_file.join(" and the "), revision.file_name());
+        statements.extend(state.ledger.accept(revision, &detail));
+    }
     if !accepted.is_empty() {
-        let detail = format!("accepted the {} of {} as it is now", accepted.join(" and the "), revision.file_name());
-        note(&session, &lock, state.server.number, config, state.ledger.accept(revision, &detail)).await.map_err(Error::Note)?;
+        // What is applied without a word in the ledger is told from what comes in below it later.
+        let unrecorded: Vec<&str> = ancestry.unrecorded.iter().map(|node| position.graph.id(*node).as_str()).collect();
+        let detail = format!("applied by another tool: the version table was at {}", rows(&state.rows));
+        statements.extend(state.ledger.assume(&unrecorded, &detail));
+        let skipped: Vec<&str> = not_applied.iter().map(|late| late.id.as_str()).collect();
+        let detail = format!("not applied, and never will be: accepted by repair {}", revision.id);
+        statements.extend(state.ledger.skip(&skipped, &detail));
+        note(&session, &lock, state.server.number, config, statements).await.map_err(Error::Note)?;
     } else {
         ledger::durable(&session, context.wait_deadline()).await?;
     }
     lock.release().await;
+    let diff = recorded.map(|recorded| checksum::diff(&recorded.text, &revision.text)).unwrap_or_default();
     if words.json {
-        return answer(&json(&Repaired { revision: revision.id.to_string(), accepted, diff })?);
+        let not_applied = not_applied.iter().map(|late| late.id.to_string()).collect();
+        return answer(&json(&Repaired { revision: revision.id.to_string(), accepted, not_applied, diff })?);
     }
     if accepted.is_empty() {
-        return answer(&format!("{}: the file is what was applied, nothing to do\n", revision.id));
+        return answer(&match recorded {
+            Some(_) if this.is_none() => format!("{}: the file is what was applied, nothing to do\n", revision.id),
+            _ => format!("{}: that it is not applied here has been accepted, nothing to do\n", revision.id),
+        });
     }
     let mut text = String::new();
     if !diff.is_empty() {
         text += &failure::diff(&revision.path, &diff);
     }
-    if accepted.contains(&"parents") {
-        let list = |ids: &[crate::revision::Id]| crate::revision::list(ids);
+    if let Some(recorded) = recorded.filter(|_| accepted.contains(&"parents")) {
         text += &format!("applied on {}, now on {}\n", list(&recorded.parents), list(&revision.parents));
     }
+    for Late { id, above, .. } in &not_applied {
+        text += &format!("{id} has not been applied to this database and will not be: it came in below {above}, which is applied\n");
+    }
     answer(&format!("{text}{}: accepted; nothing was run\n", revision.id))
+}
+
+/// In what a revision's file differs from what was applied.
+fn differences(recorded: &Recorded, revision: &Revision) -> Vec<&'static str> {
+    let below = |parents: &[Id], depends_on: &[Id]| parents.iter().chain(depends_on).cloned().collect::<BTreeSet<_>>();
+    let mut found = Vec::new();
+    if recorded.text != revision.text {
+        found.push("text");
+    } else if recorded.semantic != revision.semantic(&revision.up) {
+        found.push("reading");
+    }
+    if below(&recorded.parents, &recorded.depends_on) != below(&revision.parents, &revision.depends_on) {
+        found.push("parents");
+    }
+    found
 }

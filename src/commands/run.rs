@@ -7,13 +7,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::{Context, is_sealed, rows, settle, snapshot, tell_done};
+use super::{Context, Settled, ancestry, is_sealed, rows, settle, snapshot, tell_done};
+use crate::ancestry::Ancestry;
 use crate::apply::{ApplyError, Done, Stopped, apply, check_unfinished, defaults, note};
 use crate::backoff::Pace;
 use crate::config::Snapshots;
 use crate::connect::wait::{Said, for_server};
 use crate::connect::{Pool, Session};
 use crate::exit::Error;
+use crate::ledger::lost::Reset;
 use crate::ledger::{self, Access, State};
 use crate::lock::Lock;
 use crate::plan::{Direction, Plan};
@@ -104,10 +106,10 @@ async fn once(
                 (session, state)
             }
         };
-        let (position, mended) = settle(graph, &mut state, &session).await?;
+        let Settled { position, mended, .. } = settle(graph, &mut state, &session, config).await?;
         let targets = targets(goal, &position)?;
         tell_ahead(goal, &position, &targets, context)?;
-        let plan = plan(goal, &position, &targets)?;
+        let plan = plan(goal, &position, &targets, &ancestry(&position, &state))?;
         check_unfinished(&plan, &state).map_err(stopped)?;
         if plan.is_empty() && (mended.is_empty() || state.server.read_only) {
             if !is_sealed(graph, &state) {
@@ -138,14 +140,20 @@ async fn once(
     };
     let session = lock.worker(config.wait_timeout, Some(&defaults(config, state.server.number))).await?;
     let mut state = ledger::look_closely(&session, config).await?;
-    let (position, mended) = settle(graph, &mut state, &session).await?;
+    let Settled { position, mended, reset } = settle(graph, &mut state, &session, config).await?;
+    if !state.is_complete {
+        state.complete(&session).await?;
+    }
     let targets = targets(goal, &position)?;
     if let Goal::Up(_, fixed) = goal {
         fixed.get_or_insert_with(|| targets.iter().map(|node| position.graph.id(*node).clone()).collect());
     }
     keep_mended(&mended, &state, &session, &lock, context).await;
-    let plan = plan(goal, &position, &targets)?;
-    check_unfinished(&plan, &state).map_err(stopped)?;
+    let ancestry = ancestry(&position, &state);
+    let plan = plan(goal, &position, &targets, &ancestry)?;
+    if reset.is_none() {
+        check_unfinished(&plan, &state).map_err(stopped)?;
+    }
     if plan.direction == Direction::Down && plan.steps.iter().any(|step| graph.node(step.revision.id.as_str()).is_none()) {
         state.ledger.check_texts(&session).await?;
     }
@@ -161,6 +169,10 @@ async fn once(
         Direction::Up => "applying",
         Direction::Down => "undoing",
     };
+    if let Some(reset) = reset {
+        record_reset(&reset, &mut state, &session, &lock, context).await?;
+    }
+    record_ancestry(&position, &ancestry, &mut state, &session, &lock, context).await;
     info!("{doing} {} on {}, from {}", count(plan.steps.len(), "revision"), pool.address(), rows(&state.rows));
     match apply(&plan, &state, config, &session, &lock).await {
         Ok(mut applied) => {
@@ -190,7 +202,8 @@ async fn reached_by_another(graph: &Graph, goal: &Goal<'_>, session: &Session, c
         return None;
     }
     let position = Position::of(graph, &state.rows, &[]).ok()?;
-    let plan = plan(goal, &position, &targets(goal, &position).ok()?).ok()?;
+    // Whatever was never run is not among what the goal names.
+    let plan = plan(goal, &position, &targets(goal, &position).ok()?, &Ancestry::default()).ok()?;
     plan.is_empty().then_some(state.rows)
 }
 
@@ -208,10 +221,10 @@ fn targets(goal: &Goal<'_>, position: &Position<'_>) -> Result<Vec<Node>, Error>
     }
 }
 
-fn plan<'p>(goal: &Goal<'_>, position: &'p Position<'_>, targets: &[Node]) -> Result<Plan<'p>, Error> {
+fn plan<'p>(goal: &Goal<'_>, position: &'p Position<'_>, targets: &[Node], ancestry: &Ancestry) -> Result<Plan<'p>, Error> {
     match goal {
         Goal::Up(..) => Ok(Plan::upgrade(&position.graph, &position.rows, targets)),
-        Goal::Down(doomed) => Ok(Plan::downgrade(&position.graph, &position.rows, doomed)?),
+        Goal::Down(doomed) => Ok(Plan::downgrade(&position.graph, &position.rows, doomed, &ancestry.unapplied)?),
     }
 }
 
@@ -234,6 +247,39 @@ async fn keep_mended(mended: &[Revision], state: &State, session: &Session, lock
             Ok(()) => info!(revision = id, "the way down of {id} was mended: the ledger keeps the new one"),
             Err(failure) => warn!(revision = id, "the mended way down of {id} is not in the ledger: {}", chain(&failure)),
         }
+    }
+}
+
+/// The version table's schema was dropped and created again: nothing is applied, nor half applied.
+async fn record_reset(reset: &Reset, state: &mut State, session: &Session, lock: &Lock, context: &Context) -> Result<(), Error> {
+    warn!("{reset}");
+    let mut statements = state.ledger.record_reset(&reset.to_string());
+    statements.extend(state.unfinished.iter().flat_map(|unfinished| state.ledger.forget(unfinished)));
+    note(session, lock, state.server.number, &context.config, statements).await.map_err(Error::Note)?;
+    state.unfinished.clear();
+    Ok(())
+}
+
+/// Records what another tool has applied, as the version table and the files say now: a file that comes in below it later was
+/// not applied. A role that may not write that may not do what follows either, which says more about it.
+async fn record_ancestry(
+    position: &Position<'_>,
+    ancestry: &Ancestry,
+    state: &mut State,
+    session: &Session,
+    lock: &Lock,
+    context: &Context,
+) {
+    let unrecorded: Vec<&str> = ancestry.unrecorded.iter().map(|node| position.graph.id(*node).as_str()).collect();
+    if unrecorded.is_empty() {
+        return;
+    }
+    let detail = format!("applied by another tool: the version table was at {}", rows(&state.rows));
+    let mut statements = state.ledger.install();
+    statements.extend(state.ledger.assume(&unrecorded, &detail));
+    match note(session, lock, state.server.number, &context.config, statements).await {
+        Ok(()) => state.ledger.installed(),
+        Err(failure) => debug!("what another tool applied is not in the ledger: {}", chain(&failure)),
     }
 }
 

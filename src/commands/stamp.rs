@@ -11,8 +11,9 @@ use crate::exit::Error;
 use crate::ledger::{self, Access};
 use crate::lock::Lock;
 use crate::plan::{Rows, stamp};
+use crate::position::Position;
 use crate::report::escape;
-use crate::revision::graph::Graph;
+use crate::revision::graph::{Graph, Node};
 use crate::revision::name::Name;
 use crate::revision::{Id, list};
 
@@ -40,19 +41,24 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
     let lock = Lock::acquire(&pool, &state, config.run_lock_timeout).await?;
     let session = lock.worker(config.wait_timeout, None).await?;
     let state = ledger::read(&session, config, Access::Write).await?;
-    let after = if words.purge {
-        stamp(&graph, &[], &names)?
-    } else {
-        let position = locate(&graph, &state, &session).await?;
-        stamp(&position.graph, &position.rows, &names)?
-    };
+    let position = if words.purge { Position::of(&graph, &[], &[])? } else { locate(&graph, &state, &session).await? };
+    let after = stamp(&position.graph, &position.rows, &names)?;
     let at = |rows: &[String]| if rows.is_empty() { "base".to_owned() } else { rows.join(", ") };
     let current: Vec<String> = after.iter().map(ToString::to_string).collect();
-    if !same(&state.rows, &current) {
+    let is_same = same(&state.rows, &current);
+    // Base, where the ledger says otherwise or nothing: there the stamp is what a run goes by.
+    let is_known = state.ledger.has_version_table && state.proven.is_base(&state.recorded, &position.graph);
+    let settles = current.is_empty() && state.ledger.has_ledger && !is_known;
+    if !is_same || settles {
         let mut statements = state.ledger.install();
         statements.extend(state.ledger.put(&state.rows, &after));
         let detail = format!("{} from {} to {}", if words.purge { "purged and stamped" } else { "stamped" }, at(&state.rows), list(&after));
         statements.extend(noted(&after).into_iter().map(|revision| state.ledger.note("stamp", &revision, &detail)));
+        statements.extend(state.ledger.assume(&below(&position.graph, &after), &detail));
+        if after.is_empty() {
+            // Nothing is applied, nor half applied.
+            statements.extend(state.unfinished.iter().flat_map(|unfinished| state.ledger.forget(unfinished)));
+        }
         note(&session, &lock, state.server.number, config, statements).await.map_err(Error::Note)?;
         info!("{detail} on {}", pool.address());
     } else {
@@ -62,10 +68,17 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
     if words.json {
         return answer(&json(&Stamped { before: state.rows, current })?);
     }
-    answer(&match same(&state.rows, &current) {
-        true => format!("at {} already, nothing to do\n", at(&current)),
-        false => format!("at {}, stamped (was {}); nothing was run\n", at(&current), escape::line(at(&state.rows))),
+    answer(&match (is_same, settles) {
+        (true, false) => format!("at {} already, nothing to do\n", at(&current)),
+        (true, true) => format!("at {}, stamped; nothing was run\n", at(&current)),
+        (false, _) => format!("at {}, stamped (was {}); nothing was run\n", at(&current), escape::line(at(&state.rows))),
     })
+}
+
+/// What is applied at these version rows, as the files say now.
+fn below<'g>(graph: &'g Graph, rows: &Rows) -> Vec<&'g str> {
+    let rows: Vec<Node> = rows.iter().filter_map(|row| graph.node(row.as_str())).collect();
+    graph.reach(&rows, Graph::below).nodes().map(|node| graph.id(node).as_str()).collect()
 }
 
 fn same(rows: &[String], other: &[String]) -> bool {
@@ -75,5 +88,5 @@ fn same(rows: &[String], other: &[String]) -> bool {
 
 /// The journal has one line for each revision stamped.
 fn noted(rows: &Rows) -> Vec<String> {
-    if rows.is_empty() { vec!["base".to_owned()] } else { rows.iter().map(Id::to_string).collect() }
+    if rows.is_empty() { vec![ledger::BASE.to_owned()] } else { rows.iter().map(Id::to_string).collect() }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{is_sealed, locate};
+use super::{check_ancestry, check_base, is_sealed, locate};
 use crate::config::Config;
 use crate::connect::Session;
 use crate::exit::Error;
@@ -49,10 +49,12 @@ const FLUSHED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Looks once, over a session that the caller got, and gives the connection back or ends it.
 pub async fn look(session: Session, graph: &Graph, target: &Name, config: &Config) -> Result<Standing, Error> {
-    let state = super::read(&session, config, Access::ReadWhatIsAllowed).await?;
+    let mut state = super::read(&session, config, Access::ReadWhatIsAllowed).await?;
+    check_base(graph, &mut state, &session, config).await?;
     let position = locate(graph, &state, &session).await?;
     let targets = position.targets(target)?;
     position.ahead(&targets, config.ahead)?;
+    check_ancestry(&position, &state)?;
     let plan = Plan::upgrade(&position.graph, &position.rows, &targets);
     if plan.is_empty() && !is_sealed(graph, &state) {
         ledger::durable(&session, Instant::now() + FLUSHED_WITHIN).await?;

@@ -7,6 +7,7 @@ use crate::connect::wait::for_server;
 use crate::exit::Error;
 use crate::ledger::{self, Access};
 use crate::plan::Plan;
+use crate::report::history::NOT_APPLIED;
 use crate::report::status::{Branch, Status};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::{Name, NameError};
@@ -32,9 +33,9 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
     let refusal = match position.ahead(&targets, config.ahead) {
         _ if named.is_err() => named.err().map(Error::Name),
         Err(refusal) => Some(Error::Position(refusal)),
-        Ok(_) => match settle(&graph, &mut state, &session).await {
+        Ok(_) => match settle(&graph, &mut state, &session, config).await {
             Ok(_) => None,
-            Err(refusal @ (Error::Changed(_) | Error::Reread(_) | Error::Regrafted(_))) => Some(refusal),
+            Err(refusal @ (Error::Changed(_) | Error::Reread(_) | Error::Regrafted(_) | Error::Late(_) | Error::Lost(_))) => Some(refusal),
             Err(error) => return Err(error),
         },
     };
@@ -62,6 +63,7 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
         pending: plan.steps.iter().map(|step| step.revision.id.to_string()).collect(),
         ahead: ids(&position.graph, &position.beyond),
         changed,
+        not_applied: history.iter().filter(|entry| entry.state == Some(NOT_APPLIED)).map(|entry| entry.revision.clone()).collect(),
         at_target: plan.is_empty() && refusal.is_none(),
         refusal: refusal.as_ref().map(ToString::to_string),
         history,

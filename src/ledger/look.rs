@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::install::{TABLES, Table};
 use super::trust::{Problem, Tables, Trust, is_untrusted, problem};
-use super::{Access, Backend, LOCK_TIMEOUT, Ledger, ReadError, Server, State, Untrusted, set_path, set_role};
+use super::{Access, Backend, LOCK_TIMEOUT, Ledger, Proven, ReadError, Server, State, Untrusted, set_path, set_role};
 use crate::config::Config;
 use crate::connect::{Answer, Session};
 use crate::revision::seal::Seal;
@@ -168,6 +168,7 @@ impl Seen {
             read_only: self.read_only,
             search_path: self.search_path,
             row_security: self.row_security,
+            schema: self.place.clone(),
             backend: Backend::default(),
         };
         let ledger = Ledger {
@@ -187,6 +188,8 @@ impl Seen {
             rows: self.rows,
             seal: self.seal,
             recorded: HashMap::new(),
+            proven: Proven::default(),
+            is_complete: false,
             unfinished: Vec::new(),
             untrusted: self.untrusted,
             ledger,

@@ -5,9 +5,11 @@ mod fence;
 mod format;
 mod install;
 mod look;
+pub mod lost;
 mod offline;
 mod phrase;
 pub mod progress;
+mod proven;
 mod record;
 mod recorded;
 mod snapshot;
@@ -32,6 +34,7 @@ pub use fence::is_moved;
 pub use look::{look, look_closely, read};
 pub use phrase::Phrases;
 pub use progress::Unfinished;
+pub use proven::{BASE, Proven, Word};
 pub use recorded::{Entry, Kept, Recorded, decimal};
 pub use snapshot::{Saved, Snapshot};
 pub use trust::{Untrusted, is_untrusted, trusted_roles};
@@ -48,6 +51,10 @@ pub struct State {
     pub seal: Option<Seal>,
     /// What the ledger has of each revision, as far as every run must know it; empty after a mere glance.
     pub recorded: HashMap<String, Kept>,
+    /// What the journal proves to be applied; nothing after a mere glance.
+    pub proven: Proven,
+    /// Whether the ledger has been read: [`State::complete`].
+    pub is_complete: bool,
     /// Revisions of `transaction:false` that were begun and not finished; none after a mere glance.
     pub unfinished: Vec<Unfinished>,
     /// The owner of one of our tables whom a run that writes would not trust.
@@ -73,6 +80,8 @@ pub struct Server {
     pub search_path: String,
     /// The session's own `row_security`.
     pub row_security: String,
+    /// The first schema of that path that exists: where a table without a schema is created.
+    pub schema: Option<String>,
     /// The backend that serves us, as far as it was asked for.
     pub backend: Backend,
 }
@@ -145,21 +154,18 @@ impl State {
     /// whether this program may.
     pub async fn complete(&mut self, session: &Session) -> Result<(), ReadError> {
         if !self.ledger.has_ledger {
+            self.is_complete = true;
             return Ok(());
         }
         let obstacles = if self.ledger.trust.access == Access::Write { self.ledger.obstacles() } else { Vec::new() };
-        let (ledger, key) = (&self.ledger.schema, self.ledger.key());
-        let recorded = sql!(
-            "SELECT revision, exact, array_to_string(parents || depends_on, ','), semantic FROM {ledger}.revision WHERE version_table = {key}",
-            ledger = *ledger,
-            key = key
-        );
-        let unfinished = sql!(include_str!("unfinished.sql"), ledger = *ledger, key = key);
-        let statements = [recorded, unfinished].into_iter().chain(obstacles);
+        let unfinished = sql!(include_str!("unfinished.sql"), ledger = self.ledger.schema, key = self.ledger.key());
+        let statements = [self.ledger.kept_revisions(), unfinished, self.ledger.proven()].into_iter().chain(obstacles);
         let mut answers = session.ask(&self.ledger.reading(&["revision", "journal"], statements)).await?.into_iter();
         self.recorded = answers.next().unwrap_or_default().into_iter().filter_map(kept).collect();
         let unfinished = answers.next().unwrap_or_default().into_iter().map(Unfinished::read).collect::<Option<_>>();
         self.unfinished = unfinished.ok_or(ReadError::Unexpected("unfinished revisions"))?;
+        self.proven = Proven::of(answers.next().unwrap_or_default(), &self.recorded);
+        self.is_complete = true;
         self.ledger.refuse(answers)
     }
 }
@@ -248,6 +254,15 @@ impl Ledger {
             key = self.key()
         );
         Ok(session.ask(&self.reading(&["journal"], [history])).await?.into_iter().next().unwrap_or_default())
+    }
+
+    /// A query for what every run must know of each revision.
+    fn kept_revisions(&self) -> Sql {
+        sql!(
+            "SELECT revision, exact, array_to_string(parents || depends_on, ','), semantic FROM {ledger}.revision WHERE version_table = {key}",
+            ledger = self.schema,
+            key = self.key()
+        )
     }
 
     /// The value of `version_table` in the ledger.

@@ -21,6 +21,13 @@ pub struct Kept {
     pub semantic: String,
 }
 
+impl Kept {
+    /// The ids of what it was applied on.
+    pub fn below(&self) -> impl Iterator<Item = &str> {
+        self.below.split(',').filter(|id| !id.is_empty())
+    }
+}
+
 /// A revision as the ledger has it, whether or not there is a file for it here.
 #[derive(Clone, Debug)]
 pub struct Recorded {
@@ -70,7 +77,8 @@ impl Recorded {
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Entry {
-    /// `upgrade`, `downgrade`, `stamp` or `repair`.
+    /// `upgrade`, `downgrade`, `stamp`, `repair`; `assume`: applied by another tool, or below what was stamped; `skip`: never
+    /// applied, as `repair` accepted; `reset`: the schema was dropped and created again.
     pub direction: String,
     /// `done`, `failed`, `started` or `noted`.
     pub outcome: String,

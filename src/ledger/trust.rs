@@ -8,7 +8,7 @@ use crate::sql;
 use crate::sql::{Array, Ident, Literal, Message, Qualified, Sql};
 
 /// What a statement of ours says that found a table as it should not be: in a cast that fails, which needs no PL/pgSQL.
-const UNTRUSTED: &str = "a table of pgmarch can no longer be trusted";
+pub(super) const UNTRUSTED: &str = "a table of pgmarch can no longer be trusted";
 
 /// Whether a message failed because one of our tables can't be trusted any more: looked at again, it is known why.
 pub fn is_untrusted(failure: &Failure) -> bool {

@@ -109,6 +109,9 @@ fn faults(failure: &Error) -> Vec<String> {
     if let Error::Regrafted(moved) = failure {
         return each(moved);
     }
+    if let Error::Late(late) = failure {
+        return each(late);
+    }
     if let Error::Reread(reread) = failure {
         return each(reread);
     }

@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use super::{escape, lanes};
 
+/// The state of a revision below an applied one that was not applied itself: it came in there later.
+pub const NOT_APPLIED: &str = "not applied";
+
 /// One revision of a history.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Entry {
@@ -27,8 +30,11 @@ pub struct Entry {
     pub breaking: bool,
     /// Its file; `null` if only the ledger has it.
     pub file: Option<String>,
-    /// `applied` or `pending`; `null` where no database was asked.
+    /// `applied`, `pending`, or `not applied`: below an applied revision, and never run here; `null` where no database was asked.
     pub state: Option<&'static str>,
+    /// Of one that is not applied, whether `repair` accepted that it never is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<bool>,
     /// Whether the database is at it.
     pub current: bool,
     /// Whether nothing revises it.
@@ -46,6 +52,8 @@ impl Entry {
             (Some("applied"), Some(at), Some(seconds)) => {
                 format!("applied {at}, {}", super::seconds(Duration::from_secs_f64(seconds.max(0.0))))
             }
+            (Some(NOT_APPLIED), ..) if self.accepted == Some(true) => "not applied here, accepted by repair".to_owned(),
+            (Some(NOT_APPLIED), ..) => "not applied here".to_owned(),
             (Some(state), ..) => state.to_owned(),
             (None, ..) => String::new(),
         }

@@ -32,6 +32,9 @@ pub struct Status {
     pub ahead: Vec<String>,
     /// Files that are another than what was applied: an upgrade refuses.
     pub changed: Vec<String>,
+    /// Revisions below an applied one that were never run here, if there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_applied: Vec<String>,
     /// Why an upgrade would refuse, if it would.
     pub refusal: Option<String>,
     /// Whether nothing is pending and nothing stands in the way.
@@ -76,6 +79,9 @@ impl Status {
         }
         if !self.changed.is_empty() {
             line("changed", &format!("{} (the file is another than what was applied)", numbered(&self.changed)));
+        }
+        if !self.not_applied.is_empty() {
+            line("not applied", &format!("{} (below an applied revision, never run here)", numbered(&self.not_applied)));
         }
         if let Some(refusal) = &self.refusal {
             line("refused", refusal);

@@ -197,6 +197,11 @@ impl Set {
         self.0[node.0]
     }
 
+    /// Takes a node out of it.
+    pub fn remove(&mut self, node: Node) {
+        self.0[node.0] = false;
+    }
+
     /// Its nodes, in an applicable order.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = Node> + '_ {
         self.0.iter().enumerate().filter(|(_, is_in)| **is_in).map(|(place, _)| Node(place))

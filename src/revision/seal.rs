@@ -45,6 +45,11 @@ impl Seal {
         (!text.is_empty()).then(|| Self { applied: applied.to_owned(), folder })
     }
 
+    /// Whether the text of a seal, without the folder's, is that of no revision: of base.
+    pub fn is_of_nothing(text: &str) -> bool {
+        text.strip_prefix(VERSION) == Some(hex(&Sha256::new().finalize()).as_str())
+    }
+
     /// Whether the revisions at `rows` and below are those that were applied.
     pub fn fits(&self, graph: &Graph, rows: &[Node]) -> bool {
         self.applied == applied(graph, rows)

@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS {ledger}.journal (
     detail text
 );
 COMMENT ON TABLE {ledger}.journal IS 'pgmarch: every run of a revision, append-only';
-COMMENT ON COLUMN {ledger}.journal.direction IS 'upgrade, downgrade, stamp or repair';
+COMMENT ON COLUMN {ledger}.journal.direction IS 'upgrade, downgrade, stamp, assume, repair, skip or reset';
 COMMENT ON COLUMN {ledger}.journal.outcome IS 'done, failed, started, finished or noted';
 COMMENT ON COLUMN {ledger}.journal.statement IS 'for a transaction:false revision, the statement that the row is about, from 1';
 CREATE INDEX IF NOT EXISTS journal_revision ON {ledger}.journal (version_table, revision, id)

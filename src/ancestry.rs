@@ -1,0 +1,105 @@
+//! Which revisions below the version rows are applied. Files tell the ancestry of today; what counts is the ancestry of the
+//! time when a revision was applied: one that came in below an applied revision later was never run.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::ledger::{Kept, Proven, Word};
+use crate::revision::Id;
+use crate::revision::graph::{Graph, Node};
+
+/// The revisions at and below the version rows.
+#[derive(Clone, Debug, Default)]
+pub struct Ancestry {
+    /// Those that are applied.
+    applied: BTreeSet<Node>,
+    /// Those that are not: an upgrade passes them by.
+    pub unapplied: BTreeSet<Node>,
+    /// Of these, those of which `repair` accepted that they are never run here.
+    pub accepted: BTreeSet<Node>,
+    /// Those that are applied as the version rows and the files say, without a word in the ledger.
+    pub unrecorded: Vec<Node>,
+}
+
+impl Ancestry {
+    /// A version row is applied, and so is what the ledger proves. From there on down: what a revision was applied on, as the
+    /// ledger recorded it; where it recorded nothing, what the files say. What was recorded as applied by another tool was
+    /// recorded with all below it.
+    pub fn of(graph: &Graph, rows: &[Node], kept: &HashMap<String, Kept>, proven: &Proven) -> Self {
+        let below = graph.reach(rows, Graph::below);
+        let mut applied = BTreeSet::new();
+        let mut open: Vec<Node> = rows.to_vec();
+        open.extend(below.nodes().filter(|node| proven.is_applied(graph.id(*node))));
+        while let Some(node) = open.pop() {
+            if !applied.insert(node) {
+                continue;
+            }
+            let id = graph.id(node);
+            let recorded = kept.get(id.as_str()).map(|kept| kept.below().filter_map(|id| graph.node(id)).collect());
+            let next: Vec<Node> = match (proven.word(id), recorded) {
+                (Some(Word::Assumed), _) => Vec::new(),
+                // Undone, and below a version row again: another tool applied it.
+                (Some(Word::Undone | Word::Skipped), _) | (_, None) => graph.below(node).to_vec(),
+                (Some(Word::Applied | Word::Stamped) | None, Some(recorded)) => recorded,
+            };
+            open.extend(next.into_iter().filter(|node| below.has(*node) && proven.word(graph.id(*node)) != Some(Word::Skipped)));
+        }
+        let unapplied: BTreeSet<Node> = below.nodes().filter(|node| !applied.contains(node)).collect();
+        let is_skipped = |node: &Node| proven.word(graph.id(*node)) == Some(Word::Skipped);
+        Self {
+            accepted: unapplied.iter().copied().filter(is_skipped).collect(),
+            unapplied,
+            unrecorded: applied.iter().copied().filter(|node| !proven.is_applied(graph.id(*node))).collect(),
+            applied,
+        }
+    }
+
+    /// Those that are not applied, and of which nobody has accepted that.
+    pub fn late(&self, graph: &Graph) -> Vec<Late> {
+        self.late_nodes().map(|node| self.late_one(graph, node)).collect()
+    }
+
+    /// The same as nodes.
+    pub fn late_nodes(&self) -> impl Iterator<Item = Node> {
+        self.unapplied.difference(&self.accepted).copied()
+    }
+
+    /// A revision that is not applied, and the nearest one above it that is.
+    pub fn late_one(&self, graph: &Graph, node: Node) -> Late {
+        let mut open = vec![node];
+        let mut above = node;
+        while let Some(next) = open.pop() {
+            above = next;
+            if self.applied.contains(&next) {
+                break;
+            }
+            open.extend_from_slice(graph.above(next));
+        }
+        let revision = graph.revision(node);
+        Late { id: revision.id.clone(), path: revision.path.clone(), above: graph.id(above).clone() }
+    }
+}
+
+/// A revision that came in below an applied one, and so was never run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Late {
+    /// Its id.
+    pub id: Id,
+    /// Its file.
+    pub path: PathBuf,
+    /// The applied revision.
+    pub above: Id,
+}
+
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, path, above } = self;
+        write!(f, "{}: {id} has not been applied to this database: it came in below {above}, which had been applied before", path.display())
+    }
+}
+
+/// Words for a list of them.
+pub fn ids(late: &[Late]) -> String {
+    crate::revision::list(late.iter().map(|late| &late.id))
+}

@@ -20,6 +20,7 @@ mod goodbye;
 mod harness;
 mod hostile;
 mod import;
+mod isolation;
 mod leaks;
 mod ledger;
 mod lock;

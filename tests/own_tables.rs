@@ -215,12 +215,12 @@ fn deferred(body: &str) -> String {
 
 #[test]
 fn a_deferred_trigger_that_deletes_the_version_row_at_commit() {
-    refused(&deferred("DELETE FROM alembic_version;"), VERSION_TABLE);
+    refused(&deferred("DELETE FROM public.alembic_version;"), VERSION_TABLE);
 }
 
 #[test]
 fn a_deferred_trigger_that_drops_the_version_table_at_commit() {
-    refused(&deferred("DROP TABLE alembic_version;"), VERSION_TABLE);
+    refused(&deferred("DROP TABLE public.alembic_version;"), VERSION_TABLE);
 }
 
 #[test]
@@ -228,9 +228,9 @@ fn a_deferred_trigger_that_waits_behind_another_one() {
     // Firing the first one queues the second one.
     let text = format!(
         "CREATE TABLE second (id int);\n\
-         CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM alembic_version; RETURN NULL; END $$;\n\
+         CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM public.alembic_version; RETURN NULL; END $$;\n\
          CREATE CONSTRAINT TRIGGER forget AFTER INSERT ON second DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION forget();\n{}",
-        deferred("INSERT INTO second VALUES (1);")
+        deferred("INSERT INTO public.second VALUES (1);")
     );
     refused(&text, VERSION_TABLE);
 }
@@ -287,6 +287,12 @@ fn rewriting_the_version_table_is_ordinary() {
 #[test]
 fn reading_and_locking_the_version_table_is_ordinary() {
     ordinary("LOCK TABLE alembic_version IN SHARE MODE;\nSELECT * FROM alembic_version FOR UPDATE;");
+}
+
+#[test]
+fn a_deferred_trigger_runs_with_the_revisions_own_search_path() {
+    // As it does in psql and in Alembic: no name in it is qualified.
+    ordinary(&format!("CREATE TABLE seen (id int);\n{}", deferred("INSERT INTO seen VALUES (1);")));
 }
 
 /// Two branches at their first revisions; `text` runs in the second one of branch a.

@@ -21,6 +21,7 @@ mod goodbye;
 mod harness;
 mod hostile;
 mod import;
+mod isolation;
 mod late;
 mod leaks;
 mod ledger;

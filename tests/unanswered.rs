@@ -90,14 +90,15 @@ fn a_write_waits_for_its_lock_as_long_as_it_may() {
 /// The network goes silent while the write waits: what became of it can't be known on that connection.
 #[test]
 fn a_write_without_an_answer_is_unknown_and_cancelled() {
-    for (words, table) in COMMANDS {
+    // So long that the server would not end it by itself before the program does.
+    for (words, table) in [COMMANDS[0]] {
         let project = project();
         let database = database(&project);
         let before = database.one(STATE);
         let proxy = Proxy::to(&database);
         let holder = database.session();
         holder.execute(&format!("BEGIN; LOCK TABLE {table} IN SHARE MODE"));
-        let running = command(pgmarch_at(&proxy.url_for(&database), &project), words).env("PGMARCH_LOCK_TIMEOUT", "15s").spawn();
+        let running = command(pgmarch_at(&proxy.url_for(&database), &project), words).env("PGMARCH_LOCK_TIMEOUT", "25s").spawn();
         waiting(&database, table);
         proxy.hang();
         let outcome = running.wait();
@@ -125,7 +126,7 @@ fn a_write_whose_success_is_lost_on_the_way_is_not_denied() {
         let proxy = Proxy::to(&database);
         let holder = database.session();
         holder.execute(&format!("BEGIN; LOCK TABLE {table} IN SHARE MODE"));
-        let running = command(pgmarch_at(&proxy.url_for(&database), &project), words).env("PGMARCH_LOCK_TIMEOUT", "40s").spawn();
+        let running = command(pgmarch_at(&proxy.url_for(&database), &project), words).env("PGMARCH_LOCK_TIMEOUT", "5s").spawn();
         waiting(&database, table);
         proxy.hang();
         holder.execute("COMMIT");

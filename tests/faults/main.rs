@@ -5,6 +5,7 @@
 
 mod builds;
 mod clients;
+mod exits;
 mod failover;
 mod network;
 mod poolers;
@@ -64,6 +65,7 @@ const KINDS: &[Kind] = &[
     Kind { name: "SIGTERM", lane: Lane::Waits, side_by_side: 8, sample: 8, cases: clients::terms },
     Kind { name: "backend killed or terminated", lane: Lane::Works, side_by_side: 6, sample: 6, cases: clients::backends },
     Kind { name: "server crash", lane: Lane::Works, side_by_side: 2, sample: 2, cases: servers::crashes },
+    Kind { name: "server killed right after exit 0", lane: Lane::Works, side_by_side: 4, sample: 10, cases: exits::crashes },
     Kind { name: "races", lane: Lane::Works, side_by_side: 1, sample: 4, cases: races::all },
     Kind { name: "resources", lane: Lane::Waits, side_by_side: 2, sample: 7, cases: resources::all },
     Kind { name: "concurrent index builds", lane: Lane::Waits, side_by_side: 3, sample: 5, cases: builds::all },

@@ -12,6 +12,7 @@ use crate::ledger::{self, Access, ReadError};
 use crate::lock::Lock;
 use crate::report::{escape, failure};
 use crate::revision::graph::Graph;
+use crate::revision::line::normalized;
 use crate::revision::name::Name;
 
 /// The JSON of `repair --json`.
@@ -65,7 +66,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
         parents.iter().chain(depends_on).cloned().collect::<std::collections::BTreeSet<_>>()
     };
     let mut accepted = Vec::new();
-    if recorded.text != revision.text {
+    if normalized(&recorded.text) != normalized(&revision.text) {
         accepted.push("text");
     } else if recorded.semantic != revision.semantic(&revision.up) {
         accepted.push("reading");

@@ -15,6 +15,7 @@ use crate::connect::wait::WaitError;
 use crate::exit::Error;
 use crate::model::scratch::ScratchError;
 use crate::model::source::Broken;
+use crate::revision::line::{line_at, line_start};
 use crate::revision::{Id, Place};
 
 /// Kubernetes keeps so many bytes of a termination message (its documentation, "Customizing the termination message").
@@ -211,8 +212,8 @@ fn snippet(failure: &SqlFailure) -> String {
 /// A line of a file, its control characters but tabs escaped, with a caret under what is meant.
 pub fn picture(path: &Path, whole: &str, range: &std::ops::Range<usize>, place: Place) -> String {
     // Only the line itself: a file may be large, and its neighbours may hold what is nobody's business.
-    let start = whole[..range.start].rfind('\n').map_or(0, |newline| newline + 1);
-    let end = whole[range.start..].find('\n').map_or(whole.len(), |newline| range.start + newline);
+    let start = line_start(whole, range.start);
+    let end = line_at(whole, start).range.end.max(range.start);
     let line = &whole[start..end];
     let span = range.start - start..range.end.min(end) - start;
     let number = place.line.to_string();

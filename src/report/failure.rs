@@ -255,10 +255,11 @@ mod tests {
         let shown = |text: &str, range| picture(Path::new("a.sql"), text, &range, crate::revision::Place::of(text, range.start));
         assert_eq!(shown("a;\n\tb 表 c;", 10..11), " --> a.sql:2:6\n  |\n2 | \tb 表 c;\n  | \t     ^\n");
         // Escapes are wider than what they are for.
-        let escaped = "2 | '\\u{1b}\\u{202e}' c\\r;\n  |                  ^^^\n";
-        assert_eq!(shown("a;\n'\u{1b}\u{202e}' c\r;", 10..12), format!(" --> a.sql:2:6\n  |\n{escaped}"));
+        let escaped = "2 | '\\u{1b}\\u{202e}' c\\u{8};\n  |                  ^^^^^^\n";
+        assert_eq!(shown("a;\n'\u{1b}\u{202e}' c\u{8};", 10..12), format!(" --> a.sql:2:6\n  |\n{escaped}"));
         // Up to the end of the line, and of the text.
         assert_eq!(shown("ab\ncd", 1..5), " --> a.sql:1:2\n  |\n1 | ab\n  |  ^\n");
+        assert_eq!(shown("x\r\nab\rcd", 4..8), " --> a.sql:2:2\n  |\n2 | ab\n  |  ^\n");
         assert_eq!(shown("ab", 2..2), " --> a.sql:1:3\n  |\n1 | ab\n  |   ^\n");
         let long = format!("{}x{}", "ü".repeat(500), "ä".repeat(500));
         let around = [format!("…{}x{}…", "ü".repeat(60), "ä".repeat(59)), format!("{}^", " ".repeat(61))];

@@ -115,7 +115,7 @@ fn wrong(comment: &str, likeness: Likeness<'_>) -> Problem {
         Likeness::Own(after) | Likeness::Foreign(after) => after,
     };
     let word = |c: char| !c.is_alphanumeric() && c != '_';
-    let word = after.split(word).find(|word| !word.is_empty()).unwrap_or("").to_lowercase();
+    let word = after.split(word).find(|word| !word.is_empty()).unwrap_or("").to_ascii_lowercase();
     let write = nearest(&word, ["up", "down"]).map_or_else(|| MARKERS.join("` or `"), |word| format!("-- migrate:{word}"));
     match likeness {
         Likeness::Own(_) => Problem::NearMarker { found, write },

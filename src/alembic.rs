@@ -253,6 +253,15 @@ fn stopped(text: &str, start: usize) -> Option<String> {
     first.starts_with("Traceback (most recent call last):").then(|| raised.unwrap_or(first).trim_end().to_owned())
 }
 
+/// The same in a part of the text that is not only SQL: what Python prints has apostrophes, so that tokens tell nothing.
+fn stopped_within(text: &str, part: Range<usize>, id: &Id) -> Option<ImportError> {
+    let found = lines(&text[part.clone()]).find_map(|line| {
+        let at = part.start + line.range.start;
+        Some((at, stopped(text, at)?))
+    });
+    found.map(|(at, error)| ImportError::Stopped { place: Place::of(text, at), id: Some(id.clone()), error })
+}
+
 fn close(text: &str, open: Option<Opened>, end: usize, version_table: &str, found: &mut Vec<(Id, Portion)>) -> Result<(), ImportError> {
     let Some(Opened { id, below, title, start }) = open else { return Ok(()) };
     let sql = &text[start..end];

@@ -89,13 +89,16 @@ fn marker(words: &str) -> Result<Marker, Problem> {
         }
     };
     let mut mode = Mode::Transaction;
-    for option in words {
+    while let Some(option) = words.next() {
         match option {
             "transaction:true" => mode = Mode::Transaction,
             "transaction:false" => mode = Mode::Stepwise,
             _ => {
-                let nearest = nearest(option, ["transaction:false", "transaction:true"]);
-                return Err(Problem::UnknownOption { found: option.to_owned(), nearest });
+                // `transaction: false`: its value is the next word.
+                let value = words.next().filter(|_| option.ends_with(':'));
+                let nearest = nearest(&[option, value.unwrap_or("")].concat(), ["transaction:false", "transaction:true"]);
+                let found = value.map_or_else(|| option.to_owned(), |value| format!("{option} {value}"));
+                return Err(Problem::UnknownOption { found, nearest });
             }
         }
     }

@@ -56,6 +56,12 @@ impl Alembic {
         alembic
     }
 
+    /// With further arguments of `context.configure` for what it prints.
+    pub(crate) fn configured(self, arguments: &str) -> Alembic {
+        self.write("env.py", &ENV.replacen("'named'}", &format!("'named'}}, {arguments}"), 1));
+        self
+    }
+
     /// Adds a revision; `up` and `down` are Python, and lists are Python's.
     pub(crate) fn revision(self, id: &str, parents: &[&str], others: &str, message: &str, up: &str, down: &str) -> Alembic {
         let parents = match parents {

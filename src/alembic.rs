@@ -3,12 +3,15 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "the lexer's token kinds are some forty, of which a few matter here")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use squawk_lexer::{TokenKind, tokenize};
+use squawk_lexer::TokenKind;
 use thiserror::Error;
 
 use crate::revision::draft::{Draft, Part};
+use crate::revision::line::{line_start, lines};
 use crate::revision::statement::split;
+use crate::revision::token::tokens;
 use crate::revision::{Id, Place, Problem};
 
 /// Why an output of Alembic's can't be turned into revisions.
@@ -29,6 +32,56 @@ pub enum ImportError {
     OnlyDown(Id),
     #[error("revision {id} revises {parent}, which is not in the output: it must start at base (`alembic upgrade --sql base:heads`)")]
     NotFromBase { id: Id, parent: Id },
+    #[error("{place}: Alembic stopped{}: {error}", in_revision(.id), place = at(.place))]
+    Stopped { place: Place, id: Option<Id>, error: String },
+    #[error("{place}: revision {id} is not complete: no statement on {version_table} follows that records it", place = at(.place))]
+    Incomplete { place: Place, id: Id, version_table: String },
+    #[error("{place}: Alembic records revision {id} in {table}, not in {version_table}", place = at(.place))]
+    OtherTable { place: Place, id: Id, table: String, version_table: String },
+    #[error("the output ends within a transaction: no COMMIT follows revision {id}")]
+    NoCommit { id: Id },
+    #[error("the output has {found} of the {all} revisions under --versions; {} {} missing", list(.missing), if .missing.len() == 1 { "is" } else { "are" })]
+    Fewer { found: usize, all: usize, missing: Vec<String> },
+}
+
+/// How many missing revisions a message names.
+const NAMED: usize = 10;
+
+fn list(ids: &[String]) -> String {
+    let more = ids.len().saturating_sub(NAMED);
+    let named = ids[..ids.len() - more].join(", ");
+    if more == 0 { named } else { format!("{named} and {more} more") }
+}
+
+fn in_revision(id: &Option<Id>) -> String {
+    id.as_ref().map(|id| format!(" in revision {id}")).unwrap_or_default()
+}
+
+impl ImportError {
+    /// What to do next, in one line.
+    pub fn next(&self) -> String {
+        let guard = |id: &dyn std::fmt::Display| {
+            format!(
+                "no file was written. Usually Python in {id} that reads from a connection, of which there is none with --sql, cuts the output off: \
+                 in Alembic's file put it under `if not context.is_offline_mode():` (`from alembic import context`), print the whole output again, \
+                 and write what it does as SQL into the imported file"
+            )
+        };
+        match self {
+            Self::Incomplete { id, .. } | Self::NoCommit { id } | Self::Stopped { id: Some(id), .. } => guard(id),
+            Self::Stopped { id: None, .. } => {
+                "no file was written; Alembic's own message says what stopped it: print the whole output again".to_owned()
+            }
+            Self::OtherTable { table, .. } => {
+                format!("no file was written; set PGMARCH_VERSION_TABLE={table} if that is Alembic's version table")
+            }
+            Self::Fewer { missing, .. } => format!(
+                "no file was written; give the output of `alembic upgrade --sql base:heads`, or, where {} is obsolete, remove its file from --versions",
+                missing.first().map_or("a revision", String::as_str)
+            ),
+            _ => "no file was written; `alembic upgrade --sql base:heads | pgmarch import` gives it the whole output".to_owned(),
+        }
+    }
 }
 
 fn at(place: &Place) -> String {
@@ -71,6 +124,11 @@ pub fn import(up: &str, down: Option<&str>, versions: &[Version], version_table:
         return Err(ImportError::NoRevision);
     }
     let known: BTreeSet<&Id> = ways_up.iter().map(|(id, _)| id).collect();
+    let is_missing = |version: &&Version| !known.iter().any(|id| id.as_str() == version.id);
+    let missing: Vec<String> = versions.iter().filter(is_missing).map(|version| version.id.clone()).collect();
+    if !missing.is_empty() {
+        return Err(ImportError::Fewer { found: versions.len() - missing.len(), all: versions.len(), missing });
+    }
     let labels: BTreeMap<&str, &str> =
         versions.iter().flat_map(|version| version.labels.iter().map(|label| (label.as_str(), version.id.as_str()))).collect();
     let mut drafts = Vec::new();
@@ -128,14 +186,18 @@ fn without_log(text: &str, messages: &mut BTreeMap<String, String>) -> String {
 /// The parts between the lines `-- Running VERB FROM -> TO`, each its revision's.
 fn portions(text: &str, verb: &str, version_table: &str) -> Result<Vec<(Id, Portion)>, ImportError> {
     let mut found: Vec<(Id, Portion)> = Vec::new();
-    let mut open: Option<(Id, Vec<Id>, usize)> = None;
-    let mut offset = 0;
-    for token in tokenize(text) {
-        let piece = &text[offset..offset + token.len as usize];
-        let start = offset;
-        offset += token.len as usize;
-        let title = match token.kind {
+    let mut open: Option<Opened> = None;
+    for (kind, range) in tokens(text) {
+        let piece = &text[range.clone()];
+        let start = range.start;
+        let title = match kind {
             TokenKind::LineComment => piece.strip_prefix("-- Running ").and_then(|rest| rest.strip_prefix(verb)),
+            TokenKind::Ident if matches!(piece, "Traceback" | "FAILED") => {
+                if let Some(error) = stopped(text, start) {
+                    return Err(ImportError::Stopped { place: Place::of(text, start), id: open.map(|open| open.id), error });
+                }
+                None
+            }
             _ => None,
         };
         let Some(title) = title else { continue };
@@ -152,22 +214,59 @@ fn portions(text: &str, verb: &str, version_table: &str) -> Result<Vec<(Id, Port
         if found.iter().any(|(other, _)| *other == id) {
             return Err(ImportError::Twice { place, id });
         }
-        open = Some((id, below, offset));
+        open = Some(Opened { id, below, title: start, start: range.end });
     }
     close(text, open, text.len(), version_table, &mut found)?;
-    Ok(found)
+    let words = split(text).statements.into_iter().map(|statement| statement.words);
+    let in_transaction = words.fold(false, |inside, words| match words.as_slice() {
+        [begin] if begin == "BEGIN" => true,
+        [commit] if commit == "COMMIT" => false,
+        _ => inside,
+    });
+    match found.last() {
+        Some((id, _)) if in_transaction => Err(ImportError::NoCommit { id: id.clone() }),
+        _ => Ok(found),
+    }
 }
 
-fn close(
-    text: &str,
-    open: Option<(Id, Vec<Id>, usize)>,
-    end: usize,
-    version_table: &str,
-    found: &mut Vec<(Id, Portion)>,
-) -> Result<(), ImportError> {
-    let Some((id, below, start)) = open else { return Ok(()) };
+/// A revision whose statements follow.
+struct Opened {
+    id: Id,
+    below: Vec<Id>,
+    /// Where the line that names it begins, and where that ends.
+    title: usize,
+    start: usize,
+}
+
+/// How Python or Alembic says that it stops (`2>&1`), if it does so at `start`.
+fn stopped(text: &str, start: usize) -> Option<String> {
+    if line_start(text, start) != start {
+        return None;
+    }
+    let mut lines = lines(&text[start..]).map(|line| line.text);
+    let first = lines.next()?;
+    if first.starts_with("FAILED: ") {
+        return Some(first.trim_end().to_owned());
+    }
+    // Below are the lines of the calls, which are indented, and then what was raised.
+    let raised = lines.find(|line| !line.is_empty() && !line.starts_with([' ', '\t']));
+    first.starts_with("Traceback (most recent call last):").then(|| raised.unwrap_or(first).trim_end().to_owned())
+}
+
+/// The same in a part of the text that is not only SQL: what Python prints has apostrophes, so that tokens tell nothing.
+fn stopped_within(text: &str, part: Range<usize>, id: &Id) -> Option<ImportError> {
+    let found = lines(&text[part.clone()]).find_map(|line| {
+        let at = part.start + line.range.start;
+        Some((at, stopped(text, at)?))
+    });
+    found.map(|(at, error)| ImportError::Stopped { place: Place::of(text, at), id: Some(id.clone()), error })
+}
+
+fn close(text: &str, open: Option<Opened>, end: usize, version_table: &str, found: &mut Vec<(Id, Portion)>) -> Result<(), ImportError> {
+    let Some(Opened { id, below, title, start }) = open else { return Ok(()) };
     let sql = &text[start..end];
     let mut kept = Vec::new();
+    let mut is_recorded = false;
     let (mut outside, mut ever_outside) = (false, false);
     let statements = split(sql);
     for statement in &statements.statements {
@@ -175,7 +274,7 @@ fn close(
         match words.as_slice() {
             ["BEGIN"] => outside = false,
             ["COMMIT"] => outside = true,
-            _ if moves_version(&sql[statement.range.clone()], version_table) => {}
+            _ if moves_version(&sql[statement.range.clone()], version_table) => is_recorded |= names(&sql[statement.range.clone()], &id),
             _ => {
                 // Between COMMIT and BEGIN: Alembic's autocommit_block, for what can't run in a transaction.
                 ever_outside |= outside;
@@ -187,7 +286,18 @@ fn close(
         |(_, problem)| !matches!(problem, Problem::TransactionControl(word) if word.starts_with("BEGIN") || word.starts_with("COMMIT")),
     );
     if let Some((offset, problem)) = bad {
-        return Err(ImportError::Statement { place: Place::of(text, start + offset), id, problem: problem.clone() });
+        return Err(stopped_within(text, start..text.len(), &id).unwrap_or(ImportError::Statement {
+            place: Place::of(text, start + offset),
+            id,
+            problem: problem.clone(),
+        }));
+    }
+    if !is_recorded {
+        let (place, version_table) = (Place::of(text, title), version_table.to_owned());
+        return Err(match kept.iter().find_map(|statement| other_table(statement, &id)) {
+            Some(table) => ImportError::OtherTable { place, id, table, version_table },
+            None => stopped_within(text, start..end, &id).unwrap_or(ImportError::Incomplete { place, id, version_table }),
+        });
     }
     let part = match kept.as_slice() {
         [] => Part::nothing(),
@@ -199,12 +309,15 @@ fn close(
 
 /// Whether a statement makes or moves the version table: pgmarch does that itself.
 fn moves_version(statement: &str, version_table: &str) -> bool {
+    table(statement).is_some_and(|table| table.last().is_some_and(|name| name == version_table))
+}
+
+/// The table that a statement writes to or makes, as Alembic does with its version table: its name, and its schema's before it.
+fn table(statement: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
-    let mut offset = 0;
-    for token in tokenize(statement) {
-        let piece = &statement[offset..offset + token.len as usize];
-        offset += token.len as usize;
-        match token.kind {
+    for (kind, range) in tokens(statement) {
+        let piece = &statement[range];
+        match kind {
             TokenKind::Ident => words.push(piece.to_ascii_lowercase()),
             TokenKind::QuotedIdent { .. } => words.push(piece.trim_matches('"').to_owned()),
             TokenKind::Dot => words.push(".".to_owned()),
@@ -218,10 +331,24 @@ fn moves_version(statement: &str, version_table: &str) -> bool {
             rest
         }
         ["update", rest @ ..] => rest,
-        _ => return false,
+        _ => return None,
     };
-    matches!(named, [table, ..] if *table == version_table && named.get(1) != Some(&"."))
-        || matches!(named, [_, ".", table, ..] if *table == version_table)
+    match named {
+        [schema, ".", table, ..] => Some(vec![(*schema).to_owned(), (*table).to_owned()]),
+        [table, ..] => Some(vec![(*table).to_owned()]),
+        [] => None,
+    }
+}
+
+/// Whether an id is one of the strings in a statement.
+fn names(statement: &str, id: &Id) -> bool {
+    tokens(statement).any(|(_, range)| statement[range].strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) == Some(id.as_str()))
+}
+
+/// The table in which a statement records a revision, if it looks like Alembic's own.
+fn other_table(statement: &str, id: &Id) -> Option<String> {
+    let has_column = || tokens(statement).any(|(kind, range)| kind == TokenKind::Ident && statement[range] == *"version_num");
+    table(statement).filter(|_| names(statement, id) && has_column()).map(|table| table.join("."))
 }
 
 /// What a file under `versions/` says, as far as it is written as Alembic's template writes it.
@@ -296,6 +423,8 @@ INSERT INTO public.alembic_version (version_num) VALUES ('c2');
 
 DELETE FROM alembic_version WHERE alembic_version.version_num = 'b2';
 
+UPDATE alembic_version SET version_num='d3' WHERE alembic_version.version_num = 'c2';
+
 COMMIT;
 ";
 
@@ -326,15 +455,60 @@ COMMIT;
         assert_eq!((drafts[3].up.clone(), drafts[3].down.clone()), (Part::nothing(), None));
     }
 
+    /// A revision's part as Alembic ends it.
+    fn portion(title: &str, id: &str) -> String {
+        format!("-- Running {title}\nCREATE TABLE \"{id}\" ();\nUPDATE alembic_version SET version_num='{id}' WHERE true;\n")
+    }
+
+    #[test]
+    fn an_output_that_was_cut_off_is_refused() {
+        let two = format!("{}{}", portion("upgrade  -> a", "a"), portion("upgrade a -> b", "b"));
+        let fault = |up: &str| import(up, None, &[], "alembic_version").expect_err("a fault");
+        let id = |id| Id::parse(id).expect("an id");
+        assert!(import(&two, None, &[], "alembic_version").is_ok(), "not transactional");
+        assert!(import(&format!("BEGIN;\n{two}COMMIT;\n"), None, &[], "alembic_version").is_ok());
+        // Wherever it is cut, but between two parts that are not transactional.
+        let transactional = format!("BEGIN;\n{two}COMMIT;\n");
+        for end in (0..transactional.len()).filter(|end| transactional.is_char_boundary(*end)) {
+            let cut = &transactional[..end];
+            if !cut.ends_with("COMMIT;") && !cut.ends_with("COMMIT") {
+                assert!(import(cut, None, &[], "alembic_version").is_err(), "{cut}");
+            }
+        }
+        assert_eq!(fault(&format!("BEGIN;\n{two}")), ImportError::NoCommit { id: id("b") });
+        let after_one = format!("{}-- Running upgrade a -> b\nSELECT 1;\n", portion("upgrade  -> a", "a"));
+        let place = Place { line: 4, column: 1 };
+        assert_eq!(fault(&after_one), ImportError::Incomplete { place, id: id("b"), version_table: "alembic_version".into() });
+        assert!(fault(&after_one).next().contains("Python in b") && fault(&after_one).next().contains("context.is_offline_mode()"));
+        let raised =
+            "Traceback (most recent call last):\n  File \"x.py\", line 3, in upgrade\n    it's\nAttributeError: 'NoneType' has no 'all'\n";
+        for text in
+            [format!("{after_one}{raised}"), format!("{after_one}WARN  it's late\n{raised}"), format!("BEGIN;\n{after_one}{raised}{two}")]
+        {
+            let found = fault(&text);
+            assert!(found.to_string().ends_with(": Alembic stopped in revision b: AttributeError: 'NoneType' has no 'all'"), "{found}");
+        }
+        assert!(fault(raised).to_string().contains("Alembic stopped: AttributeError"));
+        let failed = fault(&format!("{two}FAILED: Can't proceed with --sql"));
+        assert!(failed.to_string().ends_with("Alembic stopped in revision b: FAILED: Can't proceed with --sql"), "{failed}");
+        let quoted = two.replace("()", "(a text DEFAULT '\nTraceback (most recent call last):\n FAILED: x')");
+        assert!(import(&quoted, None, &[], "alembic_version").is_ok());
+        let other = import(&two, None, &[], "versions").expect_err("a fault");
+        assert!(other.to_string().ends_with("Alembic records revision a in alembic_version, not in versions"), "{other}");
+        let versions = ["a", "b", "c"].map(|id| Version { id: id.into(), ..Version::default() });
+        let fewer = import(&two, None, &versions, "alembic_version").expect_err("a fault");
+        assert_eq!(fewer, ImportError::Fewer { found: 2, all: 3, missing: vec!["c".into()] });
+    }
+
     #[test]
     fn what_is_no_whole_output_says_so() {
         let message = |up: &str, down| import(up, down, &[], "alembic_version").expect_err("a fault").to_string();
         assert!(message("SELECT 1;", None).starts_with("there is no line"));
-        assert!(message("-- Running upgrade a1 -> b2\nSELECT 1;", None).contains("revises a1, which is not in the output"));
+        assert!(message(&portion("upgrade a1 -> b2", "b2"), None).contains("revises a1, which is not in the output"));
         assert!(message("-- Running upgrade  -> a b\n", None).starts_with("line 1, column 1: `a b` can't be an id"));
-        assert!(message("-- Running upgrade  -> a\n-- Running upgrade  -> a\n", None).contains("a second time"));
+        assert!(message(&portion("upgrade  -> a", "a").repeat(2), None).contains("a second time"));
         assert!(message("-- Running upgrade  -> a\nSELECT 'x", None).contains("line 2, column 8: revision a: this string is never closed"));
-        assert!(message("-- Running upgrade  -> a\n", Some("-- Running downgrade b -> a\n")).contains("the way down has b"));
+        assert!(message(&portion("upgrade  -> a", "a"), Some(&portion("downgrade b -> a", "b"))).contains("the way down has b"));
     }
 
     #[test]

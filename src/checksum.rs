@@ -13,6 +13,7 @@ use similar::udiff::UnifiedHunkHeader;
 
 use crate::ledger::{Kept, Recorded};
 use crate::revision::graph::{Graph, Node};
+use crate::revision::line::normalized;
 use crate::revision::seal::is_known;
 use crate::revision::{Id, Revision};
 
@@ -110,9 +111,11 @@ pub fn compare<'g>(graph: &'g Graph, recorded: &[Recorded]) -> Verdict<'g> {
     for recorded in recorded {
         let Some(revision) = graph.node(recorded.id.as_str()).map(|node| graph.revision(node)) else { continue };
         let applied = recorded.revision();
-        let is_same = revision.semantic(&revision.up) == applied.semantic(&applied.up);
-        // A checksum of a later pgmarch says nothing here, but the text does.
-        let was_read_so = recorded.semantic == applied.semantic(&applied.up) || !is_known(&recorded.semantic);
+        let up = revision.semantic(&revision.up);
+        // What ran has the recorded checksum, however its text is read now. One of a later pgmarch says nothing here.
+        let ran = is_known(&recorded.semantic).then_some(recorded.semantic.as_str());
+        let is_same = ran == Some(up.as_str()) || up == applied.semantic(&applied.up);
+        let was_read_so = ran.is_none_or(|ran| ran == up);
         if is_same && !was_read_so {
             verdict.reread.push(Reread { id: revision.id.clone(), path: revision.path.clone() });
         } else if !is_same {
@@ -136,9 +139,10 @@ fn way_down(revision: &Revision) -> Option<(String, crate::revision::Mode)> {
 /// How long the least difference is looked for; beyond that a larger one must do.
 const LOOKING: Duration = Duration::from_secs(2);
 
-/// The lines that differ, with two around them. Not by `TextDiff`, which would link in all of the library's algorithms for
+/// The lines that differ, with two around them; how a line ends is no difference. Not by `TextDiff`, which would link in all of the library's algorithms for
 /// the one that is used.
 pub fn diff(applied: &str, file: &str) -> String {
+    let (applied, file) = (normalized(applied), normalized(file));
     let (old, new): (Vec<&str>, Vec<&str>) = (applied.split_inclusive('\n').collect(), file.split_inclusive('\n').collect());
     let (old, new) = (old.as_slice(), new.as_slice());
     let mut hook = Compact::new(Replace::new(Capture::new()), old, new);
@@ -221,6 +225,26 @@ mod tests {
         assert_eq!(found(with(&"0".repeat(64))), (0, 1, 0));
         assert_eq!(found(with(&format!("2:{}", "0".repeat(64)))), (0, 0, 0), "of a pgmarch that is newer than this one");
         assert_eq!(found(Recorded { text: "-- migrate:up\nSELECT 2;\n".to_owned(), ..with("0") }), (1, 0, 0));
+    }
+
+    #[test]
+    fn a_text_whose_marker_is_none_any_more_is_compared_by_what_ran() {
+        let ran = read("-- migrate:up\nSELECT 1;\nSELECT 2;\n");
+        let applied = Recorded { text: "-- migrate:up\nSELECT 1;\n-- Migrate:Down\nSELECT 2;\n".into(), ..recorded(&ran) };
+        let found = |file: &str| {
+            let file = crate::revision::file::Parsed { revision: read(file), has_revises: false };
+            let graph = Graph::build(vec![file]).expect("a graph");
+            let verdict = compare(&graph, std::slice::from_ref(&applied));
+            (verdict.changed.len(), verdict.reread.len(), verdict.mended.len())
+        };
+        assert_eq!(found("-- migrate:up\nSELECT 1;\n-- down again\nSELECT 2;\n"), (0, 0, 0), "all of it ran");
+        assert_eq!(found("-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n"), (1, 0, 0), "SELECT 2 ran too");
+    }
+
+    #[test]
+    fn line_ends_are_no_difference() {
+        assert_eq!(diff("1\n2\n", "1\r\n2\r"), "");
+        assert_eq!(verdict("-- migrate:up\nSELECT 'a\nb';\n", "-- migrate:up\r\nSELECT 'a\r\nb';\r\n"), (0, 0));
     }
 
     #[test]

@@ -514,7 +514,7 @@ impl Error {
             },
             Self::Pending { .. } => "run `pgmarch upgrade`".to_owned(),
             Self::Write { .. } => "check the folder and its rights, or name another with PGMARCH_MIGRATIONS; no file was written over".to_owned(),
-            Self::Import(_) => "no file was written; `alembic upgrade --sql base:heads | pgmarch import` gives it the whole output".to_owned(),
+            Self::Import(error) => error.next(),
             Self::Usage { advice, .. } => (*advice).to_owned(),
             Self::Different { .. } => "`pgmarch create MESSAGE` writes the revision that brings model and revisions together".to_owned(),
             Self::Scratch(error) | Self::Proof(ProofError::Scratch(error)) => next_for_scratch(error),

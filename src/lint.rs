@@ -7,6 +7,7 @@ use std::str::FromStr;
 use squawk_linter::{Linter, Rule, Version};
 use squawk_syntax::SourceFile;
 
+use crate::revision::line::{line_at, lines};
 use crate::revision::{Mode, Revision};
 
 /// One thing that may hurt.
@@ -71,7 +72,7 @@ pub fn lint(revision: &Revision, server: u32) -> Vec<Finding> {
             rule: MISSING_DOWN.to_owned(),
             message: "there is no way down, so this revision can't be undone".to_owned(),
             help: Some("Write a `-- migrate:down` section.".to_owned()),
-            range: 0..revision.text.find('\n').unwrap_or(revision.text.len()),
+            range: line_at(&revision.text, 0).range,
         });
     }
     findings.retain(|finding| !is_ignored(&revision.text, &finding.rule));
@@ -81,7 +82,7 @@ pub fn lint(revision: &Revision, server: u32) -> Vec<Finding> {
 
 /// Whether a file says that a rule is not for it.
 pub fn is_ignored(text: &str, rule: &str) -> bool {
-    let lists = text.lines().filter_map(|line| line.trim_start().strip_prefix(IGNORE));
+    let lists = lines(text).filter_map(|line| line.text.trim_start().strip_prefix(IGNORE));
     lists.flat_map(|list| list.split(',')).any(|word| word.trim() == rule)
 }
 

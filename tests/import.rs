@@ -76,3 +76,97 @@ fn ten_revisions_of_alembics_build_the_same_schema() {
     pgmarch_without_database(&other).args(["import"]).stdin(&mixed).run().exits(0).stdout_contains("a2f0_add_names_with_a_semicolon.sql");
     pgmarch_without_database(&other).args(["import"]).stdin("SELECT 1;").run().exits(3).stderr_contains("no line `-- Running upgrade");
 }
+
+/// Three revisions, of which the second reads rows in Python.
+fn with_python(guarded: bool, options: &str) -> Alembic {
+    let reads = "for row in op.get_bind().execute(sa.text('SELECT id FROM users')).fetchall():\n    op.execute(f'UPDATE users SET email = {row.id}')";
+    let reads =
+        if guarded { format!("if not context.is_offline_mode():\n    {}", reads.replace('\n', "\n    ")) } else { reads.to_owned() };
+    Alembic::new()
+        .configured(options)
+        .revision("a1f0", &[], "", "Create users", "op.execute('CREATE TABLE users (id int, email text)')", "op.drop_table('users')")
+        .revision(
+            "a2f0",
+            &["a1f0"],
+            "from alembic import context",
+            "Fill emails",
+            &format!("op.execute('ALTER TABLE users ADD seen int')\n{reads}"),
+            &reads,
+        )
+        .revision("a3f0", &["a2f0"], "", "Create teams", "op.execute('CREATE TABLE teams ()')", "op.drop_table('teams')")
+}
+
+const CONFIGURATIONS: [&str; 3] = ["", "transaction_per_migration=True", "transactional_ddl=False"];
+
+#[test]
+fn an_output_that_python_cut_off_is_refused_and_says_how_to_guard_it() {
+    for options in CONFIGURATIONS {
+        let alembic = with_python(false, options);
+        let (cut, log, succeeds) = alembic.prints_anyway(&["upgrade", "--sql", "base:heads"]);
+        assert!(!succeeds && cut.contains("-- Running upgrade a1f0 -> a2f0"), "{cut}\n{log}");
+        let project = Project::new();
+        for output in [cut.clone(), format!("{cut}{log}"), cut.replace('\n', "\r\n")] {
+            for words in [&["import"][..], &["import", "--versions", &alembic.versions()]] {
+                let run = pgmarch_without_database(&project)
+                    .args(words.iter().copied())
+                    .stdin(&output)
+                    .run()
+                    .exits(3)
+                    .stderr_contains("revision a2f0");
+                let next = run.last_line();
+                assert!(next.contains("Python in a2f0") && next.contains("if not context.is_offline_mode():"), "{run}");
+            }
+        }
+        let told = pgmarch_without_database(&project).args(["import"]).stdin(&format!("{cut}{log}")).run().exits(3);
+        assert!(
+            told.stderr.contains("Alembic stopped in revision a2f0: AttributeError: 'NoneType' object has no attribute 'fetchall'"),
+            "{told}"
+        );
+        assert_eq!(project.names(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn an_output_is_imported_whole_or_not_at_all() {
+    for options in CONFIGURATIONS {
+        let alembic = with_python(true, options);
+        let (whole, _) = alembic.prints(&["upgrade", "--sql", "base:heads"]);
+        let versions = alembic.versions();
+        let import = |output: &str, words: &[&str]| {
+            let project = Project::new();
+            let run = pgmarch_without_database(&project).args(["import"]).args(words.iter().copied()).stdin(output).run();
+            (run, project.names())
+        };
+        let (run, files) = import(&whole, &["--versions", &versions]);
+        assert_eq!((run.exits(0).code(), files.len()), (Some(0), 3), "{options}");
+        let (run, files) = import(&whole.replace('\n', "\r\n"), &["--versions", &versions]);
+        assert_eq!((run.exits(0).code(), files.len()), (Some(0), 3), "{options}");
+        // Less of it: refused, unless what is left is complete in itself.
+        let (less, _) = alembic.prints(&["upgrade", "--sql", "base:a2f0"]);
+        let (run, files) = import(&less, &["--versions", &versions]);
+        run.exits(3).stderr_contains("the output has 2 of the 3 revisions under --versions; a3f0 is missing");
+        assert_eq!(files, Vec::<String>::new());
+        assert_eq!(import(&less, &[]).1.len(), 2);
+        let statement = whole.rfind("CREATE TABLE teams").expect("the last revision's statement");
+        let last = if options.contains("False") { whole.rfind("'a3f0'").expect("its id") } else { whole.trim_end().len() - 2 };
+        for end in (statement..last).step_by(3) {
+            let (run, files) = import(&whole[..end], &[]);
+            assert_eq!((run.exits(3).code(), files), (Some(3), Vec::<String>::new()), "{options}: {}", &whole[statement..end]);
+        }
+        let (cut, _) = alembic.prints(&["downgrade", "--sql", "a3f0:base"]);
+        let project = Project::new().file("down.sql", &cut[..cut.rfind("DELETE FROM alembic_version").expect("the end of the last one")]);
+        let run = pgmarch_without_database(&project).args(["import", "--down", "down.sql"]).stdin(&whole).run().exits(3);
+        run.stderr_contains("revision a1f0");
+    }
+}
+
+#[test]
+fn another_version_table_is_named() {
+    let alembic = with_python(true, "version_table='steps', version_table_schema='app'");
+    let (output, _) = alembic.prints(&["upgrade", "--sql", "base:heads"]);
+    let project = Project::new();
+    let run = pgmarch_without_database(&project).args(["import"]).stdin(&output).run().exits(3);
+    let run = run.stderr_contains("Alembic records revision a1f0 in app.steps, not in alembic_version");
+    assert!(run.last_line().contains("PGMARCH_VERSION_TABLE=app.steps"), "{run}");
+    pgmarch_without_database(&project).env("PGMARCH_VERSION_TABLE", "app.steps").args(["import"]).stdin(&output).run().exits(0);
+}

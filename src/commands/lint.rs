@@ -13,6 +13,7 @@ use crate::model::compare::compare;
 use crate::report::failure::picture;
 use crate::report::{count, escape};
 use crate::revision::graph::{Graph, Node};
+use crate::revision::line::line_at;
 use crate::revision::name::Name;
 use crate::revision::{Place, Revision};
 
@@ -89,7 +90,7 @@ fn several_heads<'g>(graph: &'g Graph, chosen: &[Node]) -> Vec<(&'g Revision, Fi
         rule: SEVERAL_HEADS.to_owned(),
         message: format!("this is one of {}; an upgrade to `head` would not know which", count(heads.len(), "head")),
         help: Some("Join them with `pgmarch merge heads`.".to_owned()),
-        range: 0..revision.text.find('\n').unwrap_or(revision.text.len()),
+        range: line_at(&revision.text, 0).range,
     };
     ours.map(|head| graph.revision(*head))
         .filter(|revision| !is_ignored(&revision.text, SEVERAL_HEADS))

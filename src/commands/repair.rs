@@ -16,6 +16,7 @@ use crate::lock::Lock;
 use crate::report::history::NOT_APPLIED;
 use crate::report::{escape, failure};
 use crate::revision::graph::Graph;
+use crate::revision::line::normalized;
 use crate::revision::name::Name;
 use crate::revision::{Id, Revision, list};
 
@@ -131,7 +132,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
 fn differences(recorded: &Recorded, revision: &Revision) -> Vec<&'static str> {
     let below = |parents: &[Id], depends_on: &[Id]| parents.iter().chain(depends_on).cloned().collect::<BTreeSet<_>>();
     let mut found = Vec::new();
-    if recorded.text != revision.text {
+    if normalized(&recorded.text) != normalized(&revision.text) {
         found.push("text");
     } else if recorded.semantic != revision.semantic(&revision.up) {
         found.push("reading");

@@ -9,6 +9,7 @@ use crate::ledger::ReadError;
 use crate::position::Position;
 use crate::report::show::Show;
 use crate::revision::graph::{Graph, Node};
+use crate::revision::line::normalized;
 use crate::revision::name::{Name, NameError};
 
 /// Shows it.
@@ -38,7 +39,7 @@ pub async fn run(words: &cli::Show, context: &Context) -> Result<(), Error> {
             let ledger = &asked.state.ledger;
             journal = ledger.journal(&asked.session, &revision.id).await.map_err(ReadError::Server)?;
             let recorded = ledger.recorded(&asked.session, &[revision.id.as_str()]).await.map_err(ReadError::Server)?;
-            let differs = recorded.first().filter(|recorded| recorded.text != revision.text);
+            let differs = recorded.first().filter(|recorded| normalized(&recorded.text) != normalized(&revision.text));
             changed = differs.map(|recorded| checksum::diff(&recorded.text, &revision.text));
         }
         shown.push(Show {

@@ -5,7 +5,8 @@ use std::path::Path;
 use super::Ledger;
 use super::fence::id;
 use crate::connect::{Answer, Failure, Session};
-use crate::revision::file::parse;
+use crate::revision::file::parse_as;
+use crate::revision::marker::Reading;
 use crate::revision::{Id, Mode, Revision, Section};
 use crate::sql;
 use crate::sql::Array;
@@ -55,7 +56,7 @@ impl Recorded {
     pub fn revision(&self) -> Revision {
         let path = Path::new("ledger").join(&self.file);
         let (parents, depends_on) = (self.parents.clone(), self.depends_on.clone());
-        match parse(&path, self.text.clone().into_bytes()) {
+        match parse_as(Reading::Ledger, &path, self.text.clone().into_bytes()) {
             Ok(parsed) => Revision { id: self.id.clone(), parents, depends_on, ..parsed.revision },
             Err(_) => Revision {
                 id: self.id.clone(),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tracing::info;
 
+use crate::revision::file::without_mark;
 use crate::revision::graph::natural;
 use crate::revision::kind::reaches_beyond;
 use crate::revision::statement::split;
@@ -123,7 +124,7 @@ fn read(path: &Path) -> Result<Source, Vec<Fault>> {
     let fault = |place, problem| Fault { path: path.to_owned(), place, problem };
     let bytes = fs::read(path).map_err(|error| vec![fault(None, Problem::Unreadable(error.to_string()))])?;
     let text = String::from_utf8(bytes).map_err(|error| vec![fault(None, Problem::NotUtf8 { byte: error.utf8_error().valid_up_to() })])?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n");
+    let text = without_mark(text);
     let mut faults: Vec<Fault> =
         split(&text).problems.into_iter().map(|(offset, problem)| fault(Some(Place::of(&text, offset)), problem)).collect();
     if let Some(nul) = text.find('\0') {

@@ -15,6 +15,7 @@ use crate::connect::wait::WaitError;
 use crate::exit::Error;
 use crate::model::scratch::ScratchError;
 use crate::model::source::Broken;
+use crate::revision::line::{line_at, line_start};
 use crate::revision::{Id, Place};
 
 /// Kubernetes keeps so many bytes of a termination message (its documentation, "Customizing the termination message").
@@ -214,8 +215,8 @@ fn snippet(failure: &SqlFailure) -> String {
 /// A line of a file, its control characters but tabs escaped, with a caret under what is meant.
 pub fn picture(path: &Path, whole: &str, range: &std::ops::Range<usize>, place: Place) -> String {
     // Only the line itself: a file may be large, and its neighbours may hold what is nobody's business.
-    let start = whole[..range.start].rfind('\n').map_or(0, |newline| newline + 1);
-    let end = whole[range.start..].find('\n').map_or(whole.len(), |newline| range.start + newline);
+    let start = line_start(whole, range.start);
+    let end = line_at(whole, start).range.end.max(range.start);
     let line = &whole[start..end];
     let span = range.start - start..range.end.min(end) - start;
     let number = place.line.to_string();
@@ -257,10 +258,11 @@ mod tests {
         let shown = |text: &str, range| picture(Path::new("a.sql"), text, &range, crate::revision::Place::of(text, range.start));
         assert_eq!(shown("a;\n\tb 表 c;", 10..11), " --> a.sql:2:6\n  |\n2 | \tb 表 c;\n  | \t     ^\n");
         // Escapes are wider than what they are for.
-        let escaped = "2 | '\\u{1b}\\u{202e}' c\\r;\n  |                  ^^^\n";
-        assert_eq!(shown("a;\n'\u{1b}\u{202e}' c\r;", 10..12), format!(" --> a.sql:2:6\n  |\n{escaped}"));
+        let escaped = "2 | '\\u{1b}\\u{202e}' c\\u{8};\n  |                  ^^^^^^\n";
+        assert_eq!(shown("a;\n'\u{1b}\u{202e}' c\u{8};", 10..12), format!(" --> a.sql:2:6\n  |\n{escaped}"));
         // Up to the end of the line, and of the text.
         assert_eq!(shown("ab\ncd", 1..5), " --> a.sql:1:2\n  |\n1 | ab\n  |  ^\n");
+        assert_eq!(shown("x\r\nab\rcd", 4..8), " --> a.sql:2:2\n  |\n2 | ab\n  |  ^\n");
         assert_eq!(shown("ab", 2..2), " --> a.sql:1:3\n  |\n1 | ab\n  |   ^\n");
         let long = format!("{}x{}", "ü".repeat(500), "ä".repeat(500));
         let around = [format!("…{}x{}…", "ü".repeat(60), "ä".repeat(59)), format!("{}^", " ".repeat(61))];

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use super::statement::check;
-use super::{Fault, Id, Mode, Place, Problem, Revision, Section, nearest};
+use super::line::{line_at, line_start, lines};
+use super::marker::{self, MARKERS, Marker, Reading};
+use super::statement::{Checked, check};
+use super::{Fault, Id, Place, Problem, Revision, Section, nearest};
 
 /// What a header may be called.
 pub const HEADERS: [&str; 7] = ["revision", "revises", "depends-on", "branch", "message", "created", "breaking"];
-const MARKER: &str = "-- migrate:";
 
 /// A revision as its file states it: whether it says what it revises is known only here.
 #[derive(Debug)]
@@ -20,12 +21,18 @@ pub struct Parsed {
 
 /// Reads `bytes`, the content of the file at `path`, into a revision; or all that is wrong with it.
 pub fn parse(path: &Path, bytes: Vec<u8>) -> Result<Parsed, Vec<Fault>> {
+    parse_as(Reading::File, path, bytes)
+}
+
+/// The same, by the rules of a `reading`.
+pub fn parse_as(reading: Reading, path: &Path, bytes: Vec<u8>) -> Result<Parsed, Vec<Fault>> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let byte = error.utf8_error().valid_up_to();
         vec![Fault::of(path, Problem::NotUtf8 { byte })]
     })?;
-    let text = normalise(text);
-    let mut reader = Reader { path, text: &text, faults: Vec::new(), headers: Default::default(), sections: [None, None], astray: false };
+    let text = without_mark(text);
+    let mut reader =
+        Reader { path, reading, text: &text, faults: Vec::new(), headers: Default::default(), sections: [None, None], astray: false };
     reader.lines();
     let Reader { mut faults, headers, sections: [up, down], .. } = reader;
     if let Some(nul) = text.find('\0') {
@@ -77,13 +84,12 @@ pub fn parse(path: &Path, bytes: Vec<u8>) -> Result<Parsed, Vec<Fault>> {
     Ok(Parsed { revision: Revision { id, parents, depends_on, branch, message, created, breaking, up, down, path, text }, has_revises })
 }
 
-/// `\r\n` and lone `\r` become `\n`, and a byte order mark goes: neither is part of what was written.
-fn normalise(text: String) -> String {
-    let text = match text.strip_prefix('\u{feff}') {
-        Some(rest) => rest.to_owned(),
-        None => text,
-    };
-    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
+/// A byte order mark is no part of what was written.
+pub fn without_mark(mut text: String) -> String {
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
+    }
+    text
 }
 
 /// Where a header of a revision stands, if it has it.
@@ -91,7 +97,8 @@ pub fn header_place(revision: &Revision, header: &str) -> Option<Place> {
     let is_it = |line: &str| {
         line.strip_prefix("--").and_then(|rest| rest.trim_start().strip_prefix(header)).is_some_and(|rest| rest.starts_with(':'))
     };
-    let line = revision.text.lines().take_while(|line| !line.starts_with(MARKER)).position(is_it)?;
+    let is_marker = |line: &str| matches!(marker::read(line, true, Reading::Ledger), Some(Ok(_)));
+    let line = lines(&revision.text).map(|line| line.text).take_while(|line| !is_marker(line)).position(is_it)?;
     Some(Place { line: line + 1, column: 1 })
 }
 
@@ -107,6 +114,7 @@ impl<'a> Headers<'a> {
 
 struct Reader<'a> {
     path: &'a Path,
+    reading: Reading,
     text: &'a str,
     faults: Vec<Fault>,
     headers: Headers<'a>,
@@ -116,68 +124,62 @@ struct Reader<'a> {
     astray: bool,
 }
 
-const NAMES: [&str; 2] = ["-- migrate:up", "-- migrate:down"];
-
 impl<'a> Reader<'a> {
     fn lines(&mut self) {
-        let mut open: Option<(usize, usize, Mode)> = None;
-        let mut offset = 0;
-        for line in self.text.split_inclusive('\n') {
-            let (start, end) = (offset, offset + line.len());
-            offset = end;
-            if let Some(marker) = line.strip_prefix(MARKER) {
-                self.close(open.take(), start);
-                open = self.marker(marker.trim(), start).map(|(way, mode)| (way, end, mode));
-            } else if open.is_none() && self.sections[0].is_none() && !self.astray {
-                self.header(line, start);
+        let mut start = 0;
+        while start < self.text.len() {
+            let line = line_at(self.text, start);
+            let comment = line.text.trim_start();
+            let begins_line = comment.len() == line.text.len();
+            let found = if comment.starts_with("--") { marker::read(comment, begins_line, self.reading) } else { None };
+            match found {
+                Some(marker) => return self.sections(line.range.end - comment.len(), marker),
+                None if !self.astray => self.header(line.text, start),
+                None => {}
             }
+            start = line.next;
         }
-        self.close(open, offset);
     }
 
-    /// `up`, `down transaction:false`…: which section begins, and how it is run.
-    fn marker(&mut self, words: &str, start: usize) -> Option<(usize, Mode)> {
-        let mut words = words.split_whitespace();
-        let word = words.next().unwrap_or("");
-        let way = match word {
-            "up" => 0,
-            "down" => 1,
-            _ => {
-                let nearest = nearest(word, ["up", "down"]).map(|word| format!("{MARKER}{word}"));
-                self.astray = true;
-                self.fault(start, Problem::UnknownMarker { found: format!("{MARKER}{word}"), nearest });
-                return None;
-            }
-        };
-        let mut mode = Mode::Transaction;
-        for option in words {
-            match option {
-                "transaction:true" => mode = Mode::Transaction,
-                "transaction:false" => mode = Mode::Stepwise,
-                _ => {
-                    let nearest = nearest(option, ["transaction:false", "transaction:true"]);
-                    self.fault(start, Problem::UnknownOption { found: option.to_owned(), nearest });
+    /// A marker that begins at `start`, and all that follows. From here on the text is SQL: what stands in quotes or in a block
+    /// comment is no marker.
+    fn sections(&mut self, mut start: usize, mut found: Result<Marker, Problem>) {
+        loop {
+            let section = line_at(self.text, start).next;
+            let rest = &self.text[section..];
+            let marker_at = |comment: &std::ops::Range<usize>| {
+                let begins_line = line_start(self.text, section + comment.start) == section + comment.start;
+                marker::read(&rest[comment.clone()], begins_line, self.reading)
+            };
+            let checked = check(rest, |comment| marker::is_like(&rest[comment.clone()]) && marker_at(comment).is_some());
+            let end = section + checked.end;
+            let next = (end < self.text.len()).then(|| marker_at(&(checked.end..line_at(self.text, end).range.end - section))).flatten();
+            match found {
+                Ok(marker) => self.section(marker, start, section, checked, matches!(next, Some(Err(_)))),
+                Err(problem) => {
+                    self.astray = true;
+                    self.fault(start, problem);
                 }
             }
+            let Some(next) = next else { return };
+            (start, found) = (end, next);
         }
-        if self.sections[way].is_some() {
-            self.fault(start, Problem::RepeatedMarker(NAMES[way]));
-        } else if way == 1 && self.sections[0].is_none() {
-            self.fault(start, Problem::DownFirst);
-        }
-        Some((way, mode))
     }
 
-    fn close(&mut self, open: Option<(usize, usize, Mode)>, end: usize) {
-        let Some((way, start, mode)) = open else { return };
-        let (statements, problems) = check(&self.text[start..end]);
-        if statements == 0 && problems.is_empty() {
-            self.fault(start.saturating_sub(1), Problem::EmptySection(NAMES[way]));
+    /// `cut` if a wrong marker ends it.
+    fn section(&mut self, Marker { way, mode }: Marker, start: usize, section: usize, checked: Checked, cut: bool) {
+        if self.sections[way].is_some() {
+            self.fault(start, Problem::RepeatedMarker(MARKERS[way]));
+        } else if way == 1 && self.sections[0].is_none() && !self.astray {
+            self.fault(start, Problem::DownFirst);
         }
-        for (offset, problem) in problems {
-            self.fault(start + offset, problem);
+        if checked.statements == 0 && checked.problems.is_empty() && !cut {
+            self.fault(line_at(self.text, start).range.end, Problem::EmptySection(MARKERS[way]));
         }
-        self.sections[way].get_or_insert(Section { range: start..end, mode });
+        for (offset, problem) in checked.problems {
+            self.fault(section + offset, problem);
+        }
+        self.sections[way].get_or_insert(Section { range: section..section + checked.end, mode });
     }
 
     fn header(&mut self, line: &'a str, start: usize) {
@@ -209,6 +211,7 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Mode;
     use super::*;
 
     fn read(text: &str) -> Result<Parsed, Vec<Fault>> {
@@ -247,6 +250,51 @@ mod tests {
         let plain = read("-- migrate:up\nSELECT 1;\n").expect("sound").revision;
         let windows = read("\u{feff}-- migrate:up\r\nSELECT 1;\r\n").expect("sound").revision;
         assert_eq!(plain.exact(), windows.exact());
+        assert_eq!(plain.semantic(&plain.up), windows.semantic(&windows.up));
+        assert_eq!(windows.sql(&windows.up), "SELECT 1;\r\n", "but what is executed is what was written");
+    }
+
+    #[test]
+    fn what_stands_in_quotes_or_block_comments_is_no_marker() {
+        let up = "SELECT '\n-- migrate:down\n', \"\n-- Migrate: down\n\", $x$\n-- +goose Down\n$x$ /*\n-- migrate:down\n*/;\n";
+        let revision = read(&format!("-- migrate:up\n{up}-- migrate:down\nSELECT 2;")).expect("sound").revision;
+        assert_eq!(revision.sql(&revision.up), up);
+        assert_eq!(revision.down.map(|down| down.mode), Some(Mode::Transaction));
+    }
+
+    #[test]
+    fn what_looks_like_a_marker_is_a_fault_at_its_place() {
+        let near = |found: &str| Problem::NearMarker { found: found.into(), write: "-- migrate:down".into() };
+        let place = |line, column| Place { line, column };
+        for (line, at) in [("-- Migrate:down", 1), (" -- migrate:down", 2), ("\t--migrate:down", 2), ("SELECT 2; -- migrate:down", 11)] {
+            assert_eq!(problem(&format!("-- migrate:up\nSELECT 1;\n{line}\nDROP TABLE t;")), (place(3, at), near(&line[at - 1..])));
+        }
+        assert_eq!(problem("-- migrate:up\rSELECT 1 -- a\r\n--Migrate:down\rDROP TABLE t"), (place(3, 1), near("--Migrate:down")));
+        assert_eq!(problem("-- Migrate:Up\nSELECT 1;\n-- migrate:down\nSELECT 2;").0, place(1, 1));
+        assert_eq!(problem("-- migrate:up\n -- migrate:down\nSELECT 2;").0, place(2, 2));
+        let faults = read("-- migrate:up\nCOMMIT;\n-- migrate: down\nCOMMIT;\n-- Migrate:down\n").expect_err("three faults");
+        assert_eq!(faults.iter().filter_map(|fault| fault.place).map(|place| place.line).collect::<Vec<_>>(), [2, 3, 5]);
+    }
+
+    #[test]
+    fn a_line_end_of_any_kind_ends_a_marker_and_a_comment() {
+        for end in ["\n", "\r\n", "\r"] {
+            let text = ["-- revises: base", "-- migrate:up", "SELECT 1; -- one", "SELECT 2;", "--migrate:down", "SELECT 3;"].join(end);
+            let revision = read(&text).expect("sound").revision;
+            assert_eq!(check(revision.sql(&revision.up), |_| false).statements, 2, "{end:?}");
+            let down = revision.down.clone().expect("down");
+            assert_eq!((revision.sql(&down), Place::of(&text, down.range.start)), ("SELECT 3;", Place { line: 6, column: 1 }));
+            assert_eq!(header_place(&revision, "revises"), Some(Place { line: 1, column: 1 }));
+        }
+    }
+
+    #[test]
+    fn a_text_of_the_ledger_is_read_as_it_was_applied() {
+        let text = "-- migrate: up\nSELECT 1; -- migrate:down\n-- Migrate:Down\n-- migrate:\tdown\nSELECT 2;\n";
+        assert!(read(text).is_err());
+        let revision = parse_as(Reading::Ledger, Path::new("ledger/1.sql"), text.into()).expect("sound").revision;
+        assert_eq!(revision.sql(&revision.up), "SELECT 1; -- migrate:down\n-- Migrate:Down\n");
+        assert_eq!(revision.down.clone().map(|down| revision.sql(&down).to_owned()).as_deref(), Some("SELECT 2;\n"));
     }
 
     #[test]

@@ -5,10 +5,13 @@ pub mod file;
 pub mod folder;
 pub mod graph;
 pub mod kind;
+pub mod line;
 pub mod loss;
+pub mod marker;
 pub mod name;
 pub mod seal;
 pub mod statement;
+pub mod token;
 pub mod words;
 
 use std::fmt;
@@ -19,6 +22,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 pub use graph::Graph;
+use line::{line_start, lines, normalized};
 pub use statement::Statement;
 
 /// The longest id that `alembic_version.version_num varchar(32)` holds, in characters.
@@ -116,7 +120,7 @@ pub struct Revision {
     pub down: Option<Section>,
     /// The file it was read from, for messages.
     pub path: PathBuf,
-    /// The file's whole text, line ends normalised to `\n`.
+    /// The file's whole text, byte for byte but a byte order mark: what is executed, and what the ledger keeps.
     pub text: String,
 }
 
@@ -133,7 +137,7 @@ impl Revision {
 
     /// SHA-256 of the whole text, line ends normalised, in hexadecimal.
     pub fn exact(&self) -> String {
-        hex(&Sha256::digest(self.text.as_bytes()))
+        hex(&Sha256::digest(normalized(&self.text).as_bytes()))
     }
 
     /// SHA-256 of the tokens of a section: comments and white space don't count.
@@ -165,8 +169,8 @@ impl Place {
     /// The place of byte `offset` of `text`.
     pub fn of(text: &str, offset: usize) -> Self {
         let before = &text[..text.floor_char_boundary(offset)];
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Self { line: before.matches('\n').count() + 1, column: before[start..].chars().count() + 1 }
+        let start = line_start(text, before.len());
+        Self { line: lines(&text[..start]).count() + 1, column: before[start..].chars().count() + 1 }
     }
 }
 
@@ -233,6 +237,16 @@ pub enum Problem {
     BadBranch(String),
     #[error("unknown marker `{found}`{}; known are `-- migrate:up` and `-- migrate:down`", meant(.nearest))]
     UnknownMarker { found: String, nearest: Option<String> },
+    #[error(
+        "`{found}` looks like a marker and is none; write `{write}` at the start of a line of its own, or, if it is a remark, word it without `migrate:`"
+    )]
+    NearMarker { found: String, write: String },
+    #[error("`{found}` is a marker of another tool, which pgmarch does not read; write `{write}`")]
+    ForeignMarker { found: String, write: String },
+    #[error("`{0}` is a marker of another tool; remove the line: a function body needs no marker")]
+    NeedlessMarker(String),
+    #[error("`-- migrate:when` (a gate) is not supported by this version of pgmarch; remove the section, or use a version that has gates")]
+    NoGates,
     #[error("unknown option `{found}`{}; known are `transaction:false` and `transaction:true`", meant(.nearest))]
     UnknownOption { found: String, nearest: Option<String> },
     #[error("a second `{0}`; a file holds one revision, move the other into a file of its own")]
@@ -253,6 +267,10 @@ pub enum Problem {
     MetaCommand(String),
     #[error("this {0} is never closed; close it, or what follows is swallowed")]
     Unterminated(&'static str),
+    #[error(
+        "the function body that `BEGIN ATOMIC` opens here has no end; end each of its statements with `;` and write `END` behind the last `;`"
+    )]
+    OpenBody,
     #[error("the file holds a NUL byte, which PostgreSQL can't take; remove it")]
     Nul,
     #[error("the id `{id}` is also that of {other}; give one of them another id")]

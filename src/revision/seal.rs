@@ -6,15 +6,19 @@ use sha2::{Digest as _, Sha256};
 
 use super::folder::Digest;
 use super::graph::{Graph, Node};
+use super::line::normalized;
 use super::{Revision, hex};
 
-/// How this program reads and digests files. Seals and checksums carry it: version 1, of pgmarch 0.1, by having nothing before
-/// them; a later one writes itself there, as `2:`.
-const VERSION: &str = "";
+/// How this program reads files. Seals carry it: version 1, of pgmarch 0.1, by having nothing before them. In version 2
+/// `--migrate:down` is a marker. A seal of another version says nothing here, so the files are compared with the ledger again,
+/// and one that is read otherwise now is found by its semantic checksum.
+const VERSION: &str = "2:";
 
-/// Whether a seal or a checksum is of the version that this program makes, so that the two can be compared.
-pub fn is_known(text: &str) -> bool {
-    text.strip_prefix(VERSION).is_some_and(|text| !text.contains(':'))
+/// Whether a checksum is made as this program makes it, so that the two can be compared. That is still version 1, which has nothing
+/// before it (a later one would write itself there, as `2:`): what a section's tokens come to did not change, only where
+/// some files' sections end.
+pub fn is_known(checksum: &str) -> bool {
+    !checksum.contains(':')
 }
 
 /// The last word of a run in the journal: which files are applied. It says that these were compared with the ledger, and
@@ -40,7 +44,7 @@ impl Seal {
 
     /// A seal as the journal has it; none where a line has none, or that of another version.
     pub fn read(text: &str) -> Option<Self> {
-        let text = text.strip_prefix(VERSION).filter(|_| is_known(text))?;
+        let text = text.strip_prefix(VERSION).filter(|text| !text.contains(':'))?;
         let (applied, folder) = text.split_once(' ').map_or((text, None), |(applied, folder)| (applied, Some(folder.to_owned())));
         (!text.is_empty()).then(|| Self { applied: applied.to_owned(), folder })
     }
@@ -76,7 +80,7 @@ fn applied(graph: &Graph, rows: &[Node]) -> String {
             hash.update(id);
         }
         hash.update("\n");
-        hash.update(Sha256::digest(revision.text.as_bytes()));
+        hash.update(Sha256::digest(normalized(&revision.text).as_bytes()));
     }
     hex(&hash.finalize())
 }
@@ -145,8 +149,11 @@ mod tests {
     #[test]
     fn a_seal_of_another_version_seals_nothing_here() {
         let seal = seal(&["1"], &["1"]).to_string();
-        assert!(Seal::read(&seal).is_some() && is_known(&seal));
-        assert_eq!(Seal::read(&format!("2:{seal}")), None);
+        assert!(Seal::read(&seal).is_some());
+        let (_, of_0_1) = seal.split_once(':').expect("a version");
+        for other in [of_0_1.to_owned(), format!("3:{of_0_1}"), format!("2:{seal}")] {
+            assert_eq!(Seal::read(&other), None, "{other}");
+        }
         assert_eq!(Seal::read(""), None);
     }
 

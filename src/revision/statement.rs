@@ -7,6 +7,8 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 use squawk_lexer::{LiteralKind, TokenKind, tokenize};
 
+use super::line::normalized;
+use super::token::tokens;
 use super::{Problem, hex};
 
 /// One statement of a section.
@@ -30,42 +32,66 @@ pub struct Split {
     pub problems: Vec<(usize, Problem)>,
 }
 
-/// Splits at each `;` that ends a statement: not in quotes, comments, parentheses, or the body of a
-/// `BEGIN ATOMIC … END` function (the rule psql follows in `psqlscan.l`).
+/// Splits at each `;` that ends a statement: not in quotes, comments, parentheses, or the body of a `BEGIN ATOMIC … END`
+/// function, as the server's grammar has it. (psql counts the words BEGIN, CASE and END instead, names among them.)
 pub fn split(sql: &str) -> Split {
     let mut statements = Vec::new();
-    let problems = walk(sql, |open| {
-        statements.push(Statement { words: open.words().iter().map(|word| word.to_ascii_uppercase()).collect(), range: open.range });
-    });
+    let Walk { problems, .. } = walk(
+        sql,
+        |_| false,
+        |open| {
+            statements.push(Statement { words: open.words().iter().map(|word| word.to_ascii_uppercase()).collect(), range: open.range });
+        },
+    );
     Split { statements, problems }
 }
 
-/// What can't be run, as [`split`] finds it, and how many statements there are: for texts that are only to be checked.
-pub fn check(sql: &str) -> (usize, Vec<(usize, Problem)>) {
-    let mut count = 0;
-    let problems = walk(sql, |_| count += 1);
-    (count, problems)
+/// What [`check`] found.
+#[derive(Debug)]
+pub struct Checked {
+    /// How many statements there are.
+    pub statements: usize,
+    /// What can't be run, each with its byte offset.
+    pub problems: Vec<(usize, Problem)>,
+    /// Where the line comment begins that was to be the end, or else the end of the text.
+    pub end: usize,
+}
+
+/// What can't be run, as [`split`] finds it, up to a line comment that `ends` the text: for texts that are only to be checked.
+pub fn check(sql: &str, ends: impl Fn(&Range<usize>) -> bool) -> Checked {
+    let mut statements = 0;
+    let Walk { problems, end } = walk(sql, ends, |_| statements += 1);
+    Checked { statements, problems, end }
+}
+
+struct Walk {
+    problems: Vec<(usize, Problem)>,
+    end: usize,
 }
 
 /// Goes through the statements, giving each away at its end; what can't be run comes back.
-fn walk<'s>(sql: &'s str, mut done: impl FnMut(Open<'s>)) -> Vec<(usize, Problem)> {
+fn walk<'s>(sql: &'s str, ends: impl Fn(&Range<usize>) -> bool, mut done: impl FnMut(Open<'s>)) -> Walk {
     let mut problems = Vec::new();
     let mut current: Option<Open<'s>> = None;
-    let (mut offset, mut parentheses, mut bodies) = (0, 0usize, 0usize);
+    let mut parentheses: Vec<usize> = Vec::new();
+    let mut bodies = Bodies::default();
+    let mut end = sql.len();
     let mut close = |open: Option<Open<'s>>, problems: &mut Vec<(usize, Problem)>| {
         let Some(open) = open else { return };
         problems.extend(open.problem(sql).map(|problem| (open.range.start, problem)));
         done(open);
     };
-    for token in tokenize(sql) {
-        let range = offset..offset + token.len as usize;
-        offset = range.end;
-        if let Some(what) = unterminated(token.kind) {
+    for (kind, range) in tokens(sql) {
+        if let Some(what) = unterminated(kind) {
             problems.push((range.start, Problem::Unterminated(what)));
         }
-        match token.kind {
+        match kind {
+            TokenKind::LineComment if ends(&range) => {
+                end = range.start;
+                break;
+            }
             TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. } => continue,
-            TokenKind::Semi if parentheses == 0 && bodies == 0 => {
+            TokenKind::Semi if parentheses.is_empty() && bodies.are_closed() => {
                 close(current.take(), &mut problems);
                 continue;
             }
@@ -73,29 +99,95 @@ fn walk<'s>(sql: &'s str, mut done: impl FnMut(Open<'s>)) -> Vec<(usize, Problem
                 let command: String = sql[range.start..].chars().take_while(|c| !c.is_whitespace()).collect();
                 problems.push((range.start, Problem::MetaCommand(command)));
             }
-            TokenKind::OpenParen => parentheses += 1,
-            TokenKind::CloseParen => parentheses = parentheses.saturating_sub(1),
+            TokenKind::CloseParen => drop(parentheses.pop()),
             _ => {}
         }
-        let open = current.get_or_insert_with(|| Open { range: range.clone(), kept: [""; KEPT_WORDS], count: 0 });
+        let word = if kind == TokenKind::Ident { &sql[range.clone()] } else { "" };
+        let open = current.get_or_insert_with(|| {
+            bodies = Bodies::default();
+            Open { range: range.clone(), kept: [""; KEPT_WORDS], count: 0 }
+        });
         open.range.end = range.end;
-        if token.kind == TokenKind::Ident {
-            let word = &sql[range];
-            if parentheses == 0 && open.makes_routine() {
-                if word.eq_ignore_ascii_case("BEGIN") || bodies > 0 && word.eq_ignore_ascii_case("CASE") {
-                    bodies += 1;
-                } else if word.eq_ignore_ascii_case("END") {
-                    bodies = bodies.saturating_sub(1);
-                }
-            }
-            if let Some(place) = open.kept.get_mut(open.count) {
-                *place = word;
-                open.count += 1;
-            }
+        if !word.is_empty()
+            && let Some(place) = open.kept.get_mut(open.count)
+        {
+            *place = word;
+            open.count += 1;
+        }
+        if parentheses.is_empty() {
+            bodies.token(kind, word, range.start);
+        }
+        if kind == TokenKind::OpenParen {
+            parentheses.push(range.start);
         }
     }
+    // An open quote has swallowed what would have closed these.
+    if !problems.iter().any(|(_, problem)| matches!(problem, Problem::Unterminated(_))) {
+        problems.extend(parentheses.first().map(|start| (*start, Problem::Unterminated("parenthesis"))));
+        problems.extend(bodies.unclosed().filter(|_| parentheses.is_empty()).map(|start| (start, Problem::OpenBody)));
+    }
     close(current, &mut problems);
-    problems
+    Walk { problems, end }
+}
+
+/// The SQL-standard bodies that are open in a statement, as the server's grammar has them: `BEGIN ATOMIC`, statements each
+/// with a `;` behind it, `END`. So a body begins at these two words next to each other in a `CREATE FUNCTION` or
+/// `CREATE PROCEDURE`, outside of parentheses, and ends at an `END` that is the first word of a statement. Everywhere else BEGIN,
+/// ATOMIC, CASE and END are names, labels or parts of an expression.
+#[derive(Default)]
+struct Bodies<'s> {
+    /// Where each begins, and the statement around it, which continues behind it.
+    open: Vec<(usize, Lead<'s>)>,
+    /// The innermost statement.
+    statement: Lead<'s>,
+}
+
+/// How a statement begins, and its last token.
+#[derive(Default)]
+struct Lead<'s> {
+    /// Its first tokens; what is not an unquoted word is empty.
+    words: [&'s str; 4],
+    count: usize,
+    /// The last token and where it begins.
+    last: (&'s str, usize),
+}
+
+impl<'s> Bodies<'s> {
+    /// Takes the next token outside of parentheses; `word` is empty if it is not an unquoted word.
+    fn token(&mut self, kind: TokenKind, word: &'s str, start: usize) {
+        let statement = &mut self.statement;
+        if kind == TokenKind::Semi {
+            *statement = Lead::default();
+        } else if statement.count == 0 && word.eq_ignore_ascii_case("END") && !self.open.is_empty() {
+            self.statement = self.open.pop().map(|(_, around)| around).unwrap_or_default();
+            self.statement.last = (word, start);
+        } else if word.eq_ignore_ascii_case("ATOMIC") && statement.last.0.eq_ignore_ascii_case("BEGIN") && statement.makes_routine() {
+            let begin = statement.last.1;
+            self.open.push((begin, std::mem::take(statement)));
+        } else {
+            if let Some(place) = statement.words.get_mut(statement.count) {
+                *place = word;
+                statement.count += 1;
+            }
+            statement.last = (word, start);
+        }
+    }
+
+    fn are_closed(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Where the outermost body begins that is not closed.
+    fn unclosed(&self) -> Option<usize> {
+        self.open.first().map(|(start, _)| *start)
+    }
+}
+
+impl Lead<'_> {
+    /// Whether this is `CREATE [OR REPLACE] FUNCTION | PROCEDURE`, whose body may hold statements.
+    fn makes_routine(&self) -> bool {
+        begins(&self.words, &["CREATE", "FUNCTION|PROCEDURE"]) || begins(&self.words, &["CREATE", "OR", "REPLACE", "FUNCTION|PROCEDURE"])
+    }
 }
 
 /// A statement whose end is not yet seen.
@@ -105,21 +197,19 @@ struct Open<'s> {
     count: usize,
 }
 
+/// Whether words begin like this; each may be one of several, divided by `|`.
+fn begins(words: &[&str], with: &[&str]) -> bool {
+    let is_one = |(found, known): (&&str, &&str)| known.split('|').any(|known| found.eq_ignore_ascii_case(known));
+    words.len() >= with.len() && words.iter().zip(with).all(is_one)
+}
+
 impl<'s> Open<'s> {
     fn words(&self) -> &[&'s str] {
         &self.kept[..self.count]
     }
 
-    /// Whether its words begin like this; each may be one of several, divided by `|`.
-    fn begins(&self, words: &[&str]) -> bool {
-        let is_one = |(found, known): (&&str, &&str)| known.split('|').any(|known| found.eq_ignore_ascii_case(known));
-        self.count >= words.len() && self.words().iter().zip(words).all(is_one)
-    }
-
-    /// Whether this is `CREATE [OR REPLACE] FUNCTION | PROCEDURE`, whose body may hold statements.
-    fn makes_routine(&self) -> bool {
-        self.begins(&["CREATE"])
-            && (self.begins(&["CREATE", "FUNCTION|PROCEDURE"]) || self.begins(&["CREATE", "OR", "REPLACE", "FUNCTION|PROCEDURE"]))
+    fn begins(&self, with: &[&str]) -> bool {
+        begins(self.words(), with)
     }
 
     /// Why it can't be part of a revision.
@@ -143,11 +233,10 @@ impl<'s> Open<'s> {
 
 /// `COPY … FROM STDIN` or `TO STDOUT`: the data would come from the client.
 fn copies_by_client(sql: &str) -> Option<&'static str> {
-    let (mut offset, mut depth, mut before) = (0, 0usize, String::new());
-    for token in tokenize(sql) {
-        let text = &sql[offset..offset + token.len as usize];
-        offset += token.len as usize;
-        match token.kind {
+    let (mut depth, mut before) = (0usize, String::new());
+    for (kind, range) in tokens(sql) {
+        let text = &sql[range];
+        match kind {
             TokenKind::OpenParen => depth += 1,
             TokenKind::CloseParen => depth = depth.saturating_sub(1),
             TokenKind::Ident if depth == 0 => {
@@ -183,8 +272,10 @@ fn unterminated(kind: TokenKind) -> Option<&'static str> {
 }
 
 /// SHA-256, in hexadecimal, of the tokens of `sql`, each followed by a NUL: comments, white space and the case of
-/// unquoted words don't count. Two strings joined by a newline stay two tokens.
+/// unquoted words don't count, nor does which line ends there are. Two strings joined by a newline stay two tokens.
 pub fn semantic(sql: &str) -> String {
+    let sql = normalized(sql);
+    let sql = sql.as_ref();
     let mut hash = Sha256::new();
     let mut offset = 0;
     for token in tokenize(sql) {
@@ -214,8 +305,36 @@ mod tests {
         let found = texts(sql);
         assert_eq!(found.len(), 3, "{found:?}");
         assert_eq!(found[2], "SELECT 3");
-        let body = "CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END; SELECT 1";
-        assert_eq!(texts(body).len(), 2);
+    }
+
+    #[test]
+    fn a_body_begins_and_ends_where_the_grammar_says() {
+        for routine in [
+            "CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END",
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT k.end FROM k; END",
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 end; END",
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 AS begin, 2 AS atomic, 3 case; SELECT begin atomic FROM k; END",
+            "CREATE FUNCTION begin() RETURNS int RETURN 1",
+            "CREATE FUNCTION begin() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE FUNCTION x.end(begin int, \"end\" atomic) RETURNS begin LANGUAGE sql AS $$SELECT 1$$",
+            "CREATE PROCEDURE begin(begin begin DEFAULT 1) BEGIN ATOMIC ; ; SELECT (SELECT 1 end); END",
+            "CREATE FUNCTION f() RETURNS TABLE (begin atomic) SET begin.atomic = begin BEGIN /* */ ATOMIC END",
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC CREATE FUNCTION g() RETURNS int BEGIN ATOMIC SELECT 1; END; SELECT 2; END",
+            "CREATE VIEW v AS SELECT begin atomic FROM k",
+            "create procedure p() begin atomic (SELECT 1); end",
+        ] {
+            let sql = format!("{routine}; SELECT 1; COMMIT");
+            assert_eq!(texts(&sql), [routine, "SELECT 1", "COMMIT"]);
+            assert!(matches!(split(&sql).problems.as_slice(), [(_, Problem::TransactionControl(_))]), "{sql}");
+        }
+        for (sql, at) in [
+            ("SELECT 1; CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; COMMIT", 42),
+            ("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 END; COMMIT", 32),
+            ("CREATE FUNCTION f() BEGIN ATOMIC CREATE FUNCTION g() BEGIN ATOMIC SELECT 1; END; COMMIT", 20),
+        ] {
+            assert_eq!(split(sql).problems, [(at, Problem::OpenBody)], "{sql}");
+        }
+        assert_eq!(split("SELECT (1; COMMIT;").problems, [(7, Problem::Unterminated("parenthesis"))]);
     }
 
     #[test]

@@ -56,6 +56,12 @@ impl Alembic {
         alembic
     }
 
+    /// With further arguments of `context.configure` for what it prints.
+    pub(crate) fn configured(self, arguments: &str) -> Alembic {
+        self.write("env.py", &ENV.replacen("'named'}", &format!("'named'}}, {arguments}"), 1));
+        self
+    }
+
     /// Adds a revision; `up` and `down` are Python, and lists are Python's.
     pub(crate) fn revision(self, id: &str, parents: &[&str], others: &str, message: &str, up: &str, down: &str) -> Alembic {
         let parents = match parents {
@@ -87,12 +93,17 @@ impl Alembic {
     /// What its command line prints: standard output, and the log behind it.
     #[track_caller]
     pub(crate) fn prints(&self, arguments: &[&str]) -> (String, String) {
+        let (stdout, stderr, succeeds) = self.prints_anyway(arguments);
+        assert!(succeeds, "alembic {arguments:?}\n{stderr}");
+        (stdout, stderr)
+    }
+
+    /// The same, and whether it succeeds.
+    pub(crate) fn prints_anyway(&self, arguments: &[&str]) -> (String, String, bool) {
         let output = Command::new(python()).args(["-m", "alembic"]).args(arguments).current_dir(self.folder.path()).output();
         let output = output.expect("run Alembic");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("Alembic writes UTF-8");
-        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-        assert!(output.status.success(), "alembic {arguments:?}: {}\n{stderr}", output.status);
-        (stdout, stderr)
+        (text(output.stdout), text(output.stderr), output.status.success())
     }
 
     /// Alembic on a database, ready for commands.

@@ -79,6 +79,12 @@ impl Session {
         self.one("SELECT pg_backend_pid()")
     }
 
+    /// How many statements of a message completed, or why not all did.
+    pub(crate) fn completed(&self, sql: &str) -> Result<usize, tokio_postgres::Error> {
+        let messages = self.runtime.block_on(self.client().simple_query(sql))?;
+        Ok(messages.iter().filter(|message| matches!(message, SimpleQueryMessage::CommandComplete(_))).count())
+    }
+
     /// Runs a statement that is expected to block, while the test goes on.
     pub(crate) fn start(self, sql: &str) -> Pending {
         let sql = sql.to_string();

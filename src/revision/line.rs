@@ -1,0 +1,68 @@
+//! Lines of a text. They end where PostgreSQL's lexer ends a `--` comment, and where libpq counts a line: at `\n`, `\r\n` or a
+//! lone `\r`.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// One line of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line<'t> {
+    /// What it says, without its line end.
+    pub text: &'t str,
+    /// Where that stands, in bytes.
+    pub range: Range<usize>,
+    /// Where the next line begins.
+    pub next: usize,
+}
+
+/// The line that begins at byte `start`.
+pub fn line_at(text: &str, start: usize) -> Line<'_> {
+    let rest = &text[start..];
+    let length = rest.find(['\n', '\r']).unwrap_or(rest.len());
+    let end = match &rest.as_bytes()[length..] {
+        [b'\r', b'\n', ..] => 2,
+        [_, ..] => 1,
+        [] => 0,
+    };
+    Line { text: &rest[..length], range: start..start + length, next: start + length + end }
+}
+
+/// All lines.
+pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let line = (start < text.len()).then(|| line_at(text, start))?;
+        start = line.next;
+        Some(line)
+    })
+}
+
+/// Where the line of byte `offset` begins.
+pub fn line_start(text: &str, offset: usize) -> usize {
+    let bytes = text.as_bytes();
+    let ends_line = |at: &usize| bytes[*at] == b'\n' || bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
+    (0..offset).rev().find(ends_line).map_or(0, |end| end + 1)
+}
+
+/// The text with each line end as `\n`: for comparisons and checksums. What is executed and kept is the text itself.
+pub fn normalized(text: &str) -> Cow<'_, str> {
+    if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")) } else { Cow::Borrowed(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_ends_at_any_of_the_three_line_ends() {
+        let text = "a\r\nb\rc\n\n\r\rd";
+        let found: Vec<&str> = lines(text).map(|line| line.text).collect();
+        assert_eq!(found, ["a", "b", "c", "", "", "", "d"]);
+        assert_eq!(found.join("\n"), normalized(text));
+        for line in lines(text) {
+            assert_eq!(line_start(text, line.range.start), line.range.start);
+            assert_eq!(line_start(text, line.range.end), line.range.start);
+        }
+        assert_eq!(line_start(text, 2), 0, "between \\r and \\n the line has not ended");
+    }
+}

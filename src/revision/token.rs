@@ -1,0 +1,84 @@
+//! SQL text into tokens with their places, where PostgreSQL's lexer (`scan.l`) ends them.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "the lexer's token kinds are some forty, of which a few matter here")]
+
+use std::ops::Range;
+
+use squawk_lexer::{LiteralKind, Token, TokenKind, tokenize};
+
+/// The tokens of `sql`, white space and comments among them, each with its range in bytes.
+pub fn tokens(sql: &str) -> impl Iterator<Item = (TokenKind, Range<usize>)> {
+    let mut lexer = tokenize(sql);
+    let (mut end, mut before) = (0, Before::Other);
+    std::iter::from_fn(move || {
+        let Token { mut kind, len } = lexer.next()?;
+        let start = end;
+        end += len as usize;
+        before = match (kind, &before) {
+            (TokenKind::Literal { kind: LiteralKind::Str { .. } }, Before::EscapesAndBreak) => {
+                let length = escaped_string(&sql[start..]);
+                kind = TokenKind::Literal { kind: LiteralKind::EscStr { terminated: length.is_some() } };
+                end = length.map_or(sql.len(), |length| start + length);
+                lexer = tokenize(&sql[end..]);
+                Before::Escapes
+            }
+            (TokenKind::Literal { kind: LiteralKind::EscStr { .. } }, _) => Before::Escapes,
+            (TokenKind::Whitespace, Before::Escapes) if sql[start..end].contains(['\n', '\r']) => Before::EscapesAndBreak,
+            (TokenKind::Whitespace | TokenKind::LineComment, Before::Escapes) => Before::Escapes,
+            (TokenKind::Whitespace | TokenKind::LineComment, Before::EscapesAndBreak) => Before::EscapesAndBreak,
+            _ => Before::Other,
+        };
+        Some((kind, start..end))
+    })
+}
+
+/// What stands before the next token.
+enum Before {
+    /// `E'…'`, then only spaces, tabs and line comments.
+    Escapes,
+    /// The same with a line break: a string that follows continues the first one, backslashes and all.
+    EscapesAndBreak,
+    /// Anything else.
+    Other,
+}
+
+/// How long a string in single quotes is whose backslashes escape; nothing if it is never closed.
+fn escaped_string(sql: &str) -> Option<usize> {
+    let bytes = sql.as_bytes();
+    let mut at = 1;
+    loop {
+        match bytes.get(at)? {
+            b'\\' => at += 2,
+            b'\'' if bytes.get(at + 1) == Some(&b'\'') => at += 2,
+            b'\'' => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(sql: &str) -> Vec<&str> {
+        tokens(sql).filter(|(kind, _)| *kind != TokenKind::Whitespace).map(|(_, range)| &sql[range]).collect()
+    }
+
+    #[test]
+    fn a_string_that_continues_one_with_escapes_has_escapes_too() {
+        assert_eq!(texts("E'a'\n'b\\'; COMMIT; --' c"), ["E'a'", "'b\\'; COMMIT; --'", "c"]);
+        assert_eq!(texts("E'a' -- d\r 'x\\'';COMMIT"), ["E'a'", "-- d", "'x\\''", ";", "COMMIT"]);
+        assert_eq!(texts("E'a'\n'b'\n'c\\'' d"), ["E'a'", "'b'", "'c\\''", "d"]);
+        for plain in ["E'a' '\\' b", "'a'\n'\\' b", "E'a' /* \n */ '\\' b"] {
+            assert!(texts(plain).ends_with(&["'\\'", "b"]), "{plain}: the server does not join these, or not as escapes");
+        }
+        assert_eq!(tokens("E'a'\n'b\\'").last().map(|(_, range)| range), Some(5..9));
+    }
+
+    #[test]
+    fn the_tokens_are_the_whole_text() {
+        for sql in ["", "SELECT E'ä'\n'\\'ü' -- x\r\n;", "'", "E'\\", "E'a'\n'\\"] {
+            assert_eq!(tokens(sql).map(|(_, range)| &sql[range]).collect::<String>(), sql);
+        }
+    }
+}

@@ -188,6 +188,7 @@ fn the_large_row_of_a_statement_by_itself_is_discarded() {
 #[track_caller]
 fn begins_as_the_owner(by_options: bool) {
     for (marker, transaction) in MODES {
+        println!("up{marker}, PGMARCH_TRANSACTION={transaction}");
         let database = Database::new();
         let name = database.name();
         let owner = database.role("owner", &[&format!("ALL ON DATABASE {name}"), "ALL ON SCHEMA public"]);

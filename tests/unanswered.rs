@@ -91,29 +91,25 @@ fn a_write_waits_for_its_lock_as_long_as_it_may() {
 #[test]
 fn a_write_without_an_answer_is_unknown_and_cancelled() {
     // So long that the server would not end it by itself before the program does.
-    for (words, table) in [COMMANDS[0]] {
-        let project = project();
-        let database = database(&project);
-        let before = database.one(STATE);
-        let proxy = Proxy::to(&database);
-        let holder = database.session();
-        holder.execute(&format!("BEGIN; LOCK TABLE {table} IN SHARE MODE"));
-        let running = command(pgmarch_at(&proxy.url_for(&database), &project), words).env("PGMARCH_LOCK_TIMEOUT", "25s").spawn();
-        waiting(&database, table);
-        proxy.hang();
-        let outcome = running.wait();
-        assert!(matches!(outcome.code(), Some(4 | 5)), "{words:?}: should exit 4 or 5\n{outcome}");
-        // A new connection still leads to the server, to cancel the write and to confirm that. Only who has confirmed it may deny it.
-        let is_active = database.one(ACTIVE) != "0";
-        let is_denied = outcome.stderr.contains("nothing was changed");
-        assert!(
-            if is_denied { !is_active } else { outcome.stderr.contains("unknown") },
-            "{words:?}: should say that it is unknown\n{outcome}"
-        );
-        database.eventually(ACTIVE, "0");
-        holder.execute("COMMIT");
-        assert_eq!(database.one(STATE), before, "{words:?}: nothing happens afterwards\n{outcome}");
-    }
+    let (words, table) = COMMANDS[0];
+    let project = project();
+    let database = database(&project);
+    let before = database.one(STATE);
+    let proxy = Proxy::to(&database);
+    let holder = database.session();
+    holder.execute(&format!("BEGIN; LOCK TABLE {table} IN SHARE MODE"));
+    let running = command(pgmarch_at(&proxy.url_for(&database), &project), words).env("PGMARCH_LOCK_TIMEOUT", "25s").spawn();
+    waiting(&database, table);
+    proxy.hang();
+    let outcome = running.wait();
+    assert!(matches!(outcome.code(), Some(4 | 5)), "{words:?}: should exit 4 or 5\n{outcome}");
+    // A new connection still leads to the server, to cancel the write and to confirm that. Only who has confirmed it may deny it.
+    let is_active = database.one(ACTIVE) != "0";
+    let is_denied = outcome.stderr.contains("nothing was changed");
+    assert!(if is_denied { !is_active } else { outcome.stderr.contains("unknown") }, "{words:?}: should say that it is unknown\n{outcome}");
+    database.eventually(ACTIVE, "0");
+    holder.execute("COMMIT");
+    assert_eq!(database.one(STATE), before, "{words:?}: nothing happens afterwards\n{outcome}");
 }
 
 /// The write happened and its answer did not come: that is not "nothing was changed" either.

@@ -181,9 +181,10 @@ impl Scene {
         match report {
             Report::Own => self.program(&self.url).run(),
             Report::SecondRun => {
-                match self.work {
-                    Work::ByAlembic => Session::open(&self.url).execute("UPDATE alembic_version SET version_num = '003'"),
-                    _ => drop(self.program(&self.url).run().exits(0)),
+                if self.work == Work::ByAlembic {
+                    self.move_as_alembic();
+                } else {
+                    self.program(&self.url).run().exits(0);
                 }
                 self.program(&self.url).run()
             }
@@ -196,13 +197,17 @@ impl Scene {
     /// Somebody works and takes his time, and another looks on. The first is killed when the other has ended, if not over.
     fn beside(&self, reader: impl Fn(Option<&Running>) -> Outcome) -> Outcome {
         if self.work == Work::ByAlembic {
-            Session::open(&self.url).execute("UPDATE alembic_version SET version_num = '003'");
+            self.move_as_alembic();
             return reader(None);
         }
         let proxy = Proxy::to(&self.server).delay(10 * DELAY);
         let writer = self.program(&self.url.replace(self.server.as_ref().place(), proxy.place())).env("PGMARCH_RETRY_FOR", "0").spawn();
         writer.wait_for_log("applying");
         reader(Some(&writer))
+    }
+
+    fn move_as_alembic(&self) {
+        Session::open(&self.url).execute("UPDATE alembic_version SET version_num = '003'");
     }
 
     fn status_check(&self, writer: Option<&Running>) -> Outcome {

@@ -331,7 +331,7 @@ impl Error {
             Self::Wait(WaitError::Refused { .. }) => Exit::Refused,
             Self::Wait(WaitError::Settings(_)) => Exit::Usage,
             Self::Read(ReadError::Server(failure)) if failure.is_lost() => Exit::Unreachable,
-            Self::Read(ReadError::Server(failure)) if is_blocked(failure) => Exit::Locked,
+            Self::Read(ReadError::Locked(_)) => Exit::Locked,
             Self::Read(ReadError::Server(failure)) if crate::ledger::is_untrusted(failure) => Exit::Unsound,
             Self::Read(ReadError::Volatile) => Exit::Unreachable,
             Self::Read(ReadError::Untrusted(_) | ReadError::InTheWay { .. } | ReadError::Format { .. }) => Exit::Unsound,
@@ -375,7 +375,8 @@ impl Error {
     pub fn is_lost(&self) -> bool {
         let lost = |failure: &Failure| failure.is_lost();
         match self {
-            Self::Read(ReadError::Server(failure)) => lost(failure) || is_blocked(failure) || crate::ledger::is_untrusted(failure),
+            Self::Read(ReadError::Locked(_)) => true,
+            Self::Read(ReadError::Server(failure)) => lost(failure) || crate::ledger::is_untrusted(failure),
             Self::Lock(LockError::Server(failure)) => lost(failure),
             Self::Lock(LockError::Connect(error)) => verdict(error) == Verdict::Wait,
             Self::Apply(stopped) => matches!(stopped.error, ApplyError::Lost(..) | ApplyError::Moved(_)),
@@ -422,7 +423,7 @@ impl Error {
 
     /// Whether another session's lock kept us from reading the version table or the ledger.
     pub fn is_blocked(&self) -> bool {
-        matches!(self, Self::Read(ReadError::Server(failure)) if is_blocked(failure))
+        matches!(self, Self::Read(ReadError::Locked(_)))
     }
 
     /// Whether the server committed something, but on itself alone.
@@ -476,7 +477,7 @@ impl Error {
             Self::Wait(WaitError::Settings(_)) => "mend the connection settings; `pgmarch --help` lists them".to_owned(),
             Self::Read(ReadError::Volatile) => "look at the server's disk and its WAL writer, then run again; a crash now could undo the last commits".to_owned(),
             Self::Read(ReadError::Server(failure)) if crate::ledger::is_untrusted(failure) => "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted".to_owned(),
-            Self::Read(ReadError::Server(failure)) if is_blocked(failure) => "another session has locked the version table or the ledger, so that nobody can read it: wait until it is done, or end it (`SELECT pid, query FROM pg_stat_activity` shows it); nothing was changed".to_owned(),
+            Self::Read(ReadError::Locked(locked)) => locked.next(),
             Self::Read(ReadError::Untrusted(problem)) => problem.next(),
             Self::Read(ReadError::InTheWay { kind, name }) => format!("drop or rename the {kind} {name}, or name another place with PGMARCH_VERSION_TABLE=SCHEMA.NAME or PGMARCH_LEDGER_SCHEMA"),
             Self::Read(ReadError::RowSecurity { relation, .. }) => format!(

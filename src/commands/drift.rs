@@ -280,6 +280,7 @@ async fn check_recorded(session: &Session, state: &State, position: &Position<'_
         | ReadError::RowSecurity { .. }
         | ReadError::Format { .. }
         | ReadError::Volatile
+        | ReadError::Locked(_)
         | ReadError::Unexpected(_)) => NotReplayed::Failed(error.into()),
     })?;
     let is_readable = |revision: &&Revision| parse(&revision.path, revision.text.clone().into_bytes()).is_ok();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::install::{TABLES, Table};
+use super::locked;
 use super::trust::{Problem, Tables, Trust, is_untrusted, problem};
 use super::{Access, Backend, LOCK_TIMEOUT, Ledger, Proven, ReadError, Server, State, Untrusted, set_path, set_role};
 use crate::config::Config;
@@ -15,11 +16,11 @@ use crate::sql::{Ident, Literal, Message, Qualified, Sql};
 /// but what is read, against being replaced meanwhile. Of what the ledger recorded only the seal is read:
 /// [`State::complete`] reads the rest.
 pub async fn look(session: &Session, config: &Config, access: Access) -> Result<State, ReadError> {
-    let glance = Seen::of(session.ask(&look_message(config, access, None)).await?)?;
+    let glance = Seen::of(asked(session, config, &look_message(config, access, None)).await?)?;
     if glance.is_plain && glance.is_owned {
         return glance.state(config, access);
     }
-    let mut answers = session.ask(&look_message(config, access, Some(&glance))).await?;
+    let mut answers = asked(session, config, &look_message(config, access, Some(&glance))).await?;
     let problems = if answers.len() < 2 { Vec::new() } else { answers.remove(0) };
     let mut seen = Seen::of(answers)?;
     for Problem { untrusted, is_owner, is_optional } in problems.into_iter().filter_map(problem) {
@@ -33,6 +34,13 @@ pub async fn look(session: &Session, config: &Config, access: Access) -> Result<
         }
     }
     seen.state(config, access)
+}
+
+async fn asked(session: &Session, config: &Config, message: &Message) -> Result<Vec<Answer>, ReadError> {
+    match session.ask(message).await {
+        Ok(answers) => Ok(answers),
+        Err(failure) => Err(locked::explained(failure, session, &config.version_table.name, &config.ledger_schema).await),
+    }
 }
 
 /// The same for one who is about to write: with the backend that will do it.

@@ -4,6 +4,7 @@ mod durable;
 mod fence;
 mod format;
 mod install;
+mod locked;
 mod look;
 pub mod lost;
 mod offline;
@@ -31,6 +32,7 @@ use trust::Trust;
 
 pub use durable::durable;
 pub use fence::is_moved;
+pub use locked::Locked;
 pub use look::{look, look_closely, read};
 pub use phrase::Phrases;
 pub use progress::Unfinished;
@@ -129,6 +131,9 @@ pub enum ReadError {
         /// The program that made it so.
         program: String,
     },
+    /// Another session keeps everybody from reading one of our tables.
+    #[error("{0}")]
+    Locked(Locked),
     /// The server did not flush in time what others had committed.
     #[error("the database is at the target, but what brought it there is not yet safe on the server's disk")]
     Volatile,
@@ -160,7 +165,10 @@ impl State {
         let obstacles = if self.ledger.trust.access == Access::Write { self.ledger.obstacles() } else { Vec::new() };
         let unfinished = sql!(include_str!("unfinished.sql"), ledger = self.ledger.schema, key = self.ledger.key());
         let statements = [self.ledger.kept_revisions(), unfinished, self.ledger.proven()].into_iter().chain(obstacles);
-        let mut answers = session.ask(&self.ledger.reading(&["revision", "journal"], statements)).await?.into_iter();
+        let mut answers = match session.ask(&self.ledger.reading(&["revision", "journal"], statements)).await {
+            Ok(answers) => answers.into_iter(),
+            Err(failure) => return Err(locked::explained(failure, session, &self.ledger.version_table.name, &self.ledger.schema).await),
+        };
         self.recorded = answers.next().unwrap_or_default().into_iter().filter_map(kept).collect();
         let unfinished = answers.next().unwrap_or_default().into_iter().map(Unfinished::read).collect::<Option<_>>();
         self.unfinished = unfinished.ok_or(ReadError::Unexpected("unfinished revisions"))?;

@@ -148,7 +148,7 @@ pub enum Error {
         pending: usize,
     },
     /// Connections kept being lost until the time for it was over.
-    #[error("the connection was lost again and again for PGMARCH_RETRY_FOR ({})", humantime::format_duration(*.patience))]
+    #[error("the run did not finish within PGMARCH_RETRY_FOR ({}) after its first interruption; the last cause", humantime::format_duration(*.patience))]
     LostForGood {
         /// The setting.
         patience: std::time::Duration,

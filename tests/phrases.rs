@@ -26,7 +26,7 @@ fn the_bookkeeping_of_many_revisions_is_prepared_once() {
     applied_once(&database);
     assert_eq!(
         database.one("SELECT string_agg(name, ', ' ORDER BY name) FROM prepared"),
-        "pgmarch: done, pgmarch: fence, pgmarch: keep, pgmarch: trust"
+        "pgmarch: done, pgmarch: fence, pgmarch: keep, pgmarch: note, pgmarch: trust, pgmarch: verify"
     );
 }
 

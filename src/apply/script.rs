@@ -107,8 +107,11 @@ impl Script {
             script.push(What::Deferred, DEFERRED, 1);
         }
         script.check(&step.after, ledger, config, how.phrases);
-        script.after(discard());
         script.after(ledger.record(step, how.direction, &how.server.backend, how.seal, how.phrases));
+        // Behind the record, whose own sequence is one of what is discarded.
+        let left = discard();
+        script.behind = left.len();
+        script.after(left);
         if let Some(flush) = how.commit {
             script.end(flush);
         }
@@ -178,7 +181,7 @@ impl Script {
         let [setting, end] = commit(flush);
         self.after([setting]);
         self.push(What::Commit, end.as_str(), 1);
-        self.behind = 2;
+        self.behind += 2;
     }
 
     /// The revision's text. Behind a statement that puts settings back to what the session began with, ours are set again.

@@ -39,11 +39,7 @@ pub(super) async fn explained(failure: Failure, session: &Session, version_table
     if failure.code() != Some(&SqlState::LOCK_NOT_AVAILABLE) {
         return ReadError::Server(failure);
     }
-    let holder = sql!(
-        include_str!("locked.sql"),
-        version_name = Literal(version_table.as_str()),
-        ledger = Literal(ledger.as_str())
-    );
+    let holder = sql!(include_str!("locked.sql"), version_name = Literal(version_table.as_str()), ledger = Literal(ledger.as_str()));
     let found = session.ask(&Message::behind([Sql::of("ROLLBACK")], [holder])).await;
     let row = found.ok().and_then(|answers| answers.into_iter().next()).and_then(|rows| rows.into_iter().next());
     match row.map(<[Option<String>; 3]>::try_from) {

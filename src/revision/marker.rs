@@ -85,7 +85,7 @@ fn marker(words: &str) -> Result<Marker, Problem> {
         "when" => return Err(Problem::NoGates),
         _ => {
             let nearest = nearest(word, ["up", "down"]).map(|word| format!("-- migrate:{word}"));
-            return Err(Problem::UnknownMarker { found: format!("-- migrate:{word}"), nearest });
+            return Err(Problem::UnknownMarker { found: format!("-- migrate:{}", visible(word)), nearest });
         }
     };
     let mut mode = Mode::Transaction;
@@ -108,12 +108,16 @@ fn marker(words: &str) -> Result<Marker, Problem> {
 /// How much of a comment a message shows, in characters.
 const SHOWN: usize = 60;
 
+/// A text in which every blank but the space can be told from a space.
+fn visible(text: &str) -> String {
+    let show = |c: char| if is_blank(c) && c != ' ' { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(show).collect()
+}
+
 fn wrong(comment: &str, likeness: Likeness<'_>) -> Problem {
     let comment = comment.trim_end();
-    let mut found: String = comment.chars().take(SHOWN).collect();
-    if found.len() < comment.len() {
-        found.push('…');
-    }
+    let (start, rest) = comment.split_at(comment.char_indices().nth(SHOWN).map_or(comment.len(), |(end, _)| end));
+    let found = visible(start) + if rest.is_empty() { "" } else { "…" };
     let after = match likeness {
         Likeness::Own(after) | Likeness::Foreign(after) => after,
     };
@@ -163,7 +167,7 @@ mod tests {
             ("-- migrate:", "-- migrate:up` or `-- migrate:down"),
             ("-- migrate: users first", "-- migrate:up` or `-- migrate:down"),
         ] {
-            let found = comment.to_owned();
+            let found = comment.replace('\u{a0}', "\\u{a0}").replace('\u{200b}', "\\u{200b}");
             assert_eq!(of(comment), Some(Err(Problem::NearMarker { found, write: write.to_owned() })), "{comment}");
         }
         for (comment, write) in [

@@ -271,6 +271,8 @@ pub enum Problem {
         "the function body that `BEGIN ATOMIC` opens here has no end; end each of its statements with `;` and write `END` behind the last `;`"
     )]
     OpenBody,
+    #[error("a dollar quote directly behind a number, which not all versions of PostgreSQL read as one; put a blank between them")]
+    QuoteAtNumber,
     #[error("the file holds a NUL byte, which PostgreSQL can't take; remove it")]
     Nul,
     #[error("the id `{id}` is also that of {other}; give one of them another id")]

@@ -75,7 +75,7 @@ fn walk<'s>(sql: &'s str, ends: impl Fn(&Range<usize>) -> bool, mut done: impl F
     let mut current: Option<Open<'s>> = None;
     let mut parentheses: Vec<usize> = Vec::new();
     let mut bodies = Bodies::default();
-    let mut end = sql.len();
+    let (mut end, mut number) = (sql.len(), 0);
     let mut close = |open: Option<Open<'s>>, problems: &mut Vec<(usize, Problem)>| {
         let Some(open) = open else { return };
         problems.extend(open.problem(sql).map(|problem| (open.range.start, problem)));
@@ -84,6 +84,14 @@ fn walk<'s>(sql: &'s str, ends: impl Fn(&Range<usize>) -> bool, mut done: impl F
     for (kind, range) in tokens(sql) {
         if let Some(what) = unterminated(kind) {
             problems.push((range.start, Problem::Unterminated(what)));
+        }
+        match kind {
+            // `0x1$$` is a number and a quote to PostgreSQL 16; to 14 it is `0` and the name `x1$$`, and what follows is no string.
+            TokenKind::Literal { kind: LiteralKind::DollarQuotedString { .. } } if number == range.start && number > 0 => {
+                problems.push((range.start, Problem::QuoteAtNumber));
+            }
+            TokenKind::Literal { kind: LiteralKind::Int { .. } | LiteralKind::Numeric { .. } } => number = range.end,
+            _ => {}
         }
         match kind {
             TokenKind::LineComment if ends(&range) => {
@@ -368,6 +376,14 @@ mod tests {
         assert!(matches!(split("COPY (SELECT 1) TO STDOUT").problems.as_slice(), [(0, Problem::CopyStdin(_))]));
         assert_eq!(split("COPY t FROM '/stdin'").problems, []);
         assert!(matches!(split("\\i other.sql\n").problems.as_slice(), [(0, Problem::MetaCommand(_)), ..]));
+    }
+
+    #[test]
+    fn a_quote_that_servers_read_in_two_ways_is_found() {
+        for sql in ["SELECT 0x1$$; COMMIT; SELECT 0x1$$", "SELECT 1.5e$$; COMMIT;$$", "SELECT 1$a$;$a$"] {
+            assert!(split(sql).problems.iter().any(|(_, problem)| *problem == Problem::QuoteAtNumber), "{sql}");
+        }
+        assert_eq!(split("SELECT 0x1, $$;$$, a1$$, 1 $$a$$").problems, []);
     }
 
     #[test]

@@ -402,7 +402,7 @@ fn texts(folder: &[Vec<usize>], mode: Mode) -> Vec<String> {
     folder.iter().enumerate().map(text).collect()
 }
 
-/// How many folders, unless PGMARCH_TEST_RANDOM says another number.
+/// How many folders, unless PGMARCH_TEST_FOLDERS says another number.
 const FOLDERS: usize = 4;
 
 #[test]
@@ -412,7 +412,7 @@ fn any_folder_gives_the_same_database_however_it_is_applied() {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    for case in 0..number("PGMARCH_TEST_RANDOM").unwrap_or(FOLDERS as u64) {
+    for case in 0..number("PGMARCH_TEST_FOLDERS").unwrap_or(FOLDERS as u64) {
         let folder = folder().new_tree(&mut runner).expect("a folder").current();
         println!("PGMARCH_TEST_SEED={seed}, case {case}: {} revisions", folder.len());
         folder.iter().enumerate().for_each(|(number, parts)| {

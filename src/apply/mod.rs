@@ -201,7 +201,10 @@ impl OwnTables {
             if self.deferred.is_empty() { crate::report::escape::line(self.path.display()).to_string() } else { "the revision".to_owned() };
         let remove = format!("remove from {file} what writes to {} or the ledger: pgmarch records the version itself", self.version_table);
         match self.statement {
-            Some((_, false)) => format!("restore the version with `pgmarch stamp --purge {}`; then {remove}, and run again", self.before),
+            Some((_, false)) => format!(
+                "restore the version with `pgmarch stamp --purge {}`; a new run then continues behind that statement. In other databases it does the same: {remove} before it runs there",
+                self.before
+            ),
             Some((_, true)) | None => format!("{remove}; then run again"),
         }
     }
@@ -578,7 +581,11 @@ impl Run<'_> {
             deferred: Vec::new(),
             detail,
             statement,
-            before: step.before.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            before: if step.before.is_empty() {
+                "base".to_owned()
+            } else {
+                step.before.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            },
         }
     }
 

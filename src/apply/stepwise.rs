@@ -214,7 +214,9 @@ impl<'s> Stepwise<'s, '_> {
     /// A transaction of ours about this revision; again, while it only meets other sessions' locks.
     async fn keep(&mut self, statements: Vec<Sql>) -> Result<Vec<Answer>, ApplyError> {
         loop {
-            let mut script = Script::bookkeeping(self.run.config, statements.clone());
+            let marks = self.run.marks(self.id());
+            let mark = (!marks.has_defaults).then(|| sql!("SELECT {mark}", mark = marks.sql()));
+            let mut script = Script::bookkeeping(self.run.config, mark.into_iter().chain(statements.clone()).collect());
             let message = script.message();
             match self.run.watch.over(self.id().as_str(), self.run.target(), write(self.run.session, self.run.config, &message)).await {
                 Ok(answers) => return Ok(answers),

@@ -387,7 +387,7 @@ pub type Answer = Vec<Vec<Option<String>>>;
 
 /// A message that failed, and how many of its statements had completed when it did.
 #[derive(Debug, Error)]
-#[error("the server refused a message after {completed} statements")]
+#[error("{}", if matches!(.source, Cause::Unreplicated) { "the transaction is committed".to_owned() } else { format!("the server refused a message after {completed} statements") })]
 pub struct Failure {
     /// Statements of the message that were complete; those of a failed transaction are undone nevertheless.
     pub completed: usize,

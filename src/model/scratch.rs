@@ -275,6 +275,8 @@ impl Scratch {
             Mode::Transaction => self.whole(&source).await?,
             Mode::Stepwise => self.each(&source).await?.into_iter().next(),
         };
+        // As in an upgrade, nothing that it left in the session reaches the next one.
+        self.control("DISCARD ALL").await?;
         broken.map_or(Ok(()), |broken| Err(ScratchError::Broken(vec![broken])))
     }
 
@@ -298,7 +300,7 @@ impl Scratch {
         let before = opening.as_str().chars().count();
         let statements = split(opening.as_str()).statements.len();
         let message = sql!("{opening}{text}\n;\nCOMMIT;\nRESET ALL", opening = opening, text = Sql::from_file(source.contained()));
-        match self.session.run(&Message::as_it_is(message)).await {
+        match self.session.run(&Message::discarding(message, 0)).await {
             Ok(_) => Ok(None),
             Err(failure) => {
                 self.control("ROLLBACK").await?;
@@ -317,7 +319,7 @@ impl Scratch {
             if reaches_beyond(sql) {
                 continue;
             }
-            if let Err(failure) = self.session.run(&Message::as_it_is(Sql::from_file(sql))).await {
+            if let Err(failure) = self.session.run(&Message::discarding(Sql::from_file(sql), 0)).await {
                 broken.push(self.broken(source, failure, 0, 0, Some(statement.range))?);
             }
         }

@@ -353,7 +353,7 @@ impl Error {
                 ApplyError::Broken(..) => Exit::Refused,
                 ApplyError::Bookkeeping { .. } => Exit::Refused,
                 ApplyError::Lost(..) => Exit::Unreachable,
-                ApplyError::Moved(_) | ApplyError::LockLost => Exit::Locked,
+                ApplyError::Moved(_) | ApplyError::Elsewhere { .. } | ApplyError::LockLost => Exit::Locked,
                 ApplyError::StepwiseInRun(_) | ApplyError::Pooler(_) => Exit::Usage,
                 ApplyError::Rewritten { .. } => Exit::Unsound,
                 ApplyError::Unfinished(_) | ApplyError::Invalid { .. } => Exit::Failed,
@@ -379,7 +379,7 @@ impl Error {
             Self::Read(ReadError::Server(failure)) => lost(failure) || crate::ledger::is_untrusted(failure),
             Self::Lock(LockError::Server(failure)) => lost(failure),
             Self::Lock(LockError::Connect(error)) => verdict(error) == Verdict::Wait,
-            Self::Apply(stopped) => matches!(stopped.error, ApplyError::Lost(..) | ApplyError::Moved(_)),
+            Self::Apply(stopped) => matches!(stopped.error, ApplyError::Lost(..) | ApplyError::Moved(_) | ApplyError::Elsewhere { .. }),
             Self::Config(_)
             | Self::Command(_)
             | Self::Revisions(_)
@@ -496,7 +496,7 @@ impl Error {
                 ApplyError::Unreplicated(..) => ON_THIS_SERVER_ONLY.to_owned(),
                 ApplyError::Broken(..) => "`pgmarch status` shows what was committed; look at what answers at the server's address".to_owned(),
                 ApplyError::Bookkeeping { advice, .. } => advice.clone(),
-                ApplyError::Lost(..) | ApplyError::Moved(_) | ApplyError::LockLost => "run again: a new run goes on from where the database is".to_owned(),
+                ApplyError::Lost(..) | ApplyError::Moved(_) | ApplyError::Elsewhere { .. } | ApplyError::LockLost => "run again: a new run goes on from where the database is".to_owned(),
                 ApplyError::StepwiseInRun(_) => "nothing was changed".to_owned(),
                 ApplyError::Pooler(_) => "connect past the pooler: name the server itself in PGMARCH_DATABASE_URL, or a pool in session mode; nothing of the revision was changed".to_owned(),
                 ApplyError::Unfinished(was) => {

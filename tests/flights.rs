@@ -51,8 +51,8 @@ fn a_window_of_revisions_takes_as_many_flights_as_one_revision() {
         let proxy = Proxy::to(&database).delay(LINK);
         pgmarch_at(&proxy.url_for(&database), &project).run().exits(0).stdout_contains(&format!("{revisions} applied"));
         // Each begins with a wish for TLS and a login. The lock's: look, take, give back. The worker's: is the lock to be seen, look,
-        // which backend, all revisions.
-        assert_eq!(flights(&proxy), [5, 6], "{revisions} revisions\n{proxy}");
+        // which backend, all revisions, the version rows behind them.
+        assert_eq!(flights(&proxy), [5, 7], "{revisions} revisions\n{proxy}");
     }
 }
 

@@ -457,3 +457,42 @@ fn the_statements_of_one_revision_still_see_each_other() {
         assert_eq!(database.query("SELECT parent, also FROM children"), [["7000", "7000"]], "{marker}");
     }
 }
+
+/// Each revision of a run in one transaction begins with each constraint as it was declared, and ends with what it deferred.
+#[test]
+fn what_a_revision_defers_is_done_before_the_next_one() {
+    for transaction in ["revision", "run"] {
+        let database = Database::new();
+        let project = Project::new()
+            .revision(
+                "001",
+                "CREATE TABLE p (a int PRIMARY KEY); CREATE TABLE c (a int REFERENCES p DEFERRABLE INITIALLY DEFERRED);",
+                "SELECT 1;",
+            )
+            .revision("002", "INSERT INTO c VALUES (1); INSERT INTO p VALUES (1);", "SELECT 1;")
+            .revision("003", "ALTER TABLE c ADD COLUMN b int; INSERT INTO c VALUES (2); INSERT INTO p VALUES (2);", "SELECT 1;")
+            .revision(
+                "004",
+                "CREATE TEMP TABLE t (a int UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO t VALUES (1); UPDATE t SET a = 2;",
+                "SELECT 1;",
+            )
+            .revision("005", "SET CONSTRAINTS ALL DEFERRED; CREATE TABLE d (a int REFERENCES p DEFERRABLE);", "SELECT 1;");
+        pgmarch(&database, &project).env("PGMARCH_TRANSACTION", transaction).run().exits(0);
+        assert_eq!(database.one("SELECT count(*) FROM c"), "2", "{transaction}");
+        let late = project.revision("006", "INSERT INTO d VALUES (7);", "SELECT 1;");
+        pgmarch(&database, &late).env("PGMARCH_TRANSACTION", transaction).run().exits(6).stderr_contains("23503");
+    }
+}
+
+/// A database without PL/pgSQL, or a role that may not use it, has nothing to lose here but the preparation of our statements.
+#[test]
+fn revisions_run_without_plpgsql() {
+    let database = Database::new();
+    let six =
+        |project: Project, number: u32| project.revision(&format!("00{number}"), &format!("PREPARE mine AS SELECT {number};"), "SELECT 1;");
+    let project = (1..=6).fold(Project::new(), six);
+    pgmarch(&database, &project).args(["upgrade", "001"]).run().exits(0);
+    database.execute("DROP EXTENSION plpgsql");
+    pgmarch(&database, &project).run().exits(0);
+    assert_eq!(database.one("SELECT version_num FROM alembic_version"), "006");
+}

@@ -353,3 +353,29 @@ fn another_tool_that_moves_another_branch_while_the_revision_runs_is_no_fault_of
         assert_eq!(database.one("SELECT count(*) FROM witness.ran"), "1", "{mode:?}");
     }
 }
+
+/// The check behind the text can't see it: what a deferred trigger defers again runs at COMMIT.
+#[test]
+fn a_trigger_that_defers_itself_again_is_no_success() {
+    let database = Database::new();
+    let text = "CREATE TABLE q (n int);\n\
+        CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN\n\
+        IF new.n < 2 THEN SET CONSTRAINTS ALL DEFERRED; INSERT INTO public.q VALUES (new.n + 1);\n\
+        ELSE DELETE FROM public.alembic_version; END IF; RETURN NULL; END$$;\n\
+        CREATE CONSTRAINT TRIGGER late AFTER INSERT ON q DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION act();\n\
+        INSERT INTO q VALUES (1);";
+    let project = Project::new().revision("001", "CREATE TABLE a ();", "DROP TABLE a;").revision("002", text, "SELECT 1;");
+    let outcome = pgmarch(&database, &project).run().exits(3);
+    outcome.stderr_contains("behind the run's last COMMIT").stderr_contains("the ledger has 002 as applied");
+    assert_eq!(database.one("SELECT count(*) FROM q"), "2", "nothing ran twice");
+}
+
+#[test]
+fn a_vacuum_of_everything_is_ordinary() {
+    let database = Database::new();
+    let project = Project::new()
+        .revision("001", "CREATE TABLE a ();", "DROP TABLE a;")
+        .file("002_b.sql", "-- migrate:up transaction:false\nVACUUM FULL;\n");
+    pgmarch(&database, &project).run().exits(0);
+    assert_eq!(database.one("SELECT version_num FROM alembic_version"), "002");
+}

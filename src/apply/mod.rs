@@ -71,6 +71,15 @@ pub enum ApplyError {
     /// The connection was ended by us, for what the server sent.
     #[error("revision {0} was interrupted: the connection was closed")]
     Broken(Id, #[source] Failure),
+    /// Behind the last COMMIT the version rows are not what they should be: another tool moved them, or a trigger of a revision at
+    /// COMMIT.
+    #[error("the version table is at {found} behind the run's last COMMIT, not at {expected}")]
+    Elsewhere {
+        /// What the plan says.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
     /// Somebody else moved the version table since the plan was made.
     #[error("the version table was moved by somebody else")]
     Moved(#[source] Failure),
@@ -131,7 +140,7 @@ impl ApplyError {
             | Self::Occupied { revision, .. }
             | Self::Invalid { revision, .. } => Some(revision),
             Self::OwnTables(changed) => Some(&changed.revision),
-            Self::Moved(_) | Self::LockLost | Self::Unfinished(_) | Self::Rewritten { .. } => None,
+            Self::Elsewhere { .. } | Self::Moved(_) | Self::LockLost | Self::Unfinished(_) | Self::Rewritten { .. } => None,
         }
     }
 
@@ -141,6 +150,7 @@ impl ApplyError {
             Self::Revision(failure) => Some(failure.error.code().code()),
             Self::Bookkeeping { source, .. } | Self::Moved(source) | Self::Lost(_, source) => source.code().map(SqlState::code),
             Self::OwnTables(_)
+            | Self::Elsewhere { .. }
             | Self::Unreplicated(..)
             | Self::Broken(..)
             | Self::LockLost
@@ -312,7 +322,10 @@ pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Se
 /// session's.
 fn is_worth_preparing(plan: &Plan<'_>, state: &State, config: &Config) -> bool {
     const OFTEN: usize = 4;
-    config.transaction == Transaction::Revision && state.server.backend.is_direct && plan.steps.len() >= OFTEN
+    config.transaction == Transaction::Revision
+        && state.server.backend.is_direct
+        && state.server.backend.has_plpgsql
+        && plan.steps.len() >= OFTEN
 }
 
 /// Whether no revision is half done when the plan is through: only then its end can be taken for a good one unseen.
@@ -518,7 +531,9 @@ impl Run<'_> {
             return self.changed_by(step, failure, kept).await;
         }
         let is_race = part == Part::Before && made_by_another(error.code()) && self.is_installed_by_another().await;
-        if is_moved(&failure) || is_untrusted(&failure) || is_race {
+        // What a revision raises itself is its own failure, whatever it is called.
+        let is_ours = matches!(part, Part::Before | Part::Check | Part::After);
+        if is_ours && (is_moved(&failure) || is_untrusted(&failure)) || is_race {
             return ApplyError::Moved(failure);
         }
         let range = match part {
@@ -597,7 +612,7 @@ impl Run<'_> {
 
     /// The end of a transaction that failed, and of what it has left in the session. Whether the connection is still of use.
     async fn roll_back(&self) -> bool {
-        self.end_transaction(discard()).await
+        self.end_transaction(discard(self.server.backend.discard())).await
     }
 
     async fn end_transaction(&self, statements: impl IntoIterator<Item = Sql>) -> bool {

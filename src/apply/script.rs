@@ -103,13 +103,13 @@ impl Script {
         script.before(ledger.note_tables(how.phrases));
         script.before(as_the_session_began(config, how.server));
         script.section(step.sql(), &settings);
-        if how.commit.is_some() {
-            script.push(What::Deferred, DEFERRED, 1);
-        }
+        let deferred =
+            if how.commit.is_some() { Sql::of(DEFERRED) } else { sql!("DO {block}", block = Literal(include_str!("deferred.sql"))) };
+        script.push(What::Deferred, deferred.as_str(), 1);
         script.check(&step.after, ledger, config, how.phrases);
         script.after(ledger.record(step, how.direction, &how.server.backend, how.seal, how.phrases));
         // Behind the record, whose own sequence is one of what is discarded.
-        let left = discard();
+        let left = discard(how.server.backend.discard());
         script.behind = left.len();
         script.after(left);
         if let Some(flush) = how.commit {
@@ -264,6 +264,10 @@ impl Script {
 
     /// What of it a failure is about.
     pub(super) fn part_of(&self, failure: &Failure) -> Part {
+        // Where a prepared statement of ours fails, the position is one in its own text.
+        if self.part(failure.completed, None) == Part::Check {
+            return Part::Check;
+        }
         self.part(failure.completed, failure.source.as_db_error().and_then(position))
     }
 }

@@ -14,7 +14,7 @@ use super::{ApplyError, Done, Run, Target, Tries, met_a_lock};
 use crate::connect::wait::Said;
 use crate::connect::{Answer, Failure, application_name};
 use crate::ledger::progress::{Note, Stage, returning_duration};
-use crate::ledger::{ReadError, Unfinished};
+use crate::ledger::{ReadError, Unfinished, same_tables};
 use crate::plan::Step;
 use crate::report::{left, seconds};
 use crate::revision::kind::{Alone, Kind, kind, sets_lock_timeout};
@@ -111,7 +111,7 @@ impl Run<'_> {
         self.go_on().await;
         let duration = one.finish().await?;
         let resets = ["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of);
-        one.ask(&Message::behind(resets, discard())).await?;
+        one.ask(&Message::behind(resets, discard(self.server.backend.discard()))).await?;
         Ok(Done { id: id.clone(), duration })
     }
 
@@ -437,7 +437,8 @@ impl<'s> Stepwise<'s, '_> {
         let (detail, runs_code) = match ledger.tables_as_they_are(self.run.session).await {
             Ok((rows, tables)) => {
                 let expected: Vec<&str> = self.step.before.iter().map(Id::as_str).collect();
-                if rows == expected && self.tables.as_ref().is_none_or(|before| *before == tables) {
+                // `VACUUM FULL` writes all of them to new files, so of the tables only their identities count.
+                if rows == expected && self.tables.as_ref().is_none_or(|before| same_tables(before, &tables)) {
                     return Ok(());
                 }
                 (format!("expected version {}, found {}", list(&self.step.before), at(&rows)), matches!(alone, Alone::Other))
@@ -459,10 +460,14 @@ impl<'s> Stepwise<'s, '_> {
 
     /// The end of a failed try of a statement: what that prepared would be in the way of the next.
     async fn roll_back(&self) {
-        self.run.end_transaction([deallocate(self.noted_at.as_deref())]).await;
+        let prepared = self.run.server.backend.has_plpgsql.then(|| deallocate(self.noted_at.as_deref()));
+        self.run.end_transaction(prepared).await;
     }
 
     async fn deallocate(&self) {
+        if !self.run.server.backend.has_plpgsql {
+            return;
+        }
         let outcome = self.run.session.ask(&Message::of(deallocate(self.noted_at.as_deref()))).await;
         if let Err(failure) = outcome {
             debug!(error = %crate::report::chain(&failure.source), "prepared statements of the failed try are left");
@@ -521,6 +526,7 @@ impl<'s> Stepwise<'s, '_> {
     async fn failed(&mut self, script: &Script, number: usize, note: Note, failure: Failure) -> ApplyError {
         let detail = failure.source.as_db_error().map(|error| format!("{}: {}", error.code().code(), error.message()));
         let error = self.run.explain(script, self.step, failure, number).await;
+        let detail = if let ApplyError::OwnTables(changed) = &error { Some(changed.detail.clone()) } else { detail };
         if matches!(error, ApplyError::Revision(_) | ApplyError::OwnTables(_)) {
             match self.keep(self.noted(Stage::Failed, number, &note, detail.as_deref())).await {
                 Ok(answers) => {

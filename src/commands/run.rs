@@ -178,6 +178,11 @@ async fn once(
         Ok(mut applied) => {
             done.append(&mut applied);
             let at = crate::revision::list(&last.after);
+            // A trigger that defers itself again and again runs at COMMIT, behind all checks.
+            let (found, _) = state.ledger.tables_as_they_are(&session).await?;
+            if !found.iter().map(String::as_str).eq(last.after.iter().map(Id::as_str)) {
+                return Err(stopped(ApplyError::Elsewhere { expected: at, found: rows(&found) }));
+            }
             if snapshots == Snapshots::On {
                 snapshot::save(&state, graph, &at, session, context).await;
             }

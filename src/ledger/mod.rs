@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::connect::{Answer, Failure, Session};
 use crate::revision::seal::Seal;
 use crate::sql;
-use crate::sql::{Ident, Literal, Message, Qualified, Sql};
+use crate::sql::{Ident, Literal, Message, Prepared, Qualified, Sql};
 use install::Table;
 use trust::Trust;
 
@@ -40,7 +40,7 @@ pub use proven::{BASE, Proven, Word};
 pub use recorded::{Entry, Kept, Recorded, decimal};
 pub use snapshot::{Saved, Snapshot};
 pub use trust::{Untrusted, is_untrusted, trusted_roles};
-pub use verify::{is_changed, what_changed};
+pub use verify::{is_changed, same_tables, what_changed};
 
 /// What one read of the database says.
 #[derive(Debug)]
@@ -280,13 +280,16 @@ impl Ledger {
 
     /// Asks for the backend that serves us, and whether this program may write to the tables.
     async fn backend(&self, session: &Session) -> Result<Backend, ReadError> {
-        let backend = sql!("SELECT pg_backend_pid(), to_json({start}) #>> '{}'", start = Sql::of(BACKEND_START));
+        let backend = sql!(
+            "SELECT pg_backend_pid(), to_json({start}) #>> '{}', EXISTS (SELECT FROM pg_language WHERE lanname = 'plpgsql' AND has_language_privilege(oid, 'USAGE'))",
+            start = Sql::of(BACKEND_START)
+        );
         let mut answers = session.ask(&self.reading(&[], [backend].into_iter().chain(self.obstacles()))).await?.into_iter();
         let row = answers.next().and_then(|rows| rows.into_iter().next());
         self.refuse(answers)?;
-        let Some(Ok([Some(pid), start])) = row.map(<[Option<String>; 2]>::try_from) else { return Ok(Backend::default()) };
+        let Some(Ok([Some(pid), start, has_plpgsql])) = row.map(<[Option<String>; 3]>::try_from) else { return Ok(Backend::default()) };
         let pid = pid.parse().unwrap_or_default();
-        Ok(Backend { pid, start, is_direct: session.is_direct(pid).await })
+        Ok(Backend { pid, start, is_direct: session.is_direct(pid).await, has_plpgsql: has_plpgsql.as_deref() == Some("t") })
     }
 }
 
@@ -299,9 +302,20 @@ pub struct Backend {
     /// Whether nobody but bytes stands between it and us. A pooler may take a connection for free that has still to
     /// answer a client who went away, and give those answers to the next one: it gets one message at a time.
     pub is_direct: bool,
+    /// Whether the role may use PL/pgSQL.
+    pub has_plpgsql: bool,
 }
 
 impl Backend {
+    /// Which prepared statements of its session can be discarded.
+    pub fn discard(&self) -> Prepared {
+        match (self.has_plpgsql, self.is_direct) {
+            (true, _) => Prepared::OfOthers,
+            (false, true) => Prepared::All,
+            (false, false) => Prepared::Nothing,
+        }
+    }
+
     /// When it started, as SQL; behind a pooler it may be another's turn, of which we don't know.
     fn start(&self) -> Sql {
         match &self.start {

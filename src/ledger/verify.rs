@@ -2,7 +2,7 @@
 //! of the text and compared behind it, in the same transaction.
 
 use super::phrase::{Phrase, Phrases};
-use super::{LOCK_TIMEOUT, Ledger, ReadError};
+use super::{LOCK_TIMEOUT, Ledger, ReadError, locked};
 use crate::connect::{Failure, Session};
 use crate::plan::Rows;
 use crate::revision::Id;
@@ -20,6 +20,12 @@ const VERIFY: Phrase = Phrase { name: "pgmarch: verify", types: &["text[]"] };
 /// Whether a message failed because the version rows or the tables were not what they were ahead of the revision's text.
 pub fn is_changed(failure: &Failure) -> bool {
     super::says(failure, CHANGED)
+}
+
+/// Whether what `tables.sql` says twice is about the same tables.
+pub fn same_tables(one: &str, other: &str) -> bool {
+    const IDENTITIES: usize = 3;
+    one.split(' ').take(IDENTITIES).eq(other.split(' ').take(IDENTITIES))
 }
 
 /// What was found, of what the server says in a failure: its own words, or those of `verify.sql`.
@@ -91,7 +97,10 @@ impl Ledger {
         let rows = sql!("SELECT version_num::text FROM {table} ORDER BY version_num::text COLLATE \"C\"", table = self.version_table);
         let tables = sql!("SELECT {now}", now = self.tables_now());
         let message = Message::reading([Sql::of(LOCK_TIMEOUT)].into_iter().chain(sql::set_role(self.role.as_ref())), [], [rows, tables]);
-        let mut answers = session.ask(&message).await?.into_iter();
+        let mut answers = match session.ask(&message).await {
+            Ok(answers) => answers.into_iter(),
+            Err(failure) => return Err(locked::explained(failure, session, &self.version_table.name, &self.schema).await),
+        };
         let rows = answers.next().unwrap_or_default().into_iter().filter_map(super::first).collect();
         let tables = answers.next().and_then(|rows| rows.into_iter().next()).and_then(super::first).unwrap_or_default();
         Ok((rows, tables))

@@ -47,15 +47,31 @@ pub fn commit(flush: Flush) -> [Sql; 2] {
 /// temporary objects, advisory locks of the session, prepared statements. Prepared statements, locks and cached values outlive
 /// a rollback. Most of it costs nothing where there is nothing. What others prepared through a pooler has no SQL, and stays;
 /// so does what pgmarch has prepared.
-pub fn discard() -> [Sql; 6] {
-    [
+pub fn discard(prepared: Prepared) -> Vec<Sql> {
+    let prepared = match prepared {
+        Prepared::OfOthers => Some(deallocate(None)),
+        Prepared::All => Some(Sql::of("DEALLOCATE ALL")),
+        Prepared::Nothing => None,
+    };
+    let left = [
         Sql::of("CLOSE ALL"),
         Sql::of("UNLISTEN *"),
         Sql::of("DISCARD SEQUENCES"),
         Sql::of("DISCARD TEMP"),
         Sql::of("SELECT pg_advisory_unlock_all()"),
-        deallocate(None),
-    ]
+    ];
+    left.into_iter().chain(prepared).collect()
+}
+
+/// Which prepared statements [`discard`] discards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prepared {
+    /// All that were prepared in SQL but ours, which takes PL/pgSQL.
+    OfOthers,
+    /// All, where the role may not use PL/pgSQL and the session is our own.
+    All,
+    /// None, where it is not.
+    Nothing,
 }
 
 /// Prepared statements of the session's are discarded that are younger than a time, as the server prints it; or all of them.

@@ -10,7 +10,7 @@ mod names;
 
 use std::fmt;
 
-pub use message::{BEGIN, Flush, Message, commit, deallocate, discard, safe, set_role};
+pub use message::{BEGIN, Flush, Message, Prepared, commit, deallocate, discard, safe, set_role};
 pub use names::{Array, Ident, Literal, Qualified, Quoted, SearchPath, Table};
 
 /// A statement, or a part of one.

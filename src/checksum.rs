@@ -75,7 +75,7 @@ pub struct Verdict<'g> {
     /// Their text is the same, and another version of pgmarch found other statements in its `up` section: an upgrade stops.
     pub reread: Vec<Reread>,
     /// Only their way down is another: the next run keeps the new one.
-    pub mended: Vec<&'g Revision>,
+    pub changed_down: Vec<&'g Revision>,
 }
 
 /// Applied revisions whose files are not, byte by byte, what the ledger kept, or are read otherwise now.
@@ -125,7 +125,7 @@ pub fn compare<'g>(graph: &'g Graph, recorded: &[Recorded]) -> Verdict<'g> {
                 diff: diff(&recorded.text, &revision.text),
             });
         } else if way_down(revision) != way_down(&applied) {
-            verdict.mended.push(revision);
+            verdict.changed_down.push(revision);
         }
     }
     verdict
@@ -186,7 +186,7 @@ mod tests {
         let graph = Graph::build(vec![crate::revision::file::Parsed { revision: file, has_revises: false }]).expect("a graph");
         let verdict = compare(&graph, &[recorded(&applied)]);
         assert_eq!(verdict.reread, []);
-        (verdict.changed.len(), verdict.mended.len())
+        (verdict.changed.len(), verdict.changed_down.len())
     }
 
     fn recorded(applied: &Revision) -> Recorded {
@@ -220,7 +220,7 @@ mod tests {
         let graph = Graph::build(vec![crate::revision::file::Parsed { revision: file.clone(), has_revises: false }]).expect("a graph");
         let found = |recorded| {
             let verdict = compare(&graph, &[recorded]);
-            (verdict.changed.len(), verdict.reread.len(), verdict.mended.len())
+            (verdict.changed.len(), verdict.reread.len(), verdict.changed_down.len())
         };
         assert_eq!(found(with(&"0".repeat(64))), (0, 1, 0));
         assert_eq!(found(with(&format!("2:{}", "0".repeat(64)))), (0, 0, 0), "of a pgmarch that is newer than this one");
@@ -235,7 +235,7 @@ mod tests {
             let file = crate::revision::file::Parsed { revision: read(file), has_revises: false };
             let graph = Graph::build(vec![file]).expect("a graph");
             let verdict = compare(&graph, std::slice::from_ref(&applied));
-            (verdict.changed.len(), verdict.reread.len(), verdict.mended.len())
+            (verdict.changed.len(), verdict.reread.len(), verdict.changed_down.len())
         };
         assert_eq!(found("-- migrate:up\nSELECT 1;\n-- down again\nSELECT 2;\n"), (0, 0, 0), "all of it ran");
         assert_eq!(found("-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n"), (1, 0, 0), "SELECT 2 ran too");

@@ -539,11 +539,9 @@ impl Error {
 /// What to do about a commit that its synchronous standbys may not have.
 const ON_THIS_SERVER_ONLY: &str = "wait until the standbys have it (pg_stat_replication), or set synchronous_standby_names; `pgmarch status` shows the version on this server, and a new run says no more than that it is flushed there";
 
-/// Another session's lock was in the way for as long as `PGMARCH_LOCK_TIMEOUT` says.
+/// Another session's lock was in the way for as long as `PGMARCH_LOCK_TIMEOUT` says, or until we cancelled the wait.
 fn is_blocked(failure: &Failure) -> bool {
-    let codes =
-        [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE, SqlState::QUERY_CANCELED];
-    failure.code().is_some_and(|code| codes.contains(code))
+    failure.met_a_lock() || failure.code() == Some(&SqlState::QUERY_CANCELED)
 }
 
 impl From<ProofError> for Error {

@@ -448,7 +448,7 @@ impl Run<'_> {
                 }
                 Err(interrupted) => *interrupted,
             };
-            if met_a_lock(&failure) && tries.left() {
+            if failure.met_a_lock() && tries.left() {
                 self.roll_back().await;
                 tries.pause(step.revision.id.clone(), "the run was rolled back", &failure, &self.watch).await;
                 continue;
@@ -530,7 +530,10 @@ impl Run<'_> {
         if part == Part::Check && (is_changed(&failure) || is_gone(error.code())) {
             return self.changed_by(step, failure, kept).await;
         }
-        let is_race = part == Part::Before && made_by_another(error.code()) && self.is_installed_by_another().await;
+        // Another run without our lock was quicker. What else is in the way stays there.
+        let is_race = part == Part::Before
+            && made_by_another(error.code())
+            && self.ledger.is_installed_by_another(self.session).await.unwrap_or(false);
         // What a revision raises itself is its own failure, whatever it is called.
         let is_ours = matches!(part, Part::Before | Part::Check | Part::After);
         if is_ours && (is_moved(&failure) || is_untrusted(&failure)) || is_race {
@@ -602,12 +605,6 @@ impl Run<'_> {
                 step.before.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
             },
         }
-    }
-
-    /// Whether one of the tables that we were about to create exists now: another run without our lock was quicker. What else is
-    /// in the way stays there.
-    async fn is_installed_by_another(&self) -> bool {
-        self.ledger.is_installed_by_another(self.session).await.unwrap_or(false)
     }
 
     /// The end of a transaction that failed, and of what it has left in the session. Whether the connection is still of use.
@@ -687,13 +684,6 @@ impl Tries {
         );
         tokio::time::sleep(self.pace.pause().min(self.deadline.saturating_duration_since(Instant::now()))).await;
     }
-}
-
-/// Another session's lock was in the way, or a deadlock or a serialisation failure: the same text may pass later.
-fn met_a_lock(failure: &Failure) -> bool {
-    failure.code().is_some_and(|code| {
-        [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code)
-    })
 }
 
 /// The table or schema that we were about to make exists by now: another runner without our lock was quicker.

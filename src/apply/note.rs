@@ -43,20 +43,14 @@ impl NoteError {
 pub async fn note(session: &Session, lock: &Lock, server: u32, config: &Config, statements: Vec<Sql>) -> Result<(), NoteError> {
     let token = RandomState::new().hash_one(std::process::id()).cast_signed();
     let watch = Watch::new(lock.pool().clone(), token, server, config.lock_timeout, config.retry_for);
-    let outcome = watch.over("bookkeeping", Target::Mark, send(session, config, Some(mark(token)), statements)).await;
-    if let Err(failure) = &outcome {
-        end(session, failure).await;
-    }
-    outcome.map_err(|source| NoteError { source, blockers: watch.blockers() })
+    let sending = send(session, config, Some(mark(token)), statements);
+    let outcome = watch.over("bookkeeping", Target::Mark, sending).await;
+    ended(session, outcome).await.map_err(|source| NoteError { source, blockers: watch.blockers() })
 }
 
 /// The same amid a run, whose watcher has other things to do.
 pub(super) async fn note_aside(session: &Session, config: &Config, statements: Vec<Sql>) -> Result<(), Failure> {
-    let outcome = send(session, config, None, statements).await;
-    if let Err(failure) = &outcome {
-        end(session, failure).await;
-    }
-    outcome
+    ended(session, send(session, config, None, statements).await).await
 }
 
 async fn send(session: &Session, config: &Config, mark: Option<Sql>, statements: Vec<Sql>) -> Result<(), Failure> {
@@ -69,14 +63,17 @@ async fn send(session: &Session, config: &Config, mark: Option<Sql>, statements:
     write(session, config, &Message::writing(ahead, statements)).await.map(drop)
 }
 
-/// The transaction ends; where nobody knows what became of it, with its connection.
-async fn end(session: &Session, failure: &Failure) {
-    if failure.is_lost() {
-        session.cancel().await;
-        session.leave();
-    } else {
-        drop(session.ask(&Message::rollback()).await);
+/// A transaction that failed ends; where nobody knows what became of it, with its connection.
+async fn ended(session: &Session, outcome: Result<(), Failure>) -> Result<(), Failure> {
+    match &outcome {
+        Ok(()) => {}
+        Err(failure) if failure.is_lost() => {
+            session.cancel().await;
+            session.leave();
+        }
+        Err(_) => drop(session.ask(&Message::rollback()).await),
     }
+    outcome
 }
 
 /// Sends a write of ours, and waits for other sessions' locks as long as `PGMARCH_LOCK_TIMEOUT` says.

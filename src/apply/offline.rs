@@ -17,12 +17,11 @@ use crate::revision::kind::{Kind, kind};
 use crate::revision::statement::{semantic, split};
 use crate::revision::{Mode, list};
 use crate::sql;
-use crate::sql::{Sql, safe};
+use crate::sql::{BEGIN, Sql, safe};
 
 use super::ApplyError;
 use super::stepwise::before;
 
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// The variable of psql that holds the check of our tables, which would be most of a long script otherwise.
 const CHECK: &str = "pgmarch_check";
 

@@ -10,13 +10,13 @@ use tracing::{debug, info, warn};
 use super::leftover;
 use super::note::write;
 use super::script::{Extent, Own, Script, duration, settings};
-use super::{ApplyError, Done, Run, Target, Tries, met_a_lock};
+use super::{ApplyError, Done, Run, Target, Tries};
 use crate::connect::wait::Said;
 use crate::connect::{Answer, Failure, application_name};
 use crate::ledger::progress::{Note, Stage, returning_duration};
 use crate::ledger::{ReadError, Unfinished, same_tables};
 use crate::plan::Step;
-use crate::report::{left, seconds};
+use crate::report::{left, seconds, version};
 use crate::revision::kind::{Alone, Kind, kind, sets_lock_timeout};
 use crate::revision::statement::{semantic, split};
 use crate::revision::{Id, Mode, Statement, list};
@@ -220,7 +220,7 @@ impl<'s> Stepwise<'s, '_> {
             let message = script.message();
             match self.run.watch.over(self.id().as_str(), self.run.target(), write(self.run.session, self.run.config, &message)).await {
                 Ok(answers) => return Ok(answers),
-                Err(failure) if met_a_lock(&failure) && self.tries.left() => {
+                Err(failure) if failure.met_a_lock() && self.tries.left() => {
                     self.run.roll_back().await;
                     self.tries.pause(self.step.revision.id.clone(), "its note was rolled back", &failure, &self.run.watch).await;
                 }
@@ -363,7 +363,7 @@ impl<'s> Stepwise<'s, '_> {
                     self.remember(&answers);
                     return Ok(());
                 }
-                Err(failure) if met_a_lock(&failure) && tries.left() => {
+                Err(failure) if failure.met_a_lock() && tries.left() => {
                     self.roll_back().await;
                     tries.pause(id.clone(), &format!("its statement {} was rolled back", number + 1), &failure, &self.run.watch).await;
                 }
@@ -419,7 +419,7 @@ impl<'s> Stepwise<'s, '_> {
             maybe_done = false;
             // What it left goes now, so that no INVALID index stays behind a failure.
             leftover::clear(self, alone, Some(&indexes)).await?;
-            if !met_a_lock(&failure) || !tries.left() {
+            if !failure.met_a_lock() || !tries.left() {
                 return Err(self.failed(&script, number, note, failure).await);
             }
             let detail = crate::report::chain(&failure.source);
@@ -441,7 +441,7 @@ impl<'s> Stepwise<'s, '_> {
                 if rows == expected && self.tables.as_ref().is_none_or(|before| same_tables(before, &tables)) {
                     return Ok(());
                 }
-                (format!("expected version {}, found {}", list(&self.step.before), at(&rows)), matches!(alone, Alone::Other))
+                (format!("expected version {}, found {}", list(&self.step.before), version(&rows)), matches!(alone, Alone::Other))
             }
             Err(ReadError::Server(failure)) if failure.is_lost() => return Err(ApplyError::Lost(self.id().clone(), failure)),
             Err(error) => (crate::report::chain(&error), true),
@@ -546,11 +546,6 @@ impl<'s> Stepwise<'s, '_> {
         let answers = self.keep(statements).await?;
         Ok(duration(&answers))
     }
-}
-
-/// Version rows for a message.
-fn at(rows: &[String]) -> String {
-    if rows.is_empty() { "base".to_owned() } else { rows.join(", ") }
 }
 
 /// `CREATE` of what exists, or `DROP` of what doesn't: an earlier try, of which no answer came, has done it.

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use tracing::debug;
 
 use super::script::{Script, duration};
-use super::{ApplyError, Done, Run, Tries, is_about_prepared, met_a_lock};
+use super::{ApplyError, Done, Run, Tries, is_about_prepared};
 use crate::connect::Sent;
 use crate::plan::Step;
 use crate::sql::Flush;
@@ -67,7 +67,7 @@ impl<'r> Run<'r> {
                 continue;
             }
             let tries = tries.get_or_insert_with(|| Tries::new(self.config.retry_for));
-            if !met_a_lock(&failure) || !tries.left() {
+            if !failure.met_a_lock() || !tries.left() {
                 return Err(self.explain(&script, step, failure, 0).await);
             }
             self.roll_back().await;

@@ -79,7 +79,7 @@ fn tell(words: &cli::Downgrade, current: &[String], done: &[crate::apply::Done])
         let undone = done.iter().map(|done| Undone { revision: done.id.as_str(), seconds: done.duration.as_secs_f64() }).collect();
         return answer(&json(&Downgraded { target: &words.revision, current: current.to_vec(), undone })?);
     }
-    let at = if current.is_empty() { "base".to_owned() } else { current.join(", ") };
+    let at = rows(current);
     let total: Duration = done.iter().map(|done| done.duration).sum();
     answer(&match done.len() {
         0 => format!("at {at}, nothing to undo\n"),

@@ -190,8 +190,8 @@ async fn locate<'g>(graph: &'g Graph, state: &State, session: &Session) -> Resul
 /// Where the database stands, and what was found out about it on the way.
 struct Settled<'g> {
     position: Position<'g>,
-    /// Revisions whose way down was mended in their files.
-    mended: Vec<Revision>,
+    /// Revisions whose down migration was changed in their files.
+    changed_down: Vec<Revision>,
     /// The version table's schema was dropped and created again since the ledger was last written.
     reset: Option<Reset>,
 }
@@ -201,7 +201,7 @@ struct Settled<'g> {
 async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session, config: &Config) -> Result<Settled<'g>, Error> {
     let reset = check_base(graph, state, session, config).await?;
     if is_sealed(graph, state) {
-        return Ok(Settled { position: locate(graph, state, session).await?, mended: Vec::new(), reset });
+        return Ok(Settled { position: locate(graph, state, session).await?, changed_down: Vec::new(), reset });
     }
     if !state.is_complete {
         state.complete(session).await?;
@@ -215,10 +215,10 @@ async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session, conf
     check_ancestry(&position, state)?;
     let suspects = checksum::suspects(&position.graph, &position.rows, &state.recorded);
     if suspects.is_empty() {
-        return Ok(Settled { position, mended: Vec::new(), reset });
+        return Ok(Settled { position, changed_down: Vec::new(), reset });
     }
     let recorded = state.ledger.recorded(session, &suspects).await.map_err(ReadError::Server)?;
-    let Verdict { changed, reread, mended } = checksum::compare(&position.graph, &recorded);
+    let Verdict { changed, reread, changed_down } = checksum::compare(&position.graph, &recorded);
     if !changed.is_empty() {
         return Err(Error::Changed(changed));
     }
@@ -226,8 +226,8 @@ async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session, conf
         return Err(Error::Reread(reread));
     }
     tracing::debug!("{} differ from what was applied, in comments, layout or the way down alone", suspects.join(", "));
-    let mended = mended.into_iter().cloned().collect();
-    Ok(Settled { position, mended, reset })
+    let changed_down = changed_down.into_iter().cloned().collect();
+    Ok(Settled { position, changed_down, reset })
 }
 
 /// Refuses a version table that says base where the ledger knows better.
@@ -294,5 +294,5 @@ fn tell_done(pool: &Pool, rows: &[String]) {
 
 /// The version rows, for a message.
 fn rows(rows: &[String]) -> String {
-    if rows.is_empty() { "base".to_owned() } else { rows.join(", ") }
+    crate::report::version(rows)
 }

@@ -106,12 +106,12 @@ async fn once(
                 (session, state)
             }
         };
-        let Settled { position, mended, .. } = settle(graph, &mut state, &session, config).await?;
+        let Settled { position, changed_down, .. } = settle(graph, &mut state, &session, config).await?;
         let targets = targets(goal, &position)?;
         tell_ahead(goal, &position, &targets, context)?;
         let plan = plan(goal, &position, &targets, &ancestry(&position, &state))?;
         check_unfinished(&plan, &state).map_err(stopped)?;
-        if plan.is_empty() && (mended.is_empty() || state.server.read_only) {
+        if plan.is_empty() && (changed_down.is_empty() || state.server.read_only) {
             if !is_sealed(graph, &state) {
                 ledger::durable(&session, deadline).await?;
             }
@@ -140,7 +140,7 @@ async fn once(
     };
     let session = lock.worker(config.wait_timeout, Some(&defaults(config, state.server.number))).await?;
     let mut state = ledger::look_closely(&session, config).await?;
-    let Settled { position, mended, reset } = settle(graph, &mut state, &session, config).await?;
+    let Settled { position, changed_down, reset } = settle(graph, &mut state, &session, config).await?;
     if !state.is_complete {
         state.complete(&session).await?;
     }
@@ -148,7 +148,7 @@ async fn once(
     if let Goal::Up(_, fixed) = goal {
         fixed.get_or_insert_with(|| targets.iter().map(|node| position.graph.id(*node).clone()).collect());
     }
-    keep_mended(&mended, &state, &session, &lock, context).await;
+    record_changed_down(&changed_down, &state, &session, &lock, context).await;
     let ancestry = ancestry(&position, &state);
     let plan = plan(goal, &position, &targets, &ancestry)?;
     if reset.is_none() {
@@ -243,9 +243,9 @@ fn tell_ahead(goal: &Goal<'_>, position: &Position<'_>, targets: &[Node], contex
     Ok(())
 }
 
-/// Keeps ways down that were mended since they were recorded; a role that may not write is no reason to stop.
-async fn keep_mended(mended: &[Revision], state: &State, session: &Session, lock: &Lock, context: &Context) {
-    for revision in mended {
+/// Records down migrations that were changed in their files; a role that may not write is no reason to stop.
+async fn record_changed_down(changed_down: &[Revision], state: &State, session: &Session, lock: &Lock, context: &Context) {
+    for revision in changed_down {
         let id = revision.id.as_str();
         let statements = state.ledger.accept(revision, "the way down was mended in its file");
         match note(session, lock, state.server.number, &context.config, statements).await {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tracing::info;
 
-use super::{Context, answer, json, locate};
+use super::{Context, answer, json, locate, rows};
 use crate::apply::note;
 use crate::cli;
 use crate::connect::wait::for_server;
@@ -43,7 +43,6 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
     let state = ledger::read(&session, config, Access::Write).await?;
     let position = if words.purge { Position::of(&graph, &[], &[])? } else { locate(&graph, &state, &session).await? };
     let after = stamp(&position.graph, &position.rows, &names)?;
-    let at = |rows: &[String]| if rows.is_empty() { "base".to_owned() } else { rows.join(", ") };
     let current: Vec<String> = after.iter().map(ToString::to_string).collect();
     let is_same = same(&state.rows, &current);
     // Base, where the ledger says otherwise or nothing: there the stamp is what a run goes by.
@@ -52,7 +51,8 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
     if !is_same || settles {
         let mut statements = state.ledger.install();
         statements.extend(state.ledger.put(&state.rows, &after));
-        let detail = format!("{} from {} to {}", if words.purge { "purged and stamped" } else { "stamped" }, at(&state.rows), list(&after));
+        let detail =
+            format!("{} from {} to {}", if words.purge { "purged and stamped" } else { "stamped" }, rows(&state.rows), list(&after));
         statements.extend(noted(&after).into_iter().map(|revision| state.ledger.note("stamp", &revision, &detail)));
         statements.extend(state.ledger.assume(&below(&position.graph, &after), &detail));
         if after.is_empty() {
@@ -69,9 +69,9 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
         return answer(&json(&Stamped { before: state.rows, current })?);
     }
     answer(&match (is_same, settles) {
-        (true, false) => format!("at {} already, nothing to do\n", at(&current)),
-        (true, true) => format!("at {}, stamped; nothing was run\n", at(&current)),
-        (false, _) => format!("at {}, stamped (was {}); nothing was run\n", at(&current), escape::line(at(&state.rows))),
+        (true, false) => format!("at {} already, nothing to do\n", rows(&current)),
+        (true, true) => format!("at {}, stamped; nothing was run\n", rows(&current)),
+        (false, _) => format!("at {}, stamped (was {}); nothing was run\n", rows(&current), escape::line(rows(&state.rows))),
     })
 }
 

@@ -442,6 +442,13 @@ impl Failure {
         if let Cause::Said(error) = &self.source { error.code() } else { None }
     }
 
+    /// Another session's lock was in the way, or a deadlock or a serialization failure: the same text may pass later.
+    pub fn met_a_lock(&self) -> bool {
+        self.code().is_some_and(|code| {
+            [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code)
+        })
+    }
+
     /// Whether the server committed, but on itself alone.
     pub fn is_unreplicated(&self) -> bool {
         matches!(self.source, Cause::Unreplicated)

@@ -5,7 +5,7 @@ use std::fmt;
 use tokio_postgres::error::SqlState;
 
 use super::ReadError;
-use crate::connect::{Failure, Session};
+use crate::connect::{Answer, Failure, Session};
 use crate::sql;
 use crate::sql::{Ident, Literal, Message, Sql};
 
@@ -34,8 +34,16 @@ impl Locked {
     }
 }
 
-/// Why our tables could not be read: the lock, if it was one, by the name of who holds it. The transaction that failed ends.
-pub(super) async fn explained(failure: Failure, session: &Session, version_table: &Ident, ledger: &Ident) -> ReadError {
+/// Asks our tables something; a lock that keeps everybody from reading them is named by who holds it.
+pub(super) async fn ask(session: &Session, message: &Message, version_table: &Ident, ledger: &Ident) -> Result<Vec<Answer>, ReadError> {
+    match session.ask(message).await {
+        Ok(answers) => Ok(answers),
+        Err(failure) => Err(explained(failure, session, version_table, ledger).await),
+    }
+}
+
+/// Why they could not be read. The transaction that failed ends.
+async fn explained(failure: Failure, session: &Session, version_table: &Ident, ledger: &Ident) -> ReadError {
     if failure.code() != Some(&SqlState::LOCK_NOT_AVAILABLE) {
         return ReadError::Server(failure);
     }

@@ -37,10 +37,7 @@ pub async fn look(session: &Session, config: &Config, access: Access) -> Result<
 }
 
 async fn asked(session: &Session, config: &Config, message: &Message) -> Result<Vec<Answer>, ReadError> {
-    match session.ask(message).await {
-        Ok(answers) => Ok(answers),
-        Err(failure) => Err(locked::explained(failure, session, &config.version_table.name, &config.ledger_schema).await),
-    }
+    locked::ask(session, message, &config.version_table.name, &config.ledger_schema).await
 }
 
 /// The same for one who is about to write: with the backend that will do it.

@@ -165,10 +165,8 @@ impl State {
         let obstacles = if self.ledger.trust.access == Access::Write { self.ledger.obstacles() } else { Vec::new() };
         let unfinished = sql!(include_str!("unfinished.sql"), ledger = self.ledger.schema, key = self.ledger.key());
         let statements = [self.ledger.kept_revisions(), unfinished, self.ledger.proven()].into_iter().chain(obstacles);
-        let mut answers = match session.ask(&self.ledger.reading(&["revision", "journal"], statements)).await {
-            Ok(answers) => answers.into_iter(),
-            Err(failure) => return Err(locked::explained(failure, session, &self.ledger.version_table.name, &self.ledger.schema).await),
-        };
+        let reading = self.ledger.reading(&["revision", "journal"], statements);
+        let mut answers = locked::ask(session, &reading, &self.ledger.version_table.name, &self.ledger.schema).await?.into_iter();
         self.recorded = answers.next().unwrap_or_default().into_iter().filter_map(kept).collect();
         let unfinished = answers.next().unwrap_or_default().into_iter().map(Unfinished::read).collect::<Option<_>>();
         self.unfinished = unfinished.ok_or(ReadError::Unexpected("unfinished revisions"))?;

@@ -97,10 +97,7 @@ impl Ledger {
         let rows = sql!("SELECT version_num::text FROM {table} ORDER BY version_num::text COLLATE \"C\"", table = self.version_table);
         let tables = sql!("SELECT {now}", now = self.tables_now());
         let message = Message::reading([Sql::of(LOCK_TIMEOUT)].into_iter().chain(sql::set_role(self.role.as_ref())), [], [rows, tables]);
-        let mut answers = match session.ask(&message).await {
-            Ok(answers) => answers.into_iter(),
-            Err(failure) => return Err(locked::explained(failure, session, &self.version_table.name, &self.schema).await),
-        };
+        let mut answers = locked::ask(session, &message, &self.version_table.name, &self.schema).await?.into_iter();
         let rows = answers.next().unwrap_or_default().into_iter().filter_map(super::first).collect();
         let tables = answers.next().and_then(|rows| rows.into_iter().next()).and_then(super::first).unwrap_or_default();
         Ok((rows, tables))

@@ -75,3 +75,8 @@ pub fn seconds(duration: Duration) -> String {
         humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
     }
 }
+
+/// Version rows, for a message.
+pub fn version(rows: &[String]) -> String {
+    if rows.is_empty() { "base".to_owned() } else { rows.join(", ") }
+}

@@ -11,7 +11,8 @@
 //!
 //! - [`cli`]: what a person may type.
 //! - [`config`]: environment → raw settings → [`config::Config`]; secrets that can't print.
-//! - [`exit`]: the top error and its exit code.
+//! - [`exit`]: exit codes; what an error explains about itself: [`exit::Explain`].
+//! - [`error`]: the top error, which collects those of all modules.
 //! - [`commands`]: one file per verb, each composing what follows.
 //! - [`sql`](mod@sql): SQL as a type: quoted names and values, and messages whose names mean the same under any search path.
 //! - [`revision`]: files → [`revision::Graph`]; statements, and the names people type for revisions. Knows no database.
@@ -43,6 +44,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod connect;
+pub mod error;
 pub mod exit;
 pub mod json;
 pub mod ledger;
@@ -66,7 +68,8 @@ use tokio::time::Instant;
 
 use commands::Context;
 use connect::Cancels;
-use exit::{Ended, Error, Exit};
+use error::{Ended, Error};
+use exit::{Exit, Explain as _, Retry};
 use model::scratch::Leftovers;
 use signal::Signal;
 
@@ -162,7 +165,7 @@ async fn interruptible(
                 match outcome {
                     // It was just about to succeed, and did.
                     Ok(()) => return Ok(()),
-                    Err(error) if error.is_unreplicated() => {
+                    Err(error) if error.retry() == Retry::Committed => {
                         return Err(Error::Interrupted { signal, ended: Ended::Unreplicated(Box::new(error)) });
                     }
                     Err(_) => return Err(Error::Interrupted { signal, ended: Ended::Cancelled }),

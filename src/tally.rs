@@ -14,7 +14,7 @@ pub enum Wait {
 
 /// Why something was done again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
+pub enum RetryCounter {
     /// The connection was lost, so the run started over.
     Connection,
     /// A revision met another session's lock and was rolled back.
@@ -47,7 +47,7 @@ pub fn waited(wait: Wait, time: Duration) {
 }
 
 /// Adds a retry.
-pub fn retried(retry: Retry) {
+pub fn retried(retry: RetryCounter) {
     RETRIES[retry as usize].add(Duration::ZERO);
 }
 
@@ -58,6 +58,6 @@ pub fn waits(wait: Wait) -> (u64, f64) {
 }
 
 /// How many retries there were.
-pub fn retries(retry: Retry) -> u64 {
+pub fn retries(retry: RetryCounter) -> u64 {
     RETRIES[retry as usize].times.load(Ordering::Relaxed)
 }

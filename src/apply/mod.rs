@@ -28,7 +28,7 @@ use crate::revision::seal::Seal;
 use crate::revision::statement::split;
 use crate::revision::{Id, Mode, Place};
 use crate::sql::{Flush, Message, Sql, discard};
-use crate::tally::{self, Retry};
+use crate::tally::{self, RetryCounter};
 use note::note_aside;
 use script::{How, Marks, Part, Script, duration};
 use watch::{Target, Watch};
@@ -671,7 +671,7 @@ impl Tries {
 
     /// Says who was in the way, and waits for the next try.
     async fn pause(&mut self, revision: Id, happened: &str, failure: &Failure, watch: &Watch) {
-        tally::retried(Retry::Lock);
+        tally::retried(RetryCounter::Lock);
         let blockers = watch.blockers();
         let who = blockers.as_ref().map(|blockers| format!("; in the way: {blockers}")).unwrap_or_default();
         warn!(

@@ -10,7 +10,7 @@ use crate::checksum::Reread;
 use crate::cli;
 use crate::config::Config;
 use crate::connect::wait::for_server;
-use crate::exit::Error;
+use crate::error::Error;
 use crate::ledger::Access;
 use crate::model::Catalog;
 use crate::model::compare::{Ignore, compare};

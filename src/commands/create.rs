@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::sides::{self, Model};
 use super::{Context, answer, json};
 use crate::cli;
-use crate::exit::Error;
+use crate::error::Error;
 use crate::model::compare::compare;
 use crate::model::emit::{Form, Target, script};
 use crate::model::proof::prove;

@@ -7,7 +7,7 @@ use super::sides::{self, Model};
 use super::{Context, answer, json};
 use crate::cli;
 use crate::connect::wait::for_server;
-use crate::exit::Error;
+use crate::error::Error;
 use crate::ledger::Access;
 use crate::model::Catalog;
 use crate::model::compare::{Ignore, compare};

@@ -12,7 +12,7 @@ use super::{Context, ancestry, answer, json, no_range, offline, rows, settle};
 use crate::cli;
 use crate::config::Snapshots;
 use crate::connect::wait::for_server;
-use crate::exit::Error;
+use crate::error::Error;
 use crate::ledger::{self, Access};
 use crate::plan::{Direction, Plan, doomed, skipped};
 use crate::report::{count, escape, seconds};

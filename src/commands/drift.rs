@@ -9,7 +9,7 @@ use super::check::difference;
 use super::{Context, sides};
 use crate::connect::Session;
 use crate::connect::wait::WaitError;
-use crate::exit::Error;
+use crate::error::Error;
 use crate::ledger::{ReadError, Saved, State};
 use crate::model::Catalog;
 use crate::model::compare::Ignore;

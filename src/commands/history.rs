@@ -7,7 +7,7 @@ use crate::cli;
 use crate::config::ConfigFault;
 use crate::connect::wait::{WaitError, for_server};
 use crate::connect::{ConnectError, Session};
-use crate::exit::Error;
+use crate::error::Error;
 use crate::ledger::{Access, ReadError, State, decimal};
 use crate::position::Position;
 use crate::report::history::{Entry, History, NOT_APPLIED};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Context, answer, json};
 use crate::alembic::{Version, import, version};
 use crate::cli;
-use crate::exit::Error;
+use crate::error::Error;
 use crate::report::escape;
 use crate::revision::draft::Draft;
 use crate::revision::graph::Graph;

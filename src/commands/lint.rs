@@ -6,7 +6,7 @@ use super::{Context, answer, json, locate, sides};
 use crate::cli;
 use crate::connect::conninfo::Conninfo;
 use crate::connect::wait::for_server;
-use crate::exit::Error;
+use crate::error::Error;
 use crate::ledger::Access;
 use crate::lint::{DOWN_DOES_NOT_RESTORE, Finding, SEVERAL_HEADS, is_ignored, lint};
 use crate::model::compare::compare;

@@ -3,7 +3,7 @@
 use super::create::{self, describe};
 use super::{Context, answer, json};
 use crate::cli;
-use crate::exit::Error;
+use crate::error::Error;
 use crate::report::escape;
 use crate::revision::draft::{Draft, Part, now};
 use crate::revision::graph::{Graph, Node};

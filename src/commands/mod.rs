@@ -37,7 +37,7 @@ use crate::checksum::{self, Verdict};
 use crate::cli::{Cli, Command};
 use crate::config::{Config, Environment};
 use crate::connect::{Cancels, Pool, Session};
-use crate::exit::Error;
+use crate::error::Error;
 use crate::ledger::lost::{self, Base, Reset};
 use crate::ledger::{self, Access, ReadError, State, Untrusted};
 use crate::model::scratch::Leftovers;

@@ -6,7 +6,7 @@ use super::{Context, answer, settle};
 use crate::apply::Stopped;
 use crate::apply::offline::script;
 use crate::connect::wait::for_server;
-use crate::exit::Error;
+use crate::error::Error;
 use crate::ledger::{Access, Ledger};
 use crate::plan::{Direction, Plan, doomed};
 use crate::revision::graph::{Graph, Node};

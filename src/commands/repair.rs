@@ -10,7 +10,7 @@ use crate::apply::note;
 use crate::checksum;
 use crate::cli;
 use crate::connect::wait::for_server;
-use crate::exit::Error;
+use crate::error::Error;
 use crate::ledger::{self, Access, ReadError, Recorded};
 use crate::lock::Lock;
 use crate::report::history::NOT_APPLIED;

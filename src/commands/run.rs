@@ -14,7 +14,8 @@ use crate::backoff::Pace;
 use crate::config::Snapshots;
 use crate::connect::wait::{Said, for_server};
 use crate::connect::{Pool, Session};
-use crate::exit::Error;
+use crate::error::Error;
+use crate::exit::{Explain as _, Retry};
 use crate::ledger::lost::Reset;
 use crate::ledger::{self, Access, State};
 use crate::lock::Lock;
@@ -24,7 +25,7 @@ use crate::report::{chain, count, left};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::Name;
 use crate::revision::{Id, Revision};
-use crate::tally::{self, Retry};
+use crate::tally::{self, RetryCounter};
 
 /// What a run is to bring about.
 #[derive(Debug)]
@@ -56,18 +57,18 @@ pub(super) async fn persistently(graph: &Graph, mut goal: Goal<'_>, snapshots: S
             Ok(current) => return Ok(Reached { done, current }),
             Err(error) => error,
         };
-        if !error.is_lost() {
+        if !error.retry().is_worthwhile() {
             return Err(told_in_full(error, done));
         }
         let deadline = *since.get_or_insert_with(Instant::now) + patience;
         if Instant::now() >= deadline {
-            return Err(if patience.is_zero() || error.is_blocked() {
+            return Err(if patience.is_zero() || error.retry() == Retry::WhenUnlocked {
                 error
             } else {
                 Error::LostForGood { patience, last: Box::new(error) }
             });
         }
-        tally::retried(Retry::Connection);
+        tally::retried(RetryCounter::Connection);
         warn!("{}; planning anew, {} left", chain(&error), left(deadline));
         tokio::time::sleep(pace.pause()).await;
     }

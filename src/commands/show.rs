@@ -4,7 +4,7 @@ use super::history::{ask, entries};
 use super::{Context, answer, json, locate};
 use crate::checksum;
 use crate::cli;
-use crate::exit::Error;
+use crate::error::Error;
 use crate::ledger::ReadError;
 use crate::position::Position;
 use crate::report::show::Show;

@@ -9,7 +9,7 @@ use crate::cli::Ignored;
 use crate::connect::conninfo::Conninfo;
 use crate::connect::wait::for_server;
 use crate::connect::{ConnectError, Pool, Session};
-use crate::exit::Error;
+use crate::error::Error;
 use crate::ledger::{self, State};
 use crate::model::compare::Ignore;
 use crate::model::read::{Path, Schemas, Scope};

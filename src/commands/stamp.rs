@@ -7,7 +7,7 @@ use super::{Context, answer, json, locate, rows};
 use crate::apply::note;
 use crate::cli;
 use crate::connect::wait::for_server;
-use crate::exit::Error;
+use crate::error::Error;
 use crate::ledger::{self, Access};
 use crate::lock::Lock;
 use crate::plan::{Rows, stamp};

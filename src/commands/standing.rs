@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{check_ancestry, check_base, is_sealed, locate};
 use crate::config::Config;
 use crate::connect::Session;
-use crate::exit::Error;
+use crate::error::Error;
 use crate::ledger::{self, Access};
 use crate::plan::Plan;
 use crate::revision::graph::Graph;

@@ -4,7 +4,7 @@ use super::history::{Asked, entries};
 use super::{Context, answer, is_sealed, json, locate, settle};
 use crate::cli;
 use crate::connect::wait::for_server;
-use crate::exit::Error;
+use crate::error::Error;
 use crate::ledger::{self, Access};
 use crate::plan::Plan;
 use crate::report::history::NOT_APPLIED;

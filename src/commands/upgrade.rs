@@ -8,7 +8,7 @@ use super::run::{Goal, Reached, persistently};
 use super::{Context, answer, json, no_range, offline, rows, tell_done};
 use crate::cli;
 use crate::config::Snapshots;
-use crate::exit::Error;
+use crate::error::Error;
 use crate::plan::Direction;
 use crate::report::seconds;
 use crate::revision::graph::Graph;

@@ -12,7 +12,8 @@ use crate::backoff::Pace;
 use crate::cli;
 use crate::connect::Pool;
 use crate::connect::wait::{Said, WaitError, for_server};
-use crate::exit::Error;
+use crate::error::Error;
+use crate::exit::Explain as _;
 use crate::report::{chain, count, left, seconds};
 use crate::revision::graph::Graph;
 use crate::revision::name::Name;
@@ -85,5 +86,5 @@ async fn one_look(pool: &Pool, graph: &Graph, target: &Name, context: &Context, 
 
 /// Whether a later look may succeed. `for_server` itself gives up only when the time is over.
 fn passes(error: &Error) -> bool {
-    error.is_lost() || matches!(error, Error::Wait(WaitError::Timeout { .. }))
+    error.retry().is_worthwhile() || matches!(error, Error::Wait(WaitError::Timeout { .. }))
 }

@@ -12,7 +12,8 @@ use crate::apply::{ApplyError, SqlFailure};
 use crate::config::{LogFormat, Reporting};
 use crate::connect::ConnectError;
 use crate::connect::wait::WaitError;
-use crate::exit::Error;
+use crate::error::Error;
+use crate::exit::Explain as _;
 use crate::model::scratch::ScratchError;
 use crate::model::source::Broken;
 use crate::revision::line::{line_at, line_start};
@@ -79,7 +80,7 @@ fn cause(failure: &Error) -> Cause<'_> {
         sqlstate: None,
         place: None,
         applied: Vec::new(),
-        next: failure.next(),
+        next: failure.next_step().into_owned(),
     };
     if let Error::Apply(stopped) = failure {
         cause.applied = stopped.done.iter().map(|done| done.id.as_str()).collect();
@@ -165,7 +166,7 @@ fn text(failure: &Error) -> String {
             text += &diff(&changed.path, &changed.diff);
         }
     }
-    let _ = writeln!(text, "next: {}", escape::line(failure.next()));
+    let _ = writeln!(text, "next: {}", escape::line(failure.next_step()));
     text
 }
 

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use crate::apply::Done;
-use crate::exit::{Error, Exit};
+use crate::error::Error;
+use crate::exit::{Exit, Explain as _};
 
 /// How things stand, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -9,7 +9,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::board::{Board, Condition};
-use crate::tally::{self, Retry, Wait};
+use crate::tally::{self, RetryCounter, Wait};
 
 /// What Prometheus reads.
 pub fn text(board: &Board) -> Result<String, fmt::Error> {
@@ -38,7 +38,7 @@ impl Collector for Scrape {
         let checks =
             Condition::ALL.map(|condition| ([("condition", condition.word())], sight.checks.get(&condition).copied().unwrap_or(0)));
         let waits = [("server", tally::waits(Wait::Server)), ("lock", tally::waits(Wait::Lock))];
-        let retries = [("connection", tally::retries(Retry::Connection)), ("lock", tally::retries(Retry::Lock))];
+        let retries = [("connection", tally::retries(RetryCounter::Connection)), ("lock", tally::retries(RetryCounter::Lock))];
 
         families.infos("build", "This program", [[("version", sight.version)]])?;
         families.infos("revision", "A revision that the database is at", at)?;

@@ -10,7 +10,7 @@ use pgmarch::connect::conninfo::Conninfo;
 use pgmarch::connect::link::{Link, Ready};
 use pgmarch::connect::target::Target;
 use pgmarch::connect::watch::Policy;
-use pgmarch::revision::{file, name, statement};
+use pgmarch::revision::{format, name, statement};
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 use tokio_postgres::config::{SslMode, SslNegotiation};
@@ -50,7 +50,7 @@ pub(crate) fn url(bytes: &[u8]) {
 
 /// A revision's file.
 pub(crate) fn revision(bytes: &[u8]) {
-    match file::parse(Path::new("001_fuzz.sql"), bytes.to_vec()) {
+    match format::parse(Path::new("001_fuzz.sql"), bytes.to_vec()) {
         Ok(_) => {}
         Err(faults) => faults.iter().for_each(|fault| assert!(!fault.to_string().is_empty())),
     }

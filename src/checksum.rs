@@ -12,9 +12,9 @@ use similar::algorithms::{Capture, Compact, Replace};
 use similar::udiff::UnifiedHunkHeader;
 
 use crate::ledger::{Kept, Recorded};
+use crate::revision::applied_digest::is_known;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::line::normalized;
-use crate::revision::seal::is_known;
 use crate::revision::{Id, Revision};
 
 /// A revision whose file says something else than what was applied.
@@ -165,7 +165,7 @@ pub fn diff(applied: &str, file: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::revision::file::parse;
+    use crate::revision::format::parse;
 
     fn read(text: &str) -> Revision {
         parse(std::path::Path::new("1_x.sql"), text.as_bytes().to_vec()).expect("sound").revision
@@ -183,7 +183,7 @@ mod tests {
 
     fn verdict(applied: &str, file: &str) -> (usize, usize) {
         let (applied, file) = (read(applied), read(file));
-        let graph = Graph::build(vec![crate::revision::file::Parsed { revision: file, has_revises: false }]).expect("a graph");
+        let graph = Graph::build(vec![crate::revision::format::Parsed { revision: file, has_revises: false }]).expect("a graph");
         let verdict = compare(&graph, &[recorded(&applied)]);
         assert_eq!(verdict.reread, []);
         (verdict.changed.len(), verdict.changed_down.len())
@@ -217,7 +217,7 @@ mod tests {
     fn the_same_text_read_otherwise_is_not_called_changed() {
         let file = read("-- migrate:up\nSELECT 1;\n");
         let with = |semantic: &str| Recorded { semantic: semantic.to_owned(), ..recorded(&file) };
-        let graph = Graph::build(vec![crate::revision::file::Parsed { revision: file.clone(), has_revises: false }]).expect("a graph");
+        let graph = Graph::build(vec![crate::revision::format::Parsed { revision: file.clone(), has_revises: false }]).expect("a graph");
         let found = |recorded| {
             let verdict = compare(&graph, &[recorded]);
             (verdict.changed.len(), verdict.reread.len(), verdict.changed_down.len())
@@ -232,7 +232,7 @@ mod tests {
         let ran = read("-- migrate:up\nSELECT 1;\nSELECT 2;\n");
         let applied = Recorded { text: "-- migrate:up\nSELECT 1;\n-- Migrate:Down\nSELECT 2;\n".into(), ..recorded(&ran) };
         let found = |file: &str| {
-            let file = crate::revision::file::Parsed { revision: read(file), has_revises: false };
+            let file = crate::revision::format::Parsed { revision: read(file), has_revises: false };
             let graph = Graph::build(vec![file]).expect("a graph");
             let verdict = compare(&graph, std::slice::from_ref(&applied));
             (verdict.changed.len(), verdict.reread.len(), verdict.changed_down.len())

@@ -93,14 +93,14 @@ mod tests {
     use super::*;
 
     fn rules(text: &str) -> Vec<String> {
-        let parsed = crate::revision::file::parse(Path::new("m/1_a.sql"), text.as_bytes().to_vec()).expect("sound");
+        let parsed = crate::revision::format::parse(Path::new("m/1_a.sql"), text.as_bytes().to_vec()).expect("sound");
         lint(&parsed.revision, 150_000).into_iter().map(|finding| finding.rule).collect()
     }
 
     #[test]
     fn what_locks_for_long_is_found_where_it_stands() {
         let text = "-- migrate:up\nSELECT 1;\nCREATE INDEX i ON t (x);\n-- migrate:down\nDROP INDEX i;\n";
-        let parsed = crate::revision::file::parse(Path::new("m/1_a.sql"), text.as_bytes().to_vec()).expect("sound");
+        let parsed = crate::revision::format::parse(Path::new("m/1_a.sql"), text.as_bytes().to_vec()).expect("sound");
         let findings = lint(&parsed.revision, 150_000);
         assert_eq!(findings.len(), 1, "{findings:?}");
         assert_eq!(findings[0].rule, "require-concurrent-index-creation");

@@ -6,7 +6,7 @@ use std::path::Path;
 use pgmarch::plan::{Plan, doomed};
 use pgmarch::revision::graph::{Graph, Node};
 use pgmarch::revision::name::Name;
-use pgmarch::revision::{Id, file};
+use pgmarch::revision::{Id, format};
 use serde_json::{Value, json};
 
 use crate::support::alembic::{Alembic, Driver};
@@ -62,7 +62,7 @@ fn graph(drawn: &[Drawn]) -> Graph {
             text += &format!("-- branch: {label}\n");
         }
         text += "-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n";
-        file::parse(Path::new(&format!("{}.sql", one.id)), text.into_bytes()).expect("a sound revision")
+        format::parse(Path::new(&format!("{}.sql", one.id)), text.into_bytes()).expect("a sound revision")
     };
     Graph::build(drawn.iter().map(parse).collect()).expect("a sound graph")
 }

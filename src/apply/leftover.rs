@@ -9,7 +9,7 @@ use super::stepwise::Stepwise;
 use super::{ApplyError, Target};
 use crate::connect::wait::Said;
 use crate::report::left;
-use crate::revision::kind::{Alone, Rebuild};
+use crate::revision::statement::kind::{Alone, Rebuild};
 use crate::sql;
 use crate::sql::{Literal, Message, Sql};
 

@@ -24,7 +24,7 @@ use crate::ledger::{Ledger, Phrases, ReadError, Server, State, Unfinished, is_ch
 use crate::lock::Lock;
 use crate::plan::{Direction, Plan, Rows, Step};
 use crate::report::{left, seconds};
-use crate::revision::seal::Seal;
+use crate::revision::applied_digest::Seal;
 use crate::revision::statement::split;
 use crate::revision::{Id, Mode, Place};
 use crate::sql::{Flush, Message, Sql, discard};

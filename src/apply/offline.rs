@@ -13,7 +13,7 @@ use crate::ledger::progress::{Note, Stage};
 use crate::ledger::{Ledger, set_role};
 use crate::plan::{Direction, Plan, Step};
 use crate::report::escape;
-use crate::revision::kind::{Kind, kind};
+use crate::revision::statement::kind::{Kind, kind};
 use crate::revision::statement::{semantic, split};
 use crate::revision::{Mode, list};
 use crate::sql;

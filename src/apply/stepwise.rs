@@ -17,7 +17,7 @@ use crate::ledger::progress::{Note, Stage, returning_duration};
 use crate::ledger::{ReadError, Unfinished, same_tables};
 use crate::plan::Step;
 use crate::report::{left, seconds, version};
-use crate::revision::kind::{Alone, Kind, kind, sets_lock_timeout};
+use crate::revision::statement::kind::{Alone, Kind, kind, sets_lock_timeout};
 use crate::revision::statement::{semantic, split};
 use crate::revision::{Id, Mode, Statement, list};
 use crate::sql;

@@ -18,7 +18,7 @@ use crate::model::emit::{Form, Target, emit};
 use crate::model::scratch::Bench;
 use crate::report::check::{Check, Finding};
 use crate::report::difference::Difference;
-use crate::revision::file::header_place;
+use crate::revision::format::header_place;
 use crate::revision::graph::Graph;
 use crate::revision::name::Name;
 

@@ -14,7 +14,7 @@ use crate::model::proof::prove;
 use crate::report::difference::{Difference, unknown};
 use crate::report::escape;
 use crate::revision::Mode;
-use crate::revision::draft::{Draft, Part, next_id, now};
+use crate::revision::format::draft::{Draft, Part, next_id, now};
 use crate::revision::graph::{Graph, Node, natural};
 use crate::revision::name::Name;
 use crate::revision::{Fault, Id, Problem};

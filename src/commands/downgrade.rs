@@ -17,8 +17,8 @@ use crate::ledger::{self, Access};
 use crate::plan::{Direction, Plan, doomed, skipped};
 use crate::report::{count, escape, seconds};
 use crate::revision::graph::Graph;
-use crate::revision::loss::losing;
 use crate::revision::name::Name;
+use crate::revision::statement::data_loss::losing;
 
 /// The JSON of `downgrade --json`.
 #[derive(Debug, Serialize)]

@@ -20,9 +20,9 @@ use crate::model::surroundings::{Schema, Surroundings};
 use crate::position::Position;
 use crate::report::chain;
 use crate::report::check::{Check, Finding};
-use crate::revision::file::parse;
+use crate::revision::format::parse;
 use crate::revision::graph::Graph;
-use crate::revision::words::creates_schema;
+use crate::revision::statement::identifiers::creates_schema;
 use crate::revision::{Revision, list};
 use crate::sql::Ident;
 

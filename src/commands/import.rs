@@ -10,7 +10,7 @@ use crate::alembic::{Version, import, version};
 use crate::cli;
 use crate::error::Error;
 use crate::report::escape;
-use crate::revision::draft::Draft;
+use crate::revision::format::draft::Draft;
 use crate::revision::graph::Graph;
 use crate::revision::{Fault, Problem};
 

@@ -5,7 +5,7 @@ use super::{Context, answer, json};
 use crate::cli;
 use crate::error::Error;
 use crate::report::escape;
-use crate::revision::draft::{Draft, Part, now};
+use crate::revision::format::draft::{Draft, Part, now};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::Name;
 use crate::revision::{Id, list};

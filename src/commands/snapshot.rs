@@ -15,7 +15,7 @@ use crate::model::read::Schemas;
 use crate::model::surroundings::{Schema, Surroundings};
 use crate::report::chain;
 use crate::revision::graph::Graph;
-use crate::revision::words::words;
+use crate::revision::statement::identifiers::words;
 use crate::sql::Message;
 
 /// How long a snapshot may take, from its first message to its commit.

@@ -8,7 +8,7 @@ use super::trust::{Problem, Tables, Trust, is_untrusted, problem};
 use super::{Access, Backend, LOCK_TIMEOUT, Ledger, Proven, ReadError, Server, State, Untrusted, set_path, set_role};
 use crate::config::Config;
 use crate::connect::{Answer, Session};
-use crate::revision::seal::Seal;
+use crate::revision::applied_digest::Seal;
 use crate::sql;
 use crate::sql::{Ident, Literal, Message, Qualified, Sql};
 

@@ -24,7 +24,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::config::Config;
 use crate::connect::{Answer, Failure, Session};
-use crate::revision::seal::Seal;
+use crate::revision::applied_digest::Seal;
 use crate::sql;
 use crate::sql::{Ident, Literal, Message, Prepared, Qualified, Sql};
 use install::Table;

@@ -13,7 +13,7 @@ use crate::connect::host_name;
 use crate::json::{self, Fault, Fields, FromJson};
 use crate::plan::{Direction, Rows, Step};
 use crate::revision::Id;
-use crate::revision::seal::Seal;
+use crate::revision::applied_digest::Seal;
 use crate::sql;
 use crate::sql::{Literal, Sql};
 

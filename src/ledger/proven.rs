@@ -6,8 +6,8 @@ use super::record::PROGRAM;
 use super::{BACKEND_START, Kept, Ledger};
 use crate::connect::{Answer, host_name};
 use crate::revision::Id;
+use crate::revision::applied_digest::Seal;
 use crate::revision::graph::Graph;
-use crate::revision::seal::Seal;
 use crate::sql;
 use crate::sql::{Array, Literal, Sql};
 

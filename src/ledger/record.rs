@@ -5,7 +5,7 @@ use super::phrase::{Phrase, Phrases};
 use super::{BACKEND_START, Backend, Ledger};
 use crate::connect::host_name;
 use crate::plan::{Direction, Step};
-use crate::revision::seal::Seal;
+use crate::revision::applied_digest::Seal;
 use crate::revision::{Id, Revision};
 use crate::sql;
 use crate::sql::{Array, Literal, Sql};

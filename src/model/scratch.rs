@@ -16,7 +16,7 @@ use crate::config::{Config, ConfigFault, Environment};
 use crate::connect::conninfo::Conninfo;
 use crate::connect::wait::{WaitError, for_server};
 use crate::connect::{Cancels, ConnectError, Failure, Pool, Session};
-use crate::revision::kind::reaches_beyond;
+use crate::revision::statement::kind::reaches_beyond;
 use crate::revision::statement::split;
 use crate::revision::{Mode, Revision, Section};
 use crate::sql;

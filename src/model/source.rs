@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use tracing::info;
 
-use crate::revision::file::without_mark;
+use crate::revision::format::without_mark;
 use crate::revision::graph::natural;
-use crate::revision::kind::reaches_beyond;
+use crate::revision::statement::kind::reaches_beyond;
 use crate::revision::statement::split;
 use crate::revision::{Fault, Place, Problem};
 

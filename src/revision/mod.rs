@@ -1,18 +1,12 @@
 //! Revisions as plain data: what a file says, before any database is asked.
 
-pub mod draft;
-pub mod file;
+pub mod applied_digest;
 pub mod folder;
+pub mod format;
 pub mod graph;
-pub mod kind;
 pub mod line;
-pub mod loss;
-pub mod marker;
 pub mod name;
-pub mod seal;
 pub mod statement;
-pub mod token;
-pub mod words;
 
 use std::fmt;
 use std::ops::Range;

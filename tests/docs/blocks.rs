@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use granit_parser::Parser;
-use pgmarch::revision::file;
+use pgmarch::revision::format;
 
 use super::session::{SESSIONS, holds};
 use super::{document, documents};
@@ -80,7 +80,7 @@ fn revisions_that_the_guides_show_can_be_applied_undone_and_applied_again() {
         );
         let mut shown = 0;
         for block in blocks_of("sql").iter().filter(|block| block.path == path && block.text.contains("-- migrate:up")) {
-            let parsed = file::parse(Path::new("000.sql"), block.text.clone().into_bytes());
+            let parsed = format::parse(Path::new("000.sql"), block.text.clone().into_bytes());
             let revision = parsed.unwrap_or_else(|faults| panic!("{path}:{}: {faults:?}", block.line)).revision;
             project = project.file(&format!("{}.sql", revision.id), &block.text);
             shown += 1;

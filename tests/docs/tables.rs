@@ -9,7 +9,7 @@ use pgmarch::apply::Done;
 use pgmarch::config::SETTINGS;
 use pgmarch::exit::{EXIT_CODES, Exit};
 use pgmarch::revision::Id;
-use pgmarch::revision::file::HEADERS;
+use pgmarch::revision::format::HEADERS;
 use pgmarch::sidecar::board::{Board, Condition};
 use pgmarch::sidecar::metrics;
 use pgmarch::signal::Signal;

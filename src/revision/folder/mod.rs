@@ -16,8 +16,8 @@ use rustix::io::{Errno, read};
 use sha2::block_api::compress256;
 use sha2::{Digest as _, Sha256};
 
-use super::file::{Parsed, parse};
-use super::{Fault, Problem, hex};
+use crate::revision::format::{Parsed, parse};
+use crate::revision::{Fault, Problem, hex};
 
 /// The name that is the model, not a revision (a file or a folder).
 const MODEL: &str = "schema";

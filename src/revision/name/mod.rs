@@ -5,8 +5,8 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::graph::{Graph, Node};
-use super::list;
+use crate::revision::graph::{Graph, Node};
+use crate::revision::list;
 
 /// A name as typed, split into its parts; what it means depends on a graph and on where the database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -308,7 +308,7 @@ impl Name {
                     [one] => Ok(vec![*one]),
                     [] => {
                         let known = graph.nodes().map(|node| graph.id(node).as_str());
-                        Err(NameError::Unknown { id: id.clone(), nearest: super::nearest(id, known) })
+                        Err(NameError::Unknown { id: id.clone(), nearest: crate::revision::nearest(id, known) })
                     }
                     several => {
                         Err(NameError::Ambiguous { prefix: id.clone(), ids: list(several.iter().take(10).map(|node| graph.id(*node))) })
@@ -360,7 +360,7 @@ impl fmt::Display for Name {
 }
 
 /// A revision with all its ancestors and descendants, by parents alone.
-struct Lineage(super::graph::Set, super::graph::Set);
+struct Lineage(crate::revision::graph::Set, crate::revision::graph::Set);
 
 impl Lineage {
     fn of(graph: &Graph, node: Node) -> Self {
@@ -383,8 +383,8 @@ fn labelled(graph: &Graph, text: &str) -> Result<Node, NameError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::graph::tests::graph;
     use super::*;
+    use crate::revision::graph::tests::graph;
 
     const FORKED: [&str; 6] = ["a1 <", "a2 < a1", "b1 < a1 @ blue", "b2 < b1", "c1 < @ red", "20-1 < c1"];
 

@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::path::Path;
 
-use super::file::{Parsed, header_place};
-use super::folder::{Digest, Files};
-use super::{Fault, Id, Problem, Revision, nearest};
+use crate::revision::folder::{Digest, Files};
+use crate::revision::format::{Parsed, header_place};
+use crate::revision::{Fault, Id, Problem, Revision, nearest};
 
 /// The place of a revision in its graph; every revision stands after those below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -339,7 +339,7 @@ fn run(text: &str) -> &str {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::revision::file::parse;
+    use crate::revision::format::parse;
 
     /// Revisions from lines `id < parent, parent ! dependency @ label`; a line without `<` has no `revises` header.
     pub(crate) fn parsed(lines: &[&str]) -> Vec<Parsed> {
@@ -375,7 +375,7 @@ pub(crate) mod tests {
     }
 
     fn ids(graph: &Graph, nodes: impl IntoIterator<Item = Node>) -> String {
-        super::super::list(nodes.into_iter().map(|node| graph.id(node)))
+        crate::revision::list(nodes.into_iter().map(|node| graph.id(node)))
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The comment lines that begin a section, and those that look as if they did.
 
-use super::{Mode, Problem, nearest};
+use crate::revision::{Mode, Problem, nearest};
 
 /// Whose rules a text is read by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

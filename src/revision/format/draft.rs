@@ -6,8 +6,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::graph::natural;
-use super::{Id, LONGEST_ID};
+use crate::revision::graph::natural;
+use crate::revision::{Id, LONGEST_ID};
 
 /// The longest slug, in characters, as in Alembic's file names.
 const LONGEST_SLUG: usize = 40;
@@ -58,7 +58,7 @@ impl Part {
 impl Draft {
     /// The file's text.
     pub fn text(&self) -> String {
-        let join = |ids: &[Id]| if ids.is_empty() { "base".to_owned() } else { super::list(ids) };
+        let join = |ids: &[Id]| if ids.is_empty() { "base".to_owned() } else { crate::revision::list(ids) };
         let mut text = format!("-- revision: {}\n", self.id);
         let mut header = |name: &str, value: Option<String>| {
             if let Some(value) = value {
@@ -259,12 +259,12 @@ mod tests {
             up: Part { stepwise: true, sql: "VACUUM t;".into() },
             down: Some(Part::nothing()),
         };
-        let parsed = super::super::file::parse(Path::new(&draft.file_name()), draft.text().into_bytes()).expect("sound");
+        let parsed = crate::revision::format::parse(Path::new(&draft.file_name()), draft.text().into_bytes()).expect("sound");
         let revision = parsed.revision;
         assert_eq!((revision.id.as_str(), revision.message.as_str()), ("003", "Join them"));
-        assert_eq!(super::super::list(&revision.parents), "001, 002");
-        assert_eq!(super::super::list(&revision.depends_on), "000");
-        assert_eq!(revision.up.mode, super::super::Mode::Stepwise);
+        assert_eq!(crate::revision::list(&revision.parents), "001, 002");
+        assert_eq!(crate::revision::list(&revision.depends_on), "000");
+        assert_eq!(revision.up.mode, crate::revision::Mode::Stepwise);
         assert_eq!(revision.file_name(), "003_join_them.sql");
         assert!(revision.down.is_some());
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
+use crate::revision::applied_digest::Seal;
 use crate::revision::graph::{Graph, Node, Set};
 use crate::revision::name::{Lower, Name, NameError};
-use crate::revision::seal::Seal;
 use crate::revision::{Id, Mode, Revision, Section, list};
 
 /// Which way a step goes.
@@ -340,7 +340,7 @@ mod tests {
         let lines = |down: &str| {
             let file = |id: &str| format!("-- migrate:up\nSELECT 1;\n{}", if id == "1" { "-- migrate:down\nSELECT 2;\n" } else { down });
             let parse =
-                |id| crate::revision::file::parse(std::path::Path::new(&format!("{id}.sql")), file(id).into_bytes()).expect("sound");
+                |id| crate::revision::format::parse(std::path::Path::new(&format!("{id}.sql")), file(id).into_bytes()).expect("sound");
             Graph::build(["1", "2", "3"].map(parse).into()).expect("a graph")
         };
         let graph = lines("");

@@ -4,7 +4,7 @@
 
 use squawk_lexer::{TokenKind, tokenize};
 
-use super::statement::split;
+use crate::revision::statement::split;
 
 /// Words behind `DROP` in `ALTER TABLE` that drop something other than a column.
 const NO_DATA: [&str; 5] = ["CONSTRAINT", "DEFAULT", "NOT", "IDENTITY", "EXPRESSION"];

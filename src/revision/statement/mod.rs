@@ -2,14 +2,19 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "the lexer's token kinds are some forty, of which a few matter here")]
 
+pub mod data_loss;
+pub mod identifiers;
+pub mod kind;
+pub mod token;
+
 use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 use squawk_lexer::{LiteralKind, TokenKind, tokenize};
 
-use super::line::normalized;
-use super::token::tokens;
-use super::{Problem, hex};
+use crate::revision::line::normalized;
+use crate::revision::{Problem, hex};
+use token::tokens;
 
 /// One statement of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,11 +1,16 @@
 //! One file into one revision.
 
+pub mod draft;
+pub mod marker;
+
 use std::path::Path;
 
-use super::line::{line_at, line_start, lines};
-use super::marker::{self, MARKERS, Marker, Reading};
-use super::statement::{Checked, check};
-use super::{Fault, Id, Place, Problem, Revision, Section, nearest};
+use marker::{MARKERS, Marker, Reading};
+
+use crate::revision::line::{line_at, line_start, lines};
+
+use crate::revision::statement::{Checked, check};
+use crate::revision::{Fault, Id, Place, Problem, Revision, Section, nearest};
 
 /// What a header may be called.
 pub const HEADERS: [&str; 7] = ["revision", "revises", "depends-on", "branch", "message", "created", "breaking"];
@@ -211,8 +216,8 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Mode;
     use super::*;
+    use crate::revision::Mode;
 
     fn read(text: &str) -> Result<Parsed, Vec<Fault>> {
         parse(Path::new("m/002_add_rate_limit.sql"), text.as_bytes().to_vec())
@@ -229,8 +234,8 @@ mod tests {
         let text = "-- revision: 002b\n-- revises: 001, 001a\n-- depends-on: 000\n-- branch: billing\n-- created: 2026-11-22T10:15:00Z\n-- message: Add it\n-- breaking: true\n\n-- migrate:up transaction:false\nSELECT 1;\n-- migrate:down\nSELECT 2;\n";
         let revision = read(text).expect("sound").revision;
         assert_eq!(revision.id.as_str(), "002b");
-        assert_eq!(super::super::list(&revision.parents), "001, 001a");
-        assert_eq!(super::super::list(&revision.depends_on), "000");
+        assert_eq!(crate::revision::list(&revision.parents), "001, 001a");
+        assert_eq!(crate::revision::list(&revision.depends_on), "000");
         assert_eq!((revision.branch.as_deref(), revision.breaking), (Some("billing"), true));
         assert_eq!((revision.message.as_str(), revision.created.as_deref()), ("Add it", Some("2026-11-22T10:15:00Z")));
         assert_eq!((revision.up.mode, revision.sql(&revision.up)), (Mode::Stepwise, "SELECT 1;\n"));

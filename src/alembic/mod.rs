@@ -8,10 +8,10 @@ use std::ops::Range;
 use squawk_lexer::TokenKind;
 use thiserror::Error;
 
-use crate::revision::draft::{Draft, Part};
+use crate::revision::format::draft::{Draft, Part};
 use crate::revision::line::{line_start, lines};
 use crate::revision::statement::split;
-use crate::revision::token::tokens;
+use crate::revision::statement::token::tokens;
 use crate::revision::{Id, Place, Problem};
 
 /// Why an output of Alembic's can't be turned into revisions.

@@ -1,21 +1,15 @@
 //! The only place that knows the tables in the database: the version table and the ledger.
 
+mod applied;
 mod durable;
-mod fence;
-mod format;
 mod install;
 mod locked;
-mod look;
 pub mod lost;
 mod offline;
-mod phrase;
-pub mod progress;
-mod proven;
-mod record;
-mod recorded;
 mod snapshot;
+mod state;
 mod trust;
-mod verify;
+mod write;
 
 use std::collections::HashMap;
 
@@ -30,17 +24,14 @@ use crate::sql::{Ident, Literal, Message, Prepared, Qualified, Sql};
 use install::Table;
 use trust::Trust;
 
+pub use applied::{BASE, Entry, Kept, Proven, Recorded, Word, decimal};
 pub use durable::durable;
-pub use fence::is_moved;
 pub use locked::Locked;
-pub use look::{look, look_closely, read};
-pub use phrase::Phrases;
-pub use progress::Unfinished;
-pub use proven::{BASE, Proven, Word};
-pub use recorded::{Entry, Kept, Recorded, decimal};
 pub use snapshot::{Saved, Snapshot};
+pub use state::{look, look_closely, read};
 pub use trust::{Untrusted, is_untrusted, trusted_roles};
-pub use verify::{is_changed, same_tables, what_changed};
+pub use write::progress::{self, Unfinished};
+pub use write::{Phrases, is_changed, is_moved, same_tables, what_changed};
 
 /// What one read of the database says.
 #[derive(Debug)]
@@ -122,7 +113,7 @@ pub enum ReadError {
         role: String,
     },
     /// The ledger was made by a later pgmarch, for programs that know more than this one.
-    #[error("the ledger in schema {schema} has format {format}, of pgmarch {program}; this is pgmarch {}, which can use formats up to {}", env!("CARGO_PKG_VERSION"), format::FORMAT)]
+    #[error("the ledger in schema {schema} has format {format}, of pgmarch {program}; this is pgmarch {}, which can use formats up to {}", env!("CARGO_PKG_VERSION"), install::FORMAT)]
     Format {
         /// The ledger's schema.
         schema: String,
@@ -163,7 +154,7 @@ impl State {
             return Ok(());
         }
         let obstacles = if self.ledger.trust.access == Access::Write { self.ledger.obstacles() } else { Vec::new() };
-        let unfinished = sql!(include_str!("unfinished.sql"), ledger = self.ledger.schema, key = self.ledger.key());
+        let unfinished = sql!(include_str!("state/unfinished.sql"), ledger = self.ledger.schema, key = self.ledger.key());
         let statements = [self.ledger.kept_revisions(), unfinished, self.ledger.proven()].into_iter().chain(obstacles);
         let reading = self.ledger.reading(&["revision", "journal"], statements);
         let mut answers = locked::ask(session, &reading, &self.ledger.version_table.name, &self.ledger.schema).await?.into_iter();

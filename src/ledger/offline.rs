@@ -1,8 +1,8 @@
 //! What a script does about the tables without having asked the server first.
 
 use super::install::TABLES;
-use super::record::done_values;
 use super::trust::{Lock, Trust};
+use super::write::done_values;
 use super::{Access, BACKEND_START, Ledger};
 use crate::config::Config;
 use crate::plan::{Direction, Step};
@@ -63,7 +63,7 @@ impl Ledger {
     pub fn install_if_missing(&self) -> Sql {
         let version = sql!("{create};\n", create = self.create_version_table());
         let is_missing = |table: &str| sql!("to_regclass({table}) IS NULL", table = Literal(table));
-        let schema = sql!(include_str!("install/schema.sql"), ledger = self.schema, ledger_text = Literal(self.schema.as_str()));
+        let schema = sql!(include_str!("install/create_schema.sql"), ledger = self.schema, ledger_text = Literal(self.schema.as_str()));
         let (mut variables, mut creations, mut additions) = (Vec::new(), Vec::new(), Vec::new());
         for table in TABLES {
             let (create, more) = self.create(&table);
@@ -87,7 +87,7 @@ impl Ledger {
             variables = Sql::join(variables, ""),
             is_missing = is_missing(&self.version_table.to_string()),
             version = version,
-            key = super::format::lock_key(&self.schema),
+            key = super::install::lock_key(&self.schema),
             schema = schema,
             creations = Sql::join(creations, ""),
             locks = Sql::join(locks, ""),

@@ -1,9 +1,9 @@
 //! What a revision's text must leave as it is: the version rows, and the tables themselves. What they are like is noted ahead
 //! of the text and compared behind it, in the same transaction.
 
-use super::phrase::{Phrase, Phrases};
-use super::{LOCK_TIMEOUT, Ledger, ReadError, locked};
+use super::statement_cache::{Phrase, Phrases};
 use crate::connect::{Failure, Session};
+use crate::ledger::{LOCK_TIMEOUT, Ledger, ReadError, locked};
 use crate::plan::Rows;
 use crate::revision::Id;
 use crate::sql;
@@ -19,7 +19,7 @@ const VERIFY: Phrase = Phrase { name: "pgmarch: verify", types: &["text[]"] };
 
 /// Whether a message failed because the version rows or the tables were not what they were ahead of the revision's text.
 pub fn is_changed(failure: &Failure) -> bool {
-    super::says(failure, CHANGED)
+    crate::ledger::says(failure, CHANGED)
 }
 
 /// Whether what `tables.sql` says twice is about the same tables.
@@ -47,7 +47,7 @@ fn array(rows: &Rows) -> Sql {
 impl Ledger {
     /// An expression for what the tables are like: which they are, and the last rows of the ledger's. Only this run adds to
     /// those, as long as it holds the run lock.
-    pub(super) fn tables_now(&self) -> Sql {
+    pub(in crate::ledger) fn tables_now(&self) -> Sql {
         let table = |name: &'static str| Qualified::new(&self.schema, name);
         let named = |table: &Qualified| table.to_string();
         sql!(
@@ -98,8 +98,8 @@ impl Ledger {
         let tables = sql!("SELECT {now}", now = self.tables_now());
         let message = Message::reading([Sql::of(LOCK_TIMEOUT)].into_iter().chain(sql::set_role(self.role.as_ref())), [], [rows, tables]);
         let mut answers = locked::ask(session, &message, &self.version_table.name, &self.schema).await?.into_iter();
-        let rows = answers.next().unwrap_or_default().into_iter().filter_map(super::first).collect();
-        let tables = answers.next().and_then(|rows| rows.into_iter().next()).and_then(super::first).unwrap_or_default();
+        let rows = answers.next().unwrap_or_default().into_iter().filter_map(crate::ledger::first).collect();
+        let tables = answers.next().and_then(|rows| rows.into_iter().next()).and_then(crate::ledger::first).unwrap_or_default();
         Ok((rows, tables))
     }
 }

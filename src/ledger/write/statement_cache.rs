@@ -9,11 +9,11 @@ use crate::sql::Sql;
 
 /// A statement with places for values.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Phrase {
+pub(in crate::ledger) struct Phrase {
     /// What the session knows it by.
-    pub(super) name: &'static str,
+    pub(in crate::ledger) name: &'static str,
     /// The types of its values.
-    pub(super) types: &'static [&'static str],
+    pub(in crate::ledger) types: &'static [&'static str],
 }
 
 /// What one session has prepared. Prepared statements outlive a rollback, and a revision may drop them
@@ -37,7 +37,7 @@ impl Phrases {
 
     /// Statements that say a phrase with these values, the last of them with its answer; `sql` is the phrase with
     /// expressions in its places.
-    pub(super) fn say(&self, phrase: Phrase, values: &[Sql], sql: impl Fn(&[Sql]) -> Sql) -> Vec<Sql> {
+    pub(in crate::ledger) fn say(&self, phrase: Phrase, values: &[Sql], sql: impl Fn(&[Sql]) -> Sql) -> Vec<Sql> {
         if !self.wanted.get() {
             return vec![sql(values)];
         }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::Ledger;
-use super::fence::id;
 use crate::connect::{Answer, Failure, Session};
+use crate::ledger::Ledger;
+use crate::ledger::write::id;
 use crate::revision::format::marker::Reading;
 use crate::revision::format::parse_as;
 use crate::revision::{Id, Mode, Revision, Section};

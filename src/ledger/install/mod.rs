@@ -1,6 +1,10 @@
 //! Creates the version table and the tables of the ledger, those that are missing.
 
-use super::{Ledger, ReadError, format};
+mod format;
+
+pub(in crate::ledger) use format::{FORMAT, lock_key};
+
+use super::{Ledger, ReadError};
 use crate::connect::{Answer, Failure, Session};
 use crate::revision::statement::split;
 use crate::sql;
@@ -8,22 +12,22 @@ use crate::sql::{Ident, Literal, Message, Qualified, Sql, set_role};
 
 /// A table of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Table {
-    pub(super) name: &'static str,
+pub(in crate::ledger) struct Table {
+    pub(in crate::ledger) name: &'static str,
     /// What creates it.
     sql: &'static str,
     /// The variable of a script that says whether the script created it.
-    pub(super) is_new: &'static str,
+    pub(in crate::ledger) is_new: &'static str,
     /// Whether a ledger without it is none.
-    pub(super) is_essential: bool,
+    pub(in crate::ledger) is_essential: bool,
 }
 
 /// The tables of the ledger. What a later version adds is not essential: a role that may not create it goes on without.
-pub(super) const TABLES: [Table; 4] = [
-    Table { name: "revision", sql: include_str!("install/revision.sql"), is_new: "is_new_revision", is_essential: true },
-    Table { name: "journal", sql: include_str!("install/journal.sql"), is_new: "is_new_journal", is_essential: true },
-    Table { name: "catalog", sql: include_str!("install/catalog.sql"), is_new: "is_new_catalog", is_essential: false },
-    Table { name: "format", sql: include_str!("install/format.sql"), is_new: "is_new_format", is_essential: false },
+pub(in crate::ledger) const TABLES: [Table; 4] = [
+    Table { name: "revision", sql: include_str!("create_revision.sql"), is_new: "is_new_revision", is_essential: true },
+    Table { name: "journal", sql: include_str!("create_journal.sql"), is_new: "is_new_journal", is_essential: true },
+    Table { name: "catalog", sql: include_str!("create_catalog.sql"), is_new: "is_new_catalog", is_essential: false },
+    Table { name: "format", sql: include_str!("create_format.sql"), is_new: "is_new_format", is_essential: false },
 ];
 
 impl Ledger {
@@ -48,11 +52,11 @@ impl Ledger {
     }
 
     /// Whether all that is missing of the ledger is to be created.
-    pub(super) fn is_to_be_created(&self) -> bool {
+    pub(in crate::ledger) fn is_to_be_created(&self) -> bool {
         self.missing.iter().any(|table| table.is_essential || self.may_extend)
     }
 
-    pub(super) fn create_version_table(&self) -> Sql {
+    pub(in crate::ledger) fn create_version_table(&self) -> Sql {
         let name = &self.version_table.name;
         // A name that is too long for that is left to the server, which finds one that is free.
         let constraint = Ident::parse(&format!("{}_pkc", name.as_str())).map(|name| sql!("CONSTRAINT {name} ", name = name));
@@ -63,13 +67,13 @@ impl Ledger {
         )
     }
 
-    pub(super) fn create_schema(&self) -> Sql {
-        let block = sql!(include_str!("install/schema.sql"), ledger = self.schema, ledger_text = Literal(self.schema.as_str()));
+    pub(in crate::ledger) fn create_schema(&self) -> Sql {
+        let block = sql!(include_str!("create_schema.sql"), ledger = self.schema, ledger_text = Literal(self.schema.as_str()));
         sql!("DO {block}", block = Literal(block.as_str()))
     }
 
     /// What creates a table, and what is said about it then.
-    pub(super) fn create(&self, table: &Table) -> (Sql, Vec<Sql>) {
+    pub(in crate::ledger) fn create(&self, table: &Table) -> (Sql, Vec<Sql>) {
         let template = table.sql;
         let fill = |range: std::ops::Range<usize>| {
             sql!(
@@ -115,7 +119,7 @@ impl Ledger {
     }
 
     /// Queries whose answers are empty where this program may write to the tables, and create those that are missing.
-    pub(super) fn obstacles(&self) -> Vec<Sql> {
+    pub(in crate::ledger) fn obstacles(&self) -> Vec<Sql> {
         let in_the_way = (!self.has_version_table || self.is_to_be_created()).then(|| {
             sql!(
                 include_str!("in_the_way.sql"),
@@ -129,7 +133,7 @@ impl Ledger {
     }
 
     /// What the answers of [`Self::obstacles`] mean.
-    pub(super) fn refuse(&self, answers: impl IntoIterator<Item = Answer>) -> Result<(), ReadError> {
+    pub(in crate::ledger) fn refuse(&self, answers: impl IntoIterator<Item = Answer>) -> Result<(), ReadError> {
         match answers.into_iter().flatten().next().as_deref() {
             Some([Some(kind), Some(name), _]) => Err(ReadError::InTheWay { kind: kind.clone(), name: name.clone() }),
             Some([Some(format), Some(program)]) => {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::record::PROGRAM;
-use super::{BACKEND_START, Kept, Ledger};
 use crate::connect::{Answer, host_name};
+use crate::ledger::write::PROGRAM;
+use crate::ledger::{BACKEND_START, Kept, Ledger};
 use crate::revision::Id;
 use crate::revision::applied_digest::Seal;
 use crate::revision::graph::Graph;
@@ -46,7 +46,7 @@ pub struct Proven {
 
 impl Proven {
     /// From the rows of `proven.sql`.
-    pub(super) fn of(rows: Answer, kept: &HashMap<String, Kept>) -> Self {
+    pub(in crate::ledger) fn of(rows: Answer, kept: &HashMap<String, Kept>) -> Self {
         let mut proven = Self::default();
         for row in rows {
             let Ok([Some(revision), Some(direction), seal]) = <[Option<String>; 3]>::try_from(row) else { continue };
@@ -143,7 +143,7 @@ pub const BASE: &str = "base";
 
 impl Ledger {
     /// A query for the rows of [`Proven::of`].
-    pub(super) fn proven(&self) -> Sql {
+    pub(in crate::ledger) fn proven(&self) -> Sql {
         sql!(include_str!("proven.sql"), ledger = self.schema, key = self.key())
     }
 

@@ -1,9 +1,9 @@
 //! What a run writes down: each revision's text, and a line in the journal for what was done.
 
 use super::fence::id;
-use super::phrase::{Phrase, Phrases};
-use super::{BACKEND_START, Backend, Ledger};
+use super::statement_cache::{Phrase, Phrases};
 use crate::connect::host_name;
+use crate::ledger::{BACKEND_START, Backend, Ledger};
 use crate::plan::{Direction, Step};
 use crate::revision::applied_digest::Seal;
 use crate::revision::{Id, Revision};
@@ -38,7 +38,7 @@ fn kept_values(revision: &Revision) -> [Sql; 11] {
 }
 
 /// What tells one step in the journal from another, as constants: revision, direction, seal.
-pub(super) fn done_values(step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> [Sql; 3] {
+pub(in crate::ledger) fn done_values(step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> [Sql; 3] {
     let seal = Literal::or_null(seal.map(ToString::to_string).as_deref());
     [id(&step.revision.id), sql!("'{verb}'", verb = Sql::of(direction.verb())), seal]
 }
@@ -61,7 +61,7 @@ impl Ledger {
 
     /// One statement: a step was done, beginning when an expression says, on the backend whose start another says. The
     /// values are those of [`done_values`].
-    pub(super) fn done(&self, values: &[Sql], started: Sql, backend_start: Sql) -> Sql {
+    pub(in crate::ledger) fn done(&self, values: &[Sql], started: Sql, backend_start: Sql) -> Sql {
         sql!(
             "INSERT INTO {ledger}.journal (version_table, revision, direction, sealed, outcome, started, finished, client_host, backend_start, pgmarch) \
              VALUES ({key}, {values}, 'done', {started}, clock_timestamp(), {host}, {backend_start}, {program})",
@@ -82,7 +82,7 @@ impl Ledger {
     }
 
     /// One statement that keeps a revision's text.
-    pub(super) fn keep(&self, revision: &Revision) -> Sql {
+    pub(in crate::ledger) fn keep(&self, revision: &Revision) -> Sql {
         self.kept(&kept_values(revision))
     }
 
@@ -107,7 +107,7 @@ impl Ledger {
     }
 
     /// One statement that writes a line into the journal about something that is not part of a revision's own transaction.
-    pub(super) fn line(&self, revision: Sql, direction: Sql, outcome: &'static str, detail: &str) -> Sql {
+    pub(in crate::ledger) fn line(&self, revision: Sql, direction: Sql, outcome: &'static str, detail: &str) -> Sql {
         sql!(
             "INSERT INTO {ledger}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, detail) \
              VALUES ({key}, {revision}, '{direction}', '{outcome}', statement_timestamp(), clock_timestamp(), {host}, {backend_start}, {program}, {detail})",
@@ -130,4 +130,4 @@ impl Ledger {
 }
 
 /// This program, as the journal has it.
-pub(super) const PROGRAM: Literal<'static> = Literal(env!("CARGO_PKG_VERSION"));
+pub(in crate::ledger) const PROGRAM: Literal<'static> = Literal(env!("CARGO_PKG_VERSION"));

@@ -5,18 +5,18 @@
 
 use sha2::{Digest, Sha256};
 
-use super::Ledger;
+use crate::ledger::Ledger;
 use crate::sql;
 use crate::sql::{Ident, Sql};
 
 /// The format that this program makes of a ledger.
-pub(super) const FORMAT: u32 = 2;
+pub(in crate::ledger) const FORMAT: u32 = 2;
 /// The oldest format whose programs can use it.
-pub(super) const OLDEST: u32 = 1;
+pub(in crate::ledger) const OLDEST: u32 = 1;
 
 /// The lock under which tables of a ledger are created: the first eight bytes, big-endian, of the SHA-256 of
 /// `pgmarch-ledger:SCHEMA`.
-pub(super) fn lock_key(schema: &Ident) -> i64 {
+pub(in crate::ledger) fn lock_key(schema: &Ident) -> i64 {
     let hash = Sha256::digest(format!("pgmarch-ledger:{}", schema.as_str()).as_bytes());
     hash.iter().take(8).fold(0i64, |key, byte| key << 8 | i64::from(*byte))
 }
@@ -24,7 +24,7 @@ pub(super) fn lock_key(schema: &Ident) -> i64 {
 impl Ledger {
     /// A query for the format and its program, if this program is too old for the ledger. A role that may not read the table
     /// is told nothing.
-    pub(super) fn read_format(&self) -> Sql {
+    pub(in crate::ledger) fn read_format(&self) -> Sql {
         sql!(include_str!("format.sql"), ledger = self.schema, format = FORMAT)
     }
 }

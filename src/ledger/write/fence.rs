@@ -1,22 +1,22 @@
 //! The fence: the version rows are where the plan says, and move; or nothing happens.
 
-use super::Ledger;
-use super::phrase::{Phrase, Phrases};
-use super::trust::Lock;
+use super::statement_cache::{Phrase, Phrases};
 use crate::connect::Failure;
+use crate::ledger::Ledger;
+use crate::ledger::trust::Lock;
 use crate::plan::{Direction, Rows};
 use crate::revision::{Id, list};
 use crate::sql;
 use crate::sql::{Array, Literal, Sql};
 
 /// Our own SQLSTATE: the version table is not where the plan says. No class of PostgreSQL's begins with `PG`.
-pub(super) const MOVED: &str = "PGM01";
+pub(in crate::ledger) const MOVED: &str = "PGM01";
 /// What the fence of a revision in one transaction says instead.
 const ELSEWHERE: &str = "the version table is not where the plan starts";
 
 /// Whether a message failed at its fence.
 pub fn is_moved(failure: &Failure) -> bool {
-    super::says(failure, ELSEWHERE) || failure.source.as_db_error().is_some_and(|error| error.code().code() == MOVED)
+    crate::ledger::says(failure, ELSEWHERE) || failure.source.as_db_error().is_some_and(|error| error.code().code() == MOVED)
 }
 
 /// Fails if one of our tables is not as it was.
@@ -97,7 +97,7 @@ impl Ledger {
 
     /// One statement that moves the version rows from `before` to `after`, or raises `MOVED` if they are not there,
     /// with another check while the table is locked.
-    pub(super) fn fence_and(&self, before: &Rows, after: &Rows, check: Sql) -> Sql {
+    pub(in crate::ledger) fn fence_and(&self, before: &Rows, after: &Rows, check: Sql) -> Sql {
         let moves = self.moves(before, after).into_iter().map(|statement| sql!("{statement};\n", statement = statement));
         let expected: Vec<&str> = before.iter().map(Id::as_str).collect();
         self.guarded(&expected, Sql::join([check].into_iter().chain(moves), ""))
@@ -135,6 +135,6 @@ impl Ledger {
 }
 
 /// A revision's id as a constant.
-pub(super) fn id(id: &Id) -> Sql {
+pub(in crate::ledger) fn id(id: &Id) -> Sql {
     sql!("{id}", id = Literal(id.as_str()))
 }

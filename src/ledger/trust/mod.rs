@@ -8,7 +8,7 @@ use crate::sql;
 use crate::sql::{Array, Ident, Literal, Message, Qualified, Sql};
 
 /// What a statement of ours says that found a table as it should not be: in a cast that fails, which needs no PL/pgSQL.
-pub(super) const UNTRUSTED: &str = "a table of pgmarch can no longer be trusted";
+pub(in crate::ledger) const UNTRUSTED: &str = "a table of pgmarch can no longer be trusted";
 
 /// Whether a message failed because one of our tables can't be trusted any more: looked at again, it is known why.
 pub fn is_untrusted(failure: &Failure) -> bool {
@@ -29,12 +29,12 @@ pub struct Untrusted {
 }
 
 /// A row of [`Tables::problems`].
-pub(super) struct Problem {
-    pub(super) untrusted: Untrusted,
+pub(in crate::ledger) struct Problem {
+    pub(in crate::ledger) untrusted: Untrusted,
     /// Whether nothing but the owner, of the table or of its schema, speaks against it.
-    pub(super) is_owner: bool,
+    pub(in crate::ledger) is_owner: bool,
     /// Whether the ledger can do without the table.
-    pub(super) is_optional: bool,
+    pub(in crate::ledger) is_optional: bool,
 }
 
 impl Untrusted {
@@ -62,7 +62,7 @@ impl std::fmt::Display for Untrusted {
 }
 
 /// Reads a [`Problem`].
-pub(super) fn problem(row: Vec<Option<String>>) -> Option<Problem> {
+pub(in crate::ledger) fn problem(row: Vec<Option<String>>) -> Option<Problem> {
     let [relation, what, role, is_owner, is_version_table, is_optional] = <[Option<String>; 6]>::try_from(row).ok()?;
     let is = |value: Option<String>| value.as_deref() == Some("t");
     let untrusted = Untrusted { relation: relation?, what: what?, role: role.unwrap_or_default(), is_version_table: is(is_version_table) };
@@ -70,23 +70,23 @@ pub(super) fn problem(row: Vec<Option<String>>) -> Option<Problem> {
 }
 
 /// The tables to look at, in the words of SQL.
-pub(super) struct Tables<'t> {
+pub(in crate::ledger) struct Tables<'t> {
     /// An expression for the version table's OID.
-    pub(super) version: Sql,
+    pub(in crate::ledger) version: Sql,
     /// An expression for the schema where it is, or would be created.
-    pub(super) version_place: Sql,
+    pub(in crate::ledger) version_place: Sql,
     /// The ledger's schema.
-    pub(super) ledger: &'t Ident,
+    pub(in crate::ledger) ledger: &'t Ident,
     /// Roles that the settings trust.
-    pub(super) owners: &'t [Ident],
+    pub(in crate::ledger) owners: &'t [Ident],
     /// What they are looked at for.
-    pub(super) access: Access,
+    pub(in crate::ledger) access: Access,
 }
 
 impl Tables<'_> {
     /// An array of the OIDs of those that exist. Who may not use the ledger's schema may not even ask for its tables: where that
     /// is no fault, none of them exist.
-    pub(super) fn relations(&self) -> Sql {
+    pub(in crate::ledger) fn relations(&self) -> Sql {
         let table = |name: &str| Qualified::new(self.ledger, name).to_string();
         let relations = sql!(
             include_str!("relations.sql"),
@@ -108,12 +108,12 @@ impl Tables<'_> {
     }
 
     /// Whether `c` is plain.
-    pub(super) fn plain(&self) -> Sql {
+    pub(in crate::ledger) fn plain(&self) -> Sql {
         sql!(include_str!("plain.sql"), version = self.version)
     }
 
     /// Ahead of a query: `problem`, a table of what is wrong.
-    pub(super) fn close_look(&self) -> Sql {
+    pub(in crate::ledger) fn close_look(&self) -> Sql {
         let owners: Array<'_> = self.owners.iter().map(Ident::as_str).collect();
         sql!(
             include_str!("trust.sql"),
@@ -126,7 +126,7 @@ impl Tables<'_> {
     }
 
     /// A query for what is wrong.
-    pub(super) fn problems(&self) -> Sql {
+    pub(in crate::ledger) fn problems(&self) -> Sql {
         sql!("{with}{query}", with = self.close_look(), query = Sql::of(include_str!("problems.sql")))
     }
 }
@@ -147,20 +147,20 @@ pub async fn trusted_roles(session: &Session, config: &Config) -> Result<Vec<Str
 
 /// What a look found out about our tables, and what later statements hold them to.
 #[derive(Clone, Debug)]
-pub(super) struct Trust {
+pub(in crate::ledger) struct Trust {
     /// What it was for.
-    pub(super) access: Access,
+    pub(in crate::ledger) access: Access,
     /// Whether all are plain tables.
-    pub(super) is_plain: bool,
+    pub(in crate::ledger) is_plain: bool,
     /// Whose they are: each role is trusted, or the look was for reading alone.
-    pub(super) owners: Vec<String>,
+    pub(in crate::ledger) owners: Vec<String>,
     /// Roles that the settings trust.
-    pub(super) settings: Vec<Ident>,
+    pub(in crate::ledger) settings: Vec<Ident>,
 }
 
 /// How a table is locked: as a write of one row locks it, or against all other writers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lock {
+pub(in crate::ledger) enum Lock {
     /// `ROW EXCLUSIVE`.
     Rows,
     /// `EXCLUSIVE`.
@@ -170,14 +170,14 @@ pub(super) enum Lock {
 impl Ledger {
     /// Statements that lock what this transaction is about to write, and then fail ([`is_untrusted`]) if anything there is
     /// not as it was when it was looked at.
-    pub(super) fn secure(&self, version: Option<Lock>, ledger: &[&'static str]) -> Vec<Sql> {
+    pub(in crate::ledger) fn secure(&self, version: Option<Lock>, ledger: &[&'static str]) -> Vec<Sql> {
         let mut statements = self.locks(version, ledger);
         statements.push(self.checked(Access::Write, ledger));
         statements
     }
 
     /// Statements that lock what a transaction is about to write.
-    pub(super) fn locks(&self, version: Option<Lock>, ledger: &[&'static str]) -> Vec<Sql> {
+    pub(in crate::ledger) fn locks(&self, version: Option<Lock>, ledger: &[&'static str]) -> Vec<Sql> {
         let mut locks = Vec::new();
         if let Some(lock) = version {
             let mode = Sql::of(if lock == Lock::Rows { "ROW EXCLUSIVE" } else { "EXCLUSIVE" });
@@ -188,7 +188,7 @@ impl Ledger {
     }
 
     /// A statement that locks tables of the ledger.
-    pub(super) fn lock_ledger(&self, tables: &[&'static str], mode: &'static str) -> Option<Sql> {
+    pub(in crate::ledger) fn lock_ledger(&self, tables: &[&'static str], mode: &'static str) -> Option<Sql> {
         let names = tables.iter().map(|table| sql!("{table}", table = Qualified::new(&self.schema, table)));
         let names = Sql::join(names, ", ");
         (!tables.is_empty()).then(|| sql!("LOCK TABLE {names} IN {mode} MODE", names = names, mode = Sql::of(mode)))
@@ -206,7 +206,7 @@ impl Ledger {
     }
 
     /// The tables where they are known to be.
-    pub(super) fn tables(&self) -> Tables<'_> {
+    pub(in crate::ledger) fn tables(&self) -> Tables<'_> {
         Tables {
             version: sql!("to_regclass({table})::oid", table = Literal(&self.version_table.to_string())),
             version_place: sql!("{schema}", schema = Literal(self.version_table.schema.as_str())),
@@ -218,7 +218,7 @@ impl Ledger {
 
     /// One statement that fails ([`is_untrusted`]) if the version table or one of these tables of the ledger is not as it was
     /// when it was looked at.
-    pub(super) fn checked(&self, access: Access, ledger: &[&'static str]) -> Sql {
+    pub(in crate::ledger) fn checked(&self, access: Access, ledger: &[&'static str]) -> Sql {
         if !self.trust.is_plain {
             return sql!(
                 include_str!("trusted.sql"),

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::fence::{MOVED, id};
 use super::record::PROGRAM;
-use super::trust::Lock;
-use super::{BACKEND_START, Ledger};
 use crate::connect::host_name;
 use crate::json::{self, Fault, Fields, FromJson};
+use crate::ledger::trust::Lock;
+use crate::ledger::{BACKEND_START, Ledger};
 use crate::plan::{Direction, Rows, Step};
 use crate::revision::Id;
 use crate::revision::applied_digest::Seal;
@@ -90,7 +90,7 @@ pub struct Unfinished {
 
 impl Unfinished {
     /// From a row of `unfinished.sql`.
-    pub(super) fn read(row: Vec<Option<String>>) -> Option<Self> {
+    pub(in crate::ledger) fn read(row: Vec<Option<String>>) -> Option<Self> {
         let [revision, direction, stage, statement, event, pid, start, host, note, detail] = <[Option<String>; 10]>::try_from(row).ok()?;
         let stage = [Stage::Started, Stage::Finished, Stage::Failed].into_iter().find(|known| Some(known.word()) == stage.as_deref())?;
         Some(Self {

@@ -70,7 +70,7 @@ use commands::Context;
 use connect::Cancels;
 use error::{Ended, Error};
 use exit::{Exit, Explain as _, Retry};
-use model::scratch::Leftovers;
+use model::prove::scratch::Leftovers;
 use signal::Signal;
 
 /// The whole program: words and environment in, exit code out.

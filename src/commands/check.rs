@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::drift::{self, Live};
-use super::sides::{self, Model};
+use super::sides::{self, Model, difference};
 use super::{Context, answer, json, settle};
 use crate::ancestry::Late;
 use crate::checksum::Reread;
@@ -12,12 +12,9 @@ use crate::config::Config;
 use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::ledger::Access;
-use crate::model::Catalog;
-use crate::model::compare::{Ignore, compare};
-use crate::model::emit::{Form, Target, emit};
-use crate::model::scratch::Bench;
+use crate::model::compare::Ignore;
+use crate::model::prove::scratch::Bench;
 use crate::report::check::{Check, Finding};
-use crate::report::difference::Difference;
 use crate::revision::format::header_place;
 use crate::revision::graph::Graph;
 use crate::revision::name::Name;
@@ -109,14 +106,6 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, bench: &mut 
     };
     let live = Live { address: &pool.address(), session: &session, state: &state, position: position.as_ref() };
     drift::compare(check, &live, ignore, bench, context).await
-}
-
-/// What differs, as it is told; and how many objects that are.
-pub(super) fn difference(old: &Catalog, new: &Catalog, server: u32) -> (Difference, usize) {
-    let parts = emit(old, new, Target { server, form: Form::Plain });
-    let statements: Vec<_> = parts.iter().flat_map(|part| &part.statements).collect();
-    let changes = compare(old, new);
-    (Difference::new(&changes, &statements, old.likely_renames(new)), changes.len())
 }
 
 /// Prints the findings, and says by the exit code whether there are any.

@@ -10,7 +10,7 @@ use crate::cli;
 use crate::error::Error;
 use crate::model::compare::compare;
 use crate::model::emit::{Form, Target, script};
-use crate::model::proof::prove;
+use crate::model::prove::prove;
 use crate::report::difference::{Difference, unknown};
 use crate::report::escape;
 use crate::revision::Mode;

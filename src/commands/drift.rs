@@ -5,18 +5,19 @@ use std::collections::BTreeSet;
 
 use tracing::info;
 
-use super::check::difference;
+use super::sides::difference;
 use super::{Context, sides};
 use crate::connect::Session;
 use crate::connect::wait::WaitError;
 use crate::error::Error;
-use crate::ledger::{ReadError, Saved, State};
+use crate::ledger::{ReadError, State};
 use crate::model::Catalog;
 use crate::model::compare::Ignore;
-use crate::model::drift::{BY_ENVIRONMENT, Territory};
+use crate::model::compare::drift::{BY_ENVIRONMENT, Territory};
+use crate::model::prove::scratch::{Bench, ScratchError, read};
+use crate::model::read::surroundings::{Schema, Surroundings};
 use crate::model::read::{Schemas, Scope, of_snapshot};
-use crate::model::scratch::{Bench, ScratchError, read};
-use crate::model::surroundings::{Schema, Surroundings};
+use crate::model::snapshot::Saved;
 use crate::position::Position;
 use crate::report::chain;
 use crate::report::check::{Check, Finding};

@@ -40,7 +40,7 @@ use crate::connect::{Cancels, Pool, Session};
 use crate::error::Error;
 use crate::ledger::lost::{self, Base, Reset};
 use crate::ledger::{self, Access, ReadError, State, Untrusted};
-use crate::model::scratch::Leftovers;
+use crate::model::prove::scratch::Leftovers;
 use crate::position::Position;
 use crate::report::escape;
 use crate::revision::Revision;

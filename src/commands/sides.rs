@@ -11,11 +11,13 @@ use crate::connect::wait::for_server;
 use crate::connect::{ConnectError, Pool, Session};
 use crate::error::Error;
 use crate::ledger::{self, State};
-use crate::model::compare::Ignore;
+use crate::model::compare::{Ignore, compare};
+use crate::model::emit::{Form, Target, emit};
+use crate::model::prove::scratch::{Bench, Scratch, ScratchError, read, server_number};
+use crate::model::prove::source::{self, Source};
 use crate::model::read::{Path, Schemas, Scope};
-use crate::model::scratch::{Bench, Scratch, ScratchError, read, server_number};
-use crate::model::source::{self, Source};
 use crate::model::{Catalog, Key, Kind};
+use crate::report::difference::Difference;
 use crate::revision::graph::{Graph, Node};
 use crate::sql::{Ident, Qualified};
 
@@ -208,4 +210,12 @@ pub(super) fn ignore(words: &[Ignored]) -> Ignore {
         grants: words.contains(&Ignored::Grants),
         comments: words.contains(&Ignored::Comments),
     }
+}
+
+/// What differs, as it is told; and how many objects that are.
+pub(super) fn difference(old: &Catalog, new: &Catalog, server: u32) -> (Difference, usize) {
+    let parts = emit(old, new, Target { server, form: Form::Plain });
+    let statements: Vec<_> = parts.iter().flat_map(|part| &part.statements).collect();
+    let changes = compare(old, new);
+    (Difference::new(&changes, &statements, old.likely_renames(new)), changes.len())
 }

@@ -12,7 +12,7 @@ use super::{Context, sides};
 use crate::connect::{Answer, Failure, Session};
 use crate::ledger::State;
 use crate::model::read::Schemas;
-use crate::model::surroundings::{Schema, Surroundings};
+use crate::model::read::surroundings::{Schema, Surroundings};
 use crate::report::chain;
 use crate::revision::graph::Graph;
 use crate::revision::statement::identifiers::words;

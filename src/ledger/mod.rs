@@ -6,7 +6,6 @@ mod install;
 mod locked;
 pub mod lost;
 mod offline;
-mod snapshot;
 mod state;
 mod trust;
 mod write;
@@ -27,7 +26,6 @@ use trust::Trust;
 pub use applied::{BASE, Entry, Kept, Proven, Recorded, Word, decimal};
 pub use durable::durable;
 pub use locked::Locked;
-pub use snapshot::{Saved, Snapshot};
 pub use state::{look, look_closely, read};
 pub use trust::{Untrusted, is_untrusted, trusted_roles};
 pub use write::progress::{self, Unfinished};
@@ -233,7 +231,7 @@ pub struct Ledger {
 impl Ledger {
     /// A message that reads tables of the ledger, if they are as they were when they were looked at. They are locked before
     /// the transaction's snapshot is taken, so that it shows what is locked.
-    fn reading(&self, tables: &[&'static str], statements: impl IntoIterator<Item = Sql>) -> Message {
+    pub(crate) fn reading(&self, tables: &[&'static str], statements: impl IntoIterator<Item = Sql>) -> Message {
         let locks = self.lock_ledger(tables, "ACCESS SHARE");
         let ahead = [Sql::of(LOCK_TIMEOUT)].into_iter().chain(sql::set_role(self.role.as_ref())).chain(locks);
         Message::reading(ahead, [self.checked(self.trust.access, tables)], statements)
@@ -253,6 +251,21 @@ impl Ledger {
         Ok(session.ask(&self.reading(&["journal"], [history])).await?.into_iter().next().unwrap_or_default())
     }
 
+    /// Whether a table of the ledger exists, and is trusted.
+    pub(crate) fn has_table(&self, name: &str) -> bool {
+        !self.unusable.contains(&name) && !self.missing.iter().any(|table| table.name == name)
+    }
+
+    /// The schemas of the other version tables that share this ledger and exist: their revisions create objects there.
+    pub async fn schemas_of_others(&self, session: &Session) -> Result<Vec<String>, ReadError> {
+        if !self.has_ledger {
+            return Ok(Vec::new());
+        }
+        let query = sql!(include_str!("others.sql"), ledger = self.schema, key = self.key());
+        let answers = session.run(&self.reading(&["revision"], [query])).await?;
+        Ok(answers.into_iter().flatten().flatten().flatten().collect())
+    }
+
     /// A query for what every run must know of each revision.
     fn kept_revisions(&self) -> Sql {
         sql!(
@@ -263,7 +276,7 @@ impl Ledger {
     }
 
     /// The value of `version_table` in the ledger.
-    fn key(&self) -> Sql {
+    pub(crate) fn key(&self) -> Sql {
         sql!("{key}", key = Literal(&self.version_table.plain()))
     }
 

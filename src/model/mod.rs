@@ -1,28 +1,18 @@
 //! The schema of a database as plain data: read from the catalog, compared, and written as SQL from one to the other.
 //!
-//! - [`read`]: the queries, and their rows into a [`Catalog`].
-//! - [`compare`]: what differs. Pure.
-//! - [`emit`]: the statements that lead from one catalog to another, in order, with their [`hazard`]s. Pure.
-//! - [`source`]: `schema.sql`, or the folder, as its author wrote it.
-//! - [`scratch`]: databases that live as long as one command.
-//! - [`surroundings`]: the schemas of a database, and what reading them costs its server.
-//! - [`drift`]: what of a live database is compared with what its revisions create. Pure.
-//! - [`rename`]: what a person says is the same under another name. Pure.
-//! - [`proof`]: up leads to the model, down leads back.
+//! - [`read`]: the catalog queries, and their rows into a [`Catalog`]; the schemas of a database.
+//! - [`compare`]: the differences between two catalogs, and the drift of a live database. Pure.
+//! - [`emit`]: the statements that lead from one catalog to another, in order, with their hazards. Pure.
+//! - [`prove`]: `schema.sql`, scratch databases, and the proof that up leads to the model and down leads back.
+//! - [`snapshot`]: the catalog that a run saves in the ledger.
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "twenty kinds of object, and most functions are about a few of them")]
 
 pub mod compare;
-pub mod drift;
 pub mod emit;
-pub mod hazard;
-mod json;
-pub mod proof;
+pub mod prove;
 pub mod read;
-pub mod rename;
-pub mod scratch;
-pub mod source;
-pub mod surroundings;
+pub mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::escape;
 use crate::model::compare::{Change, How};
 use crate::model::emit::Statement;
-use crate::model::hazard::Hazard;
+use crate::model::emit::hazard::Hazard;
 
 /// The difference between two schemas, and the statements that lead from one to the other.
 #[derive(Debug, Serialize)]

@@ -14,8 +14,8 @@ use crate::connect::ConnectError;
 use crate::connect::wait::WaitError;
 use crate::error::Error;
 use crate::exit::Explain as _;
-use crate::model::scratch::ScratchError;
-use crate::model::source::Broken;
+use crate::model::prove::scratch::ScratchError;
+use crate::model::prove::source::Broken;
 use crate::revision::line::{line_at, line_start};
 use crate::revision::{Id, Place};
 

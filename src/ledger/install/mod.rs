@@ -52,7 +52,7 @@ impl Ledger {
     }
 
     /// Whether all that is missing of the ledger is to be created.
-    pub(in crate::ledger) fn is_to_be_created(&self) -> bool {
+    pub(crate) fn is_to_be_created(&self) -> bool {
         self.missing.iter().any(|table| table.is_essential || self.may_extend)
     }
 

@@ -188,7 +188,7 @@ impl Ledger {
     }
 
     /// A statement that locks tables of the ledger.
-    pub(in crate::ledger) fn lock_ledger(&self, tables: &[&'static str], mode: &'static str) -> Option<Sql> {
+    pub(crate) fn lock_ledger(&self, tables: &[&'static str], mode: &'static str) -> Option<Sql> {
         let names = tables.iter().map(|table| sql!("{table}", table = Qualified::new(&self.schema, table)));
         let names = Sql::join(names, ", ");
         (!tables.is_empty()).then(|| sql!("LOCK TABLE {names} IN {mode} MODE", names = names, mode = Sql::of(mode)))
@@ -218,7 +218,7 @@ impl Ledger {
 
     /// One statement that fails ([`is_untrusted`]) if the version table or one of these tables of the ledger is not as it was
     /// when it was looked at.
-    pub(in crate::ledger) fn checked(&self, access: Access, ledger: &[&'static str]) -> Sql {
+    pub(crate) fn checked(&self, access: Access, ledger: &[&'static str]) -> Sql {
         if !self.trust.is_plain {
             return sql!(
                 include_str!("trusted.sql"),

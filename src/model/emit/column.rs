@@ -4,7 +4,7 @@ use super::fate::{assigns, keeps_rows};
 use super::print::{expression, type_name};
 use super::sequence::number_words;
 use super::{Emit, Form, Statement, default_of};
-use crate::model::hazard::{Danger, Hazard};
+use crate::model::emit::hazard::{Danger, Hazard};
 use crate::model::{Column, Definition, Identity, Key, NotNull};
 
 impl Emit<'_> {

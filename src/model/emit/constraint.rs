@@ -3,7 +3,7 @@
 use super::fate::Fate;
 use super::statement::options;
 use super::{Emit, Form, Statement, print};
-use crate::model::hazard::{Danger, Hazard};
+use crate::model::emit::hazard::{Danger, Hazard};
 use crate::model::{Constraint, Definition, Index, Key, Kind, Object};
 
 impl Emit<'_> {

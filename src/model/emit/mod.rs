@@ -6,6 +6,7 @@ mod constraint;
 mod decorate;
 mod edges;
 mod fate;
+pub mod hazard;
 mod home;
 mod order;
 mod print;
@@ -17,10 +18,10 @@ mod types;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::compare::compare;
-use super::hazard::Hazard;
 use super::{Catalog, Definition, Key, Kind, Object};
 use crate::revision::Mode;
 use fate::{Fate, Fates, Labels};
+use hazard::Hazard;
 
 /// Which form of a statement is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

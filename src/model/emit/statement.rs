@@ -4,7 +4,7 @@ use super::print;
 use super::sequence::{create_sequence, number_words};
 use super::types::{add_labels, alter_composite, alter_domain, create_type};
 use super::{Emit, Statement};
-use crate::model::hazard::{Danger, Hazard};
+use crate::model::emit::hazard::{Danger, Hazard};
 use crate::model::{Definition, Key, Kind, Policy, Routine, View};
 
 impl Emit<'_> {

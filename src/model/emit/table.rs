@@ -1,7 +1,7 @@
 //! Tables, with the parts that stand in their CREATE.
 
 use super::{Emit, Statement};
-use crate::model::hazard::{Danger, Hazard};
+use crate::model::emit::hazard::{Danger, Hazard};
 use crate::model::{Definition, Key, Kind, Object, Table};
 
 impl<'c> Emit<'c> {

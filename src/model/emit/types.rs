@@ -1,7 +1,7 @@
 //! The words of types and domains.
 
 use super::{Emit, Phase, Statement, print};
-use crate::model::hazard::{Danger, Hazard};
+use crate::model::emit::hazard::{Danger, Hazard};
 use crate::model::{Attribute, Definition, Domain, Key, Kind, Object};
 
 impl Emit<'_> {

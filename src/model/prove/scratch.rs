@@ -9,13 +9,13 @@ use tokio::time::Instant;
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 use tracing::{debug, info, warn};
 
-use super::Catalog;
-use super::read::{Path, Scope, Unreadable, of_rows};
 use super::source::{Broken, Source};
 use crate::config::{Config, ConfigFault, Environment};
 use crate::connect::conninfo::Conninfo;
 use crate::connect::wait::{WaitError, for_server};
 use crate::connect::{Cancels, ConnectError, Failure, Pool, Session};
+use crate::model::Catalog;
+use crate::model::read::{Path, Scope, Unreadable, of_rows};
 use crate::revision::statement::kind::reaches_beyond;
 use crate::revision::statement::split;
 use crate::revision::{Mode, Revision, Section};

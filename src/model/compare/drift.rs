@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::compare::Ignore;
-use super::{Catalog, Definition, Key, Kind};
+use super::Ignore;
+use crate::model::{Catalog, Definition, Key, Kind};
 
 /// Tables in which other migration tools, and frameworks, keep what they have applied.
 const VERSION_TABLES: [&str; 24] = [

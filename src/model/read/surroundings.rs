@@ -1,7 +1,7 @@
 //! What surrounds the objects of a project in its database: the schemas there are, those on the search path, and what it
 //! would cost the server to print each.
 
-use super::read::Scope;
+use super::Scope;
 use crate::connect::Answer;
 use crate::sql;
 use crate::sql::{Message, Sql};
@@ -11,7 +11,7 @@ use crate::sql::{Message, Sql};
 pub struct Schema {
     /// Its name.
     pub name: String,
-    /// Its name as a [`super::Key`] has it: quoted where needed.
+    /// Its name as a [`crate::model::Key`] has it: quoted where needed.
     pub quoted: String,
     /// Whether it is on the search path.
     pub is_on_path: bool,

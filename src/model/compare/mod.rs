@@ -1,10 +1,12 @@
 //! What differs between two catalogs. Pure.
 
+pub mod drift;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Catalog, Definition, Key, Kind, Object};
+use crate::model::{Catalog, Definition, Key, Kind, Object};
 
 /// What is not compared on purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,12 +1,15 @@
 //! The catalog's queries, and their rows into a [`Catalog`]: one message, whatever the size.
 
+mod json;
+pub mod surroundings;
+
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Catalog, Definition, Grant, Key, Kind, Object};
-use crate::json::{self, Fault, Fields, FromJson};
+use crate::json::{Fault, Fields, FromJson};
+use crate::model::{Catalog, Definition, Grant, Key, Kind, Object};
 use crate::revision::statement::split;
 use crate::sql;
 use crate::sql::{Array, Ident, Literal, Message, Qualified, SearchPath, Sql};
@@ -242,7 +245,7 @@ pub fn of_rows<'r>(rows: impl Iterator<Item = &'r str>) -> Result<Catalog, Unrea
     let mut objects: Vec<(Key, Row, Definition)> = Vec::new();
     let mut catalog = Catalog::default();
     for row in rows {
-        let mut row: Row = json::read(row).map_err(Unreadable)?;
+        let mut row: Row = crate::json::read(row).map_err(Unreadable)?;
         if let (Some(id), Some(mut definition)) = (&row.id, row.definition.take()) {
             same_lists(&mut definition);
             let key = Key { kind: definition.kind(), name: std::mem::take(&mut row.name) };

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::{
+use crate::json::{Fault, Fields, FromJson};
+use crate::model::{
     Aside, Attribute, Column, Constraint, Definition, Domain, Identity, Index, NotNull, Numbers, Policy, Routine, Sequence, Table, View,
 };
-use crate::json::{Fault, Fields, FromJson};
 
 impl<T: FromJson> FromJson for Aside<T> {
     fn from_json(value: Value, fault: &mut Fault) -> Self {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
-use super::{Access, Ledger, ReadError, Session};
-use crate::model::read::Scope;
+use super::read::Scope;
+use crate::connect::Session;
+use crate::ledger::{Access, Ledger, ReadError};
 use crate::sql;
 use crate::sql::{Literal, Message, Sql};
 
@@ -21,7 +22,7 @@ const LOCK: i64 = 0x702f_1899_c447_e804;
 pub struct Snapshot {
     /// When it was taken.
     pub taken: String,
-    /// The rows, as [`crate::model::read::of_snapshot`] takes them.
+    /// The rows, as [`super::read::of_snapshot`] takes them.
     pub rows: String,
 }
 
@@ -37,14 +38,9 @@ pub enum Saved {
 }
 
 impl Ledger {
-    /// Whether the table for snapshots exists and is trusted.
-    fn has_catalog(&self) -> bool {
-        !self.unusable.contains(&"catalog") && !self.missing.iter().any(|table| table.name == "catalog")
-    }
-
     /// The same when a run that applied something is done, which creates the table if the role may.
     pub fn has_place_for_snapshot(&self) -> bool {
-        self.has_catalog() || self.is_to_be_created()
+        self.has_table("catalog") || self.is_to_be_created()
     }
 
     /// A message that begins the transaction in which a snapshot is saved: its answers are those of [`Scope::surroundings`], and
@@ -78,20 +74,10 @@ impl Ledger {
         Message::all([time_limit(limit), save, Sql::of("COMMIT")])
     }
 
-    /// The schemas of the other version tables that share this ledger and exist: their revisions create objects there.
-    pub async fn schemas_of_others(&self, session: &Session) -> Result<Vec<String>, ReadError> {
-        if !self.has_ledger {
-            return Ok(Vec::new());
-        }
-        let query = sql!(include_str!("others.sql"), ledger = self.schema, key = self.key());
-        let answers = session.run(&self.reading(&["revision"], [query])).await?;
-        Ok(answers.into_iter().flatten().flatten().flatten().collect())
-    }
-
     /// The snapshot, if it shows the database at these version rows, and nothing was applied, undone or stamped since: after a
     /// downgrade and an upgrade to the same revision, the text may have been a different one.
     pub async fn snapshot(&self, session: &Session, scope: &Scope, at: &str) -> Result<Saved, ReadError> {
-        if !self.has_ledger || !self.has_catalog() {
+        if !self.has_ledger || !self.has_table("catalog") {
             return Ok(Saved::Nothing);
         }
         let query =

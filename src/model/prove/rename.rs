@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Catalog, Definition, Key, Object};
+use crate::model::{Catalog, Definition, Key, Object};
 
 /// A rename of something that is not there.
 #[derive(Debug, Error)]

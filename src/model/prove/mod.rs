@@ -1,13 +1,17 @@
 //! Up leads to the model, down leads back: shown in a scratch database before anything is written.
 
+pub mod rename;
+pub mod scratch;
+pub mod source;
+
 use thiserror::Error;
 
-use super::Catalog;
-use super::compare::{Change, Ignore, compare};
-use super::emit::{Part, Statement, Target, emit, emit_at_once};
-use super::rename::{self, Rename, Unusable};
-use super::scratch::{Scratch, ScratchError};
+use crate::model::Catalog;
+use crate::model::compare::{Change, Ignore, compare};
+use crate::model::emit::{Part, Statement, Target, emit, emit_at_once};
 use crate::revision::Mode;
+use rename::{Rename, Unusable};
+use scratch::{Scratch, ScratchError};
 
 /// One revision, proven: up and the way back.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::ledger::{Kept, Proven, Word};
+use crate::ledger::{AppliedChecksum, LastEvent, ProvenRevisions};
 use crate::revision::Id;
 use crate::revision::graph::{Graph, Node};
 
@@ -26,7 +26,7 @@ impl Ancestry {
     /// A version row is applied, and so is what the ledger proves. From there on down: what a revision was applied on, as the
     /// ledger recorded it; where it recorded nothing, what the files say. What was recorded as applied by another tool was
     /// recorded with all below it.
-    pub fn of(graph: &Graph, rows: &[Node], kept: &HashMap<String, Kept>, proven: &Proven) -> Self {
+    pub fn of(graph: &Graph, rows: &[Node], kept: &HashMap<String, AppliedChecksum>, proven: &ProvenRevisions) -> Self {
         let below = graph.reach(rows, Graph::below);
         let mut applied = BTreeSet::new();
         let mut open: Vec<Node> = rows.to_vec();
@@ -38,15 +38,15 @@ impl Ancestry {
             let id = graph.id(node);
             let recorded = kept.get(id.as_str()).map(|kept| kept.below().filter_map(|id| graph.node(id)).collect());
             let next: Vec<Node> = match (proven.word(id), recorded) {
-                (Some(Word::Assumed), _) => Vec::new(),
+                (Some(LastEvent::Assumed), _) => Vec::new(),
                 // Undone, and below a version row again: another tool applied it.
-                (Some(Word::Undone | Word::Skipped), _) | (_, None) => graph.below(node).to_vec(),
-                (Some(Word::Applied | Word::Stamped) | None, Some(recorded)) => recorded,
+                (Some(LastEvent::Undone | LastEvent::Skipped), _) | (_, None) => graph.below(node).to_vec(),
+                (Some(LastEvent::Applied | LastEvent::Stamped) | None, Some(recorded)) => recorded,
             };
-            open.extend(next.into_iter().filter(|node| below.has(*node) && proven.word(graph.id(*node)) != Some(Word::Skipped)));
+            open.extend(next.into_iter().filter(|node| below.has(*node) && proven.word(graph.id(*node)) != Some(LastEvent::Skipped)));
         }
         let unapplied: BTreeSet<Node> = below.nodes().filter(|node| !applied.contains(node)).collect();
-        let is_skipped = |node: &Node| proven.word(graph.id(*node)) == Some(Word::Skipped);
+        let is_skipped = |node: &Node| proven.word(graph.id(*node)) == Some(LastEvent::Skipped);
         Self {
             accepted: unapplied.iter().copied().filter(is_skipped).collect(),
             unapplied,
@@ -56,7 +56,7 @@ impl Ancestry {
     }
 
     /// Those that are not applied, and of which nobody has accepted that.
-    pub fn late(&self, graph: &Graph) -> Vec<Late> {
+    pub fn late(&self, graph: &Graph) -> Vec<LateRevision> {
         self.late_nodes().map(|node| self.late_one(graph, node)).collect()
     }
 
@@ -66,7 +66,7 @@ impl Ancestry {
     }
 
     /// A revision that is not applied, and the nearest one above it that is.
-    pub fn late_one(&self, graph: &Graph, node: Node) -> Late {
+    pub fn late_one(&self, graph: &Graph, node: Node) -> LateRevision {
         let mut open = vec![node];
         let mut above = node;
         while let Some(next) = open.pop() {
@@ -77,13 +77,13 @@ impl Ancestry {
             open.extend_from_slice(graph.above(next));
         }
         let revision = graph.revision(node);
-        Late { id: revision.id.clone(), path: revision.path.clone(), above: graph.id(above).clone() }
+        LateRevision { id: revision.id.clone(), path: revision.path.clone(), above: graph.id(above).clone() }
     }
 }
 
 /// A revision that came in below an applied one, and so was never run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Late {
+pub struct LateRevision {
     /// Its id.
     pub id: Id,
     /// Its file.
@@ -92,7 +92,7 @@ pub struct Late {
     pub above: Id,
 }
 
-impl fmt::Display for Late {
+impl fmt::Display for LateRevision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, path, above } = self;
         write!(f, "{}: {id} has not been applied to this database: it came in below {above}, which had been applied before", path.display())
@@ -100,6 +100,6 @@ impl fmt::Display for Late {
 }
 
 /// Words for a list of them.
-pub fn ids(late: &[Late]) -> String {
+pub fn ids(late: &[LateRevision]) -> String {
     crate::revision::list(late.iter().map(|late| &late.id))
 }

@@ -11,7 +11,7 @@ use similar::algorithms::myers::diff_deadline_raw;
 use similar::algorithms::{Capture, Compact, Replace};
 use similar::udiff::UnifiedHunkHeader;
 
-use crate::ledger::{Kept, Recorded};
+use crate::ledger::{AppliedChecksum, AppliedRevision};
 use crate::revision::applied_digest::is_known;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::line::normalized;
@@ -19,7 +19,7 @@ use crate::revision::{Id, Revision};
 
 /// A revision whose file says something else than what was applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Changed {
+pub struct ChangedFile {
     /// Its id.
     pub id: Id,
     /// The file.
@@ -30,7 +30,7 @@ pub struct Changed {
 
 /// A revision that stood on others when it was applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moved {
+pub struct MovedRevision {
     /// Its id.
     pub id: Id,
     /// The file.
@@ -41,7 +41,7 @@ pub struct Moved {
     pub now: String,
 }
 
-impl fmt::Display for Moved {
+impl fmt::Display for MovedRevision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} was applied on {}, now it stands on {}", self.path.display(), self.id, self.recorded, self.now)
     }
@@ -49,14 +49,14 @@ impl fmt::Display for Moved {
 
 /// A revision whose file is what was applied, and is read otherwise now: what ran are other statements.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reread {
+pub struct ReparsedFile {
     /// Its id.
     pub id: Id,
     /// The file.
     pub path: PathBuf,
 }
 
-impl fmt::Display for Reread {
+impl fmt::Display for ReparsedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -69,33 +69,33 @@ impl fmt::Display for Reread {
 
 /// What comparing files and ledger came to.
 #[derive(Clone, Debug, Default)]
-pub struct Verdict<'g> {
+pub struct ChecksumVerdict<'g> {
     /// Their way up is another: an upgrade stops.
-    pub changed: Vec<Changed>,
+    pub changed: Vec<ChangedFile>,
     /// Their text is the same, and another version of pgmarch found other statements in its `up` section: an upgrade stops.
-    pub reread: Vec<Reread>,
+    pub reread: Vec<ReparsedFile>,
     /// Only their way down is another: the next run keeps the new one.
     pub changed_down: Vec<&'g Revision>,
 }
 
 /// Applied revisions whose files are not, byte by byte, what the ledger kept, or are read otherwise now.
-pub fn suspects<'g>(graph: &'g Graph, rows: &[Node], kept: &HashMap<String, Kept>) -> Vec<&'g str> {
+pub fn suspects<'g>(graph: &'g Graph, rows: &[Node], kept: &HashMap<String, AppliedChecksum>) -> Vec<&'g str> {
     let differs = |revision: &&Revision| {
-        let differs = |kept: &Kept| kept.exact != revision.exact() || kept.semantic != revision.semantic(&revision.up);
+        let differs = |kept: &AppliedChecksum| kept.exact != revision.exact() || kept.semantic != revision.semantic(&revision.up);
         kept.get(revision.id.as_str()).is_some_and(differs)
     };
     applied(graph, rows).filter(differs).map(|revision| revision.id.as_str()).collect()
 }
 
 /// Applied revisions that stand somewhere else than when they were applied.
-pub fn moved(graph: &Graph, rows: &[Node], kept: &HashMap<String, Kept>) -> Vec<Moved> {
+pub fn moved(graph: &Graph, rows: &[Node], kept: &HashMap<String, AppliedChecksum>) -> Vec<MovedRevision> {
     let judge = |revision: &Revision| {
         let recorded: BTreeSet<&str> = kept.get(revision.id.as_str())?.below.split(',').filter(|id| !id.is_empty()).collect();
         let now: BTreeSet<&str> = revision.below().map(Id::as_str).collect();
         let words =
             |ids: &BTreeSet<&str>| if ids.is_empty() { "base".to_owned() } else { ids.iter().copied().collect::<Vec<_>>().join(", ") };
         let (id, path) = (revision.id.clone(), revision.path.clone());
-        (recorded != now).then(|| Moved { id, path, recorded: words(&recorded), now: words(&now) })
+        (recorded != now).then(|| MovedRevision { id, path, recorded: words(&recorded), now: words(&now) })
     };
     applied(graph, rows).filter_map(judge).collect()
 }
@@ -106,8 +106,8 @@ fn applied<'g>(graph: &'g Graph, rows: &[Node]) -> impl Iterator<Item = &'g Revi
 }
 
 /// Compares the suspects' texts by their tokens.
-pub fn compare<'g>(graph: &'g Graph, recorded: &[Recorded]) -> Verdict<'g> {
-    let mut verdict = Verdict::default();
+pub fn compare<'g>(graph: &'g Graph, recorded: &[AppliedRevision]) -> ChecksumVerdict<'g> {
+    let mut verdict = ChecksumVerdict::default();
     for recorded in recorded {
         let Some(revision) = graph.node(recorded.id.as_str()).map(|node| graph.revision(node)) else { continue };
         let applied = recorded.revision();
@@ -117,9 +117,9 @@ pub fn compare<'g>(graph: &'g Graph, recorded: &[Recorded]) -> Verdict<'g> {
         let is_same = ran == Some(up.as_str()) || up == applied.semantic(&applied.up);
         let was_read_so = ran.is_none_or(|ran| ran == up);
         if is_same && !was_read_so {
-            verdict.reread.push(Reread { id: revision.id.clone(), path: revision.path.clone() });
+            verdict.reread.push(ReparsedFile { id: revision.id.clone(), path: revision.path.clone() });
         } else if !is_same {
-            verdict.changed.push(Changed {
+            verdict.changed.push(ChangedFile {
                 id: revision.id.clone(),
                 path: revision.path.clone(),
                 diff: diff(&recorded.text, &revision.text),
@@ -189,8 +189,8 @@ mod tests {
         (verdict.changed.len(), verdict.changed_down.len())
     }
 
-    fn recorded(applied: &Revision) -> Recorded {
-        Recorded {
+    fn recorded(applied: &Revision) -> AppliedRevision {
+        AppliedRevision {
             id: applied.id.clone(),
             file: "1_x.sql".into(),
             parents: Vec::new(),
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn the_same_text_read_otherwise_is_not_called_changed() {
         let file = read("-- migrate:up\nSELECT 1;\n");
-        let with = |semantic: &str| Recorded { semantic: semantic.to_owned(), ..recorded(&file) };
+        let with = |semantic: &str| AppliedRevision { semantic: semantic.to_owned(), ..recorded(&file) };
         let graph = Graph::build(vec![crate::revision::format::Parsed { revision: file.clone(), has_revises: false }]).expect("a graph");
         let found = |recorded| {
             let verdict = compare(&graph, &[recorded]);
@@ -224,13 +224,13 @@ mod tests {
         };
         assert_eq!(found(with(&"0".repeat(64))), (0, 1, 0));
         assert_eq!(found(with(&format!("2:{}", "0".repeat(64)))), (0, 0, 0), "of a pgmarch that is newer than this one");
-        assert_eq!(found(Recorded { text: "-- migrate:up\nSELECT 2;\n".to_owned(), ..with("0") }), (1, 0, 0));
+        assert_eq!(found(AppliedRevision { text: "-- migrate:up\nSELECT 2;\n".to_owned(), ..with("0") }), (1, 0, 0));
     }
 
     #[test]
     fn a_text_whose_marker_is_none_any_more_is_compared_by_what_ran() {
         let ran = read("-- migrate:up\nSELECT 1;\nSELECT 2;\n");
-        let applied = Recorded { text: "-- migrate:up\nSELECT 1;\n-- Migrate:Down\nSELECT 2;\n".into(), ..recorded(&ran) };
+        let applied = AppliedRevision { text: "-- migrate:up\nSELECT 1;\n-- Migrate:Down\nSELECT 2;\n".into(), ..recorded(&ran) };
         let found = |file: &str| {
             let file = crate::revision::format::Parsed { revision: read(file), has_revises: false };
             let graph = Graph::build(vec![file]).expect("a graph");
@@ -250,8 +250,9 @@ mod tests {
     #[test]
     fn another_place_in_the_graph_is_found() {
         let graph = crate::revision::graph::tests::graph(&["1", "1b", "2"]);
-        let kept =
-            |below: &str| HashMap::from([("2".to_owned(), Kept { exact: String::new(), below: below.into(), semantic: String::new() })]);
+        let kept = |below: &str| {
+            HashMap::from([("2".to_owned(), AppliedChecksum { exact: String::new(), below: below.into(), semantic: String::new() })])
+        };
         let rows = [graph.node("2").expect("2")];
         assert_eq!(moved(&graph, &rows, &kept("1b")), []);
         let found = moved(&graph, &rows, &kept("1"));

@@ -18,7 +18,7 @@ use crate::connect::keyword::KEYWORDS;
 use crate::connect::target::Target;
 use crate::connect::wait::Widen;
 use crate::revision::nearest;
-use crate::sql::{Ident, SearchPath, Table};
+use crate::sql::{Ident, SearchPath, TableName};
 
 /// One setting: its name, its default as the docs print it, and its meaning.
 #[derive(Debug)]
@@ -286,7 +286,7 @@ pub struct Config {
     /// What commits together.
     pub transaction: Transaction,
     /// The version table; without a schema, the one on the search path.
-    pub version_table: Table,
+    pub version_table: TableName,
     /// The ledger's schema.
     pub ledger_schema: Ident,
     /// The role that owns what revisions make.
@@ -437,7 +437,7 @@ pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<Confi
             &[("revision", Transaction::Revision), ("run", Transaction::Run)],
             Transaction::Revision,
         ),
-        version_table: decide.name("PGMARCH_VERSION_TABLE", raw.version_table, Table::parse).unwrap_or_default(),
+        version_table: decide.name("PGMARCH_VERSION_TABLE", raw.version_table, TableName::parse).unwrap_or_default(),
         ledger_schema: decide.name("PGMARCH_LEDGER_SCHEMA", raw.ledger_schema, Ident::parse).unwrap_or_else(Ident::pgmarch),
         role: decide.name("PGMARCH_ROLE", raw.role, Ident::parse),
         search_path: decide.name("PGMARCH_SEARCH_PATH", raw.search_path, SearchPath::parse),
@@ -582,7 +582,7 @@ mod tests {
         }
         assert_eq!((config.target.as_str(), config.transaction), ("head", Transaction::Revision));
         assert_eq!((config.listen.to_string().as_str(), config.changes), ("0.0.0.0:8080", Changes::Report));
-        assert_eq!(config.version_table, Table::parse("alembic_version").expect("a table"));
+        assert_eq!(config.version_table, TableName::parse("alembic_version").expect("a table"));
     }
 
     #[test]

@@ -7,15 +7,15 @@ use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
 use crate::alembic::ImportError;
-use crate::ancestry::{self, Late};
+use crate::ancestry::{self, LateRevision};
 use crate::apply::{ApplyError, NoteError, Stopped};
-use crate::checksum::{Changed, Moved, Reread};
+use crate::checksum::{ChangedFile, MovedRevision, ReparsedFile};
 use crate::config::ConfigFault;
 use crate::connect::wait::{Verdict, WaitError, verdict};
 use crate::connect::{ConnectError, Failure};
 use crate::exit::{Exit, Explain, Retry};
 use crate::ledger::ReadError;
-use crate::ledger::lost::Lost;
+use crate::ledger::lost::LostVersionTable;
 use crate::lock::LockError;
 use crate::model::prove::ProofError;
 use crate::model::prove::scratch::ScratchError;
@@ -42,19 +42,19 @@ pub enum Error {
     Name(#[from] NameError),
     /// The text of applied revisions is another by now.
     #[error("{} applied: {}", if .0.len() == 1 { "a revision was changed after it was" } else { "revisions were changed after they were" }, .0.iter().map(|changed| changed.path.display().to_string()).collect::<Vec<_>>().join(", "))]
-    Changed(Vec<Changed>),
+    Changed(Vec<ChangedFile>),
     /// Applied revisions whose unchanged files another version of pgmarch read otherwise.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Reread(Vec<Reread>),
+    Reread(Vec<ReparsedFile>),
     /// Applied revisions stand somewhere else in the graph by now.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Regrafted(Vec<Moved>),
+    Regrafted(Vec<MovedRevision>),
     /// Revisions below the version rows that were never run there.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Late(Vec<Late>),
+    Late(Vec<LateRevision>),
     /// A version table that says base where the ledger knows better.
     #[error("{0}")]
-    Lost(Lost),
+    Lost(LostVersionTable),
     /// The database is somewhere that this image's files don't lead to.
     #[error(transparent)]
     Position(#[from] PositionError),

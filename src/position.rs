@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use thiserror::Error;
 
 use crate::config::Ahead;
-use crate::ledger::Recorded;
+use crate::ledger::AppliedRevision;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::{Name, NameError};
 use crate::revision::{Id, list};
@@ -65,11 +65,11 @@ pub enum PositionError {
 
 impl<'g> Position<'g> {
     /// Finds `rows` among the files and, for those without one, in what the ledger recorded.
-    pub fn of(files: &'g Graph, rows: &[String], recorded: &[Recorded]) -> Result<Self, PositionError> {
-        let known: HashMap<&str, &Recorded> = recorded.iter().map(|recorded| (recorded.id.as_str(), recorded)).collect();
+    pub fn of(files: &'g Graph, rows: &[String], recorded: &[AppliedRevision]) -> Result<Self, PositionError> {
+        let known: HashMap<&str, &AppliedRevision> = recorded.iter().map(|recorded| (recorded.id.as_str(), recorded)).collect();
         let mut open: Vec<&str> = rows.iter().map(String::as_str).filter(|row| files.node(row).is_none()).collect();
         let strangers = open.clone();
-        let mut more: HashMap<&str, &Recorded> = HashMap::new();
+        let mut more: HashMap<&str, &AppliedRevision> = HashMap::new();
         while let Some(id) = open.pop() {
             let Some(recorded) = known.get(id) else {
                 let missing = (!strangers.contains(&id)).then(|| id.to_owned());
@@ -93,7 +93,7 @@ impl<'g> Position<'g> {
     }
 
     /// The same with one more revision that the ledger has; `None` if what it stands on is not known.
-    pub fn with(&self, recorded: &Recorded) -> Option<Self> {
+    pub fn with(&self, recorded: &AppliedRevision) -> Option<Self> {
         let graph = self.graph.extended(vec![recorded.revision()]).ok()?;
         let moved = |nodes: &[Node]| nodes.iter().filter_map(|node| graph.node(self.graph.id(*node).as_str())).collect();
         let (rows, beyond) = (moved(&self.rows), moved(&self.beyond));
@@ -148,10 +148,10 @@ mod tests {
     use super::*;
     use crate::revision::graph::tests::graph;
 
-    fn recorded(name: &str, parents: &[&str], breaking: bool) -> Recorded {
+    fn recorded(name: &str, parents: &[&str], breaking: bool) -> AppliedRevision {
         let id = |id: &str| Id::parse(id).expect("an id");
         let headers = if breaking { "-- breaking: true\n" } else { "" };
-        Recorded {
+        AppliedRevision {
             id: id(name),
             file: format!("{name}_later.sql"),
             parents: parents.iter().map(|parent| id(parent)).collect(),
@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    fn ahead(files: &[&str], rows: &[&str], later: &[Recorded], target: &str, policy: Ahead) -> String {
+    fn ahead(files: &[&str], rows: &[&str], later: &[AppliedRevision], target: &str, policy: Ahead) -> String {
         let files = graph(files);
         let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
         let position = match Position::of(&files, &rows, later) {

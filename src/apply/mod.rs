@@ -20,7 +20,7 @@ use tracing::{debug, info, warn};
 use crate::backoff::Pace;
 use crate::config::{Config, Transaction};
 use crate::connect::{Failure, Session};
-use crate::ledger::{Ledger, Phrases, ReadError, Server, State, Unfinished, is_changed, is_moved, is_untrusted};
+use crate::ledger::{Ledger, ReadError, Server, State, StatementCache, UnfinishedRevision, is_changed, is_moved, is_untrusted};
 use crate::lock::Lock;
 use crate::plan::{Direction, Plan, Rows, Step};
 use crate::report::{left, seconds};
@@ -94,12 +94,12 @@ pub enum ApplyError {
     StepwiseInRun(Id),
     /// A `transaction:false` revision was begun, and this plan does not finish it.
     #[error("{0}, and this run would not finish it")]
-    Unfinished(Box<Unfinished>),
+    Unfinished(Box<UnfinishedRevision>),
     /// The text of what is done already is another by now.
     #[error("{was}; but in {} its statements up to there say something else by now", .path.display())]
     Rewritten {
         /// What was done.
-        was: Box<Unfinished>,
+        was: Box<UnfinishedRevision>,
         /// The file.
         path: std::path::PathBuf,
     },
@@ -296,7 +296,7 @@ pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Se
         first: plan.steps.first().map(|step| step.before.clone()).unwrap_or_default(),
         seal: plan.seal.clone().filter(|_| leaves_nothing(plan, state)),
         token,
-        phrases: if is_worth_preparing(plan, state, config) { Phrases::prepared() } else { Phrases::default() },
+        phrases: if is_worth_preparing(plan, state, config) { StatementCache::prepared() } else { StatementCache::default() },
         watch: Watch::new(lock.pool().clone(), token, state.server.number, config.lock_timeout, config.retry_for),
         done: Vec::new(),
     };
@@ -367,7 +367,7 @@ struct Run<'r> {
     config: &'r Config,
     session: &'r Session,
     server: Server,
-    unfinished: &'r [Unfinished],
+    unfinished: &'r [UnfinishedRevision],
     direction: Direction,
     /// The version rows that the run begins with.
     first: Rows,
@@ -377,7 +377,7 @@ struct Run<'r> {
     /// A number that only this run has.
     token: i64,
     /// Bookkeeping as this session says it.
-    phrases: Phrases,
+    phrases: StatementCache,
     watch: Watch,
     done: Vec<Done>,
 }

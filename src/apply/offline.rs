@@ -9,7 +9,7 @@ use squawk_lexer::{TokenKind, tokenize};
 
 use crate::config::{Config, Transaction};
 use crate::connect::application_name;
-use crate::ledger::progress::{Note, Stage};
+use crate::ledger::progress::{Stage, StatementNote};
 use crate::ledger::{Ledger, set_role};
 use crate::plan::{Direction, Plan, Step};
 use crate::report::escape;
@@ -165,7 +165,7 @@ impl Offline<'_> {
         let statements = split(sql).statements;
         for (number, statement) in statements.iter().enumerate() {
             let own = &sql[statement.range.clone()];
-            let note = Note {
+            let note = StatementNote {
                 before: before(sql, &statements, number),
                 own: semantic(own),
                 application: application_name(Some(step.revision.id.as_str())),
@@ -187,7 +187,7 @@ impl Offline<'_> {
     }
 
     /// A transaction with a line in the journal about one statement.
-    fn note(&mut self, step: &Step<'_>, stage: Stage, statement: usize, note: &Note) {
+    fn note(&mut self, step: &Step<'_>, stage: Stage, statement: usize, note: &StatementNote) {
         self.line(Sql::of(BEGIN));
         self.lines(safe());
         self.install();

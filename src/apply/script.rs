@@ -8,14 +8,14 @@ use tokio_postgres::error::{DbError, ErrorPosition};
 
 use crate::config::Config;
 use crate::connect::{Answer, Failure, application_name};
-use crate::ledger::{Ledger, Phrases, Server, decimal, set_role};
+use crate::ledger::{Ledger, Server, StatementCache, decimal, set_role};
 use crate::plan::{Direction, Rows, Step};
 use crate::revision::Id;
 use crate::revision::applied_digest::Seal;
 use crate::revision::statement::kind::resets;
 use crate::revision::statement::split;
 use crate::sql;
-use crate::sql::{BEGIN, Flush, Literal, Message, Quoted, Sql, commit, discard, safe};
+use crate::sql::{BEGIN, EscapeString, Flush, Literal, Message, Sql, commit, discard, safe};
 
 /// A message, and what each part of it is.
 #[derive(Debug, Default)]
@@ -83,7 +83,7 @@ pub(super) struct How<'h> {
     /// What the journal says of the whole run, in its last line.
     pub(super) seal: Option<&'h Seal>,
     /// What the session has prepared.
-    pub(super) phrases: &'h Phrases,
+    pub(super) phrases: &'h StatementCache,
 }
 
 /// Deferred constraints and triggers run now, under the settings of the revision that has deferred them, and not at COMMIT,
@@ -128,7 +128,7 @@ impl Script {
     /// The end of a transaction of several steps, which leave the version rows at `rows`.
     pub(super) fn last(rows: &Rows, server: &Server, ledger: &Ledger, config: &Config) -> Self {
         let mut script = Self::default();
-        let phrases = Phrases::default();
+        let phrases = StatementCache::default();
         script.before(ledger.note_tables(&phrases));
         script.before(as_the_session_began(config, server));
         script.push(What::Deferred, DEFERRED, 1);
@@ -168,7 +168,7 @@ impl Script {
 
     /// We are who we were ahead of the text; the version rows are at `rows`, and the ledger is what it was; and then all settings
     /// are what they were. The last comes behind the check, which needs what was noted in one.
-    fn check(&mut self, rows: &Rows, ledger: &Ledger, config: &Config, phrases: &Phrases) {
+    fn check(&mut self, rows: &Rows, ledger: &Ledger, config: &Config, phrases: &StatementCache) {
         self.after(["RESET SESSION AUTHORIZATION", "RESET ROLE"].map(Sql::of));
         self.after(set_role(config));
         self.after(safe());
@@ -324,7 +324,7 @@ fn as_the_session_began(config: &Config, server: &Server) -> [Sql; 3] {
     let row_security = if server.backend.is_direct {
         Sql::of("SET LOCAL row_security TO DEFAULT")
     } else {
-        sql!("SET LOCAL row_security TO {value}", value = Quoted(&server.row_security))
+        sql!("SET LOCAL row_security TO {value}", value = EscapeString(&server.row_security))
     };
     [Sql::of("SET LOCAL jit TO DEFAULT"), row_security, path]
 }
@@ -397,7 +397,7 @@ pub(super) fn settings(config: &Config, marks: &Marks<'_>, extent: Extent) -> Sq
     let local = extent == Extent::Transaction;
     let name = application_name(Some(marks.revision.as_str()));
     if local && marks.has_defaults {
-        return sql!("SET LOCAL application_name TO {name}", name = Quoted(&name));
+        return sql!("SET LOCAL application_name TO {name}", name = EscapeString(&name));
     }
     let set = |(name, value): &(&'static str, String)| {
         sql!("pg_catalog.set_config('{name}', {value}, {local})", name = Sql::of(name), value = Literal(value), local = local)

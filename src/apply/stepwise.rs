@@ -13,15 +13,15 @@ use super::script::{Extent, Own, Script, duration, settings};
 use super::{ApplyError, Done, Run, Target, Tries};
 use crate::connect::wait::Said;
 use crate::connect::{Answer, Failure, application_name};
-use crate::ledger::progress::{Note, Stage, returning_duration};
-use crate::ledger::{ReadError, Unfinished, same_tables};
+use crate::ledger::progress::{Stage, StatementNote, returning_duration};
+use crate::ledger::{ReadError, UnfinishedRevision, same_tables};
 use crate::plan::Step;
 use crate::report::{left, seconds, version};
 use crate::revision::statement::kind::{Alone, Kind, kind, sets_lock_timeout};
 use crate::revision::statement::{semantic, split};
 use crate::revision::{Id, Mode, Statement, list};
 use crate::sql;
-use crate::sql::{Literal, Message, Quoted, Sql, deallocate, discard};
+use crate::sql::{EscapeString, Literal, Message, Sql, deallocate, discard};
 
 /// Whether a step has statements that need a session of their own: with settings that last from one message to the next.
 pub(super) fn needs_session(step: &Step<'_>) -> bool {
@@ -31,7 +31,7 @@ pub(super) fn needs_session(step: &Step<'_>) -> bool {
 }
 
 /// Refuses to go on behind statements that were something else when they were run.
-pub(super) fn check_text(step: &Step<'_>, was: &Unfinished) -> Result<(), ApplyError> {
+pub(super) fn check_text(step: &Step<'_>, was: &UnfinishedRevision) -> Result<(), ApplyError> {
     let sql = step.sql();
     let statements = split(sql).statements;
     let same = match statements.get(was.statement.wrapping_sub(1)) {
@@ -245,7 +245,7 @@ impl<'s> Stepwise<'s, '_> {
 
     /// Waits for a backend that was left with a statement: while it works, its work may still be the very thing wanted;
     /// once it is idle, it is ended.
-    async fn await_earlier(&self, was: &Unfinished) -> Result<(), ApplyError> {
+    async fn await_earlier(&self, was: &UnfinishedRevision) -> Result<(), ApplyError> {
         let them = sql!(
             "FROM pg_stat_activity a WHERE a.pid = {pid} AND a.pid <> pg_backend_pid() AND a.application_name = {application} \
              AND (a.backend_start IS NULL OR (extract(epoch FROM a.backend_start) * 1000000)::bigint = {start})",
@@ -304,8 +304,8 @@ impl<'s> Stepwise<'s, '_> {
         Ok(())
     }
 
-    fn note(&self, number: usize, indexes: Vec<u32>) -> Note {
-        Note {
+    fn note(&self, number: usize, indexes: Vec<u32>) -> StatementNote {
+        StatementNote {
             before: before(self.step.sql(), &self.statements, number),
             own: semantic(self.text(number)),
             application: application_name(Some(self.id().as_str())),
@@ -313,7 +313,7 @@ impl<'s> Stepwise<'s, '_> {
         }
     }
 
-    fn noted(&self, stage: Stage, number: usize, note: &Note, detail: Option<&str>) -> Vec<Sql> {
+    fn noted(&self, stage: Stage, number: usize, note: &StatementNote, detail: Option<&str>) -> Vec<Sql> {
         let (ledger, direction) = (&self.run.ledger, self.run.direction);
         let turn = ledger.turn(&self.step.before, self.id(), self.event);
         let noted = ledger.note_statement(self.id(), direction, stage, number + 1, note, detail);
@@ -330,7 +330,7 @@ impl<'s> Stepwise<'s, '_> {
         pid.as_deref().and_then(|pid| pid.parse().ok())
     }
 
-    async fn statement(&mut self, number: usize, resumed: Option<&Unfinished>) -> Result<(), ApplyError> {
+    async fn statement(&mut self, number: usize, resumed: Option<&UnfinishedRevision>) -> Result<(), ApplyError> {
         let started = Instant::now();
         match kind(self.text(number)) {
             Kind::Shared | Kind::Setting => self.shared(number).await?,
@@ -373,7 +373,7 @@ impl<'s> Stepwise<'s, '_> {
     }
 
     /// A statement that has to be alone: announced, run, looked at, noted.
-    async fn by_itself(&mut self, number: usize, alone: &Alone, resumed: Option<&Unfinished>) -> Result<(), ApplyError> {
+    async fn by_itself(&mut self, number: usize, alone: &Alone, resumed: Option<&UnfinishedRevision>) -> Result<(), ApplyError> {
         let id = &self.step.revision.id;
         // Only the very statement that was started can have been done by it.
         let resumed = resumed.filter(|was| was.note.own == semantic(self.text(number)));
@@ -432,7 +432,7 @@ impl<'s> Stepwise<'s, '_> {
 
     /// Whether a statement that had a transaction of its own, which nothing can undo, left our tables as they were. What can run
     /// any code must have; otherwise another tool has moved the version table meanwhile.
-    async fn check_alone(&mut self, number: usize, alone: &Alone, note: &Note) -> Result<(), ApplyError> {
+    async fn check_alone(&mut self, number: usize, alone: &Alone, note: &StatementNote) -> Result<(), ApplyError> {
         let ledger = &self.run.ledger;
         let (detail, runs_code) = match ledger.tables_as_they_are(self.run.session).await {
             Ok((rows, tables)) => {
@@ -484,11 +484,11 @@ impl<'s> Stepwise<'s, '_> {
     /// What a statement that has to be alone is sent under: the name by which its backend is known to later runs, whatever
     /// the revision has set or reset; and our lock timeout, which is none for a concurrent one, where it would leave an
     /// INVALID index, unless the revision set one itself.
-    fn for_alone(&self, number: usize, alone: &Alone, note: &Note) -> Vec<Sql> {
+    fn for_alone(&self, number: usize, alone: &Alone, note: &StatementNote) -> Vec<Sql> {
         let own = (0..number).any(|earlier| sets_lock_timeout(self.text(earlier)));
         let timeout = if alone.is_concurrent() { Duration::ZERO } else { self.run.config.lock_timeout };
         let timeout = (!own).then(|| sql!("SET SESSION lock_timeout = {milliseconds}", milliseconds = timeout.as_millis()));
-        let name = sql!("SET SESSION application_name = {name}", name = Quoted(&note.application));
+        let name = sql!("SET SESSION application_name = {name}", name = EscapeString(&note.application));
         [name].into_iter().chain(timeout).collect()
     }
 
@@ -523,7 +523,7 @@ impl<'s> Stepwise<'s, '_> {
     }
 
     /// A statement failed for good: noted, if it can be, and explained.
-    async fn failed(&mut self, script: &Script, number: usize, note: Note, failure: Failure) -> ApplyError {
+    async fn failed(&mut self, script: &Script, number: usize, note: StatementNote, failure: Failure) -> ApplyError {
         let detail = failure.source.as_db_error().map(|error| format!("{}: {}", error.code().code(), error.message()));
         let error = self.run.explain(script, self.step, failure, number).await;
         let detail = if let ApplyError::OwnTables(changed) = &error { Some(changed.detail.clone()) } else { detail };

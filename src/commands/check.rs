@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::drift::{self, Live};
 use super::sides::{self, Model, difference};
 use super::{Context, answer, json, settle};
-use crate::ancestry::Late;
-use crate::checksum::Reread;
+use crate::ancestry::LateRevision;
+use crate::checksum::ReparsedFile;
 use crate::cli;
 use crate::config::Config;
 use crate::connect::wait::for_server;
@@ -85,12 +85,12 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, bench: &mut 
         Err(Error::Reread(reread)) => {
             let message = "it is unchanged, but the pgmarch that applied it found other statements in its up section than this one does";
             let finding =
-                |reread: &Reread| Finding { stops_upgrade: true, ..Finding::about("reread", &reread.path, None, message.to_owned()) };
+                |reread: &ReparsedFile| Finding { stops_upgrade: true, ..Finding::about("reread", &reread.path, None, message.to_owned()) };
             check.findings.extend(reread.iter().map(finding));
             None
         }
         Err(Error::Late(late)) => {
-            let finding = |late: &Late| {
+            let finding = |late: &LateRevision| {
                 let message =
                     format!("it has not been applied to this database: it came in below {}, which had been applied before", late.above);
                 Finding { stops_upgrade: true, ..Finding::about("late", &late.path, None, message) }

@@ -33,13 +33,13 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::ancestry::Ancestry;
-use crate::checksum::{self, Verdict};
+use crate::checksum::{self, ChecksumVerdict};
 use crate::cli::{Cli, Command};
 use crate::config::{Config, Environment};
 use crate::connect::{Cancels, Pool, Session};
 use crate::error::Error;
-use crate::ledger::lost::{self, Base, Reset};
-use crate::ledger::{self, Access, ReadError, State, Untrusted};
+use crate::ledger::lost::{self, BaseCheck, SchemaReset};
+use crate::ledger::{self, Access, ReadError, State, UntrustedRelation};
 use crate::model::prove::scratch::Leftovers;
 use crate::position::Position;
 use crate::report::escape;
@@ -193,7 +193,7 @@ struct Settled<'g> {
     /// Revisions whose down migration was changed in their files.
     changed_down: Vec<Revision>,
     /// The version table's schema was dropped and created again since the ledger was last written.
-    reset: Option<Reset>,
+    reset: Option<SchemaReset>,
 }
 
 /// Where the database stands, the files of what is applied being what was applied. What the ledger recorded is read only if
@@ -218,7 +218,7 @@ async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session, conf
         return Ok(Settled { position, changed_down: Vec::new(), reset });
     }
     let recorded = state.ledger.recorded(session, &suspects).await.map_err(ReadError::Server)?;
-    let Verdict { changed, reread, changed_down } = checksum::compare(&position.graph, &recorded);
+    let ChecksumVerdict { changed, reread, changed_down } = checksum::compare(&position.graph, &recorded);
     if !changed.is_empty() {
         return Err(Error::Changed(changed));
     }
@@ -231,7 +231,7 @@ async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session, conf
 }
 
 /// Refuses a version table that says base where the ledger knows better.
-async fn check_base(graph: &Graph, state: &mut State, session: &Session, config: &Config) -> Result<Option<Reset>, Error> {
+async fn check_base(graph: &Graph, state: &mut State, session: &Session, config: &Config) -> Result<Option<SchemaReset>, Error> {
     if !state.rows.is_empty() || !state.ledger.has_ledger {
         return Ok(None);
     }
@@ -239,8 +239,8 @@ async fn check_base(graph: &Graph, state: &mut State, session: &Session, config:
         state.complete(session).await?;
     }
     match lost::check(session, config, state, graph).await? {
-        Ok(Base::Agreed) => Ok(None),
-        Ok(Base::Reset(reset)) => Ok(Some(reset)),
+        Ok(BaseCheck::Agreed) => Ok(None),
+        Ok(BaseCheck::Reset(reset)) => Ok(Some(reset)),
         Err(lost) => Err(Error::Lost(lost)),
     }
 }
@@ -277,7 +277,7 @@ fn is_sealed(graph: &Graph, state: &State) -> bool {
 async fn read(session: &Session, config: &Config, access: Access) -> Result<State, ReadError> {
     static TOLD: AtomicBool = AtomicBool::new(false);
     let state = ledger::read(session, config, access).await?;
-    if let Some(Untrusted { relation, role, .. }) = &state.untrusted
+    if let Some(UntrustedRelation { relation, role, .. }) = &state.untrusted
         && !TOLD.swap(true, Ordering::Relaxed)
     {
         tracing::info!(

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{Context, ancestry, answer, json, locate, rows};
-use crate::ancestry::Late;
+use crate::ancestry::LateRevision;
 use crate::apply::note;
 use crate::checksum;
 use crate::cli;
 use crate::connect::wait::for_server;
 use crate::error::Error;
-use crate::ledger::{self, Access, ReadError, Recorded};
+use crate::ledger::{self, Access, AppliedRevision, ReadError};
 use crate::lock::Lock;
 use crate::report::history::NOT_APPLIED;
 use crate::report::{escape, failure};
@@ -75,7 +75,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
         });
     }
     let mut accepted = recorded.map(|recorded| differences(recorded, revision)).unwrap_or_default();
-    let mut not_applied: Vec<Late> = Vec::new();
+    let mut not_applied: Vec<LateRevision> = Vec::new();
     if accepted.contains(&"parents") {
         let below = position.graph.reach(position.graph.node(revision.id.as_str()).as_slice(), Graph::below);
         let late = ancestry.late_nodes().filter(|node| below.has(*node));
@@ -122,14 +122,14 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     if let Some(recorded) = recorded.filter(|_| accepted.contains(&"parents")) {
         text += &format!("applied on {}, now on {}\n", list(&recorded.parents), list(&revision.parents));
     }
-    for Late { id, above, .. } in &not_applied {
+    for LateRevision { id, above, .. } in &not_applied {
         text += &format!("{id} has not been applied to this database and will not be: it came in below {above}, which is applied\n");
     }
     answer(&format!("{text}{}: accepted; nothing was run\n", revision.id))
 }
 
 /// In what a revision's file differs from what was applied.
-fn differences(recorded: &Recorded, revision: &Revision) -> Vec<&'static str> {
+fn differences(recorded: &AppliedRevision, revision: &Revision) -> Vec<&'static str> {
     let below = |parents: &[Id], depends_on: &[Id]| parents.iter().chain(depends_on).cloned().collect::<BTreeSet<_>>();
     let mut found = Vec::new();
     if normalized(&recorded.text) != normalized(&revision.text) {

@@ -16,7 +16,7 @@ use crate::connect::wait::{Said, for_server};
 use crate::connect::{Pool, Session};
 use crate::error::Error;
 use crate::exit::{Explain as _, Retry};
-use crate::ledger::lost::Reset;
+use crate::ledger::lost::SchemaReset;
 use crate::ledger::{self, Access, State};
 use crate::lock::Lock;
 use crate::plan::{Direction, Plan};
@@ -257,7 +257,7 @@ async fn record_changed_down(changed_down: &[Revision], state: &State, session: 
 }
 
 /// The version table's schema was dropped and created again: nothing is applied, nor half applied.
-async fn record_reset(reset: &Reset, state: &mut State, session: &Session, lock: &Lock, context: &Context) -> Result<(), Error> {
+async fn record_reset(reset: &SchemaReset, state: &mut State, session: &Session, lock: &Lock, context: &Context) -> Result<(), Error> {
     warn!("{reset}");
     let mut statements = state.ledger.record_reset(&reset.to_string());
     statements.extend(state.unfinished.iter().flat_map(|unfinished| state.ledger.forget(unfinished)));

@@ -19,7 +19,7 @@ use crate::model::read::{Path, Schemas, Scope};
 use crate::model::{Catalog, Key, Kind};
 use crate::report::difference::Difference;
 use crate::revision::graph::{Graph, Node};
-use crate::sql::{Ident, Qualified};
+use crate::sql::{Ident, QualifiedName};
 
 /// Where the model comes from.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ pub(super) fn scope(context: &Context, bench: &Bench) -> Scope {
         search_path: bench.search_path.clone(),
         role: config.role.clone(),
         ledger: config.ledger_schema.clone(),
-        version_table: Qualified { schema, name: config.version_table.name.clone() },
+        version_table: QualifiedName { schema, name: config.version_table.name.clone() },
         schemas: Schemas::All,
     }
 }

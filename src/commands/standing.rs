@@ -49,7 +49,7 @@ const FLUSHED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Looks once, over a session that the caller got, and gives the connection back or ends it.
 pub async fn look(session: Session, graph: &Graph, target: &Name, config: &Config) -> Result<Standing, Error> {
-    let mut state = super::read(&session, config, Access::ReadWhatIsAllowed).await?;
+    let mut state = super::read(&session, config, Access::ReadPermitted).await?;
     check_base(graph, &mut state, &session, config).await?;
     let position = locate(graph, &state, &session).await?;
     let targets = position.targets(target)?;

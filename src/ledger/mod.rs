@@ -19,17 +19,17 @@ use crate::config::Config;
 use crate::connect::{Answer, Failure, Session};
 use crate::revision::applied_digest::Seal;
 use crate::sql;
-use crate::sql::{Ident, Literal, Message, Prepared, Qualified, Sql};
-use install::Table;
+use crate::sql::{Deallocation, Ident, Literal, Message, QualifiedName, Sql};
+use install::LedgerTable;
 use trust::Trust;
 
-pub use applied::{BASE, Entry, Kept, Proven, Recorded, Word, decimal};
+pub use applied::{AppliedChecksum, AppliedRevision, BASE, JournalEntry, LastEvent, ProvenRevisions, decimal};
 pub use durable::durable;
 pub use locked::Locked;
 pub use state::{look, look_closely, read};
-pub use trust::{Untrusted, is_untrusted, trusted_roles};
-pub use write::progress::{self, Unfinished};
-pub use write::{Phrases, is_changed, is_moved, same_tables, what_changed};
+pub use trust::{UntrustedRelation, is_untrusted, trusted_roles};
+pub use write::progress::{self, UnfinishedRevision};
+pub use write::{StatementCache, is_changed, is_moved, same_tables, what_changed};
 
 /// What one read of the database says.
 #[derive(Debug)]
@@ -41,15 +41,15 @@ pub struct State {
     /// What the last run sealed, unless something was done since.
     pub seal: Option<Seal>,
     /// What the ledger has of each revision, as far as every run must know it; empty after a mere glance.
-    pub recorded: HashMap<String, Kept>,
+    pub recorded: HashMap<String, AppliedChecksum>,
     /// What the journal proves to be applied; nothing after a mere glance.
-    pub proven: Proven,
+    pub proven: ProvenRevisions,
     /// Whether the ledger has been read: [`State::complete`].
     pub is_complete: bool,
     /// Revisions of `transaction:false` that were begun and not finished; none after a mere glance.
-    pub unfinished: Vec<Unfinished>,
+    pub unfinished: Vec<UnfinishedRevision>,
     /// The owner of one of our tables whom a run that writes would not trust.
-    pub untrusted: Option<Untrusted>,
+    pub untrusted: Option<UntrustedRelation>,
     /// The tables, which of them exist.
     pub ledger: Ledger,
 }
@@ -93,7 +93,7 @@ pub enum ReadError {
     },
     /// One of our tables is not ours, or runs code of somebody who is not to be trusted.
     #[error("{0}")]
-    Untrusted(Untrusted),
+    Untrusted(UntrustedRelation),
     /// Something has the name of one of our tables that is to be created, or of its primary key.
     #[error("{kind} {name} already exists, so pgmarch can't create its own of that name")]
     InTheWay {
@@ -140,7 +140,7 @@ pub enum Access {
     Read,
     /// To read the version rows; of the ledger only what the role may read, as most of the time nobody needs it to know where
     /// the database is.
-    ReadWhatIsAllowed,
+    ReadPermitted,
 }
 
 impl State {
@@ -157,9 +157,9 @@ impl State {
         let reading = self.ledger.reading(&["revision", "journal"], statements);
         let mut answers = locked::ask(session, &reading, &self.ledger.version_table.name, &self.ledger.schema).await?.into_iter();
         self.recorded = answers.next().unwrap_or_default().into_iter().filter_map(kept).collect();
-        let unfinished = answers.next().unwrap_or_default().into_iter().map(Unfinished::read).collect::<Option<_>>();
+        let unfinished = answers.next().unwrap_or_default().into_iter().map(UnfinishedRevision::read).collect::<Option<_>>();
         self.unfinished = unfinished.ok_or(ReadError::Unexpected("unfinished revisions"))?;
-        self.proven = Proven::of(answers.next().unwrap_or_default(), &self.recorded);
+        self.proven = ProvenRevisions::of(answers.next().unwrap_or_default(), &self.recorded);
         self.is_complete = true;
         self.ledger.refuse(answers)
     }
@@ -169,10 +169,10 @@ fn first(row: Vec<Option<String>>) -> Option<String> {
     row.into_iter().next().flatten()
 }
 
-fn kept(row: Vec<Option<String>>) -> Option<(String, Kept)> {
+fn kept(row: Vec<Option<String>>) -> Option<(String, AppliedChecksum)> {
     match <[Option<String>; 4]>::try_from(row) {
         Ok([Some(revision), Some(exact), below, semantic]) => {
-            Some((revision, Kept { exact, below: below.unwrap_or_default(), semantic: semantic.unwrap_or_default() }))
+            Some((revision, AppliedChecksum { exact, below: below.unwrap_or_default(), semantic: semantic.unwrap_or_default() }))
         }
         _ => None,
     }
@@ -208,7 +208,7 @@ pub fn set_role(config: &Config) -> Option<Sql> {
 #[derive(Clone, Debug)]
 pub struct Ledger {
     /// Where the version table is, or will be.
-    pub version_table: Qualified,
+    pub version_table: QualifiedName,
     /// The ledger's schema.
     pub schema: Ident,
     /// Whether the version table exists.
@@ -216,12 +216,12 @@ pub struct Ledger {
     /// Whether the ledger can be read: it exists, and we may.
     pub has_ledger: bool,
     /// Which of the ledger's tables do not exist.
-    missing: Vec<Table>,
+    missing: Vec<LedgerTable>,
     /// Whether the role may create those that are missing in a ledger that exists.
     may_extend: bool,
     /// Whether its format can be read.
     has_format: bool,
-    /// Tables that the ledger can do without, and does, as their owner is not trusted.
+    /// OwnTables that the ledger can do without, and does, as their owner is not trusted.
     unusable: Vec<&'static str>,
     /// The role of the settings.
     role: Option<Ident>,
@@ -310,11 +310,11 @@ pub struct Backend {
 
 impl Backend {
     /// Which prepared statements of its session can be discarded.
-    pub fn discard(&self) -> Prepared {
+    pub fn discard(&self) -> Deallocation {
         match (self.has_plpgsql, self.is_direct) {
-            (true, _) => Prepared::OfOthers,
-            (false, true) => Prepared::All,
-            (false, false) => Prepared::Nothing,
+            (true, _) => Deallocation::OfOthers,
+            (false, true) => Deallocation::All,
+            (false, false) => Deallocation::Nothing,
         }
     }
 

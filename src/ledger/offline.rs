@@ -1,13 +1,13 @@
 //! What a script does about the tables without having asked the server first.
 
 use super::install::TABLES;
-use super::trust::{Lock, Trust};
+use super::trust::{RelationLock, Trust};
 use super::write::done_values;
 use super::{Access, BACKEND_START, Ledger};
 use crate::config::Config;
 use crate::plan::{Direction, Step};
 use crate::sql;
-use crate::sql::{Ident, Literal, Qualified, Sql};
+use crate::sql::{Ident, Literal, QualifiedName, Sql};
 
 impl Ledger {
     /// The tables where the settings alone put them: the schema of the version table is its own, else the first of
@@ -18,7 +18,7 @@ impl Ledger {
         let schema = named.or(first).or_else(|| Ident::parse("public"));
         let schema = schema.unwrap_or_else(|| config.ledger_schema.clone());
         Self {
-            version_table: Qualified { schema, name: config.version_table.name.clone() },
+            version_table: QualifiedName { schema, name: config.version_table.name.clone() },
             schema: config.ledger_schema.clone(),
             has_version_table: false,
             has_ledger: false,
@@ -99,7 +99,7 @@ impl Ledger {
 
     /// Statements that lock what a step of a script writes.
     pub fn locks_of_a_step(&self) -> Vec<Sql> {
-        self.locks(Some(Lock::Table), &["revision", "journal"])
+        self.locks(Some(RelationLock::Table), &["revision", "journal"])
     }
 
     /// One statement that fails if one of the tables can't be trusted, on one line.

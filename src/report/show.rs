@@ -25,7 +25,7 @@ pub struct Show {
     /// The text diff from what was applied to the file, if they differ.
     pub changed: Option<String>,
     /// What the journal says, oldest first.
-    pub journal: Vec<crate::ledger::Entry>,
+    pub journal: Vec<crate::ledger::JournalEntry>,
 }
 
 impl Show {

@@ -44,14 +44,14 @@ pub fn commit(flush: Flush) -> [Sql; 2] {
 }
 
 /// What is left of a revision, or of a try of one, in its session, is discarded: cursors, LISTEN, cached values of sequences,
-/// temporary objects, advisory locks of the session, prepared statements. Prepared statements, locks and cached values outlive
+/// temporary objects, advisory locks of the session, prepared statements. Deallocation statements, locks and cached values outlive
 /// a rollback. Most of it costs nothing where there is nothing. What others prepared through a pooler has no SQL, and stays;
 /// so does what pgmarch has prepared.
-pub fn discard(prepared: Prepared) -> Vec<Sql> {
+pub fn discard(prepared: Deallocation) -> Vec<Sql> {
     let prepared = match prepared {
-        Prepared::OfOthers => Some(deallocate(None)),
-        Prepared::All => Some(Sql::of("DEALLOCATE ALL")),
-        Prepared::Nothing => None,
+        Deallocation::OfOthers => Some(deallocate(None)),
+        Deallocation::All => Some(Sql::of("DEALLOCATE ALL")),
+        Deallocation::Nothing => None,
     };
     let left = [
         Sql::of("CLOSE ALL"),
@@ -65,7 +65,7 @@ pub fn discard(prepared: Prepared) -> Vec<Sql> {
 
 /// Which prepared statements [`discard`] discards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prepared {
+pub enum Deallocation {
     /// All that were prepared in SQL but ours, which takes PL/pgSQL.
     OfOthers,
     /// All, where the role may not use PL/pgSQL and the session is our own.
@@ -74,7 +74,7 @@ pub enum Prepared {
     Nothing,
 }
 
-/// Prepared statements of the session's are discarded that are younger than a time, as the server prints it; or all of them.
+/// Deallocation statements of the session's are discarded that are younger than a time, as the server prints it; or all of them.
 pub fn deallocate(since: Option<&str>) -> Sql {
     let since = since.unwrap_or("-infinity");
     let block = sql!(include_str!("deallocate.sql"), since = Literal(since));

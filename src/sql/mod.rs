@@ -10,8 +10,8 @@ mod names;
 
 use std::fmt;
 
-pub use message::{BEGIN, Flush, Message, Prepared, commit, deallocate, discard, safe, set_role};
-pub use names::{Array, Ident, Literal, Qualified, Quoted, SearchPath, Table};
+pub use message::{BEGIN, Deallocation, Flush, Message, commit, deallocate, discard, safe, set_role};
+pub use names::{EscapeString, Ident, Literal, QualifiedName, SearchPath, TableName, TextArray};
 
 /// A statement, or a part of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,33 +52,33 @@ impl fmt::Display for Sql {
 }
 
 /// What may stand in the place of a template's `{name}`. Plain text may not: it has to say first what it is.
-pub trait Value: fmt::Display {}
+pub trait SqlValue: fmt::Display {}
 
-impl Value for Sql {}
-impl Value for Ident {}
-impl Value for Qualified {}
-impl Value for SearchPath {}
-impl Value for Literal<'_> {}
-impl Value for Quoted<'_> {}
-impl Value for Array<'_> {}
-impl Value for bool {}
-impl Value for i32 {}
-impl Value for i64 {}
-impl Value for u32 {}
-impl Value for u128 {}
-impl Value for usize {}
+impl SqlValue for Sql {}
+impl SqlValue for Ident {}
+impl SqlValue for QualifiedName {}
+impl SqlValue for SearchPath {}
+impl SqlValue for Literal<'_> {}
+impl SqlValue for EscapeString<'_> {}
+impl SqlValue for TextArray<'_> {}
+impl SqlValue for bool {}
+impl SqlValue for i32 {}
+impl SqlValue for i64 {}
+impl SqlValue for u32 {}
+impl SqlValue for u128 {}
+impl SqlValue for usize {}
 
 /// A template with its values filled in: `sql!("… {name} …", name = value)`.
 #[macro_export]
 macro_rules! sql {
     ($template:expr $(, $name:ident = $value:expr)* $(,)?) => {
-        $crate::sql::fill($template, &[$((stringify!($name), &$value as &dyn $crate::sql::Value)),*])
+        $crate::sql::fill($template, &[$((stringify!($name), &$value as &dyn $crate::sql::SqlValue)),*])
     };
 }
 
 /// Fills the places of a template, each once: what a value holds is not looked at again, so a value may look like a place.
 /// A place is a name of lower-case letters, digits and `_` in braces; other braces, such as those of `'{}'`, stay.
-pub fn fill(template: &'static str, values: &[(&str, &dyn Value)]) -> Sql {
+pub fn fill(template: &'static str, values: &[(&str, &dyn SqlValue)]) -> Sql {
     let mut filled = String::with_capacity(template.len() * 2);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {

@@ -50,20 +50,20 @@ impl fmt::Display for Ident {
 
 /// The version table as the settings name it: perhaps without a schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
+pub struct TableName {
     /// Its schema; `None` is wherever the search path finds it.
     pub schema: Option<Ident>,
     /// Its name.
     pub name: Ident,
 }
 
-impl Default for Table {
+impl Default for TableName {
     fn default() -> Self {
         Self { schema: None, name: Ident("alembic_version".to_owned()) }
     }
 }
 
-impl Table {
+impl TableName {
     /// `NAME` or `SCHEMA.NAME`, as the catalog has them.
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once('.') {
@@ -77,14 +77,14 @@ impl Table {
 
 /// The version table where it is, or will be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Qualified {
+pub struct QualifiedName {
     /// Its schema.
     pub schema: Ident,
     /// Its name.
     pub name: Ident,
 }
 
-impl Qualified {
+impl QualifiedName {
     /// A table of ours in a schema.
     pub(crate) fn new(schema: &Ident, name: &str) -> Self {
         Self { schema: schema.clone(), name: Ident(name.to_owned()) }
@@ -103,7 +103,7 @@ impl Qualified {
     }
 }
 
-impl fmt::Display for Qualified {
+impl fmt::Display for QualifiedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.schema, self.name)
     }
@@ -162,9 +162,9 @@ fn tag(text: &str) -> String {
 
 /// A constant for `SET`, which takes no dollar quotes.
 #[derive(Clone, Copy, Debug)]
-pub struct Quoted<'t>(pub &'t str);
+pub struct EscapeString<'t>(pub &'t str);
 
-impl fmt::Display for Quoted<'_> {
+impl fmt::Display for EscapeString<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "E'{}'", self.0.replace('\\', "\\\\").replace('\'', "\\'"))
     }
@@ -172,15 +172,15 @@ impl fmt::Display for Quoted<'_> {
 
 /// Texts as an array constant of type `text[]`.
 #[derive(Clone, Debug)]
-pub struct Array<'t>(Vec<&'t str>);
+pub struct TextArray<'t>(Vec<&'t str>);
 
-impl<'t> FromIterator<&'t str> for Array<'t> {
+impl<'t> FromIterator<&'t str> for TextArray<'t> {
     fn from_iter<T: IntoIterator<Item = &'t str>>(texts: T) -> Self {
         Self(texts.into_iter().collect())
     }
 }
 
-impl fmt::Display for Array<'_> {
+impl fmt::Display for TextArray<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let items: Vec<String> = self.0.iter().map(|text| Literal(text).to_string()).collect();
         write!(f, "ARRAY[{}]::text[]", items.join(","))
@@ -197,7 +197,7 @@ mod tests {
         assert!(Ident::parse("").is_none() && Ident::parse(&"x".repeat(64)).is_none());
         let path = SearchPath::parse("App, \"My Schema\"").expect("a path");
         assert_eq!((path.to_string().as_str(), path.first()), ("\"app\", \"My Schema\"", Ident::parse("app").as_ref()));
-        assert!(Table::parse("a.b.c").is_none());
+        assert!(TableName::parse("a.b.c").is_none());
     }
 
     #[test]
@@ -207,13 +207,13 @@ mod tests {
         assert_eq!(literal("a' $p$ b"), "$p1$a' $p$ b$p1$");
         assert_eq!(literal("a'$p"), "$p1$a'$p$p1$");
         assert_eq!(literal(&literal("a\\")), "$p1$$p$a\\$p$$p1$");
-        assert_eq!(Array::from_iter(["1", "2"]).to_string(), "ARRAY['1','2']::text[]");
-        assert_eq!(Quoted("a'\\").to_string(), "E'a\\'\\\\'");
+        assert_eq!(TextArray::from_iter(["1", "2"]).to_string(), "ARRAY['1','2']::text[]");
+        assert_eq!(EscapeString("a'\\").to_string(), "E'a\\'\\\\'");
     }
 
     #[test]
     fn the_lock_key_is_that_of_the_documentation() {
-        let table = Qualified { schema: Ident("public".into()), name: Ident("alembic_version".into()) };
+        let table = QualifiedName { schema: Ident("public".into()), name: Ident("alembic_version".into()) };
         // printf pgmarch:public.alembic_version | sha256sum
         assert_eq!(format!("{:016x}", table.lock_key()), "1d7b92afd11b5bb5");
     }

@@ -3,5 +3,5 @@
 mod proven;
 mod recorded;
 
-pub use proven::{BASE, Proven, Word};
-pub use recorded::{Entry, Kept, Recorded, decimal};
+pub use proven::{BASE, LastEvent, ProvenRevisions};
+pub use recorded::{AppliedChecksum, AppliedRevision, JournalEntry, decimal};

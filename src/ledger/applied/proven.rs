@@ -4,16 +4,16 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::connect::{Answer, host_name};
 use crate::ledger::write::PROGRAM;
-use crate::ledger::{BACKEND_START, Kept, Ledger};
+use crate::ledger::{AppliedChecksum, BACKEND_START, Ledger};
 use crate::revision::Id;
 use crate::revision::applied_digest::Seal;
 use crate::revision::graph::Graph;
 use crate::sql;
-use crate::sql::{Array, Literal, Sql};
+use crate::sql::{Literal, Sql, TextArray};
 
 /// What the journal says last of a revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
+pub enum LastEvent {
     /// pgmarch applied it.
     Applied,
     /// pgmarch undid it.
@@ -27,7 +27,7 @@ pub enum Word {
     Skipped,
 }
 
-impl Word {
+impl LastEvent {
     /// Whether the revision is applied.
     fn is_applied(self) -> bool {
         matches!(self, Self::Applied | Self::Stamped | Self::Assumed)
@@ -36,32 +36,32 @@ impl Word {
 
 /// What the journal says of all revisions of one version table.
 #[derive(Clone, Debug, Default)]
-pub struct Proven {
-    words: HashMap<String, Word>,
+pub struct ProvenRevisions {
+    words: HashMap<String, LastEvent>,
     /// Whether it says anything at all.
     has_lines: bool,
     /// The last revision that was undone, where nothing else is known to be applied and base was not reached.
     above_unknown: Option<String>,
 }
 
-impl Proven {
+impl ProvenRevisions {
     /// From the rows of `proven.sql`.
-    pub(in crate::ledger) fn of(rows: Answer, kept: &HashMap<String, Kept>) -> Self {
+    pub(in crate::ledger) fn of(rows: Answer, kept: &HashMap<String, AppliedChecksum>) -> Self {
         let mut proven = Self::default();
         for row in rows {
             let Ok([Some(revision), Some(direction), seal]) = <[Option<String>; 3]>::try_from(row) else { continue };
             proven.has_lines = true;
             let word = match direction.as_str() {
-                "stamp" if revision != BASE => Word::Stamped,
-                "assume" => Word::Assumed,
-                "skip" => Word::Skipped,
-                "upgrade" => Word::Applied,
-                "downgrade" => Word::Undone,
+                "stamp" if revision != BASE => LastEvent::Stamped,
+                "assume" => LastEvent::Assumed,
+                "skip" => LastEvent::Skipped,
+                "upgrade" => LastEvent::Applied,
+                "downgrade" => LastEvent::Undone,
                 // A stamp of base, or a reset: nothing before it counts.
                 _ => continue,
             };
             proven.above_unknown = None;
-            if word == Word::Undone {
+            if word == LastEvent::Undone {
                 proven.undo(revision, seal.as_deref(), kept);
             } else {
                 proven.words.insert(revision, word);
@@ -71,7 +71,7 @@ impl Proven {
     }
 
     /// A revision was undone, so nothing above it is applied either: another tool may have undone that before.
-    fn undo(&mut self, revision: String, seal: Option<&str>, kept: &HashMap<String, Kept>) {
+    fn undo(&mut self, revision: String, seal: Option<&str>, kept: &HashMap<String, AppliedChecksum>) {
         let mut open = vec![revision.clone()];
         let mut undone = BTreeSet::new();
         while let Some(next) = open.pop() {
@@ -82,27 +82,27 @@ impl Proven {
         let is_base = seal.is_some_and(Seal::is_of_nothing);
         for (id, word) in &mut self.words {
             if word.is_applied() && (is_base || undone.contains(id)) {
-                *word = Word::Undone;
+                *word = LastEvent::Undone;
             }
         }
-        self.words.insert(revision.clone(), Word::Undone);
+        self.words.insert(revision.clone(), LastEvent::Undone);
         if !is_base && !self.words.values().any(|word| word.is_applied()) {
             self.above_unknown = Some(revision);
         }
     }
 
     /// What it says last of a revision.
-    pub fn word(&self, revision: &Id) -> Option<Word> {
+    pub fn word(&self, revision: &Id) -> Option<LastEvent> {
         self.words.get(revision.as_str()).copied()
     }
 
     /// Whether it proves that a revision is applied.
     pub fn is_applied(&self, revision: &Id) -> bool {
-        self.word(revision).is_some_and(Word::is_applied)
+        self.word(revision).is_some_and(LastEvent::is_applied)
     }
 
     /// Whether it says that nothing is applied.
-    pub fn is_base(&self, kept: &HashMap<String, Kept>, graph: &Graph) -> bool {
+    pub fn is_base(&self, kept: &HashMap<String, AppliedChecksum>, graph: &Graph) -> bool {
         self.has_lines && self.rows(kept, graph).is_none()
     }
 
@@ -113,7 +113,7 @@ impl Proven {
 
     /// The applied revisions that no applied revision is above, if anything is applied. They are none where something is applied
     /// and nothing tells what.
-    pub fn rows(&self, kept: &HashMap<String, Kept>, graph: &Graph) -> Option<Vec<String>> {
+    pub fn rows(&self, kept: &HashMap<String, AppliedChecksum>, graph: &Graph) -> Option<Vec<String>> {
         let below_in_files = |id: &str| -> Option<Vec<String>> {
             graph.node(id).map(|node| graph.below(node).iter().map(|below| graph.id(*below).to_string()).collect())
         };
@@ -142,7 +142,7 @@ impl Proven {
 pub const BASE: &str = "base";
 
 impl Ledger {
-    /// A query for the rows of [`Proven::of`].
+    /// A query for the rows of [`ProvenRevisions::of`].
     pub(in crate::ledger) fn proven(&self) -> Sql {
         sql!(include_str!("proven.sql"), ledger = self.schema, key = self.key())
     }
@@ -179,7 +179,7 @@ impl Ledger {
             backend_start = Sql::of(BACKEND_START),
             program = PROGRAM,
             detail = Literal(detail),
-            revisions = revisions.iter().copied().collect::<Array<'_>>(),
+            revisions = revisions.iter().copied().collect::<TextArray<'_>>(),
         );
         self.secure(None, &["journal"]).into_iter().chain([lines]).collect()
     }
@@ -190,8 +190,8 @@ mod tests {
     use super::*;
     use crate::revision::graph::tests::graph;
 
-    fn kept(lines: &[(&str, &str)]) -> HashMap<String, Kept> {
-        let kept = |below: &str| Kept { exact: String::new(), below: below.to_owned(), semantic: String::new() };
+    fn kept(lines: &[(&str, &str)]) -> HashMap<String, AppliedChecksum> {
+        let kept = |below: &str| AppliedChecksum { exact: String::new(), below: below.to_owned(), semantic: String::new() };
         lines.iter().map(|(id, below)| ((*id).to_owned(), kept(below))).collect()
     }
 
@@ -202,7 +202,7 @@ mod tests {
             words
         };
         let kept = kept(recorded);
-        Proven::of(journal.iter().map(line).collect(), &kept).rows(&kept, &graph(files)).map(|rows| rows.join(","))
+        ProvenRevisions::of(journal.iter().map(line).collect(), &kept).rows(&kept, &graph(files)).map(|rows| rows.join(","))
     }
 
     const CHAIN: [(&str, &str); 3] = [("1", ""), ("2", "1"), ("3", "2")];

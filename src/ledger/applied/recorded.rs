@@ -9,11 +9,11 @@ use crate::revision::format::marker::Reading;
 use crate::revision::format::parse_as;
 use crate::revision::{Id, Mode, Revision, Section};
 use crate::sql;
-use crate::sql::Array;
+use crate::sql::TextArray;
 
 /// What every run must know of a revision in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct AppliedChecksum {
     /// Exact checksum.
     pub exact: String,
     /// Parents and dependencies it was applied on, comma separated.
@@ -22,7 +22,7 @@ pub struct Kept {
     pub semantic: String,
 }
 
-impl Kept {
+impl AppliedChecksum {
     /// The ids of what it was applied on.
     pub fn below(&self) -> impl Iterator<Item = &str> {
         self.below.split(',').filter(|id| !id.is_empty())
@@ -31,7 +31,7 @@ impl Kept {
 
 /// A revision as the ledger has it, whether or not there is a file for it here.
 #[derive(Clone, Debug)]
-pub struct Recorded {
+pub struct AppliedRevision {
     /// Its id.
     pub id: Id,
     /// The name of the file it came from.
@@ -50,7 +50,7 @@ pub struct Recorded {
     pub text: String,
 }
 
-impl Recorded {
+impl AppliedRevision {
     /// The revision itself, its parents as recorded. Of a text that this version can't read, only the place in the
     /// graph is left: enough to know that the database is ahead, not to undo it.
     pub fn revision(&self) -> Revision {
@@ -77,7 +77,7 @@ impl Recorded {
 
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Entry {
+pub struct JournalEntry {
     /// `upgrade`, `downgrade`, `stamp`, `repair`; `assume`: applied by another tool, or below what was stamped; `skip`: never
     /// applied, as `repair` accepted; `reset`: the schema was dropped and created again.
     pub direction: String,
@@ -99,7 +99,7 @@ pub struct Entry {
 
 impl Ledger {
     /// What the ledger has of these revisions.
-    pub async fn recorded(&self, session: &Session, revisions: &[&str]) -> Result<Vec<Recorded>, Failure> {
+    pub async fn recorded(&self, session: &Session, revisions: &[&str]) -> Result<Vec<AppliedRevision>, Failure> {
         if !self.has_ledger || revisions.is_empty() {
             return Ok(Vec::new());
         }
@@ -108,14 +108,14 @@ impl Ledger {
              FROM {ledger}.revision WHERE version_table = {key} AND revision = ANY ({revisions})",
             ledger = self.schema,
             key = self.key(),
-            revisions = revisions.iter().copied().collect::<Array<'_>>()
+            revisions = revisions.iter().copied().collect::<TextArray<'_>>()
         );
         let rows = session.ask(&self.reading(&["revision"], [query])).await?.into_iter().next().unwrap_or_default();
         Ok(rows.into_iter().filter_map(recorded).collect())
     }
 
     /// The journal of one revision, oldest first.
-    pub async fn journal(&self, session: &Session, revision: &Id) -> Result<Vec<Entry>, Failure> {
+    pub async fn journal(&self, session: &Session, revision: &Id) -> Result<Vec<JournalEntry>, Failure> {
         if !self.has_ledger {
             return Ok(Vec::new());
         }
@@ -131,7 +131,7 @@ impl Ledger {
             let [direction, outcome, started, seconds, role, host, pgmarch, detail] = <[Option<String>; 8]>::try_from(row).ok()?;
             let seconds = seconds.and_then(|seconds| decimal(&seconds));
             let (direction, outcome) = (direction.unwrap_or_default(), outcome.unwrap_or_default());
-            Some(Entry { direction, outcome, started, seconds, role, host, pgmarch, detail })
+            Some(JournalEntry { direction, outcome, started, seconds, role, host, pgmarch, detail })
         };
         Ok(rows.into_iter().filter_map(entry).collect())
     }
@@ -143,10 +143,10 @@ pub fn decimal(text: &str) -> Option<f64> {
     serde_json::from_str(text).ok()
 }
 
-fn recorded(row: Vec<Option<String>>) -> Option<Recorded> {
+fn recorded(row: Vec<Option<String>>) -> Option<AppliedRevision> {
     let [revision, file, parents, depends_on, message, breaking, semantic, text] = <[Option<String>; 8]>::try_from(row).ok()?;
     let ids = |text: Option<String>| -> Vec<Id> { text.unwrap_or_default().split(',').filter_map(|id| Id::parse(id).ok()).collect() };
-    Some(Recorded {
+    Some(AppliedRevision {
         id: Id::parse(&revision?).ok()?,
         file: file.unwrap_or_default(),
         parents: ids(parents),

@@ -8,11 +8,11 @@ use super::{Ledger, ReadError};
 use crate::connect::{Answer, Failure, Session};
 use crate::revision::statement::split;
 use crate::sql;
-use crate::sql::{Ident, Literal, Message, Qualified, Sql, set_role};
+use crate::sql::{Ident, Literal, Message, QualifiedName, Sql, set_role};
 
 /// A table of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::ledger) struct Table {
+pub(in crate::ledger) struct LedgerTable {
     pub(in crate::ledger) name: &'static str,
     /// What creates it.
     sql: &'static str,
@@ -23,11 +23,11 @@ pub(in crate::ledger) struct Table {
 }
 
 /// The tables of the ledger. What a later version adds is not essential: a role that may not create it goes on without.
-pub(in crate::ledger) const TABLES: [Table; 4] = [
-    Table { name: "revision", sql: include_str!("create_revision.sql"), is_new: "is_new_revision", is_essential: true },
-    Table { name: "journal", sql: include_str!("create_journal.sql"), is_new: "is_new_journal", is_essential: true },
-    Table { name: "catalog", sql: include_str!("create_catalog.sql"), is_new: "is_new_catalog", is_essential: false },
-    Table { name: "format", sql: include_str!("create_format.sql"), is_new: "is_new_format", is_essential: false },
+pub(in crate::ledger) const TABLES: [LedgerTable; 4] = [
+    LedgerTable { name: "revision", sql: include_str!("create_revision.sql"), is_new: "is_new_revision", is_essential: true },
+    LedgerTable { name: "journal", sql: include_str!("create_journal.sql"), is_new: "is_new_journal", is_essential: true },
+    LedgerTable { name: "catalog", sql: include_str!("create_catalog.sql"), is_new: "is_new_catalog", is_essential: false },
+    LedgerTable { name: "format", sql: include_str!("create_format.sql"), is_new: "is_new_format", is_essential: false },
 ];
 
 impl Ledger {
@@ -73,7 +73,7 @@ impl Ledger {
     }
 
     /// What creates a table, and what is said about it then.
-    pub(in crate::ledger) fn create(&self, table: &Table) -> (Sql, Vec<Sql>) {
+    pub(in crate::ledger) fn create(&self, table: &LedgerTable) -> (Sql, Vec<Sql>) {
         let template = table.sql;
         let fill = |range: std::ops::Range<usize>| {
             sql!(
@@ -99,7 +99,7 @@ impl Ledger {
 
     /// Whether a table that this run was about to create exists by now.
     pub async fn is_installed_by_another(&self, session: &Session) -> Result<bool, Failure> {
-        let missing = self.missing.iter().map(|table| Qualified::new(&self.schema, table.name));
+        let missing = self.missing.iter().map(|table| QualifiedName::new(&self.schema, table.name));
         let version = (!self.has_version_table).then(|| self.version_table.clone());
         let tables: Vec<Sql> = missing
             .chain(version)

@@ -6,32 +6,32 @@ use std::fmt;
 use tokio_postgres::error::SqlState;
 
 use super::trust::{UNTRUSTED, is_untrusted};
-use super::{Answer, Ledger, Proven, ReadError, State, first, kept};
+use super::{Answer, Ledger, ProvenRevisions, ReadError, State, first, kept};
 use crate::config::Config;
 use crate::connect::{Failure, Session};
 use crate::revision::graph::Graph;
 use crate::sql;
-use crate::sql::{Literal, Message, Qualified, Sql};
+use crate::sql::{Literal, Message, QualifiedName, Sql};
 
 /// What the ledger says about a version table that says base.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Base {
+pub enum BaseCheck {
     /// Nothing is applied.
     Agreed,
     /// Revisions were applied, but their schema holds nothing any more: it was dropped and created again.
-    Reset(Reset),
+    Reset(SchemaReset),
 }
 
 /// A schema that was dropped and created again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reset {
+pub struct SchemaReset {
     /// The version table, `SCHEMA.NAME`.
     version_table: String,
     /// What the ledger had as applied.
     rows: Vec<String>,
 }
 
-impl fmt::Display for Reset {
+impl fmt::Display for SchemaReset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -44,11 +44,11 @@ impl fmt::Display for Reset {
 
 /// Why a version table that says base is not believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lost {
+pub enum LostVersionTable {
     /// The ledger knows applied revisions, and the schema is in use.
     Rows {
         /// The version table.
-        version_table: Qualified,
+        version_table: QualifiedName,
         /// Whether there is one.
         exists: bool,
         /// The version rows that the ledger's journal leads to; none where it does not tell which.
@@ -59,17 +59,17 @@ pub enum Lost {
     /// Another schema has the table, with rows.
     Elsewhere {
         /// Where this run looked.
-        here: Qualified,
+        here: QualifiedName,
         /// Whether there is one, without rows.
         exists: bool,
         /// The table that has rows.
-        there: Qualified,
+        there: QualifiedName,
         /// Its rows.
         rows: Vec<String>,
     },
 }
 
-impl fmt::Display for Lost {
+impl fmt::Display for LostVersionTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rows { version_table, exists, rows, relation } => write!(
@@ -94,7 +94,7 @@ impl fmt::Display for Lost {
     }
 }
 
-impl Lost {
+impl LostVersionTable {
     /// What to do about it, in one line.
     pub fn next(&self) -> String {
         match self {
@@ -123,7 +123,7 @@ fn word(text: &str) -> String {
 }
 
 /// A table's schema as `PGMARCH_SEARCH_PATH` takes it.
-fn path_of(table: &Qualified) -> String {
+fn path_of(table: &QualifiedName) -> String {
     let name = table.schema.as_str();
     let is_plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     if is_plain { name.to_owned() } else { table.schema.to_string() }
@@ -134,10 +134,15 @@ fn rows_text(rows: &[String]) -> String {
 }
 
 /// Whether base can be believed, of a state that was read completely ([`State::complete`]).
-pub async fn check(session: &Session, config: &Config, state: &State, graph: &Graph) -> Result<Result<Base, Lost>, ReadError> {
+pub async fn check(
+    session: &Session,
+    config: &Config,
+    state: &State,
+    graph: &Graph,
+) -> Result<Result<BaseCheck, LostVersionTable>, ReadError> {
     let ledger = &state.ledger;
     if !state.rows.is_empty() || !ledger.has_ledger {
-        return Ok(Ok(Base::Agreed));
+        return Ok(Ok(BaseCheck::Agreed));
     }
     if state.proven.rows(&state.recorded, graph).is_some()
         && let Some(known) = known(session, state, graph).await?
@@ -149,14 +154,14 @@ pub async fn check(session: &Session, config: &Config, state: &State, graph: &Gr
         && is_new
         && let Some((there, rows)) = ledger.elsewhere(session, graph).await?
     {
-        return Ok(Err(Lost::Elsewhere { here: ledger.version_table.clone(), exists: ledger.has_version_table, there, rows }));
+        return Ok(Err(LostVersionTable::Elsewhere { here: ledger.version_table.clone(), exists: ledger.has_version_table, there, rows }));
     }
-    Ok(Ok(Base::Agreed))
+    Ok(Ok(BaseCheck::Agreed))
 }
 
 /// What is known of a version table of which the ledger knows applied revisions, all seen at one moment: another run may have
 /// applied the first ones since the version table was read. `None` if so, or if nothing is applied after all.
-async fn known(session: &Session, state: &State, graph: &Graph) -> Result<Option<Result<Base, Lost>>, ReadError> {
+async fn known(session: &Session, state: &State, graph: &Graph) -> Result<Option<Result<BaseCheck, LostVersionTable>>, ReadError> {
     let ledger = &state.ledger;
     let table = &ledger.version_table;
     let has_rows = if ledger.has_version_table {
@@ -181,17 +186,17 @@ async fn known(session: &Session, state: &State, graph: &Graph) -> Result<Option
         return Ok(None);
     }
     let kept = answers.next().unwrap_or_default().into_iter().filter_map(kept).collect();
-    let Some(rows) = Proven::of(answers.next().unwrap_or_default(), &kept).rows(&kept, graph) else { return Ok(None) };
+    let Some(rows) = ProvenRevisions::of(answers.next().unwrap_or_default(), &kept).rows(&kept, graph) else { return Ok(None) };
     Ok(Some(match value(answers.next()) {
-        Some(relation) => Err(Lost::Rows { version_table: table.clone(), exists: ledger.has_version_table, rows, relation }),
-        None => Ok(Base::Reset(Reset { version_table: table.plain(), rows })),
+        Some(relation) => Err(LostVersionTable::Rows { version_table: table.clone(), exists: ledger.has_version_table, rows, relation }),
+        None => Ok(BaseCheck::Reset(SchemaReset { version_table: table.plain(), rows })),
     }))
 }
 
 impl Ledger {
     /// A version table of the same name in another schema, with the rows it has. Only what the ledger knows counts, and only a
     /// table that can be trusted: whoever may create a schema and a table there must not be able to stop a run.
-    async fn elsewhere(&self, session: &Session, graph: &Graph) -> Result<Option<(Qualified, Vec<String>)>, ReadError> {
+    async fn elsewhere(&self, session: &Session, graph: &Graph) -> Result<Option<(QualifiedName, Vec<String>)>, ReadError> {
         let name = &self.version_table.name;
         let tables = sql!(
             include_str!("elsewhere.sql"),
@@ -203,7 +208,7 @@ impl Ledger {
         for row in found.into_iter().next().unwrap_or_default() {
             let Ok([Some(schema), may_read]) = <[Option<String>; 2]>::try_from(row) else { continue };
             let Some(schema) = crate::sql::Ident::parse(&schema) else { continue };
-            let table = Qualified { schema, name: name.clone() };
+            let table = QualifiedName { schema, name: name.clone() };
             let rows = self.rows_of(&table, may_read.as_deref() == Some("t"), session, graph).await?;
             if let Some(rows) = rows {
                 return Ok(Some((table, rows)));
@@ -214,7 +219,13 @@ impl Ledger {
 
     /// The rows of another version table, or those that the ledger's journal leads to if the role may not read it; `None` if it is
     /// at base, can't be trusted, or was dropped meanwhile.
-    async fn rows_of(&self, table: &Qualified, may_read: bool, session: &Session, graph: &Graph) -> Result<Option<Vec<String>>, ReadError> {
+    async fn rows_of(
+        &self,
+        table: &QualifiedName,
+        may_read: bool,
+        session: &Session,
+        graph: &Graph,
+    ) -> Result<Option<Vec<String>>, ReadError> {
         let other = Self { version_table: table.clone(), ..self.clone() };
         let trusted = sql!(include_str!("trusted.sql"), problems = other.tables().close_look(), untrusted = Literal(UNTRUSTED));
         let role = sql::set_role(self.role.as_ref()).into_iter();
@@ -237,12 +248,12 @@ impl Ledger {
             return Ok((!rows.is_empty()).then_some(rows));
         }
         let kept = answer.into_iter().filter_map(kept).collect();
-        Ok(Proven::of(answers.next().unwrap_or_default(), &kept).rows(&kept, graph))
+        Ok(ProvenRevisions::of(answers.next().unwrap_or_default(), &kept).rows(&kept, graph))
     }
 }
 
 /// Keeps a table from being replaced until the transaction ends.
-fn lock(table: &Qualified) -> Sql {
+fn lock(table: &QualifiedName) -> Sql {
     sql!("LOCK TABLE {table} IN ACCESS SHARE MODE", table = *table)
 }
 

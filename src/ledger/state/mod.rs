@@ -2,30 +2,30 @@
 
 use std::collections::HashMap;
 
-use super::install::{TABLES, Table};
+use super::install::{LedgerTable, TABLES};
 use super::locked;
-use super::trust::{Problem, Tables, Trust, is_untrusted, problem};
-use super::{Access, Backend, LOCK_TIMEOUT, Ledger, Proven, ReadError, Server, State, Untrusted, set_path, set_role};
+use super::trust::{OwnTables, Trust, TrustProblem, is_untrusted, problem};
+use super::{Access, Backend, LOCK_TIMEOUT, Ledger, ProvenRevisions, ReadError, Server, State, UntrustedRelation, set_path, set_role};
 use crate::config::Config;
 use crate::connect::{Answer, Session};
 use crate::revision::applied_digest::Seal;
 use crate::sql;
-use crate::sql::{Ident, Literal, Message, Qualified, Sql};
+use crate::sql::{Ident, Literal, Message, QualifiedName, Sql};
 
 /// Looks where the database is, in one message where our tables are plain ones of ours; nothing created, and nothing locked
 /// but what is read, against being replaced meanwhile. Of what the ledger recorded only the seal is read:
 /// [`State::complete`] reads the rest.
 pub async fn look(session: &Session, config: &Config, access: Access) -> Result<State, ReadError> {
-    let glance = Seen::of(asked(session, config, &look_message(config, access, None)).await?)?;
+    let glance = StateRow::of(asked(session, config, &look_message(config, access, None)).await?)?;
     if glance.is_plain && glance.is_owned {
         return glance.state(config, access);
     }
     let mut answers = asked(session, config, &look_message(config, access, Some(&glance))).await?;
     let problems = if answers.len() < 2 { Vec::new() } else { answers.remove(0) };
-    let mut seen = Seen::of(answers)?;
-    for Problem { untrusted, is_owner, is_optional } in problems.into_iter().filter_map(problem) {
+    let mut seen = StateRow::of(answers)?;
+    for TrustProblem { untrusted, is_owner, is_optional } in problems.into_iter().filter_map(problem) {
         if is_owner && is_optional {
-            let is_it = |table: &&Table| untrusted.relation == format!("{}.{}", config.ledger_schema.as_str(), table.name);
+            let is_it = |table: &&LedgerTable| untrusted.relation == format!("{}.{}", config.ledger_schema.as_str(), table.name);
             seen.unusable.extend(TABLES.iter().find(is_it).map(|table| table.name));
         } else if is_owner && access != Access::Write {
             seen.untrusted.get_or_insert(untrusted);
@@ -63,7 +63,7 @@ pub async fn read(session: &Session, config: &Config, access: Access) -> Result<
 }
 
 /// The one row of `read.sql`, and the words behind it.
-struct Seen {
+struct StateRow {
     number: u32,
     version: String,
     database: String,
@@ -85,13 +85,13 @@ struct Seen {
     is_ordinary: bool,
     hidden: Option<String>,
     /// By a close look: whose they are, if that alone speaks against them; and which tables of the ledger are done without.
-    untrusted: Option<Untrusted>,
+    untrusted: Option<UntrustedRelation>,
     unusable: Vec<&'static str>,
     rows: Vec<String>,
     seal: Option<Seal>,
 }
 
-impl Seen {
+impl StateRow {
     fn of(mut answers: Vec<Answer>) -> Result<Self, ReadError> {
         let lines = answers.pop().unwrap_or_default();
         let mut rows = Vec::new();
@@ -177,7 +177,7 @@ impl Seen {
             backend: Backend::default(),
         };
         let ledger = Ledger {
-            version_table: Qualified { schema: place, name: config.version_table.name.clone() },
+            version_table: QualifiedName { schema: place, name: config.version_table.name.clone() },
             schema: config.ledger_schema.clone(),
             has_version_table: self.version_schema.is_some(),
             has_ledger: self.journal_is_readable,
@@ -193,7 +193,7 @@ impl Seen {
             rows: self.rows,
             seal: self.seal,
             recorded: HashMap::new(),
-            proven: Proven::default(),
+            proven: ProvenRevisions::default(),
             is_complete: false,
             unfinished: Vec::new(),
             untrusted: self.untrusted,
@@ -203,12 +203,12 @@ impl Seen {
 }
 
 /// The first look; or, behind what it has seen, a close one, under locks that keep others from replacing what is read.
-fn look_message(config: &Config, access: Access, glance: Option<&Seen>) -> Message {
+fn look_message(config: &Config, access: Access, glance: Option<&StateRow>) -> Message {
     let table = &config.version_table;
     let found = glance.and_then(|seen| seen.version_schema.as_deref()).and_then(Ident::parse);
     // What is locked is what is looked at, whatever the search path finds meanwhile.
     let named = match table.schema.as_ref().or(found.as_ref()) {
-        Some(schema) => Qualified { schema: schema.clone(), name: table.name.clone() }.to_string(),
+        Some(schema) => QualifiedName { schema: schema.clone(), name: table.name.clone() }.to_string(),
         None => table.name.to_string(),
     };
     let ledger = Literal(config.ledger_schema.as_str());
@@ -217,7 +217,7 @@ fn look_message(config: &Config, access: Access, glance: Option<&Seen>) -> Messa
         Some(schema) => sql!("{schema}", schema = Literal(schema.as_str())),
         None => Sql::of("current_setting('pgmarch.schema')"),
     };
-    let tables = Tables {
+    let tables = OwnTables {
         // Another schema matters only if the table would be created there.
         version_place: sql!("CASE WHEN {version} = 0 THEN {place} END", version = version, place = place),
         version: version.clone(),
@@ -228,7 +228,7 @@ fn look_message(config: &Config, access: Access, glance: Option<&Seen>) -> Messa
     let trusted = match (glance, access) {
         (None, _) => Sql::of("ours.plain AND ours.owned AND coalesce(schemas.owned, true)"),
         (Some(_), Access::Write) => Sql::of("NOT EXISTS (SELECT FROM problem WHERE NOT (is_owner AND is_optional))"),
-        (Some(_), Access::Read | Access::ReadWhatIsAllowed) => Sql::of("NOT EXISTS (SELECT FROM problem WHERE NOT is_owner)"),
+        (Some(_), Access::Read | Access::ReadPermitted) => Sql::of("NOT EXISTS (SELECT FROM problem WHERE NOT is_owner)"),
     };
     let read = sql!(
         include_str!("read.sql"),
@@ -236,7 +236,7 @@ fn look_message(config: &Config, access: Access, glance: Option<&Seen>) -> Messa
         ledger = ledger,
         journal_is_readable = match access {
             Access::Write | Access::Read => Sql::of("coalesce('journal' = ANY (ours.tables) AND 'revision' = ANY (ours.tables), false)"),
-            Access::ReadWhatIsAllowed => sql!(include_str!("readable.sql"), ledger = ledger),
+            Access::ReadPermitted => sql!(include_str!("readable.sql"), ledger = ledger),
         },
         plain = tables.plain(),
         relations = tables.relations(),
@@ -247,7 +247,7 @@ fn look_message(config: &Config, access: Access, glance: Option<&Seen>) -> Messa
     );
     let locks = glance.filter(|seen| seen.is_ordinary).map(|seen| {
         let version = seen.version_schema.is_some().then(|| Sql::from_catalog(named.as_str()));
-        let journal = seen.journal_is_readable.then(|| sql!("{table}", table = Qualified::new(&config.ledger_schema, "journal")));
+        let journal = seen.journal_is_readable.then(|| sql!("{table}", table = QualifiedName::new(&config.ledger_schema, "journal")));
         let names: Vec<Sql> = version.into_iter().chain(journal).collect();
         (!names.is_empty()).then(|| sql!("LOCK TABLE {names} IN ACCESS SHARE MODE", names = Sql::join(names, ", ")))
     });

@@ -5,7 +5,7 @@ use super::{Access, Ledger, ReadError, set_role};
 use crate::config::Config;
 use crate::connect::{Failure, Session};
 use crate::sql;
-use crate::sql::{Array, Ident, Literal, Message, Qualified, Sql};
+use crate::sql::{Ident, Literal, Message, QualifiedName, Sql, TextArray};
 
 /// What a statement of ours says that found a table as it should not be: in a cast that fails, which needs no PL/pgSQL.
 pub(in crate::ledger) const UNTRUSTED: &str = "a table of pgmarch can no longer be trusted";
@@ -17,7 +17,7 @@ pub fn is_untrusted(failure: &Failure) -> bool {
 
 /// Why one of our relations can't be trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Untrusted {
+pub struct UntrustedRelation {
     /// `SCHEMA.NAME`.
     pub relation: String,
     /// What is wrong with it.
@@ -28,16 +28,16 @@ pub struct Untrusted {
     pub is_version_table: bool,
 }
 
-/// A row of [`Tables::problems`].
-pub(in crate::ledger) struct Problem {
-    pub(in crate::ledger) untrusted: Untrusted,
+/// A row of [`OwnTables::problems`].
+pub(in crate::ledger) struct TrustProblem {
+    pub(in crate::ledger) untrusted: UntrustedRelation,
     /// Whether nothing but the owner, of the table or of its schema, speaks against it.
     pub(in crate::ledger) is_owner: bool,
     /// Whether the ledger can do without the table.
     pub(in crate::ledger) is_optional: bool,
 }
 
-impl Untrusted {
+impl UntrustedRelation {
     /// What to do about it, in one line.
     pub fn next(&self) -> String {
         let Self { relation, role, is_version_table, .. } = self;
@@ -54,23 +54,24 @@ impl Untrusted {
     }
 }
 
-impl std::fmt::Display for Untrusted {
+impl std::fmt::Display for UntrustedRelation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { relation, what, role, .. } = self;
         write!(f, "{relation} is not trusted: {what} (role {role})")
     }
 }
 
-/// Reads a [`Problem`].
-pub(in crate::ledger) fn problem(row: Vec<Option<String>>) -> Option<Problem> {
+/// Reads a [`TrustProblem`].
+pub(in crate::ledger) fn problem(row: Vec<Option<String>>) -> Option<TrustProblem> {
     let [relation, what, role, is_owner, is_version_table, is_optional] = <[Option<String>; 6]>::try_from(row).ok()?;
     let is = |value: Option<String>| value.as_deref() == Some("t");
-    let untrusted = Untrusted { relation: relation?, what: what?, role: role.unwrap_or_default(), is_version_table: is(is_version_table) };
-    Some(Problem { untrusted, is_owner: is(is_owner), is_optional: is(is_optional) })
+    let untrusted =
+        UntrustedRelation { relation: relation?, what: what?, role: role.unwrap_or_default(), is_version_table: is(is_version_table) };
+    Some(TrustProblem { untrusted, is_owner: is(is_owner), is_optional: is(is_optional) })
 }
 
 /// The tables to look at, in the words of SQL.
-pub(in crate::ledger) struct Tables<'t> {
+pub(in crate::ledger) struct OwnTables<'t> {
     /// An expression for the version table's OID.
     pub(in crate::ledger) version: Sql,
     /// An expression for the schema where it is, or would be created.
@@ -83,11 +84,11 @@ pub(in crate::ledger) struct Tables<'t> {
     pub(in crate::ledger) access: Access,
 }
 
-impl Tables<'_> {
+impl OwnTables<'_> {
     /// An array of the OIDs of those that exist. Who may not use the ledger's schema may not even ask for its tables: where that
     /// is no fault, none of them exist.
     pub(in crate::ledger) fn relations(&self) -> Sql {
-        let table = |name: &str| Qualified::new(self.ledger, name).to_string();
+        let table = |name: &str| QualifiedName::new(self.ledger, name).to_string();
         let relations = sql!(
             include_str!("relations.sql"),
             version = self.version,
@@ -96,7 +97,7 @@ impl Tables<'_> {
             catalog = Literal(&table("catalog")),
             format = Literal(&table("format"))
         );
-        if self.access != Access::ReadWhatIsAllowed {
+        if self.access != Access::ReadPermitted {
             return relations;
         }
         sql!(
@@ -114,7 +115,7 @@ impl Tables<'_> {
 
     /// Ahead of a query: `problem`, a table of what is wrong.
     pub(in crate::ledger) fn close_look(&self) -> Sql {
-        let owners: Array<'_> = self.owners.iter().map(Ident::as_str).collect();
+        let owners: TextArray<'_> = self.owners.iter().map(Ident::as_str).collect();
         sql!(
             include_str!("trust.sql"),
             owners = owners,
@@ -133,12 +134,12 @@ impl Tables<'_> {
 
 /// The roles that are trusted, as `quote_ident()` has them: what they own may run as us.
 pub async fn trusted_roles(session: &Session, config: &Config) -> Result<Vec<String>, Failure> {
-    let tables = Tables {
+    let tables = OwnTables {
         version: Sql::of("0::oid"),
         version_place: Sql::of("NULL"),
         ledger: &config.ledger_schema,
         owners: &config.trust_owner,
-        access: Access::ReadWhatIsAllowed,
+        access: Access::ReadPermitted,
     };
     let query = sql!("{with}SELECT quote_ident(pg_get_userbyid(role)) FROM trusted", with = tables.close_look());
     let answers = session.run(&Message::behind(set_role(config), [query])).await?;
@@ -160,7 +161,7 @@ pub(in crate::ledger) struct Trust {
 
 /// How a table is locked: as a write of one row locks it, or against all other writers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::ledger) enum Lock {
+pub(in crate::ledger) enum RelationLock {
     /// `ROW EXCLUSIVE`.
     Rows,
     /// `EXCLUSIVE`.
@@ -170,17 +171,17 @@ pub(in crate::ledger) enum Lock {
 impl Ledger {
     /// Statements that lock what this transaction is about to write, and then fail ([`is_untrusted`]) if anything there is
     /// not as it was when it was looked at.
-    pub(in crate::ledger) fn secure(&self, version: Option<Lock>, ledger: &[&'static str]) -> Vec<Sql> {
+    pub(in crate::ledger) fn secure(&self, version: Option<RelationLock>, ledger: &[&'static str]) -> Vec<Sql> {
         let mut statements = self.locks(version, ledger);
         statements.push(self.checked(Access::Write, ledger));
         statements
     }
 
     /// Statements that lock what a transaction is about to write.
-    pub(in crate::ledger) fn locks(&self, version: Option<Lock>, ledger: &[&'static str]) -> Vec<Sql> {
+    pub(in crate::ledger) fn locks(&self, version: Option<RelationLock>, ledger: &[&'static str]) -> Vec<Sql> {
         let mut locks = Vec::new();
         if let Some(lock) = version {
-            let mode = Sql::of(if lock == Lock::Rows { "ROW EXCLUSIVE" } else { "EXCLUSIVE" });
+            let mode = Sql::of(if lock == RelationLock::Rows { "ROW EXCLUSIVE" } else { "EXCLUSIVE" });
             locks.push(sql!("LOCK TABLE {table} IN {mode} MODE", table = self.version_table, mode = mode));
         }
         locks.extend(self.lock_ledger(ledger, "ROW EXCLUSIVE"));
@@ -189,25 +190,25 @@ impl Ledger {
 
     /// A statement that locks tables of the ledger.
     pub(crate) fn lock_ledger(&self, tables: &[&'static str], mode: &'static str) -> Option<Sql> {
-        let names = tables.iter().map(|table| sql!("{table}", table = Qualified::new(&self.schema, table)));
+        let names = tables.iter().map(|table| sql!("{table}", table = QualifiedName::new(&self.schema, table)));
         let names = Sql::join(names, ", ");
         (!tables.is_empty()).then(|| sql!("LOCK TABLE {names} IN {mode} MODE", names = names, mode = Sql::of(mode)))
     }
 
     /// Refuses to execute what the ledger has of revisions while a role that is not trusted may write there.
     pub async fn check_texts(&self, session: &Session) -> Result<(), ReadError> {
-        let revision = Qualified::new(&self.schema, "revision");
+        let revision = QualifiedName::new(&self.schema, "revision");
         let writers = sql!(include_str!("writers.sql"), problems = self.tables().close_look(), revision = Literal(&revision.to_string()));
         let answers = session.ask(&self.reading(&[], [writers])).await?;
         let Some(role) = answers.into_iter().flatten().flatten().flatten().next() else { return Ok(()) };
         let what = "another role may write to it, and down migrations that have no file here would be executed from it".to_owned();
         let relation = revision.plain();
-        Err(ReadError::Untrusted(Untrusted { relation, what, role, is_version_table: false }))
+        Err(ReadError::Untrusted(UntrustedRelation { relation, what, role, is_version_table: false }))
     }
 
     /// The tables where they are known to be.
-    pub(in crate::ledger) fn tables(&self) -> Tables<'_> {
-        Tables {
+    pub(in crate::ledger) fn tables(&self) -> OwnTables<'_> {
+        OwnTables {
             version: sql!("to_regclass({table})::oid", table = Literal(&self.version_table.to_string())),
             version_place: sql!("{schema}", schema = Literal(self.version_table.schema.as_str())),
             ledger: &self.schema,
@@ -227,7 +228,7 @@ impl Ledger {
                 untrusted = Literal(UNTRUSTED)
             );
         }
-        let ours = ledger.iter().map(|table| Qualified::new(&self.schema, table)).chain([self.version_table.clone()]);
+        let ours = ledger.iter().map(|table| QualifiedName::new(&self.schema, table)).chain([self.version_table.clone()]);
         let relations = ours.map(|table| sql!("to_regclass({table})", table = Literal(&table.to_string())));
         let owners: Vec<Literal<'_>> = self.trust.owners.iter().map(|owner| Literal(owner)).collect();
         let owners = owners.iter().map(|owner| sql!("{owner}::name", owner = *owner)).chain([Sql::of("current_user")]);

@@ -1,13 +1,13 @@
 //! The fence: the version rows are where the plan says, and move; or nothing happens.
 
-use super::statement_cache::{Phrase, Phrases};
+use super::statement_cache::{PreparedStatement, StatementCache};
 use crate::connect::Failure;
 use crate::ledger::Ledger;
-use crate::ledger::trust::Lock;
+use crate::ledger::trust::RelationLock;
 use crate::plan::{Direction, Rows};
 use crate::revision::{Id, list};
 use crate::sql;
-use crate::sql::{Array, Literal, Sql};
+use crate::sql::{Literal, Sql, TextArray};
 
 /// Our own SQLSTATE: the version table is not where the plan says. No class of PostgreSQL's begins with `PG`.
 pub(in crate::ledger) const MOVED: &str = "PGM01";
@@ -20,9 +20,9 @@ pub fn is_moved(failure: &Failure) -> bool {
 }
 
 /// Fails if one of our tables is not as it was.
-const TRUST: Phrase = Phrase { name: "pgmarch: trust", types: &[] };
+const TRUST: PreparedStatement = PreparedStatement { name: "pgmarch: trust", types: &[] };
 /// Moves the only version row: from, to.
-const FENCE: Phrase = Phrase { name: "pgmarch: fence", types: &["text", "text"] };
+const FENCE: PreparedStatement = PreparedStatement { name: "pgmarch: fence", types: &["text", "text"] };
 
 impl Ledger {
     /// Statements that make sure of our tables, and then move the version rows from `before` to `after`, or fail ([`is_moved`])
@@ -30,13 +30,13 @@ impl Ledger {
     ///
     /// It is in plain SQL, with a cast that fails: a block in PL/pgSQL is compiled again for each revision, which would take
     /// as long as all the rest of the bookkeeping.
-    pub fn quick_fence(&self, before: &Rows, after: &Rows, direction: Direction, phrases: &Phrases) -> Vec<Sql> {
+    pub fn quick_fence(&self, before: &Rows, after: &Rows, direction: Direction, phrases: &StatementCache) -> Vec<Sql> {
         let written: &[_] = if direction == Direction::Up { &["revision", "journal"] } else { &["journal"] };
         let single = match (before.first(), after.first()) {
             (Some(from), Some(to)) if before.len() == 1 && after.len() == 1 && from != to => Some([from, to]),
             _ => None,
         };
-        let mut statements = self.secure(Some(if single.is_some() { Lock::Rows } else { Lock::Table }), written);
+        let mut statements = self.secure(Some(if single.is_some() { RelationLock::Rows } else { RelationLock::Table }), written);
         let check = statements.pop().unwrap_or_default();
         statements.extend(phrases.say(TRUST, &[], |_| check.clone()));
         if let Some(ids) = single {
@@ -47,7 +47,7 @@ impl Ledger {
         statements.push(sql!(
             "SELECT CASE WHEN coalesce(array_agg(version_num::text ORDER BY version_num COLLATE \"C\"), '{}') = {expected} THEN 0 \
              ELSE ({elsewhere}::text || ': expected ' || {named} || ', found ' || coalesce(array_to_string(array_agg(version_num::text ORDER BY version_num COLLATE \"C\"), ', '), 'base'))::integer END FROM {table}",
-            expected = before.iter().map(Id::as_str).collect::<Array<'_>>(),
+            expected = before.iter().map(Id::as_str).collect::<TextArray<'_>>(),
             elsewhere = Literal(ELSEWHERE),
             named = Literal(&list(before)),
             table = self.version_table
@@ -110,7 +110,7 @@ impl Ledger {
         let inserts = after.iter().map(|row| sql!("{insert};\n", insert = self.insert(row)));
         let expected: Vec<&str> = before.iter().map(String::as_str).collect();
         let put = self.guarded(&expected, Sql::join([delete].into_iter().chain(inserts), ""));
-        self.secure(Some(Lock::Table), &["journal"]).into_iter().chain([put]).collect()
+        self.secure(Some(RelationLock::Table), &["journal"]).into_iter().chain([put]).collect()
     }
 
     /// `moves`, if the rows are as expected and nobody else writes them.
@@ -125,7 +125,7 @@ impl Ledger {
              RAISE EXCEPTION USING ERRCODE = '{moved}', MESSAGE = 'the version table is not where the plan starts', DETAIL = {named} || coalesce(nullif(array_to_string(found, ', '), ''), 'base');\n\
              END IF;\n{moves}END",
             table = self.version_table,
-            expected = expected.into_iter().collect::<Array<'_>>(),
+            expected = expected.into_iter().collect::<TextArray<'_>>(),
             moved = Sql::of(MOVED),
             named = Literal(&format!("expected {named}, found ")),
             moves = moves

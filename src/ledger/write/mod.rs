@@ -7,7 +7,7 @@ mod statement_cache;
 mod verify;
 
 pub use fence::is_moved;
-pub use statement_cache::Phrases;
+pub use statement_cache::StatementCache;
 pub use verify::{is_changed, same_tables, what_changed};
 
 pub(in crate::ledger) use fence::id;

@@ -9,7 +9,7 @@ use super::fence::{MOVED, id};
 use super::record::PROGRAM;
 use crate::connect::host_name;
 use crate::json::{self, Fault, Fields, FromJson};
-use crate::ledger::trust::Lock;
+use crate::ledger::trust::RelationLock;
 use crate::ledger::{BACKEND_START, Ledger};
 use crate::plan::{Direction, Rows, Step};
 use crate::revision::Id;
@@ -40,7 +40,7 @@ impl Stage {
 
 /// What a run leaves to the next one about a statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Note {
+pub struct StatementNote {
     /// Semantic checksum of the statements before this one.
     pub before: String,
     /// Semantic checksum of this one.
@@ -51,7 +51,7 @@ pub struct Note {
     pub indexes: Vec<u32>,
 }
 
-impl FromJson for Note {
+impl FromJson for StatementNote {
     fn from_json(value: Value, fault: &mut Fault) -> Self {
         let mut its = Fields::of(value, fault);
         Self {
@@ -65,7 +65,7 @@ impl FromJson for Note {
 
 /// A `transaction:false` revision that was begun and not finished.
 #[derive(Clone, Debug)]
-pub struct Unfinished {
+pub struct UnfinishedRevision {
     /// Which.
     pub revision: String,
     /// Which way it went.
@@ -83,12 +83,12 @@ pub struct Unfinished {
     /// The host that asked for it.
     pub host: String,
     /// What that run left.
-    pub note: Note,
+    pub note: StatementNote,
     /// What the server said, if it failed.
     pub detail: Option<String>,
 }
 
-impl Unfinished {
+impl UnfinishedRevision {
     /// From a row of `unfinished.sql`.
     pub(in crate::ledger) fn read(row: Vec<Option<String>>) -> Option<Self> {
         let [revision, direction, stage, statement, event, pid, start, host, note, detail] = <[Option<String>; 10]>::try_from(row).ok()?;
@@ -117,7 +117,7 @@ impl Unfinished {
 }
 
 /// `revision 003 is half applied: statements 1 to 2 are done, statement 3 failed (23505: …)`.
-impl fmt::Display for Unfinished {
+impl fmt::Display for UnfinishedRevision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let way = match self.direction {
             Direction::Up => "applied",
@@ -150,14 +150,14 @@ impl Ledger {
     /// row about a statement of this revision is `event`: of two runs that believe it to be their turn, one stops here.
     pub fn turn(&self, before: &Rows, revision: &Id, event: Option<i64>) -> Vec<Sql> {
         let turn = self.fence_and(before, before, self.check_turn(revision, event));
-        self.secure(Some(Lock::Table), &["journal"]).into_iter().chain([turn]).collect()
+        self.secure(Some(RelationLock::Table), &["journal"]).into_iter().chain([turn]).collect()
     }
 
     /// The fence of a revision's last transaction: moves the version rows if it is still this run's turn.
     pub fn fence_at(&self, step: &Step<'_>, direction: Direction, event: Option<i64>) -> Vec<Sql> {
         let written: &[_] = if direction == Direction::Up { &["revision", "journal"] } else { &["journal"] };
         let fence = self.fence_and(&step.before, &step.after, self.check_turn(&step.revision.id, event));
-        self.secure(Some(Lock::Table), written).into_iter().chain([fence]).collect()
+        self.secure(Some(RelationLock::Table), written).into_iter().chain([fence]).collect()
     }
 
     /// A query for the last row about a statement of a revision: its id, the backend that wrote it, what our tables are like
@@ -194,7 +194,7 @@ impl Ledger {
         direction: Direction,
         stage: Stage,
         statement: usize,
-        note: &Note,
+        note: &StatementNote,
         detail: Option<&str>,
     ) -> Sql {
         let json = serde_json::to_string(note).unwrap_or_default();
@@ -239,7 +239,7 @@ impl Ledger {
 
     /// Statements that forget how far a `transaction:false` revision had come, so that the next run begins with its first
     /// statement: `repair`, after somebody put right by hand what was half done.
-    pub fn forget(&self, unfinished: &Unfinished) -> Vec<Sql> {
+    pub fn forget(&self, unfinished: &UnfinishedRevision) -> Vec<Sql> {
         let forgotten = self.line(sql!("{id}", id = Literal(&unfinished.revision)), Sql::of("repair"), "done", &unfinished.to_string());
         self.secure(None, &["journal"]).into_iter().chain([forgotten]).collect()
     }

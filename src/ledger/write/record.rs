@@ -1,27 +1,27 @@
 //! What a run writes down: each revision's text, and a line in the journal for what was done.
 
 use super::fence::id;
-use super::statement_cache::{Phrase, Phrases};
+use super::statement_cache::{PreparedStatement, StatementCache};
 use crate::connect::host_name;
 use crate::ledger::{BACKEND_START, Backend, Ledger};
 use crate::plan::{Direction, Step};
 use crate::revision::applied_digest::Seal;
 use crate::revision::{Id, Revision};
 use crate::sql;
-use crate::sql::{Array, Literal, Sql};
+use crate::sql::{Literal, Sql, TextArray};
 
 /// Keeps a revision: the values of [`kept_values`].
-const KEEP: Phrase = Phrase {
+const KEEP: PreparedStatement = PreparedStatement {
     name: "pgmarch: keep",
     types: &["text", "text", "text[]", "text[]", "text", "text", "text", "boolean", "text", "text", "text"],
 };
 /// Journals a step: the values of [`done_values`].
-const DONE: Phrase = Phrase { name: "pgmarch: done", types: &["text", "text", "text"] };
+const DONE: PreparedStatement = PreparedStatement { name: "pgmarch: done", types: &["text", "text", "text"] };
 
 /// A revision as constants: its id, then the columns as [`Ledger::kept`] names them.
 fn kept_values(revision: &Revision) -> [Sql; 11] {
     let text = |text: &str| sql!("{text}", text = Literal(text));
-    let ids = |ids: &[Id]| sql!("{ids}", ids = ids.iter().map(Id::as_str).collect::<Array<'_>>());
+    let ids = |ids: &[Id]| sql!("{ids}", ids = ids.iter().map(Id::as_str).collect::<TextArray<'_>>());
     [
         id(&revision.id),
         text(revision.file_name()),
@@ -46,7 +46,14 @@ pub(in crate::ledger) fn done_values(step: &Step<'_>, direction: Direction, seal
 impl Ledger {
     /// Statements that write down a step that was run in this transaction, and the seal if it is the last of its run.
     /// The last of them returns its duration in seconds.
-    pub fn record(&self, step: &Step<'_>, direction: Direction, backend: &Backend, seal: Option<&Seal>, phrases: &Phrases) -> Vec<Sql> {
+    pub fn record(
+        &self,
+        step: &Step<'_>,
+        direction: Direction,
+        backend: &Backend,
+        seal: Option<&Seal>,
+        phrases: &StatementCache,
+    ) -> Vec<Sql> {
         let mut statements = Vec::new();
         if direction == Direction::Up {
             statements = phrases.say(KEEP, &kept_values(step.revision), |values| self.kept(values));

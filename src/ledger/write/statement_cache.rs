@@ -9,7 +9,7 @@ use crate::sql::Sql;
 
 /// A statement with places for values.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::ledger) struct Phrase {
+pub(in crate::ledger) struct PreparedStatement {
     /// What the session knows it by.
     pub(in crate::ledger) name: &'static str,
     /// The types of its values.
@@ -19,12 +19,12 @@ pub(in crate::ledger) struct Phrase {
 /// What one session has prepared. Prepared statements outlive a rollback, and a revision may drop them
 /// (`DEALLOCATE ALL`): so they are a convenience that is given up at the first failure, never relied on.
 #[derive(Debug, Default)]
-pub struct Phrases {
+pub struct StatementCache {
     wanted: Cell<bool>,
     known: RefCell<Vec<&'static str>>,
 }
 
-impl Phrases {
+impl StatementCache {
     /// Prepares what is said, from the first time on.
     pub fn prepared() -> Self {
         Self { wanted: Cell::new(true), known: RefCell::default() }
@@ -37,7 +37,7 @@ impl Phrases {
 
     /// Statements that say a phrase with these values, the last of them with its answer; `sql` is the phrase with
     /// expressions in its places.
-    pub(in crate::ledger) fn say(&self, phrase: Phrase, values: &[Sql], sql: impl Fn(&[Sql]) -> Sql) -> Vec<Sql> {
+    pub(in crate::ledger) fn say(&self, phrase: PreparedStatement, values: &[Sql], sql: impl Fn(&[Sql]) -> Sql) -> Vec<Sql> {
         if !self.wanted.get() {
             return vec![sql(values)];
         }
@@ -67,8 +67,8 @@ mod tests {
 
     #[test]
     fn a_phrase_is_prepared_once_and_said_in_full_after_a_failure() {
-        const COUNT: Phrase = Phrase { name: "pgmarch: count", types: &["integer", "text"] };
-        let phrases = Phrases::prepared();
+        const COUNT: PreparedStatement = PreparedStatement { name: "pgmarch: count", types: &["integer", "text"] };
+        let phrases = StatementCache::prepared();
         let said = |value: i32| {
             let values = [sql!("{value}", value = value), Sql::of("'x'")];
             Sql::join(phrases.say(COUNT, &values, |v| sql!("SELECT {a}, {b}", a = v[0], b = v[1])), "; ").to_string()

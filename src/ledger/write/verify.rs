@@ -1,21 +1,21 @@
 //! What a revision's text must leave as it is: the version rows, and the tables themselves. What they are like is noted ahead
 //! of the text and compared behind it, in the same transaction.
 
-use super::statement_cache::{Phrase, Phrases};
+use super::statement_cache::{PreparedStatement, StatementCache};
 use crate::connect::{Failure, Session};
 use crate::ledger::{LOCK_TIMEOUT, Ledger, ReadError, locked};
 use crate::plan::Rows;
 use crate::revision::Id;
 use crate::sql;
-use crate::sql::{Array, Literal, Message, Qualified, Sql};
+use crate::sql::{Literal, Message, QualifiedName, Sql, TextArray};
 
 /// What the server says when the comparison fails: a cast of this text to a number.
 const CHANGED: &str = "the version table or the ledger was changed";
 
 /// Notes what the tables are like.
-const NOTE: Phrase = Phrase { name: "pgmarch: note", types: &[] };
+const NOTE: PreparedStatement = PreparedStatement { name: "pgmarch: note", types: &[] };
 /// Compares: the version rows.
-const VERIFY: Phrase = Phrase { name: "pgmarch: verify", types: &["text[]"] };
+const VERIFY: PreparedStatement = PreparedStatement { name: "pgmarch: verify", types: &["text[]"] };
 
 /// Whether a message failed because the version rows or the tables were not what they were ahead of the revision's text.
 pub fn is_changed(failure: &Failure) -> bool {
@@ -41,15 +41,15 @@ fn noted(failure: &Failure) -> Option<&str> {
 }
 
 fn array(rows: &Rows) -> Sql {
-    sql!("{rows}", rows = rows.iter().map(Id::as_str).collect::<Array<'_>>())
+    sql!("{rows}", rows = rows.iter().map(Id::as_str).collect::<TextArray<'_>>())
 }
 
 impl Ledger {
     /// An expression for what the tables are like: which they are, and the last rows of the ledger's. Only this run adds to
     /// those, as long as it holds the run lock.
     pub(in crate::ledger) fn tables_now(&self) -> Sql {
-        let table = |name: &'static str| Qualified::new(&self.schema, name);
-        let named = |table: &Qualified| table.to_string();
+        let table = |name: &'static str| QualifiedName::new(&self.schema, name);
+        let named = |table: &QualifiedName| table.to_string();
         sql!(
             include_str!("tables.sql"),
             version = Literal(&named(&self.version_table)),
@@ -62,13 +62,13 @@ impl Ledger {
     }
 
     /// Statements that note what the tables are like, until the transaction ends.
-    pub fn note_tables(&self, phrases: &Phrases) -> Vec<Sql> {
+    pub fn note_tables(&self, phrases: &StatementCache) -> Vec<Sql> {
         phrases.say(NOTE, &[], |_| sql!("SELECT set_config('pgmarch.tables', {now}, true)", now = self.tables_now()))
     }
 
     /// Statements that fail ([`is_changed`]) unless the version rows are `rows`, and the tables what [`Self::note_tables`] has
     /// noted. A `RESET ALL` in a function of the revision's loses that note: then the rows alone count.
-    pub fn verify(&self, rows: &Rows, phrases: &Phrases) -> Vec<Sql> {
+    pub fn verify(&self, rows: &Rows, phrases: &StatementCache) -> Vec<Sql> {
         let noted = Sql::of("nullif(current_setting('pgmarch.tables', true), '')");
         phrases.say(VERIFY, &[array(rows)], |values| self.verified(&values[0], &noted))
     }

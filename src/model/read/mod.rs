@@ -12,7 +12,7 @@ use crate::json::{Fault, Fields, FromJson};
 use crate::model::{Catalog, Definition, Grant, Key, Kind, Object};
 use crate::revision::statement::split;
 use crate::sql;
-use crate::sql::{Array, Ident, Literal, Message, Qualified, SearchPath, Sql};
+use crate::sql::{Ident, Literal, Message, QualifiedName, SearchPath, Sql, TextArray};
 
 /// What is read, and what is left out.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct Scope {
     /// The ledger's schema is no part of the model.
     pub ledger: Ident,
     /// Nor is the version table.
-    pub version_table: Qualified,
+    pub version_table: QualifiedName,
     /// The schemas whose objects are read.
     pub schemas: Schemas,
 }
@@ -140,7 +140,7 @@ impl Scope {
         let own = match &self.schemas {
             Schemas::All => self.own_schemas(),
             Schemas::Only(names) => {
-                let names: Array<'_> = names.iter().map(String::as_str).collect();
+                let names: TextArray<'_> = names.iter().map(String::as_str).collect();
                 sql!("{own} AND n.nspname = ANY ({names})", own = self.own_schemas(), names = names)
             }
         };

@@ -289,14 +289,16 @@ impl Error {
             Self::Note(error) if error.source.is_lost() => Exit::Unreachable,
             Self::Note(error) if error.source.is_unreplicated() => Exit::Failed,
             Self::Note(error) if is_blocked(&error.source) => Exit::Locked,
-            Self::Note(NoteError { source, .. }) if crate::ledger::is_moved(source) || crate::ledger::is_untrusted(source) => Exit::Locked,
+            Self::Note(NoteError { source, .. }) if crate::ledger::is_fence_failure(source) || crate::ledger::is_trust_failure(source) => {
+                Exit::Locked
+            }
             Self::Note(_) => Exit::Refused,
             Self::Wait(WaitError::Timeout { .. }) | Self::ReadOnly { .. } | Self::LostForGood { .. } => Exit::Unreachable,
             Self::Wait(WaitError::Refused { .. }) => Exit::Refused,
             Self::Wait(WaitError::Settings(_)) => Exit::Usage,
             Self::Read(ReadError::Server(failure)) if failure.is_lost() => Exit::Unreachable,
             Self::Read(ReadError::Locked(_)) => Exit::Locked,
-            Self::Read(ReadError::Server(failure)) if crate::ledger::is_untrusted(failure) => Exit::Unsound,
+            Self::Read(ReadError::Server(failure)) if crate::ledger::is_trust_failure(failure) => Exit::Unsound,
             Self::Read(ReadError::Volatile) => Exit::Unreachable,
             Self::Read(ReadError::Untrusted(_) | ReadError::InTheWay { .. } | ReadError::Format { .. }) => Exit::Unsound,
             Self::Read(_) => Exit::Refused,
@@ -340,7 +342,7 @@ impl Error {
         let lost = |failure: &Failure| failure.is_lost();
         match self {
             Self::Read(ReadError::Locked(_)) => true,
-            Self::Read(ReadError::Server(failure)) => lost(failure) || crate::ledger::is_untrusted(failure),
+            Self::Read(ReadError::Server(failure)) => lost(failure) || crate::ledger::is_trust_failure(failure),
             Self::Lock(LockError::Server(failure)) => lost(failure),
             Self::Lock(LockError::Connect(error)) => verdict(error) == Verdict::Wait,
             Self::Apply(stopped) => matches!(stopped.error, ApplyError::Lost(..) | ApplyError::Moved(_) | ApplyError::Elsewhere { .. }),
@@ -429,8 +431,8 @@ impl Error {
             Self::Down(DownError::Moved(_)) => "nothing more was undone; look at `pgmarch status` and say again what is to go".to_owned(),
             Self::Unconfirmed => "type `yes`, the whole word, to go on".to_owned(),
             Self::NobodyToAsk => "add --yes, or set PGMARCH_CONFIRM=yes; nothing was done".to_owned(),
-            Self::Note(error) if crate::ledger::is_untrusted(&error.source) => "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted".to_owned(),
-            Self::Note(error) if crate::ledger::is_moved(&error.source) => "somebody else moved the version table; look at `pgmarch status` and run again".to_owned(),
+            Self::Note(error) if crate::ledger::is_trust_failure(&error.source) => "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted".to_owned(),
+            Self::Note(error) if crate::ledger::is_fence_failure(&error.source) => "somebody else moved the version table; look at `pgmarch status` and run again".to_owned(),
             Self::Note(error) if error.source.is_lost() => "`pgmarch status` shows whether it was done".to_owned(),
             Self::Note(error) if error.source.is_unreplicated() => ON_THIS_SERVER_ONLY.to_owned(),
             Self::Note(error) if is_blocked(&error.source) => "another session has locked the version table or the ledger: wait until it is done, or end it with SELECT pg_terminate_backend(PID); PGMARCH_LOCK_TIMEOUT waits longer; nothing was changed".to_owned(),
@@ -440,7 +442,7 @@ impl Error {
             Self::Wait(WaitError::Refused { advice, .. }) => (*advice).to_owned(),
             Self::Wait(WaitError::Settings(_)) => "mend the connection settings; `pgmarch --help` lists them".to_owned(),
             Self::Read(ReadError::Volatile) => "look at the server's disk and its WAL writer, then run again; a crash now could undo the last commits".to_owned(),
-            Self::Read(ReadError::Server(failure)) if crate::ledger::is_untrusted(failure) => "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted".to_owned(),
+            Self::Read(ReadError::Server(failure)) if crate::ledger::is_trust_failure(failure) => "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted".to_owned(),
             Self::Read(ReadError::Locked(locked)) => locked.next(),
             Self::Read(ReadError::Untrusted(problem)) => problem.next(),
             Self::Read(ReadError::InTheWay { kind, name }) => format!("drop or rename the {kind} {name}, or name another place with PGMARCH_VERSION_TABLE=SCHEMA.NAME or PGMARCH_LEDGER_SCHEMA"),

@@ -20,7 +20,9 @@ use tracing::{debug, info, warn};
 use crate::backoff::Pace;
 use crate::config::{Config, Transaction};
 use crate::connect::{Failure, Session};
-use crate::ledger::{Ledger, ReadError, Server, State, StatementCache, UnfinishedRevision, is_changed, is_moved, is_untrusted};
+use crate::ledger::{
+    Ledger, ReadError, Server, State, StatementCache, UnfinishedRevision, is_fence_failure, is_trust_failure, is_verify_failure,
+};
 use crate::lock::Lock;
 use crate::plan::{Direction, Plan, Rows, Step};
 use crate::report::{left, seconds};
@@ -296,7 +298,7 @@ pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Se
         first: plan.steps.first().map(|step| step.before.clone()).unwrap_or_default(),
         seal: plan.seal.clone().filter(|_| leaves_nothing(plan, state)),
         token,
-        phrases: if is_worth_preparing(plan, state, config) { StatementCache::prepared() } else { StatementCache::default() },
+        statement_cache: if is_worth_preparing(plan, state, config) { StatementCache::enabled() } else { StatementCache::default() },
         watch: Watch::new(lock.pool().clone(), token, state.server.number, config.lock_timeout, config.retry_for),
         done: Vec::new(),
     };
@@ -377,7 +379,7 @@ struct Run<'r> {
     /// A number that only this run has.
     token: i64,
     /// Bookkeeping as this session says it.
-    phrases: StatementCache,
+    statement_cache: StatementCache,
     watch: Watch,
     done: Vec<Done>,
 }
@@ -427,7 +429,7 @@ impl Run<'_> {
             Direction::Down => "undone",
         };
         info!(revision = %done.id, seconds = done.duration.as_secs_f64(), "{verb} {} in {}", done.id, seconds(done.duration));
-        self.ledger.installed();
+        self.ledger.mark_installed();
         self.done.push(done);
     }
 
@@ -478,7 +480,7 @@ impl Run<'_> {
             let message = script.message();
             let outcome = self.watch.over(id.as_str(), self.target(), self.session.run(&message)).await;
             done.push(Done { id: id.clone(), duration: duration(&outcome.map_err(interrupted(script, step, false))?) });
-            ledger.installed();
+            ledger.mark_installed();
         }
         self.go_on().await;
         let mut closing = Script::last(&last.after, &self.server, &ledger, self.config);
@@ -489,7 +491,7 @@ impl Run<'_> {
     }
 
     fn how(&self, step: &Step<'_>, commit: Option<Flush>) -> How<'_> {
-        How { direction: self.direction, commit, server: &self.server, seal: self.seal(step), phrases: &self.phrases }
+        How { direction: self.direction, commit, server: &self.server, seal: self.seal(step), statement_cache: &self.statement_cache }
     }
 
     /// The seal, for the step that the run ends with.
@@ -527,16 +529,16 @@ impl Run<'_> {
         let is_alive = self.roll_back().await;
         let Some(error) = failure.source.as_db_error().cloned() else { return ApplyError::Broken(revision.clone(), failure) };
         let part = script.part_of(&failure);
-        if part == Part::Check && (is_changed(&failure) || is_gone(error.code())) {
+        if part == Part::Check && (is_verify_failure(&failure) || is_gone(error.code())) {
             return self.changed_by(step, failure, kept).await;
         }
         // Another run without our lock was quicker. What else is in the way stays there.
         let is_race = part == Part::Before
             && made_by_another(error.code())
-            && self.ledger.is_installed_by_another(self.session).await.unwrap_or(false);
+            && self.ledger.was_installed_meanwhile(self.session).await.unwrap_or(false);
         // What a revision raises itself is its own failure, whatever it is called.
         let is_ours = matches!(part, Part::Before | Part::Check | Part::After);
-        if is_ours && (is_moved(&failure) || is_untrusted(&failure)) || is_race {
+        if is_ours && (is_fence_failure(&failure) || is_trust_failure(&failure)) || is_race {
             return ApplyError::Moved(failure);
         }
         let range = match part {
@@ -573,16 +575,16 @@ impl Run<'_> {
     async fn changed_by(&self, step: &Step<'_>, failure: Failure, kept: usize) -> ApplyError {
         let is_whole = self.config.transaction == Transaction::Revision;
         let rows = if is_whole { &step.before } else { &self.first };
-        let is_as_before = match self.ledger.is_as_before(self.session, rows, is_whole.then_some(&failure)).await {
-            Ok(is_as_before) => is_as_before,
+        let is_unchanged = match self.ledger.is_unchanged(self.session, rows, is_whole.then_some(&failure)).await {
+            Ok(is_unchanged) => is_unchanged,
             Err(ReadError::Server(cause)) if cause.is_lost() => return ApplyError::Lost(step.revision.id.clone(), cause),
             // They were created in the transaction that is rolled back.
             Err(_) => !self.ledger.has_version_table || !self.ledger.has_ledger,
         };
-        if !is_as_before {
+        if !is_unchanged {
             return ApplyError::Moved(failure);
         }
-        let detail = failure.source.as_db_error().map(|error| crate::ledger::what_changed(error.message())).unwrap_or_default();
+        let detail = failure.source.as_db_error().map(|error| crate::ledger::changed_detail(error.message())).unwrap_or_default();
         let statement = (step.mode() == Mode::Stepwise).then_some((kept + 1, true));
         let changed = self.own_tables(step, detail, statement);
         if step.mode() == Mode::Transaction {

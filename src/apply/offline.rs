@@ -140,13 +140,13 @@ impl Offline<'_> {
         self.line(Sql::of("RESET search_path"));
         self.ourselves();
         self.install();
-        self.line(self.ledger.fence(&step.before, &step.after));
+        self.line(self.ledger.fence_script(&step.before, &step.after));
         self.as_the_session_began();
         let _ = writeln!(self.text, "{}\n;", for_psql(step.sql()));
         self.lines(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of));
         self.lines(set_role(self.config));
         self.lines(safe());
-        self.lines(self.ledger.record_offline(step, self.direction));
+        self.lines(self.ledger.record_step_offline(step, self.direction));
     }
 
     /// A step outside of transactions: the fence is looked at before, and moved once every statement is done.
@@ -154,7 +154,7 @@ impl Offline<'_> {
         self.line(Sql::of(BEGIN));
         self.ourselves();
         self.install();
-        self.line(self.ledger.fence(&step.before, &step.before));
+        self.line(self.ledger.fence_script(&step.before, &step.before));
         self.line(Sql::of("COMMIT"));
         let role = self.config.role.as_ref().map(|role| sql!("SET ROLE {role}", role = *role));
         let path = self.config.search_path.as_ref().map(|path| sql!("SET search_path TO {path}", path = *path));
@@ -181,8 +181,8 @@ impl Offline<'_> {
         self.line(Sql::of(BEGIN));
         self.ourselves();
         self.install();
-        self.line(self.ledger.fence(&step.before, &step.after));
-        self.lines(self.ledger.record_stepwise(step, self.direction, None));
+        self.line(self.ledger.fence_script(&step.before, &step.after));
+        self.lines(self.ledger.record_statements_done(step, self.direction, None));
         self.line(Sql::of("COMMIT"));
     }
 
@@ -191,7 +191,7 @@ impl Offline<'_> {
         self.line(Sql::of(BEGIN));
         self.lines(safe());
         self.install();
-        self.line(self.ledger.note_statement(&step.revision.id, self.direction, stage, statement, note, None));
+        self.line(self.ledger.record_statement(&step.revision.id, self.direction, stage, statement, note, None));
         self.line(Sql::of("COMMIT"));
     }
 }

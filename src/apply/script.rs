@@ -83,7 +83,7 @@ pub(super) struct How<'h> {
     /// What the journal says of the whole run, in its last line.
     pub(super) seal: Option<&'h Seal>,
     /// What the session has prepared.
-    pub(super) phrases: &'h StatementCache,
+    pub(super) statement_cache: &'h StatementCache,
 }
 
 /// Deferred constraints and triggers run now, under the settings of the revision that has deferred them, and not at COMMIT,
@@ -99,15 +99,15 @@ impl Script {
         script.before([settings.clone()]);
         script.before(set_role(config));
         script.before(ledger.install());
-        script.before(ledger.quick_fence(&step.before, &step.after, how.direction, how.phrases));
-        script.before(ledger.note_tables(how.phrases));
+        script.before(ledger.fence_transaction(&step.before, &step.after, how.direction, how.statement_cache));
+        script.before(ledger.remember_tables(how.statement_cache));
         script.before(as_the_session_began(config, how.server));
         script.section(step.sql(), &settings);
         let deferred =
             if how.commit.is_some() { Sql::of(DEFERRED) } else { sql!("DO {block}", block = Literal(include_str!("deferred.sql"))) };
         script.push(What::Deferred, deferred.as_str(), 1);
-        script.check(&step.after, ledger, config, how.phrases);
-        script.after(ledger.record(step, how.direction, &how.server.backend, how.seal, how.phrases));
+        script.check(&step.after, ledger, config, how.statement_cache);
+        script.after(ledger.record_step(step, how.direction, &how.server.backend, how.seal, how.statement_cache));
         // Behind the record, whose own sequence is one of what is discarded.
         let left = discard(how.server.backend.discard());
         script.behind = left.len();
@@ -128,11 +128,11 @@ impl Script {
     /// The end of a transaction of several steps, which leave the version rows at `rows`.
     pub(super) fn last(rows: &Rows, server: &Server, ledger: &Ledger, config: &Config) -> Self {
         let mut script = Self::default();
-        let phrases = StatementCache::default();
-        script.before(ledger.note_tables(&phrases));
+        let statement_cache = StatementCache::default();
+        script.before(ledger.remember_tables(&statement_cache));
         script.before(as_the_session_began(config, server));
         script.push(What::Deferred, DEFERRED, 1);
-        script.check(rows, ledger, config, &phrases);
+        script.check(rows, ledger, config, &statement_cache);
         script.end(Flush::Now);
         script
     }
@@ -168,11 +168,11 @@ impl Script {
 
     /// We are who we were ahead of the text; the version rows are at `rows`, and the ledger is what it was; and then all settings
     /// are what they were. The last comes behind the check, which needs what was noted in one.
-    fn check(&mut self, rows: &Rows, ledger: &Ledger, config: &Config, phrases: &StatementCache) {
+    fn check(&mut self, rows: &Rows, ledger: &Ledger, config: &Config, statement_cache: &StatementCache) {
         self.after(["RESET SESSION AUTHORIZATION", "RESET ROLE"].map(Sql::of));
         self.after(set_role(config));
         self.after(safe());
-        ledger.verify(rows, phrases).iter().for_each(|statement| self.push(What::Check, statement.as_str(), 1));
+        ledger.verify_unchanged(rows, statement_cache).iter().for_each(|statement| self.push(What::Check, statement.as_str(), 1));
         self.after([Sql::of("RESET ALL")]);
         self.after(safe());
     }

@@ -235,7 +235,7 @@ impl<'s> Stepwise<'s, '_> {
         if !missing.is_empty() {
             self.keep(missing).await?;
         }
-        match self.run.ledger.tables_as_they_are(self.run.session).await {
+        match self.run.ledger.read_tables(self.run.session).await {
             Ok((_, tables)) => self.tables = Some(tables),
             Err(ReadError::Server(failure)) => return Err(self.refused(failure).await),
             Err(error) => debug!(error = %crate::report::chain(&error), "what the tables are like is not known"),
@@ -315,9 +315,9 @@ impl<'s> Stepwise<'s, '_> {
 
     fn noted(&self, stage: Stage, number: usize, note: &StatementNote, detail: Option<&str>) -> Vec<Sql> {
         let (ledger, direction) = (&self.run.ledger, self.run.direction);
-        let turn = ledger.turn(&self.step.before, self.id(), self.event);
-        let noted = ledger.note_statement(self.id(), direction, stage, number + 1, note, detail);
-        turn.into_iter().chain([noted, ledger.last_note(self.id())]).collect()
+        let turn = ledger.fence_statement(&self.step.before, self.id(), self.event);
+        let noted = ledger.record_statement(self.id(), direction, stage, number + 1, note, detail);
+        turn.into_iter().chain([noted, ledger.last_statement_record(self.id())]).collect()
     }
 
     /// Remembers the row that was just written: the last answer before COMMIT. Gives back the backend that wrote it.
@@ -356,7 +356,7 @@ impl<'s> Stepwise<'s, '_> {
         let mut tries = Tries::new(self.run.config.retry_for);
         loop {
             let noted = self.noted(Stage::Finished, number, &note, None);
-            let check = vec![self.run.ledger.verify_tables(&self.step.before, self.tables.as_deref())];
+            let check = vec![self.run.ledger.verify_unchanged_since(&self.step.before, self.tables.as_deref())];
             let mut script = Script::shared(ahead.clone(), self.own(number), self.run.config, check, noted);
             match self.run.watch.over(id.as_str(), self.run.target(), self.run.session.run(&script.message())).await {
                 Ok(answers) => {
@@ -434,7 +434,7 @@ impl<'s> Stepwise<'s, '_> {
     /// any code must have; otherwise another tool has moved the version table meanwhile.
     async fn check_alone(&mut self, number: usize, alone: &Alone, note: &StatementNote) -> Result<(), ApplyError> {
         let ledger = &self.run.ledger;
-        let (detail, runs_code) = match ledger.tables_as_they_are(self.run.session).await {
+        let (detail, runs_code) = match ledger.read_tables(self.run.session).await {
             Ok((rows, tables)) => {
                 let expected: Vec<&str> = self.step.before.iter().map(Id::as_str).collect();
                 // `VACUUM FULL` writes all of them to new files, so of the tables only their identities count.
@@ -450,7 +450,7 @@ impl<'s> Stepwise<'s, '_> {
             return Ok(());
         }
         // It is done, whatever it did to our tables: a run that comes after they are put right goes on behind it.
-        let noted = ledger.note_statement(self.id(), self.run.direction, Stage::Finished, number + 1, note, None);
+        let noted = ledger.record_statement(self.id(), self.run.direction, Stage::Finished, number + 1, note, None);
         let mut script = Script::bookkeeping(self.run.config, vec![noted]);
         if let Err(failure) = self.run.session.ask(&script.message()).await {
             warn!("statement {} is not in the journal: {}", number + 1, crate::report::chain(&failure.source));
@@ -540,8 +540,8 @@ impl<'s> Stepwise<'s, '_> {
 
     /// All statements are done: the version row moves.
     async fn finish(&mut self) -> Result<Duration, ApplyError> {
-        let mut statements = self.run.ledger.fence_at(self.step, self.run.direction, self.event);
-        let recorded = self.run.ledger.record_stepwise(self.step, self.run.direction, self.run.seal(self.step));
+        let mut statements = self.run.ledger.fence_last_statement(self.step, self.run.direction, self.event);
+        let recorded = self.run.ledger.record_statements_done(self.step, self.run.direction, self.run.seal(self.step));
         statements.extend(returning_duration(recorded));
         let answers = self.keep(statements).await?;
         Ok(duration(&answers))

@@ -59,7 +59,7 @@ impl<'r> Run<'r> {
                 self.roll_back().await;
                 return Err(ApplyError::Moved(failure));
             }
-            if self.phrases.give_up() && is_about_prepared(&failure) && script.is_ours(&failure) {
+            if self.statement_cache.disable() && is_about_prepared(&failure) && script.is_ours(&failure) {
                 // The revision dropped what was prepared: said in full it is either done or refused for a reason.
                 debug!(error = %crate::report::chain(&failure.source), "saying the bookkeeping in full");
                 self.roll_back().await;
@@ -95,7 +95,7 @@ impl<'r> Run<'r> {
         let mut ledger = self.ledger.clone();
         // Whatever was sent before has made the tables, or else this changes nothing.
         if place > 0 {
-            ledger.installed();
+            ledger.mark_installed();
         }
         let flush = if self.is_last(step) { Flush::Now } else { Flush::Later };
         let mut script = Script::of(step, &self.how(step, Some(flush)), &ledger, self.config, &self.marks(&step.revision.id));

@@ -58,7 +58,7 @@ pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error>
     let doomed = doomed(&position.graph, &position.rows, &target, &unapplied)?;
     let plan = Plan::downgrade(&position.graph, &position.rows, &doomed, &unapplied)?;
     if plan.is_empty() {
-        ledger::durable(&session, context.wait_deadline()).await?;
+        ledger::wait_until_durable(&session, context.wait_deadline()).await?;
         info!("nothing to undo on {}: at {}", pool.address(), rows(&state.rows));
         return tell(words, &state.rows, &[]);
     }

@@ -270,7 +270,7 @@ async fn replay(
 /// version can read them.
 async fn check_recorded(session: &Session, state: &State, position: &Position<'_>) -> Result<(), NotReplayed> {
     let graph = &position.graph;
-    state.ledger.check_texts(session).await.map_err(|error| match error {
+    state.ledger.check_revision_writers(session).await.map_err(|error| match error {
         ReadError::Untrusted(_) => {
             let beyond = list(position.beyond.iter().map(|node| graph.id(*node)));
             NotReplayed::Because(format!("{beyond} would be replayed from the ledger, as there is no file here: {error}"))

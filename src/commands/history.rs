@@ -60,7 +60,7 @@ pub async fn run(words: &cli::History, context: &Context) -> Result<(), Error> {
 pub(super) async fn entries(files: &Graph, position: &Position<'_>, asked: Option<&Asked>) -> Result<Vec<Entry>, Error> {
     let mut ran = HashMap::new();
     if let Some(asked) = asked {
-        for row in asked.state.ledger.history(&asked.session).await.map_err(ReadError::Server)? {
+        for row in asked.state.ledger.last_upgrades(&asked.session).await.map_err(ReadError::Server)? {
             if let Ok([Some(id), at, seconds]) = <[Option<String>; 3]>::try_from(row) {
                 ran.insert(id, (at, seconds.and_then(|seconds| decimal(&seconds))));
             }

@@ -182,7 +182,7 @@ async fn locate<'g>(graph: &'g Graph, state: &State, session: &Session) -> Resul
     let mut recorded = Vec::new();
     if state.rows.iter().any(|row| graph.node(row).is_none()) {
         let strangers: Vec<&str> = state.recorded.keys().map(String::as_str).filter(|id| graph.node(id).is_none()).collect();
-        recorded = state.ledger.recorded(session, &strangers).await.map_err(ReadError::Server)?;
+        recorded = state.ledger.applied_revisions(session, &strangers).await.map_err(ReadError::Server)?;
     }
     Ok(Position::of(graph, &state.rows, &recorded)?)
 }
@@ -217,7 +217,7 @@ async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session, conf
     if suspects.is_empty() {
         return Ok(Settled { position, changed_down: Vec::new(), reset });
     }
-    let recorded = state.ledger.recorded(session, &suspects).await.map_err(ReadError::Server)?;
+    let recorded = state.ledger.applied_revisions(session, &suspects).await.map_err(ReadError::Server)?;
     let ChecksumVerdict { changed, reread, changed_down } = checksum::compare(&position.graph, &recorded);
     if !changed.is_empty() {
         return Err(Error::Changed(changed));

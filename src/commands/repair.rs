@@ -55,7 +55,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let session = lock.worker(config.wait_timeout, None).await?;
     let state = ledger::read(&session, config, Access::Write).await?;
     if let Some(unfinished) = state.unfinished.iter().find(|unfinished| unfinished.revision == revision.id.as_str()) {
-        note(&session, &lock, state.server.number, config, state.ledger.forget(unfinished)).await.map_err(Error::Note)?;
+        note(&session, &lock, state.server.number, config, state.ledger.record_progress_reset(unfinished)).await.map_err(Error::Note)?;
         lock.release().await;
         return answer(&if words.json {
             json(&Repaired { revision: revision.id.to_string(), accepted: vec!["progress"], not_applied: Vec::new(), diff: String::new() })?
@@ -67,7 +67,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let position = locate(&graph, &state, &session).await?;
     let ancestry = ancestry(&position, &state);
     let this = position.graph.node(revision.id.as_str()).filter(|node| ancestry.unapplied.contains(node));
-    let recorded = state.ledger.recorded(&session, &[revision.id.as_str()]).await.map_err(ReadError::Server)?;
+    let recorded = state.ledger.applied_revisions(&session, &[revision.id.as_str()]).await.map_err(ReadError::Server)?;
     let recorded = recorded.first();
     if recorded.is_none() && this.is_none() {
         return Err(Error::Missing {
@@ -89,19 +89,19 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let accepted_of_file: Vec<&str> = accepted.iter().copied().filter(|what| *what != NOT_APPLIED).collect();
     if !accepted_of_file.is_empty() {
         let detail = format!("accepted the {} of {} as it is now", accepted_of_file.join(" and the "), revision.file_name());
-        statements.extend(state.ledger.accept(revision, &detail));
+        statements.extend(state.ledger.accept_file(revision, &detail));
     }
     if !accepted.is_empty() {
         // What is applied without a word in the ledger is told from what comes in below it later.
         let unrecorded: Vec<&str> = ancestry.unrecorded.iter().map(|node| position.graph.id(*node).as_str()).collect();
         let detail = format!("applied by another tool: the version table was at {}", rows(&state.rows));
-        statements.extend(state.ledger.assume(&unrecorded, &detail));
+        statements.extend(state.ledger.record_assumed(&unrecorded, &detail));
         let skipped: Vec<&str> = not_applied.iter().map(|late| late.id.as_str()).collect();
         let detail = format!("not applied, and never will be: accepted by repair {}", revision.id);
-        statements.extend(state.ledger.skip(&skipped, &detail));
+        statements.extend(state.ledger.record_skipped(&skipped, &detail));
         note(&session, &lock, state.server.number, config, statements).await.map_err(Error::Note)?;
     } else {
-        ledger::durable(&session, context.wait_deadline()).await?;
+        ledger::wait_until_durable(&session, context.wait_deadline()).await?;
     }
     lock.release().await;
     let diff = recorded.map(|recorded| checksum::diff(&recorded.text, &revision.text)).unwrap_or_default();

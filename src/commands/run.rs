@@ -114,7 +114,7 @@ async fn once(
         check_unfinished(&plan, &state).map_err(stopped)?;
         if plan.is_empty() && (changed_down.is_empty() || state.server.read_only) {
             if !is_sealed(graph, &state) {
-                ledger::durable(&session, deadline).await?;
+                ledger::wait_until_durable(&session, deadline).await?;
             }
             tell_done(&pool, &state.rows);
             return Ok(state.rows);
@@ -156,12 +156,12 @@ async fn once(
         check_unfinished(&plan, &state).map_err(stopped)?;
     }
     if plan.direction == Direction::Down && plan.steps.iter().any(|step| graph.node(step.revision.id.as_str()).is_none()) {
-        state.ledger.check_texts(&session).await?;
+        state.ledger.check_revision_writers(&session).await?;
     }
     let Some(last) = plan.steps.last() else {
         lock.release().await;
         if !is_sealed(graph, &state) {
-            ledger::durable(&session, context.wait_deadline()).await?;
+            ledger::wait_until_durable(&session, context.wait_deadline()).await?;
         }
         info!("nothing left to do: the database is at {}", rows(&state.rows));
         return Ok(state.rows);
@@ -180,7 +180,7 @@ async fn once(
             done.append(&mut applied);
             let at = crate::revision::list(&last.after);
             // A trigger that defers itself again and again runs at COMMIT, behind all checks.
-            let (found, _) = state.ledger.tables_as_they_are(&session).await?;
+            let (found, _) = state.ledger.read_tables(&session).await?;
             if !found.iter().map(String::as_str).eq(last.after.iter().map(Id::as_str)) {
                 return Err(stopped(ApplyError::Elsewhere { expected: at, found: rows(&found) }));
             }
@@ -248,7 +248,7 @@ fn tell_ahead(goal: &Goal<'_>, position: &Position<'_>, targets: &[Node], contex
 async fn record_changed_down(changed_down: &[Revision], state: &State, session: &Session, lock: &Lock, context: &Context) {
     for revision in changed_down {
         let id = revision.id.as_str();
-        let statements = state.ledger.accept(revision, "the way down was mended in its file");
+        let statements = state.ledger.accept_file(revision, "the way down was mended in its file");
         match note(session, lock, state.server.number, &context.config, statements).await {
             Ok(()) => info!(revision = id, "the way down of {id} was mended: the ledger keeps the new one"),
             Err(failure) => warn!(revision = id, "the mended way down of {id} is not in the ledger: {}", chain(&failure)),
@@ -260,7 +260,7 @@ async fn record_changed_down(changed_down: &[Revision], state: &State, session: 
 async fn record_reset(reset: &SchemaReset, state: &mut State, session: &Session, lock: &Lock, context: &Context) -> Result<(), Error> {
     warn!("{reset}");
     let mut statements = state.ledger.record_reset(&reset.to_string());
-    statements.extend(state.unfinished.iter().flat_map(|unfinished| state.ledger.forget(unfinished)));
+    statements.extend(state.unfinished.iter().flat_map(|unfinished| state.ledger.record_progress_reset(unfinished)));
     note(session, lock, state.server.number, &context.config, statements).await.map_err(Error::Note)?;
     state.unfinished.clear();
     Ok(())
@@ -282,9 +282,9 @@ async fn record_ancestry(
     }
     let detail = format!("applied by another tool: the version table was at {}", rows(&state.rows));
     let mut statements = state.ledger.install();
-    statements.extend(state.ledger.assume(&unrecorded, &detail));
+    statements.extend(state.ledger.record_assumed(&unrecorded, &detail));
     match note(session, lock, state.server.number, &context.config, statements).await {
-        Ok(()) => state.ledger.installed(),
+        Ok(()) => state.ledger.mark_installed(),
         Err(failure) => debug!("what another tool applied is not in the ledger: {}", chain(&failure)),
     }
 }

@@ -23,7 +23,7 @@ pub async fn run(words: &cli::Show, context: &Context) -> Result<(), Error> {
     let mut found = find(words, &position);
     // One that was undone, or never followed by this image: the ledger may still have its text.
     if let (Err(NameError::Unknown { id, .. }), Some(asked)) = (&found, &asked)
-        && let Some(recorded) = asked.state.ledger.recorded(&asked.session, &[id]).await.map_err(ReadError::Server)?.first()
+        && let Some(recorded) = asked.state.ledger.applied_revisions(&asked.session, &[id]).await.map_err(ReadError::Server)?.first()
         && let Some(with) = position.with(recorded)
     {
         found = Ok(with.graph.node(id).into_iter().collect());
@@ -37,8 +37,8 @@ pub async fn run(words: &cli::Show, context: &Context) -> Result<(), Error> {
         let (mut journal, mut changed) = (Vec::new(), None);
         if let Some(asked) = &asked {
             let ledger = &asked.state.ledger;
-            journal = ledger.journal(&asked.session, &revision.id).await.map_err(ReadError::Server)?;
-            let recorded = ledger.recorded(&asked.session, &[revision.id.as_str()]).await.map_err(ReadError::Server)?;
+            journal = ledger.read_journal(&asked.session, &revision.id).await.map_err(ReadError::Server)?;
+            let recorded = ledger.applied_revisions(&asked.session, &[revision.id.as_str()]).await.map_err(ReadError::Server)?;
             let differs = recorded.first().filter(|recorded| normalized(&recorded.text) != normalized(&revision.text));
             changed = differs.map(|recorded| checksum::diff(&recorded.text, &revision.text));
         }

@@ -50,19 +50,19 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
     let settles = current.is_empty() && state.ledger.has_ledger && !is_known;
     if !is_same || settles {
         let mut statements = state.ledger.install();
-        statements.extend(state.ledger.put(&state.rows, &after));
+        statements.extend(state.ledger.fence_stamp(&state.rows, &after));
         let detail =
             format!("{} from {} to {}", if words.purge { "purged and stamped" } else { "stamped" }, rows(&state.rows), list(&after));
-        statements.extend(noted(&after).into_iter().map(|revision| state.ledger.note("stamp", &revision, &detail)));
-        statements.extend(state.ledger.assume(&below(&position.graph, &after), &detail));
+        statements.extend(noted(&after).into_iter().map(|revision| state.ledger.record_note("stamp", &revision, &detail)));
+        statements.extend(state.ledger.record_assumed(&below(&position.graph, &after), &detail));
         if after.is_empty() {
             // Nothing is applied, nor half applied.
-            statements.extend(state.unfinished.iter().flat_map(|unfinished| state.ledger.forget(unfinished)));
+            statements.extend(state.unfinished.iter().flat_map(|unfinished| state.ledger.record_progress_reset(unfinished)));
         }
         note(&session, &lock, state.server.number, config, statements).await.map_err(Error::Note)?;
         info!("{detail} on {}", pool.address());
     } else {
-        ledger::durable(&session, context.wait_deadline()).await?;
+        ledger::wait_until_durable(&session, context.wait_deadline()).await?;
     }
     lock.release().await;
     if words.json {

@@ -57,7 +57,7 @@ pub async fn look(session: Session, graph: &Graph, target: &Name, config: &Confi
     check_ancestry(&position, &state)?;
     let plan = Plan::upgrade(&position.graph, &position.rows, &targets);
     if plan.is_empty() && !is_sealed(graph, &state) {
-        ledger::durable(&session, Instant::now() + FLUSHED_WITHIN).await?;
+        ledger::wait_until_durable(&session, Instant::now() + FLUSHED_WITHIN).await?;
     }
     Ok(Standing { pending: plan.steps.iter().map(|step| step.revision.id.to_string()).collect(), current: state.rows })
 }

@@ -46,7 +46,7 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
         _ => Vec::new(),
     };
     if words.check && plan.is_empty() && refusal.is_none() && !is_sealed(&graph, &state) {
-        ledger::durable(&session, context.wait_deadline()).await?;
+        ledger::wait_until_durable(&session, context.wait_deadline()).await?;
     }
     let asked = Asked { address: pool.address(), session, state };
     let history = entries(&graph, &position, Some(&asked)).await?;

@@ -17,7 +17,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(10);
 
 /// Returns when all that this session has seen is safe on the server's disk. Commits of a run but its last are asynchronous, and
 /// another tool's may be: who takes another's word that the target is reached must know that a crash won't take it back.
-pub async fn durable(session: &Session, deadline: Instant) -> Result<(), ReadError> {
+pub async fn wait_until_durable(session: &Session, deadline: Instant) -> Result<(), ReadError> {
     let written = match session.ask(&Message::of(Sql::of(include_str!("written.sql")))).await {
         Ok(answers) => one(answers),
         Err(failure) => return without_positions(session, failure).await,

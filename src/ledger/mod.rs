@@ -24,12 +24,12 @@ use install::LedgerTable;
 use trust::Trust;
 
 pub use applied::{AppliedChecksum, AppliedRevision, BASE, JournalEntry, LastEvent, ProvenRevisions, decimal};
-pub use durable::durable;
+pub use durable::wait_until_durable;
 pub use locked::Locked;
 pub use state::{look, look_closely, read};
-pub use trust::{UntrustedRelation, is_untrusted, trusted_roles};
+pub use trust::{UntrustedRelation, is_trust_failure, trusted_roles};
 pub use write::progress::{self, UnfinishedRevision};
-pub use write::{StatementCache, is_changed, is_moved, same_tables, what_changed};
+pub use write::{StatementCache, changed_detail, is_fence_failure, is_verify_failure, same_tables};
 
 /// What one read of the database says.
 #[derive(Debug)]
@@ -238,7 +238,7 @@ impl Ledger {
     }
 
     /// A query for when each revision was last applied and how long it took, newest last.
-    pub async fn history(&self, session: &Session) -> Result<Answer, Failure> {
+    pub async fn last_upgrades(&self, session: &Session) -> Result<Answer, Failure> {
         if !self.has_ledger {
             return Ok(Answer::new());
         }

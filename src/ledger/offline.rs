@@ -2,7 +2,7 @@
 
 use super::install::TABLES;
 use super::trust::{RelationLock, Trust};
-use super::write::done_values;
+use super::write::step_values;
 use super::{Access, BACKEND_START, Ledger};
 use crate::config::Config;
 use crate::plan::{Direction, Step};
@@ -113,9 +113,9 @@ impl Ledger {
     }
 
     /// Statements that write down a step: a script has no message whose start is the step's, its transaction's must do.
-    pub fn record_offline(&self, step: &Step<'_>, direction: Direction) -> Vec<Sql> {
-        let kept = (direction == Direction::Up).then(|| self.keep(step.revision));
-        let done = self.done(&done_values(step, direction, None), Sql::of("transaction_timestamp()"), Sql::of(BACKEND_START));
+    pub fn record_step_offline(&self, step: &Step<'_>, direction: Direction) -> Vec<Sql> {
+        let kept = (direction == Direction::Up).then(|| self.upsert_revision(step.revision));
+        let done = self.insert_done(&step_values(step, direction, None), Sql::of("transaction_timestamp()"), Sql::of(BACKEND_START));
         kept.into_iter().chain([done]).collect()
     }
 }

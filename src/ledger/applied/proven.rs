@@ -149,22 +149,22 @@ impl Ledger {
 
     /// Statements that write down revisions that are applied, as another tool or a stamp says: the version table had a row at or
     /// above each of them.
-    pub fn assume(&self, revisions: &[&str], detail: &str) -> Vec<Sql> {
-        self.lines("assume", revisions, detail)
+    pub fn record_assumed(&self, revisions: &[&str], detail: &str) -> Vec<Sql> {
+        self.record_notes("assume", revisions, detail)
     }
 
     /// Statements that write down revisions that are not applied and never will be, as `repair` was told.
-    pub fn skip(&self, revisions: &[&str], detail: &str) -> Vec<Sql> {
-        self.lines("skip", revisions, detail)
+    pub fn record_skipped(&self, revisions: &[&str], detail: &str) -> Vec<Sql> {
+        self.record_notes("skip", revisions, detail)
     }
 
     /// Statements that write down that the version table's schema was reset: nothing is applied.
     pub fn record_reset(&self, detail: &str) -> Vec<Sql> {
-        self.lines("reset", &[BASE], detail)
+        self.record_notes("reset", &[BASE], detail)
     }
 
     /// Statements that write a line of the journal for each revision.
-    fn lines(&self, direction: &'static str, revisions: &[&str], detail: &str) -> Vec<Sql> {
+    fn record_notes(&self, direction: &'static str, revisions: &[&str], detail: &str) -> Vec<Sql> {
         if revisions.is_empty() {
             return Vec::new();
         }

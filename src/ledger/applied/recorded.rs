@@ -99,7 +99,7 @@ pub struct JournalEntry {
 
 impl Ledger {
     /// What the ledger has of these revisions.
-    pub async fn recorded(&self, session: &Session, revisions: &[&str]) -> Result<Vec<AppliedRevision>, Failure> {
+    pub async fn applied_revisions(&self, session: &Session, revisions: &[&str]) -> Result<Vec<AppliedRevision>, Failure> {
         if !self.has_ledger || revisions.is_empty() {
             return Ok(Vec::new());
         }
@@ -115,7 +115,7 @@ impl Ledger {
     }
 
     /// The journal of one revision, oldest first.
-    pub async fn journal(&self, session: &Session, revision: &Id) -> Result<Vec<JournalEntry>, Failure> {
+    pub async fn read_journal(&self, session: &Session, revision: &Id) -> Result<Vec<JournalEntry>, Failure> {
         if !self.has_ledger {
             return Ok(Vec::new());
         }

@@ -89,7 +89,7 @@ impl Ledger {
     }
 
     /// Whatever was missing was created in a transaction that is committed.
-    pub fn installed(&mut self) {
+    pub fn mark_installed(&mut self) {
         self.has_version_table = true;
         self.has_ledger = true;
         if self.is_to_be_created() {
@@ -98,7 +98,7 @@ impl Ledger {
     }
 
     /// Whether a table that this run was about to create exists by now.
-    pub async fn is_installed_by_another(&self, session: &Session) -> Result<bool, Failure> {
+    pub async fn was_installed_meanwhile(&self, session: &Session) -> Result<bool, Failure> {
         let missing = self.missing.iter().map(|table| QualifiedName::new(&self.schema, table.name));
         let version = (!self.has_version_table).then(|| self.version_table.clone());
         let tables: Vec<Sql> = missing

@@ -5,7 +5,7 @@ use std::fmt;
 
 use tokio_postgres::error::SqlState;
 
-use super::trust::{UNTRUSTED, is_untrusted};
+use super::trust::{UNTRUSTED, is_trust_failure};
 use super::{Answer, Ledger, ProvenRevisions, ReadError, State, first, kept};
 use crate::config::Config;
 use crate::connect::{Failure, Session};
@@ -238,7 +238,7 @@ impl Ledger {
         };
         let mut answers = match outcome {
             Ok(answers) => answers.into_iter(),
-            Err(failure) if is_untrusted(&failure) => return Ok(None),
+            Err(failure) if is_trust_failure(&failure) => return Ok(None),
             Err(failure) if failure.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
             Err(failure) => return Err(failure.into()),
         };

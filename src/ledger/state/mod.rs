@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::install::{LedgerTable, TABLES};
 use super::locked;
-use super::trust::{OwnTables, Trust, TrustProblem, is_untrusted, problem};
+use super::trust::{OwnTables, Trust, TrustProblem, is_trust_failure, problem};
 use super::{Access, Backend, LOCK_TIMEOUT, Ledger, ProvenRevisions, ReadError, Server, State, UntrustedRelation, set_path, set_role};
 use crate::config::Config;
 use crate::connect::{Answer, Session};
@@ -51,7 +51,7 @@ pub async fn look_closely(session: &Session, config: &Config) -> Result<State, R
 pub async fn read(session: &Session, config: &Config, access: Access) -> Result<State, ReadError> {
     let mut state = look(session, config, access).await?;
     match state.complete(session).await {
-        Err(ReadError::Server(failure)) if is_untrusted(&failure) => {
+        Err(ReadError::Server(failure)) if is_trust_failure(&failure) => {
             // Another session changed a table between the two: another look says what is wrong with it.
             session.ask(&Message::rollback()).await?;
             state = look(session, config, access).await?;

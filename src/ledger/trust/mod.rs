@@ -11,7 +11,7 @@ use crate::sql::{Ident, Literal, Message, QualifiedName, Sql, TextArray};
 pub(in crate::ledger) const UNTRUSTED: &str = "a table of pgmarch can no longer be trusted";
 
 /// Whether a message failed because one of our tables can't be trusted any more: looked at again, it is known why.
-pub fn is_untrusted(failure: &Failure) -> bool {
+pub fn is_trust_failure(failure: &Failure) -> bool {
     super::says(failure, UNTRUSTED)
 }
 
@@ -169,7 +169,7 @@ pub(in crate::ledger) enum RelationLock {
 }
 
 impl Ledger {
-    /// Statements that lock what this transaction is about to write, and then fail ([`is_untrusted`]) if anything there is
+    /// Statements that lock what this transaction is about to write, and then fail ([`is_trust_failure`]) if anything there is
     /// not as it was when it was looked at.
     pub(in crate::ledger) fn secure(&self, version: Option<RelationLock>, ledger: &[&'static str]) -> Vec<Sql> {
         let mut statements = self.locks(version, ledger);
@@ -196,7 +196,7 @@ impl Ledger {
     }
 
     /// Refuses to execute what the ledger has of revisions while a role that is not trusted may write there.
-    pub async fn check_texts(&self, session: &Session) -> Result<(), ReadError> {
+    pub async fn check_revision_writers(&self, session: &Session) -> Result<(), ReadError> {
         let revision = QualifiedName::new(&self.schema, "revision");
         let writers = sql!(include_str!("writers.sql"), problems = self.tables().close_look(), revision = Literal(&revision.to_string()));
         let answers = session.ask(&self.reading(&[], [writers])).await?;
@@ -217,7 +217,7 @@ impl Ledger {
         }
     }
 
-    /// One statement that fails ([`is_untrusted`]) if the version table or one of these tables of the ledger is not as it was
+    /// One statement that fails ([`is_trust_failure`]) if the version table or one of these tables of the ledger is not as it was
     /// when it was looked at.
     pub(crate) fn checked(&self, access: Access, ledger: &[&'static str]) -> Sql {
         if !self.trust.is_plain {

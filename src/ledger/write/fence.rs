@@ -15,7 +15,7 @@ pub(in crate::ledger) const MOVED: &str = "PGM01";
 const ELSEWHERE: &str = "the version table is not where the plan starts";
 
 /// Whether a message failed at its fence.
-pub fn is_moved(failure: &Failure) -> bool {
+pub fn is_fence_failure(failure: &Failure) -> bool {
     crate::ledger::says(failure, ELSEWHERE) || failure.source.as_db_error().is_some_and(|error| error.code().code() == MOVED)
 }
 
@@ -25,12 +25,12 @@ const TRUST: PreparedStatement = PreparedStatement { name: "pgmarch: trust", typ
 const FENCE: PreparedStatement = PreparedStatement { name: "pgmarch: fence", types: &["text", "text"] };
 
 impl Ledger {
-    /// Statements that make sure of our tables, and then move the version rows from `before` to `after`, or fail ([`is_moved`])
+    /// Statements that make sure of our tables, and then move the version rows from `before` to `after`, or fail ([`is_fence_failure`])
     /// if they are not there. Two runners without any other lock still can't both pass.
     ///
     /// It is in plain SQL, with a cast that fails: a block in PL/pgSQL is compiled again for each revision, which would take
     /// as long as all the rest of the bookkeeping.
-    pub fn quick_fence(&self, before: &Rows, after: &Rows, direction: Direction, phrases: &StatementCache) -> Vec<Sql> {
+    pub fn fence_transaction(&self, before: &Rows, after: &Rows, direction: Direction, statement_cache: &StatementCache) -> Vec<Sql> {
         let written: &[_] = if direction == Direction::Up { &["revision", "journal"] } else { &["journal"] };
         let single = match (before.first(), after.first()) {
             (Some(from), Some(to)) if before.len() == 1 && after.len() == 1 && from != to => Some([from, to]),
@@ -38,9 +38,9 @@ impl Ledger {
         };
         let mut statements = self.secure(Some(if single.is_some() { RelationLock::Rows } else { RelationLock::Table }), written);
         let check = statements.pop().unwrap_or_default();
-        statements.extend(phrases.say(TRUST, &[], |_| check.clone()));
+        statements.extend(statement_cache.render(TRUST, &[], |_| check.clone()));
         if let Some(ids) = single {
-            statements.extend(phrases.say(FENCE, &ids.map(id), |v| self.step_along(&v[0], &v[1])));
+            statements.extend(statement_cache.render(FENCE, &ids.map(id), |v| self.step_along(&v[0], &v[1])));
             return statements;
         }
         // Locked against other writers: what is found stays so.
@@ -91,30 +91,30 @@ impl Ledger {
     }
 
     /// The same as one statement, which raises `MOVED`: for scripts that people read and run.
-    pub fn fence(&self, before: &Rows, after: &Rows) -> Sql {
-        self.fence_and(before, after, Sql::default())
+    pub fn fence_script(&self, before: &Rows, after: &Rows) -> Sql {
+        self.fence_block_with(before, after, Sql::default())
     }
 
     /// One statement that moves the version rows from `before` to `after`, or raises `MOVED` if they are not there,
     /// with another check while the table is locked.
-    pub(in crate::ledger) fn fence_and(&self, before: &Rows, after: &Rows, check: Sql) -> Sql {
+    pub(in crate::ledger) fn fence_block_with(&self, before: &Rows, after: &Rows, check: Sql) -> Sql {
         let moves = self.moves(before, after).into_iter().map(|statement| sql!("{statement};\n", statement = statement));
         let expected: Vec<&str> = before.iter().map(Id::as_str).collect();
-        self.guarded(&expected, Sql::join([check].into_iter().chain(moves), ""))
+        self.fence_block(&expected, Sql::join([check].into_iter().chain(moves), ""))
     }
 
     /// Statements that make sure of our tables, and then do the same for rows that may be anything, such as those of another
     /// tool: they all go, and `after` comes.
-    pub fn put(&self, before: &[String], after: &Rows) -> Vec<Sql> {
+    pub fn fence_stamp(&self, before: &[String], after: &Rows) -> Vec<Sql> {
         let delete = sql!("DELETE FROM {table};\n", table = self.version_table);
         let inserts = after.iter().map(|row| sql!("{insert};\n", insert = self.insert(row)));
         let expected: Vec<&str> = before.iter().map(String::as_str).collect();
-        let put = self.guarded(&expected, Sql::join([delete].into_iter().chain(inserts), ""));
+        let put = self.fence_block(&expected, Sql::join([delete].into_iter().chain(inserts), ""));
         self.secure(Some(RelationLock::Table), &["journal"]).into_iter().chain([put]).collect()
     }
 
     /// `moves`, if the rows are as expected and nobody else writes them.
-    fn guarded(&self, expected: &[&str], moves: Sql) -> Sql {
+    fn fence_block(&self, expected: &[&str], moves: Sql) -> Sql {
         let mut expected = expected.to_vec();
         expected.sort_unstable();
         let named = if expected.is_empty() { "base".to_owned() } else { expected.join(", ") };

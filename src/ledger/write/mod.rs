@@ -6,9 +6,9 @@ mod record;
 mod statement_cache;
 mod verify;
 
-pub use fence::is_moved;
+pub use fence::is_fence_failure;
 pub use statement_cache::StatementCache;
-pub use verify::{is_changed, same_tables, what_changed};
+pub use verify::{changed_detail, is_verify_failure, same_tables};
 
 pub(in crate::ledger) use fence::id;
-pub(in crate::ledger) use record::{PROGRAM, done_values};
+pub(in crate::ledger) use record::{PROGRAM, step_values};

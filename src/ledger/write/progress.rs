@@ -148,21 +148,21 @@ pub fn returning_duration(mut statements: Vec<Sql>) -> Vec<Sql> {
 impl Ledger {
     /// Statements that make sure of our tables, and then raise `MOVED` unless the version rows are `before` and the last journal
     /// row about a statement of this revision is `event`: of two runs that believe it to be their turn, one stops here.
-    pub fn turn(&self, before: &Rows, revision: &Id, event: Option<i64>) -> Vec<Sql> {
-        let turn = self.fence_and(before, before, self.check_turn(revision, event));
+    pub fn fence_statement(&self, before: &Rows, revision: &Id, event: Option<i64>) -> Vec<Sql> {
+        let turn = self.fence_block_with(before, before, self.check_turn(revision, event));
         self.secure(Some(RelationLock::Table), &["journal"]).into_iter().chain([turn]).collect()
     }
 
     /// The fence of a revision's last transaction: moves the version rows if it is still this run's turn.
-    pub fn fence_at(&self, step: &Step<'_>, direction: Direction, event: Option<i64>) -> Vec<Sql> {
+    pub fn fence_last_statement(&self, step: &Step<'_>, direction: Direction, event: Option<i64>) -> Vec<Sql> {
         let written: &[_] = if direction == Direction::Up { &["revision", "journal"] } else { &["journal"] };
-        let fence = self.fence_and(&step.before, &step.after, self.check_turn(&step.revision.id, event));
+        let fence = self.fence_block_with(&step.before, &step.after, self.check_turn(&step.revision.id, event));
         self.secure(Some(RelationLock::Table), written).into_iter().chain([fence]).collect()
     }
 
     /// A query for the last row about a statement of a revision: its id, the backend that wrote it, what our tables are like
-    /// ([`Self::verify_tables`]), and the time.
-    pub fn last_note(&self, revision: &Id) -> Sql {
+    /// ([`Self::verify_unchanged_since`]), and the time.
+    pub fn last_statement_record(&self, revision: &Id) -> Sql {
         sql!(
             "SELECT l.id, l.backend_pid, {tables}, clock_timestamp() FROM {ledger}.journal l \
              WHERE l.version_table = {key} AND l.revision = {revision} AND l.statement IS NOT NULL ORDER BY l.id DESC LIMIT 1",
@@ -188,7 +188,7 @@ impl Ledger {
     }
 
     /// One statement that writes down what became of a statement.
-    pub fn note_statement(
+    pub fn record_statement(
         &self,
         revision: &Id,
         direction: Direction,
@@ -217,8 +217,8 @@ impl Ledger {
     }
 
     /// Statements that write down that all statements of a revision are done.
-    pub fn record_stepwise(&self, step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> Vec<Sql> {
-        let kept = (direction == Direction::Up).then(|| self.keep(step.revision));
+    pub fn record_statements_done(&self, step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> Vec<Sql> {
+        let kept = (direction == Direction::Up).then(|| self.upsert_revision(step.revision));
         let done = sql!(
             "INSERT INTO {ledger}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, sealed) \
              SELECT {key}, {revision}, '{direction}', 'done', coalesce(min(started), statement_timestamp()), clock_timestamp(), {host}, {backend_start}, {program}, {seal} \
@@ -239,8 +239,9 @@ impl Ledger {
 
     /// Statements that forget how far a `transaction:false` revision had come, so that the next run begins with its first
     /// statement: `repair`, after somebody put right by hand what was half done.
-    pub fn forget(&self, unfinished: &UnfinishedRevision) -> Vec<Sql> {
-        let forgotten = self.line(sql!("{id}", id = Literal(&unfinished.revision)), Sql::of("repair"), "done", &unfinished.to_string());
+    pub fn record_progress_reset(&self, unfinished: &UnfinishedRevision) -> Vec<Sql> {
+        let forgotten =
+            self.insert_line(sql!("{id}", id = Literal(&unfinished.revision)), Sql::of("repair"), "done", &unfinished.to_string());
         self.secure(None, &["journal"]).into_iter().chain([forgotten]).collect()
     }
 }

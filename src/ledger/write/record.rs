@@ -10,16 +10,16 @@ use crate::revision::{Id, Revision};
 use crate::sql;
 use crate::sql::{Literal, Sql, TextArray};
 
-/// Keeps a revision: the values of [`kept_values`].
+/// Keeps a revision: the values of [`revision_values`].
 const KEEP: PreparedStatement = PreparedStatement {
     name: "pgmarch: keep",
     types: &["text", "text", "text[]", "text[]", "text", "text", "text", "boolean", "text", "text", "text"],
 };
-/// Journals a step: the values of [`done_values`].
+/// Journals a step: the values of [`step_values`].
 const DONE: PreparedStatement = PreparedStatement { name: "pgmarch: done", types: &["text", "text", "text"] };
 
-/// A revision as constants: its id, then the columns as [`Ledger::kept`] names them.
-fn kept_values(revision: &Revision) -> [Sql; 11] {
+/// A revision as constants: its id, then the columns as [`Ledger::upsert_revision_values`] names them.
+fn revision_values(revision: &Revision) -> [Sql; 11] {
     let text = |text: &str| sql!("{text}", text = Literal(text));
     let ids = |ids: &[Id]| sql!("{ids}", ids = ids.iter().map(Id::as_str).collect::<TextArray<'_>>());
     [
@@ -38,7 +38,7 @@ fn kept_values(revision: &Revision) -> [Sql; 11] {
 }
 
 /// What tells one step in the journal from another, as constants: revision, direction, seal.
-pub(in crate::ledger) fn done_values(step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> [Sql; 3] {
+pub(in crate::ledger) fn step_values(step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> [Sql; 3] {
     let seal = Literal::or_null(seal.map(ToString::to_string).as_deref());
     [id(&step.revision.id), sql!("'{verb}'", verb = Sql::of(direction.verb())), seal]
 }
@@ -46,29 +46,29 @@ pub(in crate::ledger) fn done_values(step: &Step<'_>, direction: Direction, seal
 impl Ledger {
     /// Statements that write down a step that was run in this transaction, and the seal if it is the last of its run.
     /// The last of them returns its duration in seconds.
-    pub fn record(
+    pub fn record_step(
         &self,
         step: &Step<'_>,
         direction: Direction,
         backend: &Backend,
         seal: Option<&Seal>,
-        phrases: &StatementCache,
+        statement_cache: &StatementCache,
     ) -> Vec<Sql> {
         let mut statements = Vec::new();
         if direction == Direction::Up {
-            statements = phrases.say(KEEP, &kept_values(step.revision), |values| self.kept(values));
+            statements = statement_cache.render(KEEP, &revision_values(step.revision), |values| self.upsert_revision_values(values));
         }
         let done = |values: &[Sql]| {
-            let done = self.done(values, Sql::of("statement_timestamp()"), backend.start());
+            let done = self.insert_done(values, Sql::of("statement_timestamp()"), backend.start());
             sql!("{done} RETURNING extract(epoch FROM finished - started)", done = done)
         };
-        statements.extend(phrases.say(DONE, &done_values(step, direction, seal), done));
+        statements.extend(statement_cache.render(DONE, &step_values(step, direction, seal), done));
         statements
     }
 
     /// One statement: a step was done, beginning when an expression says, on the backend whose start another says. The
-    /// values are those of [`done_values`].
-    pub(in crate::ledger) fn done(&self, values: &[Sql], started: Sql, backend_start: Sql) -> Sql {
+    /// values are those of [`step_values`].
+    pub(in crate::ledger) fn insert_done(&self, values: &[Sql], started: Sql, backend_start: Sql) -> Sql {
         sql!(
             "INSERT INTO {ledger}.journal (version_table, revision, direction, sealed, outcome, started, finished, client_host, backend_start, pgmarch) \
              VALUES ({key}, {values}, 'done', {started}, clock_timestamp(), {host}, {backend_start}, {program})",
@@ -83,18 +83,18 @@ impl Ledger {
     }
 
     /// Statements that keep a revision's file as it is now, instead of what the ledger had of it before.
-    pub fn accept(&self, revision: &Revision, detail: &str) -> Vec<Sql> {
-        let accepted = [self.keep(revision), self.note("repair", revision.id.as_str(), detail)];
+    pub fn accept_file(&self, revision: &Revision, detail: &str) -> Vec<Sql> {
+        let accepted = [self.upsert_revision(revision), self.record_note("repair", revision.id.as_str(), detail)];
         self.secure(None, &["revision", "journal"]).into_iter().chain(accepted).collect()
     }
 
     /// One statement that keeps a revision's text.
-    pub(in crate::ledger) fn keep(&self, revision: &Revision) -> Sql {
-        self.kept(&kept_values(revision))
+    pub(in crate::ledger) fn upsert_revision(&self, revision: &Revision) -> Sql {
+        self.upsert_revision_values(&revision_values(revision))
     }
 
-    /// The same, of the values of [`kept_values`].
-    fn kept(&self, values: &[Sql]) -> Sql {
+    /// The same, of the values of [`revision_values`].
+    fn upsert_revision_values(&self, values: &[Sql]) -> Sql {
         sql!(
             "INSERT INTO {ledger}.revision (version_table, revision, file, parents, depends_on, branch, message, created, breaking, text, exact, semantic) \
              VALUES ({key}, {values}) ON CONFLICT (version_table, revision) DO UPDATE SET \
@@ -109,12 +109,12 @@ impl Ledger {
 
     /// Statements that write down that a revision failed, after its transaction is gone.
     pub fn record_failure(&self, revision: &Id, direction: Direction, detail: &str) -> Vec<Sql> {
-        let failed = self.line(id(revision), Sql::of(direction.verb()), "failed", detail);
+        let failed = self.insert_line(id(revision), Sql::of(direction.verb()), "failed", detail);
         self.secure(None, &["journal"]).into_iter().chain([failed]).collect()
     }
 
     /// One statement that writes a line into the journal about something that is not part of a revision's own transaction.
-    pub(in crate::ledger) fn line(&self, revision: Sql, direction: Sql, outcome: &'static str, detail: &str) -> Sql {
+    pub(in crate::ledger) fn insert_line(&self, revision: Sql, direction: Sql, outcome: &'static str, detail: &str) -> Sql {
         sql!(
             "INSERT INTO {ledger}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, detail) \
              VALUES ({key}, {revision}, '{direction}', '{outcome}', statement_timestamp(), clock_timestamp(), {host}, {backend_start}, {program}, {detail})",
@@ -131,8 +131,8 @@ impl Ledger {
     }
 
     /// One statement that notes something which ran no revision, a stamp or a repair, in its transaction.
-    pub fn note(&self, verb: &'static str, revision: &str, detail: &str) -> Sql {
-        self.line(sql!("{revision}", revision = Literal(revision)), Sql::of(verb), "noted", detail)
+    pub fn record_note(&self, verb: &'static str, revision: &str, detail: &str) -> Sql {
+        self.insert_line(sql!("{revision}", revision = Literal(revision)), Sql::of(verb), "noted", detail)
     }
 }
 

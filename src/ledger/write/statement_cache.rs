@@ -26,18 +26,18 @@ pub struct StatementCache {
 
 impl StatementCache {
     /// Prepares what is said, from the first time on.
-    pub fn prepared() -> Self {
+    pub fn enabled() -> Self {
         Self { wanted: Cell::new(true), known: RefCell::default() }
     }
 
     /// From now on all is said in full. Whether it was not before.
-    pub fn give_up(&self) -> bool {
+    pub fn disable(&self) -> bool {
         self.wanted.replace(false)
     }
 
     /// Statements that say a phrase with these values, the last of them with its answer; `sql` is the phrase with
     /// expressions in its places.
-    pub(in crate::ledger) fn say(&self, phrase: PreparedStatement, values: &[Sql], sql: impl Fn(&[Sql]) -> Sql) -> Vec<Sql> {
+    pub(in crate::ledger) fn render(&self, phrase: PreparedStatement, values: &[Sql], sql: impl Fn(&[Sql]) -> Sql) -> Vec<Sql> {
         if !self.wanted.get() {
             return vec![sql(values)];
         }
@@ -68,15 +68,15 @@ mod tests {
     #[test]
     fn a_phrase_is_prepared_once_and_said_in_full_after_a_failure() {
         const COUNT: PreparedStatement = PreparedStatement { name: "pgmarch: count", types: &["integer", "text"] };
-        let phrases = StatementCache::prepared();
+        let statement_cache = StatementCache::enabled();
         let said = |value: i32| {
             let values = [sql!("{value}", value = value), Sql::of("'x'")];
-            Sql::join(phrases.say(COUNT, &values, |v| sql!("SELECT {a}, {b}", a = v[0], b = v[1])), "; ").to_string()
+            Sql::join(statement_cache.render(COUNT, &values, |v| sql!("SELECT {a}, {b}", a = v[0], b = v[1])), "; ").to_string()
         };
         assert_eq!(said(1), "PREPARE \"pgmarch: count\" (integer, text) AS SELECT $1, $2; EXECUTE \"pgmarch: count\" (1, 'x')");
         assert_eq!(said(2), "EXECUTE \"pgmarch: count\" (2, 'x')");
-        assert!(phrases.give_up());
+        assert!(statement_cache.disable());
         assert_eq!(said(3), "SELECT 3, 'x'");
-        assert!(!phrases.give_up());
+        assert!(!statement_cache.disable());
     }
 }

@@ -18,7 +18,7 @@ const NOTE: PreparedStatement = PreparedStatement { name: "pgmarch: note", types
 const VERIFY: PreparedStatement = PreparedStatement { name: "pgmarch: verify", types: &["text[]"] };
 
 /// Whether a message failed because the version rows or the tables were not what they were ahead of the revision's text.
-pub fn is_changed(failure: &Failure) -> bool {
+pub fn is_verify_failure(failure: &Failure) -> bool {
     crate::ledger::says(failure, CHANGED)
 }
 
@@ -29,7 +29,7 @@ pub fn same_tables(one: &str, other: &str) -> bool {
 }
 
 /// What was found, of what the server says in a failure: its own words, or those of `verify.sql`.
-pub fn what_changed(said: &str) -> String {
+pub fn changed_detail(said: &str) -> String {
     let found = said.split_once(&format!("{CHANGED}: ")).map_or(said, |(_, found)| found);
     found.split_once(" [they were").map_or(found, |(found, _)| found).to_owned()
 }
@@ -62,19 +62,19 @@ impl Ledger {
     }
 
     /// Statements that note what the tables are like, until the transaction ends.
-    pub fn note_tables(&self, phrases: &StatementCache) -> Vec<Sql> {
-        phrases.say(NOTE, &[], |_| sql!("SELECT set_config('pgmarch.tables', {now}, true)", now = self.tables_now()))
+    pub fn remember_tables(&self, statement_cache: &StatementCache) -> Vec<Sql> {
+        statement_cache.render(NOTE, &[], |_| sql!("SELECT set_config('pgmarch.tables', {now}, true)", now = self.tables_now()))
     }
 
-    /// Statements that fail ([`is_changed`]) unless the version rows are `rows`, and the tables what [`Self::note_tables`] has
+    /// Statements that fail ([`is_verify_failure`]) unless the version rows are `rows`, and the tables what [`Self::remember_tables`] has
     /// noted. A `RESET ALL` in a function of the revision's loses that note: then the rows alone count.
-    pub fn verify(&self, rows: &Rows, phrases: &StatementCache) -> Vec<Sql> {
+    pub fn verify_unchanged(&self, rows: &Rows, statement_cache: &StatementCache) -> Vec<Sql> {
         let noted = Sql::of("nullif(current_setting('pgmarch.tables', true), '')");
-        phrases.say(VERIFY, &[array(rows)], |values| self.verified(&values[0], &noted))
+        statement_cache.render(VERIFY, &[array(rows)], |values| self.verified(&values[0], &noted))
     }
 
     /// The same for what the tables were like according to an earlier answer.
-    pub fn verify_tables(&self, rows: &Rows, tables: Option<&str>) -> Sql {
+    pub fn verify_unchanged_since(&self, rows: &Rows, tables: Option<&str>) -> Sql {
         self.verified(&array(rows), &Literal::or_null(tables))
     }
 
@@ -86,14 +86,14 @@ impl Ledger {
     /// Whether it was the message itself that changed the tables, rather than another session: then they are as they were, now
     /// that it is rolled back. `rows` are the version rows that it began with.
     /// Of a failure in the middle of a longer transaction only they count.
-    pub async fn is_as_before(&self, session: &Session, rows: &Rows, failure: Option<&Failure>) -> Result<bool, ReadError> {
-        let (found, tables) = self.tables_as_they_are(session).await?;
+    pub async fn is_unchanged(&self, session: &Session, rows: &Rows, failure: Option<&Failure>) -> Result<bool, ReadError> {
+        let (found, tables) = self.read_tables(session).await?;
         let same_tables = failure.and_then(noted).is_none_or(|noted| noted == tables);
         Ok(same_tables && found.iter().map(String::as_str).eq(rows.iter().map(Id::as_str)))
     }
 
     /// The version rows, and what the tables are like.
-    pub async fn tables_as_they_are(&self, session: &Session) -> Result<(Vec<String>, String), ReadError> {
+    pub async fn read_tables(&self, session: &Session) -> Result<(Vec<String>, String), ReadError> {
         let rows = sql!("SELECT version_num::text FROM {table} ORDER BY version_num::text COLLATE \"C\"", table = self.version_table);
         let tables = sql!("SELECT {now}", now = self.tables_now());
         let message = Message::reading([Sql::of(LOCK_TIMEOUT)].into_iter().chain(sql::set_role(self.role.as_ref())), [], [rows, tables]);

@@ -55,7 +55,7 @@ pub(crate) fn revision(bytes: &[u8]) {
         Err(faults) => faults.iter().for_each(|fault| assert!(!fault.to_string().is_empty())),
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
-        drop(name::Name::parse(text));
+        drop(name::RevisionName::parse(text));
     }
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn statements(bytes: &[u8]) {
         assert!(statement.range.start >= end && sql.get(statement.range.clone()).is_some_and(|text| !text.trim().is_empty()));
         end = statement.range.end;
     }
-    drop(statement::semantic(sql));
+    drop(statement::semantic_checksum(sql));
 }
 
 /// All that a server says to a login and a statement.

@@ -27,7 +27,7 @@ impl Ancestry {
     /// ledger recorded it; where it recorded nothing, what the files say. What was recorded as applied by another tool was
     /// recorded with all below it.
     pub fn of(graph: &Graph, rows: &[Node], kept: &HashMap<String, AppliedChecksum>, proven: &ProvenRevisions) -> Self {
-        let below = graph.reach(rows, Graph::below);
+        let below = graph.reach(rows, Graph::prerequisites);
         let mut applied = BTreeSet::new();
         let mut open: Vec<Node> = rows.to_vec();
         open.extend(below.nodes().filter(|node| proven.is_applied(graph.id(*node))));
@@ -40,7 +40,7 @@ impl Ancestry {
             let next: Vec<Node> = match (proven.word(id), recorded) {
                 (Some(LastEvent::Assumed), _) => Vec::new(),
                 // Undone, and below a version row again: another tool applied it.
-                (Some(LastEvent::Undone | LastEvent::Skipped), _) | (_, None) => graph.below(node).to_vec(),
+                (Some(LastEvent::Undone | LastEvent::Skipped), _) | (_, None) => graph.prerequisites(node).to_vec(),
                 (Some(LastEvent::Applied | LastEvent::Stamped) | None, Some(recorded)) => recorded,
             };
             open.extend(next.into_iter().filter(|node| below.has(*node) && proven.word(graph.id(*node)) != Some(LastEvent::Skipped)));
@@ -74,7 +74,7 @@ impl Ancestry {
             if self.applied.contains(&next) {
                 break;
             }
-            open.extend_from_slice(graph.above(next));
+            open.extend_from_slice(graph.dependents(next));
         }
         let revision = graph.revision(node);
         LateRevision { id: revision.id.clone(), path: revision.path.clone(), above: graph.id(above).clone() }
@@ -101,5 +101,5 @@ impl fmt::Display for LateRevision {
 
 /// Words for a list of them.
 pub fn ids(late: &[LateRevision]) -> String {
-    crate::revision::list(late.iter().map(|late| &late.id))
+    crate::revision::join_ids(late.iter().map(|late| &late.id))
 }

@@ -81,7 +81,8 @@ pub struct ChecksumVerdict<'g> {
 /// Applied revisions whose files are not, byte by byte, what the ledger kept, or are read otherwise now.
 pub fn suspects<'g>(graph: &'g Graph, rows: &[Node], kept: &HashMap<String, AppliedChecksum>) -> Vec<&'g str> {
     let differs = |revision: &&Revision| {
-        let differs = |kept: &AppliedChecksum| kept.exact != revision.exact() || kept.semantic != revision.semantic(&revision.up);
+        let differs =
+            |kept: &AppliedChecksum| kept.exact != revision.exact_checksum() || kept.semantic != revision.semantic_checksum(&revision.up);
         kept.get(revision.id.as_str()).is_some_and(differs)
     };
     applied(graph, rows).filter(differs).map(|revision| revision.id.as_str()).collect()
@@ -91,7 +92,7 @@ pub fn suspects<'g>(graph: &'g Graph, rows: &[Node], kept: &HashMap<String, Appl
 pub fn moved(graph: &Graph, rows: &[Node], kept: &HashMap<String, AppliedChecksum>) -> Vec<MovedRevision> {
     let judge = |revision: &Revision| {
         let recorded: BTreeSet<&str> = kept.get(revision.id.as_str())?.below.split(',').filter(|id| !id.is_empty()).collect();
-        let now: BTreeSet<&str> = revision.below().map(Id::as_str).collect();
+        let now: BTreeSet<&str> = revision.prerequisites().map(Id::as_str).collect();
         let words =
             |ids: &BTreeSet<&str>| if ids.is_empty() { "base".to_owned() } else { ids.iter().copied().collect::<Vec<_>>().join(", ") };
         let (id, path) = (revision.id.clone(), revision.path.clone());
@@ -101,7 +102,7 @@ pub fn moved(graph: &Graph, rows: &[Node], kept: &HashMap<String, AppliedChecksu
 }
 
 fn applied<'g>(graph: &'g Graph, rows: &[Node]) -> impl Iterator<Item = &'g Revision> + use<'g> {
-    let applied: Vec<Node> = graph.reach(rows, Graph::below).nodes().collect();
+    let applied: Vec<Node> = graph.reach(rows, Graph::prerequisites).nodes().collect();
     applied.into_iter().map(|node| graph.revision(node))
 }
 
@@ -111,10 +112,10 @@ pub fn compare<'g>(graph: &'g Graph, recorded: &[AppliedRevision]) -> ChecksumVe
     for recorded in recorded {
         let Some(revision) = graph.node(recorded.id.as_str()).map(|node| graph.revision(node)) else { continue };
         let applied = recorded.revision();
-        let up = revision.semantic(&revision.up);
+        let up = revision.semantic_checksum(&revision.up);
         // What ran has the recorded checksum, however its text is read now. One of a later pgmarch says nothing here.
         let ran = is_known(&recorded.semantic).then_some(recorded.semantic.as_str());
-        let is_same = ran == Some(up.as_str()) || up == applied.semantic(&applied.up);
+        let is_same = ran == Some(up.as_str()) || up == applied.semantic_checksum(&applied.up);
         let was_read_so = ran.is_none_or(|ran| ran == up);
         if is_same && !was_read_so {
             verdict.reread.push(ReparsedFile { id: revision.id.clone(), path: revision.path.clone() });
@@ -132,8 +133,8 @@ pub fn compare<'g>(graph: &'g Graph, recorded: &[AppliedRevision]) -> ChecksumVe
 }
 
 /// What counts of a way down: its tokens, and how it is run.
-fn way_down(revision: &Revision) -> Option<(String, crate::revision::Mode)> {
-    revision.down.as_ref().map(|section| (revision.semantic(section), section.mode))
+fn way_down(revision: &Revision) -> Option<(String, crate::revision::SectionMode)> {
+    revision.down.as_ref().map(|section| (revision.semantic_checksum(section), section.mode))
 }
 
 /// How long the least difference is looked for; beyond that a larger one must do.
@@ -183,7 +184,7 @@ mod tests {
 
     fn verdict(applied: &str, file: &str) -> (usize, usize) {
         let (applied, file) = (read(applied), read(file));
-        let graph = Graph::build(vec![crate::revision::format::Parsed { revision: file, has_revises: false }]).expect("a graph");
+        let graph = Graph::build(vec![crate::revision::format::ParsedRevision { revision: file, has_revises: false }]).expect("a graph");
         let verdict = compare(&graph, &[recorded(&applied)]);
         assert_eq!(verdict.reread, []);
         (verdict.changed.len(), verdict.changed_down.len())
@@ -197,7 +198,7 @@ mod tests {
             depends_on: Vec::new(),
             message: String::new(),
             breaking: false,
-            semantic: applied.semantic(&applied.up),
+            semantic: applied.semantic_checksum(&applied.up),
             text: applied.text.clone(),
         }
     }
@@ -217,7 +218,8 @@ mod tests {
     fn the_same_text_read_otherwise_is_not_called_changed() {
         let file = read("-- migrate:up\nSELECT 1;\n");
         let with = |semantic: &str| AppliedRevision { semantic: semantic.to_owned(), ..recorded(&file) };
-        let graph = Graph::build(vec![crate::revision::format::Parsed { revision: file.clone(), has_revises: false }]).expect("a graph");
+        let graph =
+            Graph::build(vec![crate::revision::format::ParsedRevision { revision: file.clone(), has_revises: false }]).expect("a graph");
         let found = |recorded| {
             let verdict = compare(&graph, &[recorded]);
             (verdict.changed.len(), verdict.reread.len(), verdict.changed_down.len())
@@ -232,7 +234,7 @@ mod tests {
         let ran = read("-- migrate:up\nSELECT 1;\nSELECT 2;\n");
         let applied = AppliedRevision { text: "-- migrate:up\nSELECT 1;\n-- Migrate:Down\nSELECT 2;\n".into(), ..recorded(&ran) };
         let found = |file: &str| {
-            let file = crate::revision::format::Parsed { revision: read(file), has_revises: false };
+            let file = crate::revision::format::ParsedRevision { revision: read(file), has_revises: false };
             let graph = Graph::build(vec![file]).expect("a graph");
             let verdict = compare(&graph, std::slice::from_ref(&applied));
             (verdict.changed.len(), verdict.reread.len(), verdict.changed_down.len())

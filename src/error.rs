@@ -19,10 +19,10 @@ use crate::ledger::lost::LostVersionTable;
 use crate::lock::LockError;
 use crate::model::prove::ProofError;
 use crate::model::prove::scratch::ScratchError;
-use crate::plan::DownError;
+use crate::plan::DowngradeError;
 use crate::position::PositionError;
 use crate::revision::name::NameError;
-use crate::revision::{Fault, Problem};
+use crate::revision::{Fault, FileProblem};
 use crate::signal::Signal;
 
 /// Everything that ends a command without success.
@@ -60,7 +60,7 @@ pub enum Error {
     Position(#[from] PositionError),
     /// There is no way down.
     #[error(transparent)]
-    Down(#[from] DownError),
+    Down(#[from] DowngradeError),
     /// The question was not answered with `yes`.
     #[error("not confirmed: nothing was done")]
     Unconfirmed,
@@ -274,7 +274,7 @@ impl Error {
             Self::Config(_) | Self::Command(_) => Exit::Usage,
             Self::Revisions(faults) => match faults.as_slice() {
                 // A folder that isn't there is the deployment's mistake, not an author's.
-                [Fault { problem: Problem::NoFolder, .. }] => Exit::Usage,
+                [Fault { problem: FileProblem::NoFolder, .. }] => Exit::Usage,
                 _ => Exit::Unsound,
             },
             Self::Name(NameError::SeveralHeads { .. }) => Exit::Unsound,
@@ -282,8 +282,8 @@ impl Error {
             Self::Changed(_) | Self::Reread(_) | Self::Regrafted(_) | Self::Late(_) | Self::Lost(_) => Exit::Unsound,
             Self::Position(PositionError::Breaking { .. } | PositionError::Refused { .. }) => Exit::Ahead,
             Self::Position(PositionError::Unknown { .. } | PositionError::Diverged { .. } | PositionError::Misfit(_)) => Exit::Unsound,
-            Self::Down(DownError::Irreversible(_)) => Exit::Unsound,
-            Self::Down(DownError::Moved(_)) => Exit::Locked,
+            Self::Down(DowngradeError::Irreversible(_)) => Exit::Unsound,
+            Self::Down(DowngradeError::Moved(_)) => Exit::Locked,
             Self::Unconfirmed | Self::Missing { .. } => Exit::No,
             Self::NobodyToAsk => Exit::Usage,
             Self::Note(error) if error.source.is_lost() => Exit::Unreachable,
@@ -427,8 +427,8 @@ impl Error {
             Self::Position(PositionError::Misfit(_)) => "run the image that has these revisions".to_owned(),
             Self::Position(PositionError::Breaking { .. }) => "run an image that has these revisions, or undo them with `pgmarch downgrade REV` (their texts are in the ledger)".to_owned(),
             Self::Position(PositionError::Refused { .. }) => "run an image that has these revisions, or set PGMARCH_AHEAD=allow".to_owned(),
-            Self::Down(DownError::Irreversible(_)) => "nothing was undone; write the way down into the files, or name a revision above these".to_owned(),
-            Self::Down(DownError::Moved(_)) => "nothing more was undone; look at `pgmarch status` and say again what is to go".to_owned(),
+            Self::Down(DowngradeError::Irreversible(_)) => "nothing was undone; write the way down into the files, or name a revision above these".to_owned(),
+            Self::Down(DowngradeError::Moved(_)) => "nothing more was undone; look at `pgmarch status` and say again what is to go".to_owned(),
             Self::Unconfirmed => "type `yes`, the whole word, to go on".to_owned(),
             Self::NobodyToAsk => "add --yes, or set PGMARCH_CONFIRM=yes; nothing was done".to_owned(),
             Self::Note(error) if crate::ledger::is_trust_failure(&error.source) => "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted".to_owned(),
@@ -467,8 +467,8 @@ impl Error {
                 ApplyError::Pooler(_) => "connect past the pooler: name the server itself in PGMARCH_DATABASE_URL, or a pool in session mode; nothing of the revision was changed".to_owned(),
                 ApplyError::Unfinished(was) => {
                     let verb = match was.direction {
-                        crate::plan::Direction::Up => "upgrade",
-                        crate::plan::Direction::Down => "downgrade",
+                        crate::revision::Direction::Up => "upgrade",
+                        crate::revision::Direction::Down => "downgrade",
                     };
                     format!("finish it with `pgmarch {verb}`; or put right by hand what is half done and say so with `pgmarch repair {}`", was.revision)
                 }

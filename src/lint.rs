@@ -8,7 +8,7 @@ use squawk_linter::{Linter, Rule, Version};
 use squawk_syntax::SourceFile;
 
 use crate::revision::line::{line_at, lines};
-use crate::revision::{Mode, Revision};
+use crate::revision::{Revision, SectionMode};
 
 /// One thing that may hurt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub fn lint(revision: &Revision, server: u32) -> Vec<Finding> {
     let off: Vec<Rule> = OFF.iter().map(|(rule, _)| *rule).collect();
     let mut linter = Linter::with_rules(&[], &off);
     linter.settings.pg_version = Version::from_str(&format!("{}.0", server / 10_000)).unwrap_or_default();
-    linter.settings.assume_in_transaction = revision.up.mode == Mode::Transaction;
+    linter.settings.assume_in_transaction = revision.up.mode == SectionMode::Transaction;
     let start = revision.up.range.start;
     let mut findings: Vec<Finding> = linter
         .lint(&SourceFile::parse(sql), sql)

@@ -8,8 +8,8 @@ use thiserror::Error;
 use crate::config::Ahead;
 use crate::ledger::AppliedRevision;
 use crate::revision::graph::{Graph, Node};
-use crate::revision::name::{Name, NameError};
-use crate::revision::{Id, list};
+use crate::revision::name::{NameError, RevisionName};
+use crate::revision::{Id, join_ids};
 
 /// The version rows in a graph that knows all of them.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ impl<'g> Position<'g> {
 
     /// What `name` means here: a name that says "from where the database is" in all that is known, any other among the
     /// files, so that `head` is always this image's.
-    pub fn targets(&self, name: &Name) -> Result<Vec<Node>, NameError> {
+    pub fn targets(&self, name: &RevisionName) -> Result<Vec<Node>, NameError> {
         if name.is_relative() || self.beyond.is_empty() {
             return name.targets(&self.graph, &self.rows);
         }
@@ -112,34 +112,34 @@ impl<'g> Position<'g> {
 
     /// Whether what is ahead lets this image run on it; the applied revisions it has no file for.
     pub fn ahead(&self, targets: &[Node], policy: Ahead) -> Result<String, PositionError> {
-        let beyond = self.list(self.beyond.iter().copied());
+        let beyond = self.join_ids(self.beyond.iter().copied());
         if self.beyond.is_empty() || targets.is_empty() {
             return Ok(beyond);
         }
-        let above = self.graph.reach(targets, Graph::above);
+        let above = self.graph.reach(targets, Graph::dependents);
         let astray = self.rows.iter().copied().filter(|row| self.beyond.contains(row) && !above.has(*row));
         let astray: Vec<Node> = astray.collect();
         if !astray.is_empty() {
-            let common = self.graph.reach(&astray, Graph::below);
-            let wanted = self.graph.reach(targets, Graph::below);
+            let common = self.graph.reach(&astray, Graph::prerequisites);
+            let wanted = self.graph.reach(targets, Graph::prerequisites);
             let both = |node: &Node| common.has(*node) && wanted.has(*node);
-            let last = common.nodes().filter(|node| both(node) && !self.graph.above(*node).iter().any(both));
+            let last = common.nodes().filter(|node| both(node) && !self.graph.dependents(*node).iter().any(both));
             return Err(PositionError::Diverged {
-                after: self.list(last),
-                rows: self.list(astray.iter().copied()),
-                target: self.list(targets.iter().copied()),
+                after: self.join_ids(last),
+                rows: self.join_ids(astray.iter().copied()),
+                target: self.join_ids(targets.iter().copied()),
             });
         }
         let breaking: Vec<Node> = self.beyond.iter().copied().filter(|node| self.graph.revision(*node).breaking).collect();
         match policy {
-            _ if !breaking.is_empty() => Err(PositionError::Breaking { beyond, breaking: self.list(breaking) }),
+            _ if !breaking.is_empty() => Err(PositionError::Breaking { beyond, breaking: self.join_ids(breaking) }),
             Ahead::Refuse => Err(PositionError::Refused { beyond }),
             Ahead::Allow => Ok(beyond),
         }
     }
 
-    fn list(&self, nodes: impl IntoIterator<Item = Node>) -> String {
-        list(nodes.into_iter().map(|node| self.graph.id(node)))
+    fn join_ids(&self, nodes: impl IntoIterator<Item = Node>) -> String {
+        join_ids(nodes.into_iter().map(|node| self.graph.id(node)))
     }
 }
 
@@ -170,7 +170,7 @@ mod tests {
             Ok(position) => position,
             Err(error) => return error.to_string(),
         };
-        let targets = position.targets(&Name::parse(target).expect("a name")).expect("targets");
+        let targets = position.targets(&RevisionName::parse(target).expect("a name")).expect("targets");
         position.ahead(&targets, policy).unwrap_or_else(|error| error.to_string())
     }
 

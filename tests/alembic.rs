@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use pgmarch::plan::{Plan, doomed};
+use pgmarch::plan::{Plan, to_undo};
 use pgmarch::revision::graph::{Graph, Node};
-use pgmarch::revision::name::Name;
+use pgmarch::revision::name::RevisionName;
 use pgmarch::revision::{Id, format};
 use serde_json::{Value, json};
 
@@ -70,8 +70,8 @@ fn graph(drawn: &[Drawn]) -> Graph {
 /// The rows that a database may have: what some revisions and all below them leave.
 fn some_rows(graph: &Graph, numbers: &mut Numbers) -> Vec<Node> {
     let chosen: Vec<Node> = graph.nodes().filter(|_| numbers.chance(45)).collect();
-    let applied = graph.reach(&chosen, Graph::below);
-    applied.nodes().filter(|node| !graph.above(*node).iter().any(|above| applied.has(*above))).collect()
+    let applied = graph.reach(&chosen, Graph::prerequisites);
+    applied.nodes().filter(|node| !graph.dependents(*node).iter().any(|above| applied.has(*above))).collect()
 }
 
 fn names(drawn: &[Drawn], numbers: &mut Numbers) -> Vec<String> {
@@ -90,13 +90,13 @@ fn names(drawn: &[Drawn], numbers: &mut Numbers) -> Vec<String> {
 
 /// What we would run.
 fn ours(graph: &Graph, rows: &[Node], way: &str, name: &str) -> Result<BTreeSet<String>, String> {
-    let name = Name::parse(name).map_err(|error| error.to_string())?;
+    let name = RevisionName::parse(name).map_err(|error| error.to_string())?;
     if way == "up" {
         let targets = name.targets(graph, rows).map_err(|error| error.to_string())?;
         return Ok(Plan::upgrade(graph, rows, &targets).steps.iter().map(|step| step.revision.id.to_string()).collect());
     }
-    let doomed = doomed(graph, rows, &name, &BTreeSet::new()).map_err(|error| error.to_string())?;
-    Ok(doomed.iter().map(Id::to_string).collect())
+    let to_undo = to_undo(graph, rows, &name, &BTreeSet::new()).map_err(|error| error.to_string())?;
+    Ok(to_undo.iter().map(Id::to_string).collect())
 }
 
 #[test]

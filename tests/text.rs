@@ -1,6 +1,6 @@
 //! The text of a revision: sent byte for byte, and split where the server splits it.
 
-use pgmarch::revision::Problem;
+use pgmarch::revision::FileProblem;
 use pgmarch::revision::statement::split;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -181,7 +181,7 @@ fn agrees(session: &Session, sql: &str) -> bool {
     let found = split(&format!("{sql}; SELECT 'behind'"));
     assert_eq!((found.statements.len() - 1, found.problems.as_slice()), (completed, &[][..]), "{sql}");
     let found = split(&format!("{sql}; COMMIT; SELECT 'behind'")).problems;
-    assert!(matches!(found.as_slice(), [(_, Problem::TransactionControl(word))] if word == "COMMIT"), "{sql}: {found:?}");
+    assert!(matches!(found.as_slice(), [(_, FileProblem::TransactionControl(word))] if word == "COMMIT"), "{sql}: {found:?}");
     true
 }
 

@@ -8,11 +8,11 @@ use std::ops::Range;
 use squawk_lexer::TokenKind;
 use thiserror::Error;
 
-use crate::revision::format::draft::{Draft, Part};
+use crate::revision::format::draft::{Draft, DraftSection};
 use crate::revision::line::{line_start, lines};
 use crate::revision::statement::split;
 use crate::revision::statement::token::tokens;
-use crate::revision::{Id, Place, Problem};
+use crate::revision::{FileProblem, Id, LineColumn};
 
 /// Why an output of Alembic's can't be turned into revisions.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -21,23 +21,23 @@ pub enum ImportError {
     #[error("there is no line `-- Running upgrade … -> …` in it; give the output of `alembic upgrade --sql base:heads`")]
     NoRevision,
     #[error("{place}: `{line}` is not what Alembic writes before a revision", place = at(.place))]
-    Title { place: Place, line: String },
+    Title { place: LineColumn, line: String },
     #[error("{place}: {problem}", place = at(.place))]
-    Id { place: Place, problem: Problem },
+    Id { place: LineColumn, problem: FileProblem },
     #[error("{place}: revision {id}: {problem}", place = at(.place))]
-    Statement { place: Place, id: Id, problem: Problem },
+    Statement { place: LineColumn, id: Id, problem: FileProblem },
     #[error("{place}: revision {id} comes a second time", place = at(.place))]
-    Twice { place: Place, id: Id },
+    Twice { place: LineColumn, id: Id },
     #[error("the way down has {0}, the way up does not: give both outputs of the same revisions")]
     OnlyDown(Id),
     #[error("revision {id} revises {parent}, which is not in the output: it must start at base (`alembic upgrade --sql base:heads`)")]
     NotFromBase { id: Id, parent: Id },
     #[error("{place}: Alembic stopped{}: {error}", in_revision(.id), place = at(.place))]
-    Stopped { place: Place, id: Option<Id>, error: String },
+    Stopped { place: LineColumn, id: Option<Id>, error: String },
     #[error("{place}: revision {id} is not complete: no statement on {version_table} follows that records it", place = at(.place))]
-    Incomplete { place: Place, id: Id, version_table: String },
+    Incomplete { place: LineColumn, id: Id, version_table: String },
     #[error("{place}: Alembic records revision {id} in {table}, not in {version_table}", place = at(.place))]
-    OtherTable { place: Place, id: Id, table: String, version_table: String },
+    OtherTable { place: LineColumn, id: Id, table: String, version_table: String },
     #[error("the output ends within a transaction: no COMMIT follows revision {id}")]
     NoCommit { id: Id },
     #[error("the output has {found} of the {all} revisions under --versions; {} {} missing", list(.missing), if .missing.len() == 1 { "is" } else { "are" })]
@@ -84,13 +84,13 @@ impl ImportError {
     }
 }
 
-fn at(place: &Place) -> String {
+fn at(place: &LineColumn) -> String {
     format!("line {}, column {}", place.line, place.column)
 }
 
 /// What a file under `versions/` says beyond what the SQL tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Version {
+pub struct VersionFile {
     /// Its id.
     pub id: String,
     /// The first line of its docstring.
@@ -108,11 +108,11 @@ pub struct Version {
 struct Portion {
     /// Its parents, on the way up.
     below: Vec<Id>,
-    part: Part,
+    part: DraftSection,
 }
 
 /// The revisions of an upgrade's output, in its order, with the ways down of a downgrade's, if there is one.
-pub fn import(up: &str, down: Option<&str>, versions: &[Version], version_table: &str) -> Result<Vec<Draft>, ImportError> {
+pub fn import(up: &str, down: Option<&str>, versions: &[VersionFile], version_table: &str) -> Result<Vec<Draft>, ImportError> {
     let mut messages = BTreeMap::new();
     let up = without_log(up, &mut messages);
     let mut ways_down = match down {
@@ -124,7 +124,7 @@ pub fn import(up: &str, down: Option<&str>, versions: &[Version], version_table:
         return Err(ImportError::NoRevision);
     }
     let known: BTreeSet<&Id> = ways_up.iter().map(|(id, _)| id).collect();
-    let is_missing = |version: &&Version| !known.iter().any(|id| id.as_str() == version.id);
+    let is_missing = |version: &&VersionFile| !known.iter().any(|id| id.as_str() == version.id);
     let missing: Vec<String> = versions.iter().filter(is_missing).map(|version| version.id.clone()).collect();
     if !missing.is_empty() {
         return Err(ImportError::Fewer { found: versions.len() - missing.len(), all: versions.len(), missing });
@@ -186,7 +186,7 @@ fn without_log(text: &str, messages: &mut BTreeMap<String, String>) -> String {
 /// The parts between the lines `-- Running VERB FROM -> TO`, each its revision's.
 fn portions(text: &str, verb: &str, version_table: &str) -> Result<Vec<(Id, Portion)>, ImportError> {
     let mut found: Vec<(Id, Portion)> = Vec::new();
-    let mut open: Option<Opened> = None;
+    let mut open: Option<OpenPortion> = None;
     for (kind, range) in tokens(text) {
         let piece = &text[range.clone()];
         let start = range.start;
@@ -194,7 +194,7 @@ fn portions(text: &str, verb: &str, version_table: &str) -> Result<Vec<(Id, Port
             TokenKind::LineComment => piece.strip_prefix("-- Running ").and_then(|rest| rest.strip_prefix(verb)),
             TokenKind::Ident if matches!(piece, "Traceback" | "FAILED") => {
                 if let Some(error) = stopped(text, start) {
-                    return Err(ImportError::Stopped { place: Place::of(text, start), id: open.map(|open| open.id), error });
+                    return Err(ImportError::Stopped { place: LineColumn::of(text, start), id: open.map(|open| open.id), error });
                 }
                 None
             }
@@ -202,7 +202,7 @@ fn portions(text: &str, verb: &str, version_table: &str) -> Result<Vec<(Id, Port
         };
         let Some(title) = title else { continue };
         close(text, open.take(), start, version_table, &mut found)?;
-        let place = Place::of(text, start);
+        let place = LineColumn::of(text, start);
         let wrong = || ImportError::Title { place, line: piece.trim_end().to_owned() };
         let (from, to) = title.split_once("->").ok_or_else(wrong)?;
         let ids = |list: &str| -> Result<Vec<Id>, ImportError> {
@@ -214,7 +214,7 @@ fn portions(text: &str, verb: &str, version_table: &str) -> Result<Vec<(Id, Port
         if found.iter().any(|(other, _)| *other == id) {
             return Err(ImportError::Twice { place, id });
         }
-        open = Some(Opened { id, below, title: start, start: range.end });
+        open = Some(OpenPortion { id, below, title: start, start: range.end });
     }
     close(text, open, text.len(), version_table, &mut found)?;
     let words = split(text).statements.into_iter().map(|statement| statement.words);
@@ -230,7 +230,7 @@ fn portions(text: &str, verb: &str, version_table: &str) -> Result<Vec<(Id, Port
 }
 
 /// A revision whose statements follow.
-struct Opened {
+struct OpenPortion {
     id: Id,
     below: Vec<Id>,
     /// Where the line that names it begins, and where that ends.
@@ -259,11 +259,17 @@ fn stopped_within(text: &str, part: Range<usize>, id: &Id) -> Option<ImportError
         let at = part.start + line.range.start;
         Some((at, stopped(text, at)?))
     });
-    found.map(|(at, error)| ImportError::Stopped { place: Place::of(text, at), id: Some(id.clone()), error })
+    found.map(|(at, error)| ImportError::Stopped { place: LineColumn::of(text, at), id: Some(id.clone()), error })
 }
 
-fn close(text: &str, open: Option<Opened>, end: usize, version_table: &str, found: &mut Vec<(Id, Portion)>) -> Result<(), ImportError> {
-    let Some(Opened { id, below, title, start }) = open else { return Ok(()) };
+fn close(
+    text: &str,
+    open: Option<OpenPortion>,
+    end: usize,
+    version_table: &str,
+    found: &mut Vec<(Id, Portion)>,
+) -> Result<(), ImportError> {
+    let Some(OpenPortion { id, below, title, start }) = open else { return Ok(()) };
     let sql = &text[start..end];
     let mut kept = Vec::new();
     let mut is_recorded = false;
@@ -283,25 +289,28 @@ fn close(text: &str, open: Option<Opened>, end: usize, version_table: &str, foun
         }
     }
     let bad = statements.problems.iter().find(
-        |(_, problem)| !matches!(problem, Problem::TransactionControl(word) if word.starts_with("BEGIN") || word.starts_with("COMMIT")),
+        |(_, problem)| !matches!(problem, FileProblem::TransactionControl(word) if word.starts_with("BEGIN") || word.starts_with("COMMIT")),
     );
     if let Some((offset, problem)) = bad {
         return Err(stopped_within(text, start..text.len(), &id).unwrap_or(ImportError::Statement {
-            place: Place::of(text, start + offset),
+            place: LineColumn::of(text, start + offset),
             id,
             problem: problem.clone(),
         }));
     }
     if !is_recorded {
-        let (place, version_table) = (Place::of(text, title), version_table.to_owned());
+        let (place, version_table) = (LineColumn::of(text, title), version_table.to_owned());
         return Err(match kept.iter().find_map(|statement| other_table(statement, &id)) {
             Some(table) => ImportError::OtherTable { place, id, table, version_table },
             None => stopped_within(text, start..end, &id).unwrap_or(ImportError::Incomplete { place, id, version_table }),
         });
     }
     let part = match kept.as_slice() {
-        [] => Part::nothing(),
-        kept => Part { stepwise: ever_outside, sql: kept.iter().map(|statement| format!("{statement};")).collect::<Vec<_>>().join("\n\n") },
+        [] => DraftSection::no_op(),
+        kept => DraftSection {
+            stepwise: ever_outside,
+            sql: kept.iter().map(|statement| format!("{statement};")).collect::<Vec<_>>().join("\n\n"),
+        },
     };
     found.push((id, Portion { below, part }));
     Ok(())
@@ -352,7 +361,7 @@ fn other_table(statement: &str, id: &Id) -> Option<String> {
 }
 
 /// What a file under `versions/` says, as far as it is written as Alembic's template writes it.
-pub fn version(text: &str) -> Option<Version> {
+pub fn parse_version_file(text: &str) -> Option<VersionFile> {
     let value = |name: &str| {
         // As in Python, what is assigned last counts.
         text.lines().rev().find_map(|line| {
@@ -367,7 +376,7 @@ pub fn version(text: &str) -> Option<Version> {
     let message = doc.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned);
     let created = doc.lines().find_map(|line| line.trim().strip_prefix("Create Date:")).map(|date| date.trim().to_owned());
     let list = |name: &str| value(name).map(strings).unwrap_or_default();
-    Some(Version { id, message, created, depends_on: list("depends_on"), labels: list("branch_labels") })
+    Some(VersionFile { id, message, created, depends_on: list("depends_on"), labels: list("branch_labels") })
 }
 
 /// The quoted strings of a Python expression.
@@ -432,27 +441,27 @@ COMMIT;
     fn an_output_is_cut_into_its_revisions() {
         let down = "BEGIN;\n-- Running downgrade a1 -> \nDROP TABLE t;\nDELETE FROM alembic_version WHERE alembic_version.version_num = 'a1';\nCOMMIT;\n";
         let versions = [
-            Version { id: "b2".into(), depends_on: vec!["blue".into()], ..Version::default() },
-            Version {
+            VersionFile { id: "b2".into(), depends_on: vec!["blue".into()], ..VersionFile::default() },
+            VersionFile {
                 id: "c2".into(),
                 labels: vec!["blue".into()],
                 created: Some("2024-03-01 10:00:00.123456".into()),
-                ..Version::default()
+                ..VersionFile::default()
             },
         ];
         let drafts = import(UP, Some(down), &versions, "alembic_version").expect("drafts");
         let told: Vec<String> = drafts
             .iter()
-            .map(|draft| format!("{} < {} : {}", draft.id, crate::revision::list(draft.revises.iter().flatten()), draft.message))
+            .map(|draft| format!("{} < {} : {}", draft.id, crate::revision::join_ids(draft.revises.iter().flatten()), draft.message))
             .collect();
         assert_eq!(told, ["a1 < base : First thing", "b2 < a1 : Revision b2", "c2 < a1 : Revision c2", "d3 < b2, c2 : Revision d3"]);
         assert!(drafts[0].up.stepwise && drafts[0].up.sql.contains("CREATE INDEX CONCURRENTLY i ON t (a);"), "{}", drafts[0].up.sql);
         assert!(!drafts[0].up.sql.contains("alembic_version") && drafts[0].up.sql.contains("-> zz\n'"));
-        assert_eq!(drafts[0].down, Some(Part { stepwise: false, sql: "DROP TABLE t;".into() }));
+        assert_eq!(drafts[0].down, Some(DraftSection { stepwise: false, sql: "DROP TABLE t;".into() }));
         assert_eq!((drafts[1].up.sql.as_str(), drafts[1].up.stepwise), ("UPDATE t SET a = 'x' WHERE true;", false));
-        assert_eq!(crate::revision::list(&drafts[1].depends_on), "c2");
+        assert_eq!(crate::revision::join_ids(&drafts[1].depends_on), "c2");
         assert_eq!((drafts[2].branch.as_deref(), drafts[2].created.as_deref()), (Some("blue"), Some("2024-03-01T10:00:00Z")));
-        assert_eq!((drafts[3].up.clone(), drafts[3].down.clone()), (Part::nothing(), None));
+        assert_eq!((drafts[3].up.clone(), drafts[3].down.clone()), (DraftSection::no_op(), None));
     }
 
     /// A revision's part as Alembic ends it.
@@ -477,7 +486,7 @@ COMMIT;
         }
         assert_eq!(fault(&format!("BEGIN;\n{two}")), ImportError::NoCommit { id: id("b") });
         let after_one = format!("{}-- Running upgrade a -> b\nSELECT 1;\n", portion("upgrade  -> a", "a"));
-        let place = Place { line: 4, column: 1 };
+        let place = LineColumn { line: 4, column: 1 };
         assert_eq!(fault(&after_one), ImportError::Incomplete { place, id: id("b"), version_table: "alembic_version".into() });
         assert!(fault(&after_one).next().contains("Python in b") && fault(&after_one).next().contains("context.is_offline_mode()"));
         let raised =
@@ -495,7 +504,7 @@ COMMIT;
         assert!(import(&quoted, None, &[], "alembic_version").is_ok());
         let other = import(&two, None, &[], "versions").expect_err("a fault");
         assert!(other.to_string().ends_with("Alembic records revision a in alembic_version, not in versions"), "{other}");
-        let versions = ["a", "b", "c"].map(|id| Version { id: id.into(), ..Version::default() });
+        let versions = ["a", "b", "c"].map(|id| VersionFile { id: id.into(), ..VersionFile::default() });
         let fewer = import(&two, None, &versions, "alembic_version").expect_err("a fault");
         assert_eq!(fewer, ImportError::Fewer { found: 2, all: 3, missing: vec!["c".into()] });
     }
@@ -514,9 +523,9 @@ COMMIT;
     #[test]
     fn a_versions_file_is_read_as_its_template_writes_it() {
         let text = "\"\"\"Add it\n\nRevision ID: ab\nRevises: \nCreate Date: 2024-01-02 03:04:05.6\n\n\"\"\"\nrevision: str = 'ab'\ndown_revision: Union[str, None] = None\nbranch_labels = (\"x\", 'y')  # 'z'\ndepends_on = None\n";
-        let found = version(text).expect("a version");
+        let found = parse_version_file(text).expect("a version");
         assert_eq!((found.id.as_str(), found.message.as_deref()), ("ab", Some("Add it")));
         assert_eq!((found.labels, found.depends_on), (vec!["x".to_owned(), "y".to_owned()], Vec::new()));
-        assert_eq!(version("print('x')"), None);
+        assert_eq!(parse_version_file("print('x')"), None);
     }
 }

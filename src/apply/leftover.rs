@@ -9,7 +9,7 @@ use super::stepwise::Stepwise;
 use super::{ApplyError, Target};
 use crate::connect::wait::Said;
 use crate::report::left;
-use crate::revision::statement::kind::{Alone, Rebuild};
+use crate::revision::statement::kind::{NonTransactional, ReindexTarget};
 use crate::sql;
 use crate::sql::{Literal, Message, Sql};
 
@@ -29,7 +29,7 @@ pub(super) struct Index {
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 /// The indexes that a statement may make or leave behind; none for one that makes none.
-pub(super) async fn indexes(run: &Stepwise<'_, '_>, alone: &Alone) -> Result<Vec<Index>, ApplyError> {
+pub(super) async fn indexes(run: &Stepwise<'_, '_>, alone: &NonTransactional) -> Result<Vec<Index>, ApplyError> {
     let Some((named, scope)) = scope(alone) else { return Ok(Vec::new()) };
     let query = sql!(include_str!("indexes.sql"), scope = scope);
     let answers = run.ask(&Message::behind(named, [query])).await?;
@@ -56,9 +56,9 @@ pub(super) fn remembered(what: &'static str) -> Sql {
 }
 
 /// What is to be found first, and a condition on `i` (`pg_index`), `c` (the index) and `n` (its schema).
-fn scope(alone: &Alone) -> Option<(Option<Sql>, Sql)> {
+fn scope(alone: &NonTransactional) -> Option<(Option<Sql>, Sql)> {
     match alone {
-        Alone::Build { table, index } => {
+        NonTransactional::CreateIndexConcurrently { table, index } => {
             let (named, table) = (remember("table", table), remembered("table"));
             // One of that name on another table is in the way too: IF NOT EXISTS would be content with it, INVALID or not.
             let same_name = index.as_ref().map(|index| {
@@ -71,20 +71,22 @@ fn scope(alone: &Alone) -> Option<(Option<Sql>, Sql)> {
             let same_name = same_name.unwrap_or_else(|| Sql::of("false"));
             Some((Some(named), sql!("(i.indrelid = {table} OR {same_name})", table = table, same_name = same_name)))
         }
-        Alone::Rebuild { what: Rebuild::Table, name } => Some((
+        NonTransactional::Reindex { target: ReindexTarget::Table, name } => Some((
             Some(remember("table", name)),
             sql!(
                 "(i.indrelid = {table} OR i.indrelid = (SELECT reltoastrelid FROM pg_class WHERE oid = {table}))",
                 table = remembered("table")
             ),
         )),
-        Alone::Rebuild { what: Rebuild::Index, name } => Some((
+        NonTransactional::Reindex { target: ReindexTarget::Index, name } => Some((
             Some(remember("index", name)),
             sql!("i.indrelid = (SELECT indrelid FROM pg_index WHERE indexrelid = {index})", index = remembered("index")),
         )),
-        Alone::Rebuild { what: Rebuild::Schema, name } => Some((None, sql!("n.nspname = (parse_ident({name}))[1]", name = Literal(name)))),
-        Alone::Rebuild { what: Rebuild::Database, .. } => Some((None, Sql::of("true"))),
-        Alone::Drop | Alone::Detach { .. } | Alone::Other => None,
+        NonTransactional::Reindex { target: ReindexTarget::Schema, name } => {
+            Some((None, sql!("n.nspname = (parse_ident({name}))[1]", name = Literal(name))))
+        }
+        NonTransactional::Reindex { target: ReindexTarget::Database, .. } => Some((None, Sql::of("true"))),
+        NonTransactional::DropIndexConcurrently | NonTransactional::DetachPartition { .. } | NonTransactional::Other => None,
     }
 }
 
@@ -103,35 +105,35 @@ fn folded(written: &str) -> String {
 
 /// Which of `indexes` are what the statement is to make, or what an earlier try of it left; `before` are those that its
 /// table had before the first try, if that is known.
-pub(super) fn own<'i>(alone: &Alone, indexes: &'i [Index], before: Option<&[u32]>) -> Vec<&'i Index> {
+pub(super) fn own<'i>(alone: &NonTransactional, indexes: &'i [Index], before: Option<&[u32]>) -> Vec<&'i Index> {
     let is_new = |index: &Index| before.is_some_and(|before| !before.contains(&index.oid));
     let is_own = |index: &&Index| match alone {
-        Alone::Build { index: Some(written), .. } => index.bare == folded(written),
-        Alone::Build { index: None, .. } => is_new(index),
+        NonTransactional::CreateIndexConcurrently { index: Some(written), .. } => index.bare == folded(written),
+        NonTransactional::CreateIndexConcurrently { index: None, .. } => is_new(index),
         // `name_ccnew`, `name_ccold`, perhaps with a number (manual, REINDEX): never anybody's own name.
-        Alone::Rebuild { .. } => {
+        NonTransactional::Reindex { .. } => {
             let stem = index.bare.trim_end_matches(|c: char| c.is_ascii_digit());
             !index.valid && (stem.ends_with("_ccnew") || stem.ends_with("_ccold"))
         }
-        Alone::Drop | Alone::Detach { .. } | Alone::Other => false,
+        NonTransactional::DropIndexConcurrently | NonTransactional::DetachPartition { .. } | NonTransactional::Other => false,
     };
     indexes.iter().filter(is_own).collect()
 }
 
 /// The first usable one of what the statement was to make.
-pub(super) fn built(alone: &Alone, indexes: &[Index], before: &[u32]) -> bool {
-    matches!(alone, Alone::Build { .. })
+pub(super) fn built(alone: &NonTransactional, indexes: &[Index], before: &[u32]) -> bool {
+    matches!(alone, NonTransactional::CreateIndexConcurrently { .. })
         && own(alone, indexes, Some(before)).iter().any(|index| index.valid && !before.contains(&index.oid))
 }
 
 /// The first unusable one.
-pub(super) fn invalid(alone: &Alone, indexes: &[Index], before: &[u32]) -> Option<String> {
+pub(super) fn invalid(alone: &NonTransactional, indexes: &[Index], before: &[u32]) -> Option<String> {
     own(alone, indexes, Some(before)).into_iter().find(|index| !index.valid).map(|index| index.name.clone())
 }
 
 /// Drops, without blocking anybody, whatever INVALID index stands where the statement builds, once nobody builds it any
 /// more. Gives back what is there then.
-pub(super) async fn clear(run: &Stepwise<'_, '_>, alone: &Alone, before: Option<&[u32]>) -> Result<Vec<Index>, ApplyError> {
+pub(super) async fn clear(run: &Stepwise<'_, '_>, alone: &NonTransactional, before: Option<&[u32]>) -> Result<Vec<Index>, ApplyError> {
     let deadline = Instant::now() + run.patience();
     let mut said = Said::default();
     loop {
@@ -165,15 +167,15 @@ mod tests {
     #[test]
     fn only_what_the_statement_makes_is_its_own() {
         let found = [index(1, "t_pkey", true), index(2, "i", false), index(3, "t_a_idx", false), index(4, "t_pkey_ccnew1", false)];
-        let names = |alone: &Alone, before| own(alone, &found, before).into_iter().map(|index| index.oid).collect::<Vec<_>>();
-        let build = |name: Option<&str>| Alone::Build { table: "t".into(), index: name.map(Into::into) };
+        let names = |alone: &NonTransactional, before| own(alone, &found, before).into_iter().map(|index| index.oid).collect::<Vec<_>>();
+        let build = |name: Option<&str>| NonTransactional::CreateIndexConcurrently { table: "t".into(), index: name.map(Into::into) };
         assert_eq!(names(&build(Some("I")), None), [2]);
         assert_eq!(names(&build(Some("\"I\"")), None), [0; 0]);
         assert_eq!((folded("ÄI"), folded("\"A\"\"B\"")), ("Äi".to_owned(), "A\"B".to_owned()));
         assert_eq!(folded(&"ä".repeat(40)), "ä".repeat(31), "as the server cuts it");
         assert_eq!(names(&build(None), Some(&[1, 2, 4])), [3]);
         assert_eq!(names(&build(None), None), [0; 0]);
-        assert_eq!(names(&Alone::Rebuild { what: Rebuild::Table, name: "t".into() }, None), [4]);
+        assert_eq!(names(&NonTransactional::Reindex { target: ReindexTarget::Table, name: "t".into() }, None), [4]);
         assert!(invalid(&build(Some("i")), &found, &[1]).is_some() && !built(&build(Some("i")), &found, &[1]));
     }
 }

@@ -24,11 +24,11 @@ use crate::ledger::{
     Ledger, ReadError, Server, State, StatementCache, UnfinishedRevision, is_fence_failure, is_trust_failure, is_verify_failure,
 };
 use crate::lock::Lock;
-use crate::plan::{Direction, Plan, Rows, Step};
+use crate::plan::{Plan, Step, VersionRows};
 use crate::report::{left, seconds};
-use crate::revision::applied_digest::Seal;
+use crate::revision::applied_digest::AppliedDigest;
 use crate::revision::statement::split;
-use crate::revision::{Id, Mode, Place};
+use crate::revision::{Direction, Id, LineColumn, SectionMode};
 use crate::sql::{Flush, Message, Sql, discard};
 use crate::tally::{self, RetryCounter};
 use note::note_aside;
@@ -190,7 +190,7 @@ impl std::fmt::Display for OwnTables {
         let Self { revision, path, version_table, detail, statement, deferred, .. } = self;
         match deferred.as_slice() {
             [] => write!(f, "revision {revision} ({})", crate::report::escape::line(path.display()))?,
-            several => write!(f, "a deferred trigger of one of the revisions {}", crate::revision::list(several))?,
+            several => write!(f, "a deferred trigger of one of the revisions {}", crate::revision::join_ids(several))?,
         }
         write!(f, " changed the version table {version_table} or the ledger")?;
         if let Some((statement, _)) = statement {
@@ -249,7 +249,7 @@ pub struct SqlFailure {
     /// Statements before it that are done and stay so: only `transaction:false` has any.
     pub kept: usize,
     /// How it was run.
-    pub mode: Mode,
+    pub mode: SectionMode,
 }
 
 impl SqlFailure {
@@ -258,19 +258,19 @@ impl SqlFailure {
         let file = self.path.display();
         let code = self.error.code().code();
         match (self.mode, self.kept) {
-            (Mode::Transaction, _) if ["25001", "2D000"].contains(&code) => {
+            (SectionMode::Transaction, _) if ["25001", "2D000"].contains(&code) => {
                 format!(
                     "this statement can't run in a transaction: write `transaction:false` behind `-- migrate:{}` in {file}, or give it a revision of its own that has it; nothing of it was applied",
                     if self.direction == Direction::Up { "up" } else { "down" }
                 )
             }
-            (Mode::Transaction, _) if code == "55P04" => {
+            (SectionMode::Transaction, _) if code == "55P04" => {
                 format!(
                     "a new value of an enum can be used only once it is committed: in {file}, move the use of it to a revision of its own; nothing of it was applied"
                 )
             }
-            (Mode::Transaction, _) | (Mode::Stepwise, 0) => format!("mend {file} and run again: nothing of it was applied"),
-            (Mode::Stepwise, kept) => format!(
+            (SectionMode::Transaction, _) | (SectionMode::Stepwise, 0) => format!("mend {file} and run again: nothing of it was applied"),
+            (SectionMode::Stepwise, kept) => format!(
                 "mend {file} from statement {} on and run again: statements up to {kept} are done and stay; or undo them by hand and start over with `pgmarch repair {}`",
                 kept + 1,
                 self.revision
@@ -279,8 +279,8 @@ impl SqlFailure {
     }
 
     /// Line and column, if there is a place.
-    pub fn place(&self) -> Option<Place> {
-        self.range.as_ref().map(|range| Place::of(&self.text, range.start))
+    pub fn place(&self) -> Option<LineColumn> {
+        self.range.as_ref().map(|range| LineColumn::of(&self.text, range.start))
     }
 }
 
@@ -372,10 +372,10 @@ struct Run<'r> {
     unfinished: &'r [UnfinishedRevision],
     direction: Direction,
     /// The version rows that the run begins with.
-    first: Rows,
+    first: VersionRows,
     /// The step that the run ends with, and what is applied then.
     last: Option<Id>,
-    seal: Option<Seal>,
+    seal: Option<AppliedDigest>,
     /// A number that only this run has.
     token: i64,
     /// Bookkeeping as this session says it.
@@ -401,7 +401,7 @@ impl Run<'_> {
                     self.check_session(&step.revision.id).await?;
                 }
                 for steps in plan.steps.chunk_by(|before, after| before.mode() == after.mode()) {
-                    if steps.iter().all(|step| step.mode() == Mode::Transaction) {
+                    if steps.iter().all(|step| step.mode() == SectionMode::Transaction) {
                         self.through(steps).await?;
                         continue;
                     }
@@ -436,7 +436,7 @@ impl Run<'_> {
     /// All steps in one transaction: nothing is done until the COMMIT at the end is. One that only meets other sessions' locks is
     /// rolled back, and run again from its beginning.
     async fn together(&mut self, plan: &Plan<'_>) -> Result<(), ApplyError> {
-        if let Some(step) = plan.steps.iter().find(|step| step.mode() == Mode::Stepwise) {
+        if let Some(step) = plan.steps.iter().find(|step| step.mode() == SectionMode::Stepwise) {
             return Err(ApplyError::StepwiseInRun(step.revision.id.clone()));
         }
         let mut tries = Tries::new(self.config.retry_for);
@@ -495,7 +495,7 @@ impl Run<'_> {
     }
 
     /// The seal, for the step that the run ends with.
-    fn seal(&self, step: &Step<'_>) -> Option<&Seal> {
+    fn seal(&self, step: &Step<'_>) -> Option<&AppliedDigest> {
         self.seal.as_ref().filter(|_| self.is_last(step))
     }
 
@@ -555,7 +555,7 @@ impl Run<'_> {
         };
         let start = step.section.range.start;
         let range = range.map(|range| range.start + start..range.end + start);
-        if is_alive && step.mode() == Mode::Transaction {
+        if is_alive && step.mode() == SectionMode::Transaction {
             self.note_failure(revision, &format!("{}: {}", error.code().code(), error.message())).await;
         }
         ApplyError::Revision(Box::new(SqlFailure {
@@ -585,9 +585,9 @@ impl Run<'_> {
             return ApplyError::Moved(failure);
         }
         let detail = failure.source.as_db_error().map(|error| crate::ledger::changed_detail(error.message())).unwrap_or_default();
-        let statement = (step.mode() == Mode::Stepwise).then_some((kept + 1, true));
+        let statement = (step.mode() == SectionMode::Stepwise).then_some((kept + 1, true));
         let changed = self.own_tables(step, detail, statement);
-        if step.mode() == Mode::Transaction {
+        if step.mode() == SectionMode::Transaction {
             self.note_failure(&step.revision.id, &changed.to_string()).await;
         }
         ApplyError::OwnTables(Box::new(changed))

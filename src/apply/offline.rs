@@ -11,11 +11,11 @@ use crate::config::{Config, Transaction};
 use crate::connect::application_name;
 use crate::ledger::progress::{Stage, StatementNote};
 use crate::ledger::{Ledger, set_role};
-use crate::plan::{Direction, Plan, Step};
+use crate::plan::{Plan, Step};
 use crate::report::escape;
-use crate::revision::statement::kind::{Kind, kind};
-use crate::revision::statement::{semantic, split};
-use crate::revision::{Mode, list};
+use crate::revision::statement::kind::{StatementKind, classify};
+use crate::revision::statement::{semantic_checksum, split};
+use crate::revision::{Direction, SectionMode, join_ids};
 use crate::sql;
 use crate::sql::{BEGIN, Sql, safe};
 
@@ -27,7 +27,7 @@ const CHECK: &str = "pgmarch_check";
 
 /// The script, on a version table that is where `ledger` says.
 pub fn script(plan: &Plan<'_>, ledger: &Ledger, config: &Config) -> Result<String, ApplyError> {
-    let stepwise = plan.steps.iter().find(|step| step.mode() == Mode::Stepwise);
+    let stepwise = plan.steps.iter().find(|step| step.mode() == SectionMode::Stepwise);
     if let (Transaction::Run, Some(step)) = (config.transaction, stepwise) {
         return Err(ApplyError::StepwiseInRun(step.revision.id.clone()));
     }
@@ -44,12 +44,12 @@ pub fn script(plan: &Plan<'_>, ledger: &Ledger, config: &Config) -> Result<Strin
         for step in &plan.steps {
             offline.title(step);
             match step.mode() {
-                Mode::Transaction => {
+                SectionMode::Transaction => {
                     offline.line(Sql::of(BEGIN));
                     offline.step(step);
                     offline.line(Sql::of("COMMIT"));
                 }
-                Mode::Stepwise => offline.stepwise(step),
+                SectionMode::Stepwise => offline.stepwise(step),
             }
         }
     }
@@ -76,8 +76,8 @@ impl Offline<'_> {
     /// What the script is, how it is run, and that it is run where it was written for.
     fn head(&mut self, plan: &Plan<'_>) {
         let end = |step: Option<&Step<'_>>, pick: fn(&Step<'_>) -> String| step.map(pick).unwrap_or_else(|| "here".to_owned());
-        let from = end(plan.steps.first(), |step| list(&step.before));
-        let to = end(plan.steps.last(), |step| list(&step.after));
+        let from = end(plan.steps.first(), |step| join_ids(&step.before));
+        let to = end(plan.steps.last(), |step| join_ids(&step.after));
         let _ = write!(
             self.text,
             "-- pgmarch {}: {} from {from} to {to}, {}.\n\
@@ -167,11 +167,11 @@ impl Offline<'_> {
             let own = &sql[statement.range.clone()];
             let note = StatementNote {
                 before: before(sql, &statements, number),
-                own: semantic(own),
+                own: semantic_checksum(own),
                 application: application_name(Some(step.revision.id.as_str())),
                 indexes: Vec::new(),
             };
-            if matches!(kind(own), Kind::Alone(_)) {
+            if matches!(classify(own), StatementKind::NonTransactional(_)) {
                 self.note(step, Stage::Started, number + 1, &note);
             }
             let _ = writeln!(self.text, "{}\n;", for_psql(own));

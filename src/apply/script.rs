@@ -9,11 +9,11 @@ use tokio_postgres::error::{DbError, ErrorPosition};
 use crate::config::Config;
 use crate::connect::{Answer, Failure, application_name};
 use crate::ledger::{Ledger, Server, StatementCache, decimal, set_role};
-use crate::plan::{Direction, Rows, Step};
-use crate::revision::Id;
-use crate::revision::applied_digest::Seal;
+use crate::plan::{Step, VersionRows};
+use crate::revision::applied_digest::AppliedDigest;
 use crate::revision::statement::kind::resets;
 use crate::revision::statement::split;
+use crate::revision::{Direction, Id};
 use crate::sql;
 use crate::sql::{BEGIN, EscapeString, Flush, Literal, Message, Sql, commit, discard, safe};
 
@@ -81,7 +81,7 @@ pub(super) struct How<'h> {
     /// Who runs it on the server, and what that session was like before us.
     pub(super) server: &'h Server,
     /// What the journal says of the whole run, in its last line.
-    pub(super) seal: Option<&'h Seal>,
+    pub(super) seal: Option<&'h AppliedDigest>,
     /// What the session has prepared.
     pub(super) statement_cache: &'h StatementCache,
 }
@@ -126,7 +126,7 @@ impl Script {
     }
 
     /// The end of a transaction of several steps, which leave the version rows at `rows`.
-    pub(super) fn last(rows: &Rows, server: &Server, ledger: &Ledger, config: &Config) -> Self {
+    pub(super) fn last(rows: &VersionRows, server: &Server, ledger: &Ledger, config: &Config) -> Self {
         let mut script = Self::default();
         let statement_cache = StatementCache::default();
         script.before(ledger.remember_tables(&statement_cache));
@@ -168,7 +168,7 @@ impl Script {
 
     /// We are who we were ahead of the text; the version rows are at `rows`, and the ledger is what it was; and then all settings
     /// are what they were. The last comes behind the check, which needs what was noted in one.
-    fn check(&mut self, rows: &Rows, ledger: &Ledger, config: &Config, statement_cache: &StatementCache) {
+    fn check(&mut self, rows: &VersionRows, ledger: &Ledger, config: &Config, statement_cache: &StatementCache) {
         self.after(["RESET SESSION AUTHORIZATION", "RESET ROLE"].map(Sql::of));
         self.after(set_role(config));
         self.after(safe());

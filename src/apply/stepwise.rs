@@ -17,17 +17,17 @@ use crate::ledger::progress::{Stage, StatementNote, returning_duration};
 use crate::ledger::{ReadError, UnfinishedRevision, same_tables};
 use crate::plan::Step;
 use crate::report::{left, seconds, version};
-use crate::revision::statement::kind::{Alone, Kind, kind, sets_lock_timeout};
-use crate::revision::statement::{semantic, split};
-use crate::revision::{Id, Mode, Statement, list};
+use crate::revision::statement::kind::{NonTransactional, StatementKind, classify, sets_lock_timeout};
+use crate::revision::statement::{semantic_checksum, split};
+use crate::revision::{Id, SectionMode, Statement, join_ids};
 use crate::sql;
 use crate::sql::{EscapeString, Literal, Message, Sql, deallocate, discard};
 
 /// Whether a step has statements that need a session of their own: with settings that last from one message to the next.
 pub(super) fn needs_session(step: &Step<'_>) -> bool {
     let sql = step.sql();
-    let lasting = |statement: &Statement| kind(&sql[statement.range.clone()]) != Kind::Shared;
-    step.mode() == Mode::Stepwise && split(sql).statements.iter().any(lasting)
+    let lasting = |statement: &Statement| classify(&sql[statement.range.clone()]) != StatementKind::Transactional;
+    step.mode() == SectionMode::Stepwise && split(sql).statements.iter().any(lasting)
 }
 
 /// Refuses to go on behind statements that were something else when they were run.
@@ -36,13 +36,14 @@ pub(super) fn check_text(step: &Step<'_>, was: &UnfinishedRevision) -> Result<()
     let statements = split(sql).statements;
     let same = match statements.get(was.statement.wrapping_sub(1)) {
         Some(statement) if was.stage == Stage::Finished => {
-            before(sql, &statements, was.statement - 1) == was.note.before && semantic(&sql[statement.range.clone()]) == was.note.own
+            before(sql, &statements, was.statement - 1) == was.note.before
+                && semantic_checksum(&sql[statement.range.clone()]) == was.note.own
         }
         Some(_) => before(sql, &statements, was.statement - 1) == was.note.before,
         None => false,
     };
     // As a whole in one transaction it would be done twice, unless nothing of it was done.
-    let same_mode = step.mode() == Mode::Stepwise || (was.stage == Stage::Failed && was.done() == 0);
+    let same_mode = step.mode() == SectionMode::Stepwise || (was.stage == Stage::Failed && was.done() == 0);
     if same && same_mode {
         return Ok(());
     }
@@ -52,7 +53,7 @@ pub(super) fn check_text(step: &Step<'_>, was: &UnfinishedRevision) -> Result<()
 /// The semantic checksum of the first `count` statements.
 pub(super) fn before(sql: &str, statements: &[Statement], count: usize) -> String {
     let texts: Vec<&str> = statements[..count].iter().map(|statement| &sql[statement.range.clone()]).collect();
-    semantic(&texts.join(";\n"))
+    semantic_checksum(&texts.join(";\n"))
 }
 
 /// An idle backend of an earlier run is ended after this long: nothing runs there that could be lost.
@@ -297,7 +298,7 @@ impl<'s> Stepwise<'s, '_> {
         self.ask(&Message::as_it_is(Sql::join(settings.into_iter().chain(role).chain(path), ";\n"))).await?;
         self.pid = value(self.ask(&Message::of(Sql::of(BACKEND))).await?).and_then(|pid| pid.parse().ok());
         for number in 0..next {
-            if kind(self.text(number)) == Kind::Setting {
+            if classify(self.text(number)) == StatementKind::Setting {
                 self.ask(&Message::as_it_is(Sql::from_file(self.text(number)))).await?;
             }
         }
@@ -307,7 +308,7 @@ impl<'s> Stepwise<'s, '_> {
     fn note(&self, number: usize, indexes: Vec<u32>) -> StatementNote {
         StatementNote {
             before: before(self.step.sql(), &self.statements, number),
-            own: semantic(self.text(number)),
+            own: semantic_checksum(self.text(number)),
             application: application_name(Some(self.id().as_str())),
             indexes,
         }
@@ -332,9 +333,9 @@ impl<'s> Stepwise<'s, '_> {
 
     async fn statement(&mut self, number: usize, resumed: Option<&UnfinishedRevision>) -> Result<(), ApplyError> {
         let started = Instant::now();
-        match kind(self.text(number)) {
-            Kind::Shared | Kind::Setting => self.shared(number).await?,
-            Kind::Alone(alone) => self.by_itself(number, &alone, resumed).await?,
+        match classify(self.text(number)) {
+            StatementKind::Transactional | StatementKind::Setting => self.shared(number).await?,
+            StatementKind::NonTransactional(alone) => self.by_itself(number, &alone, resumed).await?,
         }
         let (id, statement, all) = (self.id(), number + 1, self.statements.len());
         info!(revision = %id, statement, seconds = started.elapsed().as_secs_f64(), "{id}: statement {statement} of {all} done in {}", seconds(started.elapsed()));
@@ -373,10 +374,10 @@ impl<'s> Stepwise<'s, '_> {
     }
 
     /// A statement that has to be alone: announced, run, looked at, noted.
-    async fn by_itself(&mut self, number: usize, alone: &Alone, resumed: Option<&UnfinishedRevision>) -> Result<(), ApplyError> {
+    async fn by_itself(&mut self, number: usize, alone: &NonTransactional, resumed: Option<&UnfinishedRevision>) -> Result<(), ApplyError> {
         let id = &self.step.revision.id;
         // Only the very statement that was started can have been done by it.
-        let resumed = resumed.filter(|was| was.note.own == semantic(self.text(number)));
+        let resumed = resumed.filter(|was| was.note.own == semantic_checksum(self.text(number)));
         let mut tries = Tries::new(self.run.config.retry_for);
         let mut earlier = resumed.map(|was| was.note.indexes.clone());
         let mut maybe_done = resumed.is_some();
@@ -432,7 +433,7 @@ impl<'s> Stepwise<'s, '_> {
 
     /// Whether a statement that had a transaction of its own, which nothing can undo, left our tables as they were. What can run
     /// any code must have; otherwise another tool has moved the version table meanwhile.
-    async fn check_alone(&mut self, number: usize, alone: &Alone, note: &StatementNote) -> Result<(), ApplyError> {
+    async fn check_alone(&mut self, number: usize, alone: &NonTransactional, note: &StatementNote) -> Result<(), ApplyError> {
         let ledger = &self.run.ledger;
         let (detail, runs_code) = match ledger.read_tables(self.run.session).await {
             Ok((rows, tables)) => {
@@ -441,7 +442,10 @@ impl<'s> Stepwise<'s, '_> {
                 if rows == expected && self.tables.as_ref().is_none_or(|before| same_tables(before, &tables)) {
                     return Ok(());
                 }
-                (format!("expected version {}, found {}", list(&self.step.before), version(&rows)), matches!(alone, Alone::Other))
+                (
+                    format!("expected version {}, found {}", join_ids(&self.step.before), version(&rows)),
+                    matches!(alone, NonTransactional::Other),
+                )
             }
             Err(ReadError::Server(failure)) if failure.is_lost() => return Err(ApplyError::Lost(self.id().clone(), failure)),
             Err(error) => (crate::report::chain(&error), true),
@@ -484,7 +488,7 @@ impl<'s> Stepwise<'s, '_> {
     /// What a statement that has to be alone is sent under: the name by which its backend is known to later runs, whatever
     /// the revision has set or reset; and our lock timeout, which is none for a concurrent one, where it would leave an
     /// INVALID index, unless the revision set one itself.
-    fn for_alone(&self, number: usize, alone: &Alone, note: &StatementNote) -> Vec<Sql> {
+    fn for_alone(&self, number: usize, alone: &NonTransactional, note: &StatementNote) -> Vec<Sql> {
         let own = (0..number).any(|earlier| sets_lock_timeout(self.text(earlier)));
         let timeout = if alone.is_concurrent() { Duration::ZERO } else { self.run.config.lock_timeout };
         let timeout = (!own).then(|| sql!("SET SESSION lock_timeout = {milliseconds}", milliseconds = timeout.as_millis()));
@@ -493,10 +497,10 @@ impl<'s> Stepwise<'s, '_> {
     }
 
     /// Whether a statement that was started, and whose backend is gone, has happened.
-    async fn was_done(&self, alone: &Alone, earlier: &[u32]) -> Result<bool, ApplyError> {
+    async fn was_done(&self, alone: &NonTransactional, earlier: &[u32]) -> Result<bool, ApplyError> {
         match alone {
-            Alone::Build { .. } => Ok(leftover::built(alone, &leftover::indexes(self, alone).await?, earlier)),
-            Alone::Detach { table, partition } => {
+            NonTransactional::CreateIndexConcurrently { .. } => Ok(leftover::built(alone, &leftover::indexes(self, alone).await?, earlier)),
+            NonTransactional::DetachPartition { table, partition } => {
                 let named = [leftover::remember("partition", partition), leftover::remember("table", table)];
                 let state = sql!(
                     "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = {partition} AND inhparent = {table}",
@@ -518,7 +522,7 @@ impl<'s> Stepwise<'s, '_> {
                     Some(_) => Ok(false),
                 }
             }
-            Alone::Rebuild { .. } | Alone::Drop | Alone::Other => Ok(false),
+            NonTransactional::Reindex { .. } | NonTransactional::DropIndexConcurrently | NonTransactional::Other => Ok(false),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::model::prove::scratch::Bench;
 use crate::report::check::{Check, Finding};
 use crate::revision::format::header_place;
 use crate::revision::graph::Graph;
-use crate::revision::name::Name;
+use crate::revision::name::RevisionName;
 
 /// Looks at the files; without `--offline`, at the database too.
 pub async fn run(words: &cli::Check, context: &Context) -> Result<(), Error> {
@@ -135,7 +135,8 @@ fn files(config: &Config) -> (Check, Option<Graph>) {
 
 /// The target, `head` by default, must mean something: with two heads it doesn't.
 fn target(graph: &Graph, config: &Config) -> Option<Finding> {
-    let problem = Name::parse(&config.target).and_then(|name| if name.is_relative() { Ok(Vec::new()) } else { name.targets(graph, &[]) });
+    let problem =
+        RevisionName::parse(&config.target).and_then(|name| if name.is_relative() { Ok(Vec::new()) } else { name.targets(graph, &[]) });
     problem.err().map(|error| Finding {
         kind: "target",
         path: config.migrations.display().to_string(),

@@ -13,11 +13,11 @@ use crate::model::emit::{Form, Target, script};
 use crate::model::prove::prove;
 use crate::report::difference::{Difference, unknown};
 use crate::report::escape;
-use crate::revision::Mode;
-use crate::revision::format::draft::{Draft, Part, next_id, now};
+use crate::revision::SectionMode;
+use crate::revision::format::draft::{Draft, DraftSection, next_id, now};
 use crate::revision::graph::{Graph, Node, natural};
-use crate::revision::name::Name;
-use crate::revision::{Fault, Id, Problem};
+use crate::revision::name::RevisionName;
+use crate::revision::{Fault, FileProblem, Id};
 
 /// The JSON of `create --json` and `merge --json`.
 #[derive(Debug, Serialize)]
@@ -50,7 +50,7 @@ pub async fn run(words: &cli::Create, context: &Context) -> Result<(), Error> {
     if !words.manual {
         return from_model(words, graph.as_ref(), context).await;
     }
-    let draft = draft(words, graph.as_ref(), Part::default(), Some(Part::default()))?;
+    let draft = draft(words, graph.as_ref(), DraftSection::default(), Some(DraftSection::default()))?;
     let created = write(&draft, graph.as_ref(), context)?;
     if words.json {
         return answer(&json(&created)?);
@@ -73,7 +73,7 @@ fn write(draft: &Draft, graph: Option<&Graph>, context: &Context) -> Result<Crea
 async fn from_model(words: &cli::Create, graph: Option<&Graph>, context: &Context) -> Result<(), Error> {
     let ignore = sides::ignore(&words.ignore);
     // Found before anything is connected to: no head, two heads, no next id, no model.
-    let first = draft(words, graph, Part::default(), None)?;
+    let first = draft(words, graph, DraftSection::default(), None)?;
     let model = Model::find(context)?.ok_or_else(|| Model::missing(context))?;
     let heads: Vec<Node> = match (graph, &first.revises) {
         (Some(graph), Some(revises)) => revises.iter().chain(&first.depends_on).filter_map(|id| graph.node(id.as_str())).collect(),
@@ -93,7 +93,7 @@ async fn from_model(words: &cli::Create, graph: Option<&Graph>, context: &Contex
     let mut created = Vec::new();
     let mut above = first;
     for (number, step) in proven.iter().enumerate() {
-        let part = |mode: Mode, statements| Part { stepwise: mode == Mode::Stepwise, sql: script(statements) };
+        let part = |mode: SectionMode, statements| DraftSection { stepwise: mode == SectionMode::Stepwise, sql: script(statements) };
         (above.up, above.down) = (part(step.mode, &step.up), Some(part(step.down_mode, &step.down)));
         created.push(write(&above, graph, context)?);
         if number + 1 < proven.len() {
@@ -131,28 +131,28 @@ fn following(above: &Draft, words: &cli::Create, context: &Context) -> Result<Dr
 pub(super) fn load(context: &Context) -> Result<Option<Graph>, Error> {
     match Graph::load(&context.config.migrations) {
         Ok(graph) => Ok(Some(graph)),
-        Err(faults) if matches!(faults.as_slice(), [Fault { problem: Problem::NoRevisions, .. }]) => Ok(None),
+        Err(faults) if matches!(faults.as_slice(), [Fault { problem: FileProblem::NoRevisions, .. }]) => Ok(None),
         Err(faults) => Err(Error::Revisions(faults)),
     }
 }
 
 /// A revision on the one head, or on the one named, with the next id.
-pub(super) fn draft(words: &cli::Create, graph: Option<&Graph>, up: Part, down: Option<Part>) -> Result<Draft, Error> {
+pub(super) fn draft(words: &cli::Create, graph: Option<&Graph>, up: DraftSection, down: Option<DraftSection>) -> Result<Draft, Error> {
     let parents = match (graph, &words.head) {
         (None, None) => Vec::new(),
         (None, Some(head)) if head == "base" => Vec::new(),
-        (None, Some(head)) => return Err(Error::Name(Name::parse(head)?.unknown())),
-        (Some(graph), head) => Name::parse(head.as_deref().unwrap_or("head"))?.targets(graph, &[])?,
+        (None, Some(head)) => return Err(Error::Name(RevisionName::parse(head)?.unknown())),
+        (Some(graph), head) => RevisionName::parse(head.as_deref().unwrap_or("head"))?.targets(graph, &[])?,
     };
     let id = |node: &Node| graph.map(|graph| graph.id(*node).clone());
     let mut depends_on = Vec::new();
     for name in &words.depends_on {
-        let Some(graph) = graph else { return Err(Error::Name(Name::parse(name)?.unknown())) };
-        depends_on.extend(Name::parse(name)?.targets(graph, &[])?.iter().filter_map(id));
+        let Some(graph) = graph else { return Err(Error::Name(RevisionName::parse(name)?.unknown())) };
+        depends_on.extend(RevisionName::parse(name)?.targets(graph, &[])?.iter().filter_map(id));
     }
     if let Some(label) = &words.branch {
         Id::parse(label).map_err(|_| Error::Usage {
-            problem: Problem::BadBranch(label.clone()).to_string(),
+            problem: FileProblem::BadBranch(label.clone()).to_string(),
             advice: "give --branch another label; no file was written",
         })?;
     }

@@ -16,7 +16,7 @@ use crate::model::prove::scratch::{Bench, read};
 use crate::model::read::{Path, Scope};
 use crate::report::difference::{Difference, unknown};
 use crate::report::escape;
-use crate::revision::Mode;
+use crate::revision::SectionMode;
 
 /// The JSON of `diff --json`.
 #[derive(Debug, Serialize)]
@@ -85,7 +85,7 @@ pub async fn run(words: &cli::Diff, context: &Context) -> Result<(), Error> {
     } else {
         let mut text = String::new();
         for part in &parts {
-            if part.mode == Mode::Stepwise {
+            if part.mode == SectionMode::Stepwise {
                 text += "\n-- Each of these on its own, outside of a transaction:\n\n";
             }
             text += &script(&part.statements);

@@ -14,11 +14,12 @@ use crate::config::Snapshots;
 use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::ledger::{self, Access};
-use crate::plan::{Direction, Plan, doomed, skipped};
+use crate::plan::{Plan, skipped, to_undo};
 use crate::report::{count, escape, seconds};
+use crate::revision::Direction;
 use crate::revision::graph::Graph;
-use crate::revision::name::Name;
-use crate::revision::statement::data_loss::losing;
+use crate::revision::name::RevisionName;
+use crate::revision::statement::data_loss::statements_losing_data;
 
 /// The JSON of `downgrade --json`.
 #[derive(Debug, Serialize)]
@@ -44,7 +45,7 @@ pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error>
     }
     no_range(&words.revision)?;
     let config = &context.config;
-    let target = Name::parse(&words.revision)?;
+    let target = RevisionName::parse(&words.revision)?;
     let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;
     let asks = !words.yes && !config.confirmed;
     if asks && !std::io::stdin().is_terminal() {
@@ -55,8 +56,8 @@ pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error>
     let mut state = ledger::read(&session, config, Access::Write).await?;
     let position = settle(&graph, &mut state, &session, config).await?.position;
     let unapplied = ancestry(&position, &state).unapplied;
-    let doomed = doomed(&position.graph, &position.rows, &target, &unapplied)?;
-    let plan = Plan::downgrade(&position.graph, &position.rows, &doomed, &unapplied)?;
+    let to_undo = to_undo(&position.graph, &position.rows, &target, &unapplied)?;
+    let plan = Plan::downgrade(&position.graph, &position.rows, &to_undo, &unapplied)?;
     if plan.is_empty() {
         ledger::wait_until_durable(&session, context.wait_deadline()).await?;
         info!("nothing to undo on {}: at {}", pool.address(), rows(&state.rows));
@@ -64,13 +65,13 @@ pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error>
     }
     // No connection is held while somebody thinks.
     drop(session);
-    let passed: Vec<String> = skipped(&position.graph, &doomed, &unapplied).map(|node| position.graph.id(node).to_string()).collect();
+    let passed: Vec<String> = skipped(&position.graph, &to_undo, &unapplied).map(|node| position.graph.id(node).to_string()).collect();
     tell_what_goes(&preview(&plan, &passed, &pool.address()))?;
     if asks {
         ask().await?;
     }
     let snapshots = context.config.snapshot.unwrap_or(Snapshots::Off);
-    let reached = persistently(&graph, Goal::Down(doomed), snapshots, context).await?;
+    let reached = persistently(&graph, Goal::Down(to_undo), snapshots, context).await?;
     tell(words, &reached.current, &reached.done)
 }
 
@@ -95,7 +96,7 @@ fn preview(plan: &Plan<'_>, passed: &[String], address: &str) -> String {
         let revision = step.revision;
         let (message, path) = (escape::line(&revision.message), escape::line(revision.path.display()));
         let _ = writeln!(text, "  {}  {message}  ({path})", revision.id);
-        for statement in losing(step.sql()) {
+        for statement in statements_losing_data(step.sql()) {
             losses += 1;
             let _ = writeln!(text, "      loses data: {}", escape::line(statement));
         }

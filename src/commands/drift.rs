@@ -24,7 +24,7 @@ use crate::report::check::{Check, Finding};
 use crate::revision::format::parse;
 use crate::revision::graph::Graph;
 use crate::revision::statement::identifiers::creates_schema;
-use crate::revision::{Revision, list};
+use crate::revision::{Revision, join_ids};
 use crate::sql::Ident;
 
 /// A database, as it was found.
@@ -235,7 +235,7 @@ async fn replay(
     }
     let graph = &position.graph;
     let unapplied = super::ancestry(position, state).unapplied;
-    let below = graph.reach(&position.rows, Graph::below);
+    let below = graph.reach(&position.rows, Graph::prerequisites);
     let applied: Vec<&Revision> = below.nodes().filter(|node| !unapplied.contains(node)).map(|node| graph.revision(node)).collect();
     let given = given(surroundings, &applied, state.ledger.version_table.schema.as_str());
     let is_named = context.environment.value("PGMARCH_SCRATCH_URL").is_ok_and(|url| url.is_some());
@@ -272,7 +272,7 @@ async fn check_recorded(session: &Session, state: &State, position: &Position<'_
     let graph = &position.graph;
     state.ledger.check_revision_writers(session).await.map_err(|error| match error {
         ReadError::Untrusted(_) => {
-            let beyond = list(position.beyond.iter().map(|node| graph.id(*node)));
+            let beyond = join_ids(position.beyond.iter().map(|node| graph.id(*node)));
             NotReplayed::Because(format!("{beyond} would be replayed from the ledger, as there is no file here: {error}"))
         }
         error @ (ReadError::Server(_)

@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::ledger::{Access, ReadError, State, decimal};
 use crate::position::Position;
 use crate::report::history::{Entry, History, NOT_APPLIED};
-use crate::revision::graph::{Graph, Node, Set};
-use crate::revision::name::{Name, NameError, Range};
+use crate::revision::graph::{Graph, Node, NodeSet};
+use crate::revision::name::{NameError, NameRange, RevisionName};
 
 /// What a database tells about its history.
 pub(super) struct Asked {
@@ -47,7 +47,7 @@ pub async fn run(words: &cli::History, context: &Context) -> Result<(), Error> {
     let entries = entries(&files, &position, asked.as_ref()).await?;
     let shown = match &words.range {
         None => None,
-        Some(range) => Some(shown(&Range::parse(range)?, &position, asked.is_some())?),
+        Some(range) => Some(shown(&NameRange::parse(range)?, &position, asked.is_some())?),
     };
     let order = newest_first(&position.graph);
     let history = order.into_iter().filter(|node| shown.as_ref().is_none_or(|shown| shown.iter().all(|set| set.has(*node))));
@@ -67,7 +67,7 @@ pub(super) async fn entries(files: &Graph, position: &Position<'_>, asked: Optio
         }
     }
     let graph = &position.graph;
-    let below = graph.reach(&position.rows, Graph::below);
+    let below = graph.reach(&position.rows, Graph::prerequisites);
     let ancestry = asked.map(|asked| ancestry(position, &asked.state)).unwrap_or_default();
     let words = |ids: &[crate::revision::Id]| ids.iter().map(ToString::to_string).collect();
     let entry = |node: Node| {
@@ -117,9 +117,9 @@ pub(super) fn newest_first(graph: &Graph) -> Vec<Node> {
 }
 
 /// What lies between two names, both included.
-fn shown(range: &Range, position: &Position<'_>, has_database: bool) -> Result<Vec<Set>, NameError> {
+fn shown(range: &NameRange, position: &Position<'_>, has_database: bool) -> Result<Vec<NodeSet>, NameError> {
     let graph = &position.graph;
-    let resolve = |name: &Name| {
+    let resolve = |name: &RevisionName| {
         let typed = name.to_string();
         match typed.as_str() {
             "current" if has_database => Ok(position.rows.clone()),
@@ -128,7 +128,7 @@ fn shown(range: &Range, position: &Position<'_>, has_database: bool) -> Result<V
         }
     };
     let upper = resolve(&range.to)?;
-    let mut sets = vec![graph.reach(&upper, Graph::below)];
+    let mut sets = vec![graph.reach(&upper, Graph::prerequisites)];
     if let Some(from) = &range.from {
         let mut starts = Vec::new();
         for name in from {
@@ -136,7 +136,7 @@ fn shown(range: &Range, position: &Position<'_>, has_database: bool) -> Result<V
         }
         let from = starts;
         if !from.is_empty() {
-            sets.push(graph.reach(&from, Graph::above));
+            sets.push(graph.reach(&from, Graph::dependents));
         }
     }
     Ok(sets)

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{Context, answer, json};
-use crate::alembic::{Version, import, version};
+use crate::alembic::{VersionFile, import, parse_version_file};
 use crate::cli;
 use crate::error::Error;
 use crate::report::escape;
 use crate::revision::format::draft::Draft;
 use crate::revision::graph::Graph;
-use crate::revision::{Fault, Problem};
+use crate::revision::{Fault, FileProblem};
 
 /// The JSON of `import --json`.
 #[derive(Debug, Serialize)]
@@ -63,7 +63,7 @@ pub fn run(words: &cli::Import, context: &Context) -> Result<(), Error> {
 fn refuse_known(drafts: &[Draft], folder: &Path) -> Result<(), Error> {
     let graph = match Graph::load(folder) {
         Ok(graph) => graph,
-        Err(faults) if matches!(faults.as_slice(), [Fault { problem: Problem::NoRevisions, .. }]) => return Ok(()),
+        Err(faults) if matches!(faults.as_slice(), [Fault { problem: FileProblem::NoRevisions, .. }]) => return Ok(()),
         Err(faults) => return Err(Error::Revisions(faults)),
     };
     match drafts.iter().find_map(|draft| graph.node(draft.id.as_str())) {
@@ -116,7 +116,7 @@ fn read(path: Option<&Path>) -> Result<String, Error> {
 }
 
 /// What the Python files of a folder say.
-fn versions(folder: &Path) -> Result<Vec<Version>, Error> {
+fn versions(folder: &Path) -> Result<Vec<VersionFile>, Error> {
     let unreadable = |error: std::io::Error| Error::Usage {
         problem: format!("{} can't be read: {error}", folder.display()),
         advice: "give --versions the folder with Alembic's revisions",
@@ -126,7 +126,7 @@ fn versions(folder: &Path) -> Result<Vec<Version>, Error> {
         let path = entry.map_err(unreadable)?.path();
         if path.extension().is_some_and(|extension| extension == "py") {
             let text = std::fs::read_to_string(&path).map_err(unreadable)?;
-            found.extend(version(&text));
+            found.extend(parse_version_file(&text));
         }
     }
     Ok(found)

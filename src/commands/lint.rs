@@ -14,8 +14,8 @@ use crate::report::failure::picture;
 use crate::report::{count, escape};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::line::line_at;
-use crate::revision::name::Name;
-use crate::revision::{Place, Revision};
+use crate::revision::name::RevisionName;
+use crate::revision::{LineColumn, Revision};
 
 /// Without a database to ask, the newest version that is known.
 const NEWEST: u32 = 180_000;
@@ -54,7 +54,7 @@ pub async fn run(words: &cli::Lint, context: &Context) -> Result<(), Error> {
         server = state.server.number;
         if named.is_empty() {
             let position = locate(&graph, &state, &session).await?;
-            let applied = position.graph.reach(&position.rows, Graph::below);
+            let applied = position.graph.reach(&position.rows, Graph::prerequisites);
             chosen = graph
                 .nodes()
                 .filter(|node| position.graph.node(graph.id(*node).as_str()).is_none_or(|there| !applied.has(there)))
@@ -77,7 +77,7 @@ pub async fn run(words: &cli::Lint, context: &Context) -> Result<(), Error> {
 fn names(words: &cli::Lint, graph: &Graph) -> Result<Vec<Node>, Error> {
     let mut nodes = Vec::new();
     for name in &words.revisions {
-        nodes.extend(Name::parse(name)?.targets(graph, &[])?);
+        nodes.extend(RevisionName::parse(name)?.targets(graph, &[])?);
     }
     Ok(nodes)
 }
@@ -104,7 +104,7 @@ async fn prove<'g>(graph: &'g Graph, chosen: &[Node], context: &Context) -> Resu
     let mut scratch = bench.database("lint", sides::scope(context, &bench)).await?;
     let mut found = Vec::new();
     let mut done: Vec<&Revision> = Vec::new();
-    for node in graph.reach(chosen, Graph::below).nodes() {
+    for node in graph.reach(chosen, Graph::prerequisites).nodes() {
         let revision = graph.revision(node);
         let Some(down) = revision.down.as_ref().filter(|_| chosen.contains(&node)) else {
             scratch.run_section(revision, &revision.up).await?;
@@ -143,10 +143,10 @@ async fn prove<'g>(graph: &'g Graph, chosen: &[Node], context: &Context) -> Resu
 }
 
 fn tell(graph: &Graph, chosen: &[Node], found: &[(&Revision, Finding)], as_json: bool) -> Result<(), Error> {
-    let place = |revision: &Revision, finding: &Finding| Place::of(&revision.text, finding.range.start);
+    let place = |revision: &Revision, finding: &Finding| LineColumn::of(&revision.text, finding.range.start);
     if as_json {
         let told = |(revision, finding): &(&Revision, Finding)| {
-            let Place { line, column } = place(revision, finding);
+            let LineColumn { line, column } = place(revision, finding);
             let Finding { rule, message, help, .. } = finding.clone();
             Told { rule, message, help, path: revision.path.display().to_string(), line, column }
         };

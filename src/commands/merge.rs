@@ -5,10 +5,10 @@ use super::{Context, answer, json};
 use crate::cli;
 use crate::error::Error;
 use crate::report::escape;
-use crate::revision::format::draft::{Draft, Part, now};
+use crate::revision::format::draft::{Draft, DraftSection, now};
 use crate::revision::graph::{Graph, Node};
-use crate::revision::name::Name;
-use crate::revision::{Id, list};
+use crate::revision::name::RevisionName;
+use crate::revision::{Id, join_ids};
 
 /// Writes it.
 pub fn run(words: &cli::Merge, context: &Context) -> Result<(), Error> {
@@ -16,7 +16,7 @@ pub fn run(words: &cli::Merge, context: &Context) -> Result<(), Error> {
     let graph = Graph::load(folder).map_err(Error::Revisions)?;
     let mut joined: Vec<Node> = Vec::new();
     for name in &words.revisions {
-        for node in Name::parse(name)?.absolute_targets(&graph)? {
+        for node in RevisionName::parse(name)?.absolute_targets(&graph)? {
             if !joined.contains(&node) {
                 joined.push(node);
             }
@@ -25,7 +25,7 @@ pub fn run(words: &cli::Merge, context: &Context) -> Result<(), Error> {
     let usage = |problem: String| Error::Usage { problem, advice: "name at least two heads, or `heads` for all; no file was written" };
     let parents: Vec<Id> = joined.iter().map(|node| graph.id(*node).clone()).collect();
     if joined.len() < 2 {
-        return Err(usage(format!("{} alone is nothing to merge", list(&parents))));
+        return Err(usage(format!("{} alone is nothing to merge", join_ids(&parents))));
     }
     for node in &joined {
         let below = graph.reach(&[*node], Graph::parents);
@@ -36,7 +36,7 @@ pub fn run(words: &cli::Merge, context: &Context) -> Result<(), Error> {
     let ids: Vec<&str> = parents.iter().map(Id::as_str).collect();
     let message = words.message.clone().unwrap_or_else(|| format!("Merge {}", ids.join(" and ")));
     if let Some(label) = &words.branch {
-        Id::parse(label).map_err(|_| usage(crate::revision::Problem::BadBranch(label.clone()).to_string()))?;
+        Id::parse(label).map_err(|_| usage(crate::revision::FileProblem::BadBranch(label.clone()).to_string()))?;
     }
     let draft = Draft {
         id: create::next(Some(&graph))?,
@@ -45,8 +45,8 @@ pub fn run(words: &cli::Merge, context: &Context) -> Result<(), Error> {
         branch: words.branch.clone(),
         created: Some(now()),
         message,
-        up: Part::nothing(),
-        down: Some(Part::nothing()),
+        up: DraftSection::no_op(),
+        down: Some(DraftSection::no_op()),
     };
     let path = draft.write(folder).map_err(|source| Error::Write { path: folder.join(draft.file_name()), source })?;
     let created = describe(&draft, &path, Some(&graph));

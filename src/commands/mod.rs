@@ -44,7 +44,7 @@ use crate::model::prove::scratch::Leftovers;
 use crate::position::Position;
 use crate::report::escape;
 use crate::revision::Revision;
-use crate::revision::folder::Digest;
+use crate::revision::folder::FolderDigest;
 use crate::revision::graph::{Graph, Node};
 
 /// What every verb has at hand.
@@ -69,8 +69,8 @@ pub struct Early(RefCell<Option<(Pool, Session, State)>>);
 impl Early {
     /// Pool and state, if what was seen shows that a folder is applied, all of it and durably: then nobody need understand
     /// its files, which were sound when they were applied, nor even keep them.
-    fn at_head(&self, digest: &Digest) -> Option<(Pool, State)> {
-        let fits = |state: &State| state.seal.as_ref().is_some_and(|seal| seal.fits_folder(digest, &state.rows));
+    fn at_head(&self, digest: &FolderDigest) -> Option<(Pool, State)> {
+        let fits = |state: &State| state.seal.as_ref().is_some_and(|seal| seal.matches_folder(digest, &state.rows));
         let (pool, _, state) = self.0.borrow_mut().take_if(|(_, _, state)| fits(state))?;
         Some((pool, state))
     }
@@ -101,9 +101,9 @@ impl Context {
     /// Reads the revisions' files for their digest and, as both take as long, meanwhile connects and looks where the database
     /// is. That touches nothing there. What it says, and even that it can't be reached, counts only if the files are sound;
     /// without a digest they are not, and the look is not waited for.
-    async fn digest(&self) -> Option<Digest> {
+    async fn digest(&self) -> Option<FolderDigest> {
         let folder = self.config.migrations.clone();
-        let reading = tokio::task::spawn_blocking(move || Digest::of(&folder));
+        let reading = tokio::task::spawn_blocking(move || FolderDigest::of(&folder));
         let digest = async { reading.await.ok().flatten().ok_or(()) };
         let looking = async { Ok(tokio::time::timeout(EARLY, self.look()).await.ok().flatten()) };
         let (digest, early) = tokio::try_join!(digest, looking).ok()?;
@@ -270,7 +270,7 @@ fn no_range(typed: &str) -> Result<(), Error> {
 /// Whether the last run found these very files to fit the ledger and committed synchronously, and nothing was done since.
 fn is_sealed(graph: &Graph, state: &State) -> bool {
     let rows: Option<Vec<Node>> = state.rows.iter().map(|row| graph.node(row)).collect();
-    rows.is_some_and(|rows| state.seal.as_ref().is_some_and(|seal| seal.fits(graph, &rows)))
+    rows.is_some_and(|rows| state.seal.as_ref().is_some_and(|seal| seal.matches(graph, &rows)))
 }
 
 /// Reads the state for a command that only reads. Of an owner whom a run that writes would not trust it says so, once.

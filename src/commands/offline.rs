@@ -8,13 +8,14 @@ use crate::apply::offline::script;
 use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::ledger::{Access, Ledger};
-use crate::plan::{Direction, Plan, doomed};
+use crate::plan::{Plan, to_undo};
+use crate::revision::Direction;
 use crate::revision::graph::{Graph, Node};
-use crate::revision::name::Range;
+use crate::revision::name::NameRange;
 
 /// Prints the way from one end of a range to the other; without the first end, from where the database is.
 pub(super) async fn run(typed: &str, direction: Direction, context: &Context) -> Result<(), Error> {
-    let range = Range::parse(typed)?;
+    let range = NameRange::parse(typed)?;
     let graph = Graph::load(&context.config.migrations).map_err(Error::Revisions)?;
     let (text, start) = match &range.from {
         Some(from) => {
@@ -48,10 +49,17 @@ pub(super) async fn run(typed: &str, direction: Direction, context: &Context) ->
     answer(&text)
 }
 
-fn print(graph: &Graph, rows: &[Node], range: &Range, direction: Direction, ledger: &Ledger, context: &Context) -> Result<String, Error> {
+fn print(
+    graph: &Graph,
+    rows: &[Node],
+    range: &NameRange,
+    direction: Direction,
+    ledger: &Ledger,
+    context: &Context,
+) -> Result<String, Error> {
     let plan = match direction {
         Direction::Up => Plan::upgrade(graph, rows, &range.to.targets(graph, rows)?),
-        Direction::Down => Plan::downgrade(graph, rows, &doomed(graph, rows, &range.to, &BTreeSet::new())?, &BTreeSet::new())?,
+        Direction::Down => Plan::downgrade(graph, rows, &to_undo(graph, rows, &range.to, &BTreeSet::new())?, &BTreeSet::new())?,
     };
     script(&plan, ledger, &context.config).map_err(|error| Error::Apply(Box::new(Stopped { done: Vec::new(), error })))
 }

@@ -17,8 +17,8 @@ use crate::report::history::NOT_APPLIED;
 use crate::report::{escape, failure};
 use crate::revision::graph::Graph;
 use crate::revision::line::normalized;
-use crate::revision::name::Name;
-use crate::revision::{Id, Revision, list};
+use crate::revision::name::RevisionName;
+use crate::revision::{Id, Revision, join_ids};
 
 /// The JSON of `repair --json`.
 #[derive(Debug, Serialize)]
@@ -38,7 +38,7 @@ struct Repaired {
 /// Accepts the file as it is now.
 pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let config = &context.config;
-    let name = Name::parse(&words.revision)?;
+    let name = RevisionName::parse(&words.revision)?;
     let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
@@ -77,7 +77,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let mut accepted = recorded.map(|recorded| differences(recorded, revision)).unwrap_or_default();
     let mut not_applied: Vec<LateRevision> = Vec::new();
     if accepted.contains(&"parents") {
-        let below = position.graph.reach(position.graph.node(revision.id.as_str()).as_slice(), Graph::below);
+        let below = position.graph.reach(position.graph.node(revision.id.as_str()).as_slice(), Graph::prerequisites);
         let late = ancestry.late_nodes().filter(|node| below.has(*node));
         not_applied = late.map(|node| ancestry.late_one(&position.graph, node)).collect();
     }
@@ -120,7 +120,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
         text += &failure::diff(&revision.path, &diff);
     }
     if let Some(recorded) = recorded.filter(|_| accepted.contains(&"parents")) {
-        text += &format!("applied on {}, now on {}\n", list(&recorded.parents), list(&revision.parents));
+        text += &format!("applied on {}, now on {}\n", join_ids(&recorded.parents), join_ids(&revision.parents));
     }
     for LateRevision { id, above, .. } in &not_applied {
         text += &format!("{id} has not been applied to this database and will not be: it came in below {above}, which is applied\n");
@@ -134,7 +134,7 @@ fn differences(recorded: &AppliedRevision, revision: &Revision) -> Vec<&'static 
     let mut found = Vec::new();
     if normalized(&recorded.text) != normalized(&revision.text) {
         found.push("text");
-    } else if recorded.semantic != revision.semantic(&revision.up) {
+    } else if recorded.semantic != revision.semantic_checksum(&revision.up) {
         found.push("reading");
     }
     if below(&recorded.parents, &recorded.depends_on) != below(&revision.parents, &revision.depends_on) {

@@ -19,12 +19,12 @@ use crate::exit::{Explain as _, Retry};
 use crate::ledger::lost::SchemaReset;
 use crate::ledger::{self, Access, State};
 use crate::lock::Lock;
-use crate::plan::{Direction, Plan};
+use crate::plan::Plan;
 use crate::position::Position;
 use crate::report::{chain, count, left};
 use crate::revision::graph::{Graph, Node};
-use crate::revision::name::Name;
-use crate::revision::{Id, Revision};
+use crate::revision::name::RevisionName;
+use crate::revision::{Direction, Id, Revision};
 use crate::tally::{self, RetryCounter};
 
 /// What a run is to bring about.
@@ -32,7 +32,7 @@ use crate::tally::{self, RetryCounter};
 pub(super) enum Goal<'n> {
     /// At least what a name means. One that says "from here" means one thing for the whole run: what it meant at
     /// the first plan under the lock, else a run that starts over would go further than was asked.
-    Up(&'n Name, Option<Vec<Id>>),
+    Up(&'n RevisionName, Option<Vec<Id>>),
     /// Without exactly these, which were shown and confirmed.
     Down(BTreeSet<Id>),
 }
@@ -178,7 +178,7 @@ async fn once(
     match apply(&plan, &state, config, &session, &lock).await {
         Ok(mut applied) => {
             done.append(&mut applied);
-            let at = crate::revision::list(&last.after);
+            let at = crate::revision::join_ids(&last.after);
             // A trigger that defers itself again and again runs at COMMIT, behind all checks.
             let (found, _) = state.ledger.read_tables(&session).await?;
             if !found.iter().map(String::as_str).eq(last.after.iter().map(Id::as_str)) {

@@ -10,7 +10,7 @@ use crate::position::Position;
 use crate::report::show::Show;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::line::normalized;
-use crate::revision::name::{Name, NameError};
+use crate::revision::name::{NameError, RevisionName};
 
 /// Shows it.
 pub async fn run(words: &cli::Show, context: &Context) -> Result<(), Error> {
@@ -46,8 +46,8 @@ pub async fn run(words: &cli::Show, context: &Context) -> Result<(), Error> {
             entry: entries[node.place()].clone(),
             reversible: revision.down.is_some(),
             text: revision.text.clone(),
-            exact: revision.exact(),
-            semantic: revision.semantic(&revision.up),
+            exact: revision.exact_checksum(),
+            semantic: revision.semantic_checksum(&revision.up),
             changed,
             journal,
         });
@@ -67,5 +67,5 @@ fn find(words: &cli::Show, position: &Position<'_>) -> Result<Vec<Node>, NameErr
     if words.revision == "current" && position.graph.node("current").is_none() {
         return Ok(position.rows.clone());
     }
-    Name::parse(&words.revision)?.one_or_heads(&position.graph, &position.rows)
+    RevisionName::parse(&words.revision)?.one_or_heads(&position.graph, &position.rows)
 }

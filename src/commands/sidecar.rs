@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::exit::{Exit, Explain as _};
 use crate::report::{chain, count, failure};
 use crate::revision::graph::Graph;
-use crate::revision::name::Name;
+use crate::revision::name::RevisionName;
 use crate::sidecar::board::{Board, Condition};
 use crate::sidecar::{folder, http};
 
@@ -54,7 +54,7 @@ pub async fn run(context: &Context) -> Result<(), Error> {
 /// What is looked at, and what was last seen there.
 struct Watch<'w> {
     context: &'w Context,
-    target: Name,
+    target: RevisionName,
     /// The last sound one.
     graph: Graph,
     /// The folder that was last read.

@@ -175,7 +175,7 @@ pub(super) async fn bench(context: &Context) -> Result<Bench, Error> {
 async fn revisions(bench: &Bench, graph: Option<&Graph>, heads: &[Node], context: &Context) -> Result<Scratch, ScratchError> {
     let scratch = bench.database("revisions", scope(context, bench)).await?;
     if let Some(graph) = graph {
-        for node in graph.reach(heads, Graph::below).nodes() {
+        for node in graph.reach(heads, Graph::prerequisites).nodes() {
             let revision = graph.revision(node);
             scratch.run_section(revision, &revision.up).await?;
         }

@@ -10,12 +10,12 @@ use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::ledger::{self, Access};
 use crate::lock::Lock;
-use crate::plan::{Rows, stamp};
+use crate::plan::{VersionRows, stamp};
 use crate::position::Position;
 use crate::report::escape;
 use crate::revision::graph::{Graph, Node};
-use crate::revision::name::Name;
-use crate::revision::{Id, list};
+use crate::revision::name::RevisionName;
+use crate::revision::{Id, join_ids};
 
 /// The JSON of `stamp --json`.
 #[derive(Debug, Serialize)]
@@ -29,7 +29,7 @@ struct Stamped {
 /// Stamps it, under the lock and through the fence.
 pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
     let config = &context.config;
-    let names = words.revisions.iter().map(|name| Name::parse(name)).collect::<Result<Vec<_>, _>>()?;
+    let names = words.revisions.iter().map(|name| RevisionName::parse(name)).collect::<Result<Vec<_>, _>>()?;
     let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;
     for name in names.iter().filter(|name| !name.is_relative()) {
         name.one_or_heads(&graph, &[])?;
@@ -52,7 +52,7 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
         let mut statements = state.ledger.install();
         statements.extend(state.ledger.fence_stamp(&state.rows, &after));
         let detail =
-            format!("{} from {} to {}", if words.purge { "purged and stamped" } else { "stamped" }, rows(&state.rows), list(&after));
+            format!("{} from {} to {}", if words.purge { "purged and stamped" } else { "stamped" }, rows(&state.rows), join_ids(&after));
         statements.extend(noted(&after).into_iter().map(|revision| state.ledger.record_note("stamp", &revision, &detail)));
         statements.extend(state.ledger.record_assumed(&below(&position.graph, &after), &detail));
         if after.is_empty() {
@@ -76,9 +76,9 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
 }
 
 /// What is applied at these version rows, as the files say now.
-fn below<'g>(graph: &'g Graph, rows: &Rows) -> Vec<&'g str> {
+fn below<'g>(graph: &'g Graph, rows: &VersionRows) -> Vec<&'g str> {
     let rows: Vec<Node> = rows.iter().filter_map(|row| graph.node(row.as_str())).collect();
-    graph.reach(&rows, Graph::below).nodes().map(|node| graph.id(node).as_str()).collect()
+    graph.reach(&rows, Graph::prerequisites).nodes().map(|node| graph.id(node).as_str()).collect()
 }
 
 fn same(rows: &[String], other: &[String]) -> bool {
@@ -87,6 +87,6 @@ fn same(rows: &[String], other: &[String]) -> bool {
 }
 
 /// The journal has one line for each revision stamped.
-fn noted(rows: &Rows) -> Vec<String> {
+fn noted(rows: &VersionRows) -> Vec<String> {
     if rows.is_empty() { vec![ledger::BASE.to_owned()] } else { rows.iter().map(Id::to_string).collect() }
 }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::ledger::{self, Access};
 use crate::plan::Plan;
 use crate::revision::graph::Graph;
-use crate::revision::name::Name;
+use crate::revision::name::RevisionName;
 
 /// What one look at a database showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +35,8 @@ impl Standing {
 }
 
 /// A name that means the same revision wherever the database is: the only kind that can be waited for.
-pub fn fixed_target(typed: &str, graph: &Graph) -> Result<Name, Error> {
-    let target = Name::parse(typed)?;
+pub fn fixed_target(typed: &str, graph: &Graph) -> Result<RevisionName, Error> {
+    let target = RevisionName::parse(typed)?;
     if target.is_relative() {
         return Err(Error::RelativeTarget(typed.to_owned()));
     }
@@ -48,7 +48,7 @@ pub fn fixed_target(typed: &str, graph: &Graph) -> Result<Name, Error> {
 const FLUSHED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Looks once, over a session that the caller got, and gives the connection back or ends it.
-pub async fn look(session: Session, graph: &Graph, target: &Name, config: &Config) -> Result<Standing, Error> {
+pub async fn look(session: Session, graph: &Graph, target: &RevisionName, config: &Config) -> Result<Standing, Error> {
     let mut state = super::read(&session, config, Access::ReadPermitted).await?;
     check_base(graph, &mut state, &session, config).await?;
     let position = locate(graph, &state, &session).await?;

@@ -10,12 +10,12 @@ use crate::plan::Plan;
 use crate::report::history::NOT_APPLIED;
 use crate::report::status::{Branch, Status};
 use crate::revision::graph::{Graph, Node};
-use crate::revision::name::{Name, NameError};
+use crate::revision::name::{NameError, RevisionName};
 
 /// Shows it; with `--check`, says by the exit code whether something is pending, or in the way.
 pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
     let config = &context.config;
-    let target = Name::parse(&config.target)?;
+    let target = RevisionName::parse(&config.target)?;
     let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
@@ -25,7 +25,7 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
     // With several heads `head` means nothing; what is pending is still of interest.
     let targets = match &named {
         Ok(targets) => targets.clone(),
-        Err(NameError::SeveralHeads { .. }) => position.targets(&Name::parse("heads")?)?,
+        Err(NameError::SeveralHeads { .. }) => position.targets(&RevisionName::parse("heads")?)?,
         Err(error) => return Err(error.clone().into()),
     };
     let plan = Plan::upgrade(&position.graph, &position.rows, &targets);

@@ -9,10 +9,10 @@ use super::{Context, answer, json, no_range, offline, rows, tell_done};
 use crate::cli;
 use crate::config::Snapshots;
 use crate::error::Error;
-use crate::plan::Direction;
 use crate::report::seconds;
+use crate::revision::Direction;
 use crate::revision::graph::Graph;
-use crate::revision::name::Name;
+use crate::revision::name::RevisionName;
 
 /// The JSON of `upgrade --json`.
 #[derive(Debug, Serialize)]
@@ -41,7 +41,7 @@ pub async fn run(words: &cli::Upgrade, context: &Context) -> Result<(), Error> {
         return offline::run(typed, Direction::Up, context).await;
     }
     no_range(typed)?;
-    let target = Name::parse(typed)?;
+    let target = RevisionName::parse(typed)?;
     let digest = context.digest().await;
     if typed == WHOLE
         && let Some((pool, state)) = digest.and_then(|digest| context.early.at_head(&digest))

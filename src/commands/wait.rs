@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::exit::Explain as _;
 use crate::report::{chain, count, left, seconds};
 use crate::revision::graph::Graph;
-use crate::revision::name::Name;
+use crate::revision::name::RevisionName;
 
 /// The JSON of `wait --json`.
 #[derive(Debug, Serialize)]
@@ -44,7 +44,7 @@ pub async fn run(words: &cli::Wait, context: &Context) -> Result<(), Error> {
     })
 }
 
-async fn until_there(graph: &Graph, target: &Name, typed: &str, context: &Context) -> Result<Standing, Error> {
+async fn until_there(graph: &Graph, target: &RevisionName, typed: &str, context: &Context) -> Result<Standing, Error> {
     let pool = context.pool()?;
     let deadline = context.wait_deadline();
     let mut pace = Pace::new(Duration::from_millis(50), Duration::from_secs(1));
@@ -78,7 +78,7 @@ async fn until_there(graph: &Graph, target: &Name, typed: &str, context: &Contex
     }
 }
 
-async fn one_look(pool: &Pool, graph: &Graph, target: &Name, context: &Context, deadline: Instant) -> Result<Standing, Error> {
+async fn one_look(pool: &Pool, graph: &Graph, target: &RevisionName, context: &Context, deadline: Instant) -> Result<Standing, Error> {
     let config = &context.config;
     let session = for_server(pool, &config.wait_for, config.wait_timeout, deadline).await?;
     look(session, graph, target, config).await

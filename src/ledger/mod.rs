@@ -17,7 +17,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::config::Config;
 use crate::connect::{Answer, Failure, Session};
-use crate::revision::applied_digest::Seal;
+use crate::revision::applied_digest::AppliedDigest;
 use crate::sql;
 use crate::sql::{Deallocation, Ident, Literal, Message, QualifiedName, Sql};
 use install::LedgerTable;
@@ -39,7 +39,7 @@ pub struct State {
     /// The version rows, as they stand there.
     pub rows: Vec<String>,
     /// What the last run sealed, unless something was done since.
-    pub seal: Option<Seal>,
+    pub seal: Option<AppliedDigest>,
     /// What the ledger has of each revision, as far as every run must know it; empty after a mere glance.
     pub recorded: HashMap<String, AppliedChecksum>,
     /// What the journal proves to be applied; nothing after a mere glance.

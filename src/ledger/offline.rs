@@ -5,7 +5,8 @@ use super::trust::{RelationLock, Trust};
 use super::write::step_values;
 use super::{Access, BACKEND_START, Ledger};
 use crate::config::Config;
-use crate::plan::{Direction, Step};
+use crate::plan::Step;
+use crate::revision::Direction;
 use crate::sql;
 use crate::sql::{Ident, Literal, QualifiedName, Sql};
 

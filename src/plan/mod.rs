@@ -4,32 +4,13 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use crate::revision::applied_digest::Seal;
-use crate::revision::graph::{Graph, Node, Set};
-use crate::revision::name::{Lower, Name, NameError};
-use crate::revision::{Id, Mode, Revision, Section, list};
-
-/// Which way a step goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// `upgrade`.
-    Up,
-    /// `downgrade`.
-    Down,
-}
-
-impl Direction {
-    /// The verb of this direction, as the journal has it.
-    pub fn verb(self) -> &'static str {
-        match self {
-            Self::Up => "upgrade",
-            Self::Down => "downgrade",
-        }
-    }
-}
+use crate::revision::applied_digest::AppliedDigest;
+use crate::revision::graph::{Graph, Node, NodeSet};
+use crate::revision::name::{DowngradeTarget, NameError, RevisionName};
+use crate::revision::{Direction, Id, Revision, Section, SectionMode, join_ids};
 
 /// The rows of the version table: the applied revisions that no applied revision stands on.
-pub type Rows = BTreeSet<Id>;
+pub type VersionRows = BTreeSet<Id>;
 
 /// One revision to run, and the version rows on both sides of it.
 #[derive(Clone, Debug)]
@@ -39,9 +20,9 @@ pub struct Step<'g> {
     /// Its part to run.
     pub section: &'g Section,
     /// What the version table must hold before.
-    pub before: Rows,
+    pub before: VersionRows,
     /// What it holds after.
-    pub after: Rows,
+    pub after: VersionRows,
 }
 
 impl Step<'_> {
@@ -51,7 +32,7 @@ impl Step<'_> {
     }
 
     /// How to run it.
-    pub fn mode(&self) -> Mode {
+    pub fn mode(&self) -> SectionMode {
         self.section.mode
     }
 }
@@ -64,17 +45,17 @@ pub struct Plan<'g> {
     /// The steps; none means that there is nothing to do.
     pub steps: Vec<Step<'g>>,
     /// What is applied after the last of them.
-    pub seal: Option<Seal>,
+    pub seal: Option<AppliedDigest>,
 }
 
 /// Why there is no way down.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub enum DownError {
+pub enum DowngradeError {
     /// Revisions without a `-- migrate:down` section.
     #[error("{} can't be undone: no `-- migrate:down` section", .0.iter().map(|revision| format!("{} ({})", revision.id, revision.path.display())).collect::<Vec<_>>().join(", "))]
     Irreversible(Vec<Irreversible>),
     /// The database was moved since it was said what goes: other revisions stand on those now.
-    #[error("{} would go as well by now, which was not asked for: the database was moved meanwhile", list(.0))]
+    #[error("{} would go as well by now, which was not asked for: the database was moved meanwhile", join_ids(.0))]
     Moved(Vec<Id>),
 }
 
@@ -90,7 +71,7 @@ pub struct Irreversible {
 impl<'g> Plan<'g> {
     /// From `rows` up to at least `targets`.
     pub fn upgrade(graph: &'g Graph, rows: &[Node], targets: &[Node]) -> Self {
-        let wanted = graph.reach(targets, Graph::below);
+        let wanted = graph.reach(targets, Graph::prerequisites);
         let mut tracker = Tracker::new(graph, rows);
         let pending: Vec<Node> = wanted.nodes().filter(|node| !tracker.applied.has(*node)).collect();
         let steps = pending.into_iter().map(|node| {
@@ -102,16 +83,16 @@ impl<'g> Plan<'g> {
         Self { direction: Direction::Up, seal: seal(graph, &steps), steps }
     }
 
-    /// From `rows` down, undoing exactly `doomed`, as far as they are still applied. What is below `rows` without being applied
+    /// From `rows` down, undoing exactly `to_undo`, as far as they are still applied. What is below `rows` without being applied
     /// is passed by: the version rows go to what is applied below it.
-    pub fn downgrade(graph: &'g Graph, rows: &[Node], doomed: &BTreeSet<Id>, unapplied: &BTreeSet<Node>) -> Result<Self, DownError> {
+    pub fn downgrade(graph: &'g Graph, rows: &[Node], to_undo: &BTreeSet<Id>, unapplied: &BTreeSet<Node>) -> Result<Self, DowngradeError> {
         let mut tracker = Tracker::without(graph, rows, unapplied);
-        let going: Vec<Node> = tracker.applied.nodes().filter(|node| doomed.contains(graph.id(*node))).collect();
-        let standing = graph.reach(&going, Graph::above);
-        let more = standing.nodes().filter(|node| tracker.applied.has(*node) && !doomed.contains(graph.id(*node)));
+        let going: Vec<Node> = tracker.applied.nodes().filter(|node| to_undo.contains(graph.id(*node))).collect();
+        let standing = graph.reach(&going, Graph::dependents);
+        let more = standing.nodes().filter(|node| tracker.applied.has(*node) && !to_undo.contains(graph.id(*node)));
         let more: Vec<Id> = more.map(|node| graph.id(node).clone()).collect();
         if !more.is_empty() {
-            return Err(DownError::Moved(more));
+            return Err(DowngradeError::Moved(more));
         }
         let (mut steps, mut irreversible) = (Vec::new(), Vec::new());
         for node in going.into_iter().rev() {
@@ -125,7 +106,7 @@ impl<'g> Plan<'g> {
         if irreversible.is_empty() {
             Ok(Self { direction: Direction::Down, seal: seal(graph, &steps), steps })
         } else {
-            Err(DownError::Irreversible(irreversible))
+            Err(DowngradeError::Irreversible(irreversible))
         }
     }
 
@@ -136,46 +117,46 @@ impl<'g> Plan<'g> {
 }
 
 /// What is applied after the last step.
-fn seal(graph: &Graph, steps: &[Step<'_>]) -> Option<Seal> {
+fn seal(graph: &Graph, steps: &[Step<'_>]) -> Option<AppliedDigest> {
     let rows: Vec<Node> = steps.last()?.after.iter().filter_map(|id| graph.node(id.as_str())).collect();
-    Some(Seal::of(graph, &rows))
+    Some(AppliedDigest::of(graph, &rows))
 }
 
 /// Of the revisions that are not applied, those that are on the way of a downgrade: what it undoes is above them.
-pub fn skipped(graph: &Graph, doomed: &BTreeSet<Id>, unapplied: &BTreeSet<Node>) -> impl Iterator<Item = Node> {
-    let is_on_the_way = |node: &Node| graph.reach(&[*node], Graph::above).nodes().any(|above| doomed.contains(graph.id(above)));
+pub fn skipped(graph: &Graph, to_undo: &BTreeSet<Id>, unapplied: &BTreeSet<Node>) -> impl Iterator<Item = Node> {
+    let is_on_the_way = |node: &Node| graph.reach(&[*node], Graph::dependents).nodes().any(|above| to_undo.contains(graph.id(above)));
     unapplied.iter().copied().filter(is_on_the_way)
 }
 
 /// What a downgrade from `rows` to `name` undoes: the revisions above the target, and whatever stands on them, but those that
 /// are not applied.
-pub fn doomed(graph: &Graph, rows: &[Node], name: &Name, unapplied: &BTreeSet<Node>) -> Result<BTreeSet<Id>, NameError> {
-    let Lower { target, roots } = name.lower(graph, rows)?;
-    let applied = graph.reach(rows, Graph::below);
-    let above = graph.reach(&roots, Graph::above);
+pub fn to_undo(graph: &Graph, rows: &[Node], name: &RevisionName, unapplied: &BTreeSet<Node>) -> Result<BTreeSet<Id>, NameError> {
+    let DowngradeTarget { target, roots } = name.downgrade_target(graph, rows)?;
+    let applied = graph.reach(rows, Graph::prerequisites);
+    let above = graph.reach(&roots, Graph::dependents);
     let goes = |node: &Node| above.has(*node) && !unapplied.contains(node);
-    let doomed: BTreeSet<Id> = applied.nodes().filter(goes).map(|node| graph.id(node).clone()).collect();
+    let to_undo: BTreeSet<Id> = applied.nodes().filter(goes).map(|node| graph.id(node).clone()).collect();
     match target {
         // A name that counts from the version row means what it undoes.
         Some(node) if !applied.has(node) || unapplied.contains(&node) && !name.is_relative() => {
             Err(NameError::NotApplied(graph.id(node).to_string()))
         }
-        Some(_) | None => Ok(doomed),
+        Some(_) | None => Ok(to_undo),
     }
 }
 
 /// The version rows once the database is said to be at `targets`: what shares no line with one of them stays; a
 /// target that another one stands on is implied by it. Base, of a branch or of all, is a [`Lower`] without target.
-pub fn stamp(graph: &Graph, rows: &[Node], names: &[Name]) -> Result<Rows, NameError> {
+pub fn stamp(graph: &Graph, rows: &[Node], names: &[RevisionName]) -> Result<VersionRows, NameError> {
     let mut kept = rows.to_vec();
     let mut targets = Vec::new();
     for name in names {
         if name.is_base() {
-            let lineage = name.branch(graph)?.map(|branch| Related::of(graph, branch));
+            let lineage = name.branch(graph)?.map(|branch| Neighbourhood::of(graph, branch));
             kept.retain(|row| lineage.as_ref().is_some_and(|lineage| !lineage.has(*row)));
         } else {
             for target in name.one_or_heads(graph, rows)? {
-                let related = Related::of(graph, target);
+                let related = Neighbourhood::of(graph, target);
                 kept.retain(|row| !related.has(*row));
                 targets.push(target);
             }
@@ -186,11 +167,11 @@ pub fn stamp(graph: &Graph, rows: &[Node], names: &[Name]) -> Result<Rows, NameE
 }
 
 /// A revision, all it stands on and all that stands on it.
-struct Related(Set, Set);
+struct Neighbourhood(NodeSet, NodeSet);
 
-impl Related {
+impl Neighbourhood {
     fn of(graph: &Graph, node: Node) -> Self {
-        Self(graph.reach(&[node], Graph::below), graph.reach(&[node], Graph::above))
+        Self(graph.reach(&[node], Graph::prerequisites), graph.reach(&[node], Graph::dependents))
     }
 
     fn has(&self, node: Node) -> bool {
@@ -203,12 +184,12 @@ struct Tracker<'g> {
     graph: &'g Graph,
     /// Revisions that are passed by as if they were not there.
     without: BTreeSet<Node>,
-    applied: Set,
+    applied: NodeSet,
     /// How many applied revisions stand on each.
     bearing: Vec<usize>,
     /// What the table holds; at the start perhaps more than it should (Alembic leaves such rows in a rare case).
-    rows: Rows,
-    maximal: Rows,
+    rows: VersionRows,
+    maximal: VersionRows,
 }
 
 impl<'g> Tracker<'g> {
@@ -217,7 +198,7 @@ impl<'g> Tracker<'g> {
     }
 
     fn without(graph: &'g Graph, rows: &[Node], without: &BTreeSet<Node>) -> Self {
-        let mut applied = graph.reach(rows, Graph::below);
+        let mut applied = graph.reach(rows, Graph::prerequisites);
         without.iter().for_each(|node| applied.remove(*node));
         let mut bearing = vec![0; graph.len()];
         for below in applied.nodes().flat_map(|node| below(graph, node, without)) {
@@ -229,7 +210,7 @@ impl<'g> Tracker<'g> {
     }
 
     /// A revision takes the place of those rows it stands on.
-    fn up(&mut self, node: Node) -> (Rows, Rows) {
+    fn up(&mut self, node: Node) -> (VersionRows, VersionRows) {
         for below in below(self.graph, node, &self.without) {
             self.bearing[below.place()] += 1;
             self.maximal.remove(self.graph.id(below));
@@ -239,7 +220,7 @@ impl<'g> Tracker<'g> {
     }
 
     /// A revision gives its place back to those that nothing else stands on.
-    fn down(&mut self, node: Node) -> (Rows, Rows) {
+    fn down(&mut self, node: Node) -> (VersionRows, VersionRows) {
         self.maximal.remove(self.graph.id(node));
         for below in below(self.graph, node, &self.without) {
             self.bearing[below.place()] -= 1;
@@ -250,7 +231,7 @@ impl<'g> Tracker<'g> {
         self.moved()
     }
 
-    fn moved(&mut self) -> (Rows, Rows) {
+    fn moved(&mut self) -> (VersionRows, VersionRows) {
         (std::mem::replace(&mut self.rows, self.maximal.clone()), self.maximal.clone())
     }
 }
@@ -258,10 +239,10 @@ impl<'g> Tracker<'g> {
 /// What a revision depends on; in the place of what is passed by, what that depends on. Each once.
 fn below(graph: &Graph, node: Node, without: &BTreeSet<Node>) -> BTreeSet<Node> {
     let mut found = BTreeSet::new();
-    let mut open = graph.below(node).to_vec();
+    let mut open = graph.prerequisites(node).to_vec();
     while let Some(next) = open.pop() {
         if without.contains(&next) {
-            open.extend_from_slice(graph.below(next));
+            open.extend_from_slice(graph.prerequisites(next));
         } else {
             found.insert(next);
         }
@@ -279,21 +260,21 @@ mod tests {
     }
 
     fn told(plan: &Plan<'_>) -> Vec<String> {
-        plan.steps.iter().map(|step| format!("{}: {} → {}", step.revision.id, list(&step.before), list(&step.after))).collect()
+        plan.steps.iter().map(|step| format!("{}: {} → {}", step.revision.id, join_ids(&step.before), join_ids(&step.after))).collect()
     }
 
     fn upgrade(lines: &[&str], rows: &[&str], target: &str) -> Vec<String> {
         let graph = graph(lines);
         let rows = nodes(&graph, rows);
-        let targets = Name::parse(target).expect("a name").targets(&graph, &rows).expect("targets");
+        let targets = RevisionName::parse(target).expect("a name").targets(&graph, &rows).expect("targets");
         told(&Plan::upgrade(&graph, &rows, &targets))
     }
 
     fn downgrade(lines: &[&str], rows: &[&str], target: &str) -> Vec<String> {
         let graph = graph(lines);
         let rows = nodes(&graph, rows);
-        match doomed(&graph, &rows, &Name::parse(target).expect("a name"), &BTreeSet::new()) {
-            Ok(doomed) => told(&Plan::downgrade(&graph, &rows, &doomed, &BTreeSet::new()).expect("a plan")),
+        match to_undo(&graph, &rows, &RevisionName::parse(target).expect("a name"), &BTreeSet::new()) {
+            Ok(to_undo) => told(&Plan::downgrade(&graph, &rows, &to_undo, &BTreeSet::new()).expect("a plan")),
             Err(error) => vec![error.to_string()],
         }
     }
@@ -345,8 +326,8 @@ mod tests {
         };
         let graph = lines("");
         let rows = nodes(&graph, &["3"]);
-        let doomed = doomed(&graph, &rows, &Name::parse("base").expect("a name"), &BTreeSet::new()).expect("ids");
-        let error = Plan::downgrade(&graph, &rows, &doomed, &BTreeSet::new()).expect_err("irreversible");
+        let to_undo = to_undo(&graph, &rows, &RevisionName::parse("base").expect("a name"), &BTreeSet::new()).expect("ids");
+        let error = Plan::downgrade(&graph, &rows, &to_undo, &BTreeSet::new()).expect_err("irreversible");
         assert_eq!(error.to_string(), "3 (3.sql), 2 (2.sql) can't be undone: no `-- migrate:down` section");
     }
 
@@ -355,8 +336,8 @@ mod tests {
         let down = |lines: &[&str], rows: &[&str], unapplied: &[&str], target: &str| {
             let graph = graph(lines);
             let (rows, unapplied) = (nodes(&graph, rows), nodes(&graph, unapplied).into_iter().collect());
-            match doomed(&graph, &rows, &Name::parse(target).expect("a name"), &unapplied) {
-                Ok(doomed) => told(&Plan::downgrade(&graph, &rows, &doomed, &unapplied).expect("a plan")),
+            match to_undo(&graph, &rows, &RevisionName::parse(target).expect("a name"), &unapplied) {
+                Ok(to_undo) => told(&Plan::downgrade(&graph, &rows, &to_undo, &unapplied).expect("a plan")),
                 Err(error) => vec![error.to_string()],
             }
         };
@@ -385,8 +366,8 @@ mod tests {
     fn a_stamp_takes_the_place_of_what_it_is_related_to() {
         let graph = graph(&["a1 <", "a2 < a1", "b1 < a1 @ blue", "m < a2, b1", "c1 < @ red"]);
         let stamped = |rows: &[&str], names: &[&str]| {
-            let names: Vec<Name> = names.iter().map(|name| Name::parse(name).expect("a name")).collect();
-            stamp(&graph, &nodes(&graph, rows), &names).map(|rows| list(&rows)).unwrap_or_else(|error| error.to_string())
+            let names: Vec<RevisionName> = names.iter().map(|name| RevisionName::parse(name).expect("a name")).collect();
+            stamp(&graph, &nodes(&graph, rows), &names).map(|rows| join_ids(&rows)).unwrap_or_else(|error| error.to_string())
         };
         assert_eq!(stamped(&[], &["heads"]), "c1, m");
         assert_eq!(stamped(&["a2", "b1", "c1"], &["a1"]), "a1, c1");
@@ -427,29 +408,33 @@ mod tests {
 
         /// The rows of the database that the revisions `chosen` and all below them were applied to.
         fn rows(graph: &Graph, chosen: &[Node]) -> Vec<Node> {
-            let applied = graph.reach(chosen, Graph::below);
-            applied.nodes().filter(|node| !graph.above(*node).iter().any(|above| applied.has(*above))).collect()
+            let applied = graph.reach(chosen, Graph::prerequisites);
+            applied.nodes().filter(|node| !graph.dependents(*node).iter().any(|above| applied.has(*above))).collect()
         }
 
         /// Runs a plan by its own word, checking every step: what it leaves applied.
         fn run(graph: &Graph, start: &[Node], plan: &Plan<'_>) -> Vec<Node> {
-            let mut applied = graph.reach(start, Graph::below).nodes().collect::<BTreeSet<_>>();
-            let mut expected: Rows = start.iter().map(|node| graph.id(*node).clone()).collect();
+            let mut applied = graph.reach(start, Graph::prerequisites).nodes().collect::<BTreeSet<_>>();
+            let mut expected: VersionRows = start.iter().map(|node| graph.id(*node).clone()).collect();
             for step in &plan.steps {
                 let node = graph.node(step.revision.id.as_str()).expect("a node");
                 assert_eq!(step.before, expected);
                 match plan.direction {
                     Direction::Up => {
-                        assert!(graph.below(node).iter().all(|below| applied.contains(below)), "below first");
+                        assert!(graph.prerequisites(node).iter().all(|below| applied.contains(below)), "below first");
                         assert!(applied.insert(node), "once");
                     }
                     Direction::Down => {
-                        assert!(!graph.above(node).iter().any(|above| applied.contains(above)), "above first");
+                        assert!(!graph.dependents(node).iter().any(|above| applied.contains(above)), "above first");
                         assert!(applied.remove(&node), "once");
                     }
                 }
                 let all: Vec<Node> = applied.iter().copied().collect();
-                assert_eq!(step.after, rows(graph, &all).into_iter().map(|node| graph.id(node).clone()).collect::<Rows>(), "maximal");
+                assert_eq!(
+                    step.after,
+                    rows(graph, &all).into_iter().map(|node| graph.id(node).clone()).collect::<VersionRows>(),
+                    "maximal"
+                );
                 expected = step.after.clone();
             }
             rows(graph, &applied.into_iter().collect::<Vec<_>>())
@@ -461,10 +446,10 @@ mod tests {
                 let start = rows(&graph, &chosen(&graph, state));
                 let up = Plan::upgrade(&graph, &start, &chosen(&graph, target));
                 let reached = run(&graph, &start, &up);
-                let now = graph.reach(&reached, Graph::below);
+                let now = graph.reach(&reached, Graph::prerequisites);
                 prop_assert!(chosen(&graph, target).iter().chain(&start).all(|node| now.has(*node)));
-                let doomed = up.steps.iter().map(|step| step.revision.id.clone()).collect();
-                let down = Plan::downgrade(&graph, &reached, &doomed, &BTreeSet::new()).expect("nothing else stands on what was new");
+                let to_undo = up.steps.iter().map(|step| step.revision.id.clone()).collect();
+                let down = Plan::downgrade(&graph, &reached, &to_undo, &BTreeSet::new()).expect("nothing else stands on what was new");
                 prop_assert_eq!(run(&graph, &reached, &down), start);
             }
 
@@ -474,13 +459,13 @@ mod tests {
                 let id = |place: usize| graph.nodes().nth(place % graph.len()).map(|node| graph.id(node).to_string()).expect("an id");
                 let names = [id(target), "base".into(), "-1".into(), "-2".into(), format!("{}@-1", id(label)), format!("{}@base", id(label)), format!("{}@{}", id(label), id(target))];
                 for typed in names {
-                    let name = Name::parse(&typed).expect("a name");
-                    let Ok(doomed) = doomed(&graph, &start, &name, &BTreeSet::new()) else { continue };
-                    let down = Plan::downgrade(&graph, &start, &doomed, &BTreeSet::new()).expect("all that stands on it is doomed too");
+                    let name = RevisionName::parse(&typed).expect("a name");
+                    let Ok(to_undo) = to_undo(&graph, &start, &name, &BTreeSet::new()) else { continue };
+                    let down = Plan::downgrade(&graph, &start, &to_undo, &BTreeSet::new()).expect("all that stands on it is to be undone too");
                     let reached = run(&graph, &start, &down);
-                    prop_assert_eq!(down.steps.len(), doomed.len());
-                    if let Ok(Some(node)) = name.lower(&graph, &start).map(|lower| lower.target) {
-                        prop_assert!(graph.reach(&reached, Graph::below).has(node), "the target itself stays");
+                    prop_assert_eq!(down.steps.len(), to_undo.len());
+                    if let Ok(Some(node)) = name.downgrade_target(&graph, &start).map(|lower| lower.target) {
+                        prop_assert!(graph.reach(&reached, Graph::prerequisites).has(node), "the target itself stays");
                     }
                     if typed == "base" {
                         prop_assert!(reached.is_empty());
@@ -493,11 +478,11 @@ mod tests {
             fn a_stamp_leaves_rows_that_mean_its_targets(graph in graphs(), state in any::<u16>(), target in any::<u16>()) {
                 let start = rows(&graph, &chosen(&graph, state));
                 let targets = chosen(&graph, target);
-                let names: Vec<Name> = targets.iter().map(|node| Name::parse(graph.id(*node).as_str()).expect("a name")).collect();
+                let names: Vec<RevisionName> = targets.iter().map(|node| RevisionName::parse(graph.id(*node).as_str()).expect("a name")).collect();
                 let stamped = stamp(&graph, &start, &names).expect("rows");
                 let nodes: Vec<Node> = stamped.iter().map(|id| graph.node(id.as_str()).expect("a node")).collect();
                 prop_assert_eq!(&rows(&graph, &nodes), &graph.nodes().filter(|node| nodes.contains(node)).collect::<Vec<_>>());
-                let now = graph.reach(&nodes, Graph::below);
+                let now = graph.reach(&nodes, Graph::prerequisites);
                 prop_assert!(targets.iter().all(|node| now.has(*node)));
             }
         }

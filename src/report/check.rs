@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::difference::Difference;
 use super::escape;
-use crate::revision::{Fault, Place};
+use crate::revision::{Fault, LineColumn};
 
 /// One thing that is wrong, or ought to be looked at.
 #[derive(Debug, Serialize)]
@@ -46,7 +46,7 @@ impl Finding {
     }
 
     /// Something about a file that does not stop a run.
-    pub fn about(kind: &'static str, path: &std::path::Path, place: Option<Place>, message: String) -> Self {
+    pub fn about(kind: &'static str, path: &std::path::Path, place: Option<LineColumn>, message: String) -> Self {
         Self {
             kind,
             path: path.display().to_string(),

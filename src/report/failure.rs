@@ -17,7 +17,7 @@ use crate::exit::Explain as _;
 use crate::model::prove::scratch::ScratchError;
 use crate::model::prove::source::Broken;
 use crate::revision::line::{line_at, line_start};
-use crate::revision::{Id, Place};
+use crate::revision::{Id, LineColumn};
 
 /// Kubernetes keeps so many bytes of a termination message (its documentation, "Customizing the termination message").
 const TERMINATION_BYTES: usize = 4096;
@@ -214,7 +214,7 @@ fn snippet(failure: &SqlFailure) -> String {
 }
 
 /// A line of a file, its control characters but tabs escaped, with a caret under what is meant.
-pub fn picture(path: &Path, whole: &str, range: &std::ops::Range<usize>, place: Place) -> String {
+pub fn picture(path: &Path, whole: &str, range: &std::ops::Range<usize>, place: LineColumn) -> String {
     // Only the line itself: a file may be large, and its neighbours may hold what is nobody's business.
     let start = line_start(whole, range.start);
     let end = line_at(whole, start).range.end.max(range.start);
@@ -228,7 +228,7 @@ pub fn picture(path: &Path, whole: &str, range: &std::ops::Range<usize>, place: 
     // A tab stays one, and a wide character is as wide as two: so what is below stands below.
     let indent: String = before.chars().map(|c| if c == '\t' { "\t".to_owned() } else { " ".repeat(c.width().unwrap_or(0)) }).collect();
     let carets = "^".repeat(meant.width().max(1));
-    let (file, Place { line, column }) = (escape::line(path.display()), place);
+    let (file, LineColumn { line, column }) = (escape::line(path.display()), place);
     format!("{margin}--> {file}:{line}:{column}\n{margin} |\n{number} | {before}{meant}{after}\n{margin} | {indent}{carets}\n")
 }
 
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_caret_stands_below_what_is_meant() {
-        let shown = |text: &str, range| picture(Path::new("a.sql"), text, &range, crate::revision::Place::of(text, range.start));
+        let shown = |text: &str, range| picture(Path::new("a.sql"), text, &range, crate::revision::LineColumn::of(text, range.start));
         assert_eq!(shown("a;\n\tb 表 c;", 10..11), " --> a.sql:2:6\n  |\n2 | \tb 表 c;\n  | \t     ^\n");
         // Escapes are wider than what they are for.
         let escaped = "2 | '\\u{1b}\\u{202e}' c\\u{8};\n  |                  ^^^^^^\n";

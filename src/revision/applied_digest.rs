@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-use super::folder::Digest;
+use super::folder::FolderDigest;
 use super::graph::{Graph, Node};
 use super::line::normalized;
 use super::{Revision, hex};
@@ -24,7 +24,7 @@ pub fn is_known(checksum: &str) -> bool {
 /// The last word of a run in the journal: which files are applied. It says that these were compared with the ledger, and
 /// that the run committed synchronously. Who finds it there, and the same files, need not compare them again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seal {
+pub struct AppliedDigest {
     /// The checksum of the files of all that is applied, and of the place of each in the graph.
     applied: String,
     /// The checksum of the folder, where all of it is applied and comes to one head. Who finds the same folder need not even
@@ -32,7 +32,7 @@ pub struct Seal {
     folder: Option<String>,
 }
 
-impl Seal {
+impl AppliedDigest {
     /// The seal of the revisions at `rows` and below.
     pub fn of(graph: &Graph, rows: &[Node]) -> Self {
         let folder = match (rows, graph.digest()) {
@@ -43,37 +43,37 @@ impl Seal {
     }
 
     /// A seal as the journal has it; none where a line has none, or that of another version.
-    pub fn read(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_prefix(VERSION).filter(|text| !text.contains(':'))?;
         let (applied, folder) = text.split_once(' ').map_or((text, None), |(applied, folder)| (applied, Some(folder.to_owned())));
         (!text.is_empty()).then(|| Self { applied: applied.to_owned(), folder })
     }
 
     /// Whether the text of a seal, without the folder's, is that of no revision: of base.
-    pub fn is_of_nothing(text: &str) -> bool {
+    pub fn is_of_base(text: &str) -> bool {
         text.strip_prefix(VERSION) == Some(hex(&Sha256::new().finalize()).as_str())
     }
 
     /// Whether the revisions at `rows` and below are those that were applied.
-    pub fn fits(&self, graph: &Graph, rows: &[Node]) -> bool {
+    pub fn matches(&self, graph: &Graph, rows: &[Node]) -> bool {
         self.applied == applied(graph, rows)
     }
 
     /// Whether a whole folder is what was applied, up to its head, which is where the database is.
-    pub fn fits_folder(&self, digest: &Digest, rows: &[String]) -> bool {
+    pub fn matches_folder(&self, digest: &FolderDigest, rows: &[String]) -> bool {
         matches!(rows, [row] if self.folder.as_ref() == Some(&folder(digest, row)))
     }
 }
 
 fn applied(graph: &Graph, rows: &[Node]) -> String {
-    let applied = graph.reach(rows, Graph::below);
+    let applied = graph.reach(rows, Graph::prerequisites);
     let mut revisions: Vec<&Revision> = applied.nodes().map(|node| graph.revision(node)).collect();
     revisions.sort_by(|a, b| a.id.cmp(&b.id));
     let mut hash = Sha256::new();
     for revision in revisions {
         hash.update(revision.id.as_str());
         // Ids hold neither of these signs, and the parents' order means nothing.
-        let mut below: Vec<&str> = revision.below().map(|id| id.as_str()).collect();
+        let mut below: Vec<&str> = revision.prerequisites().map(|id| id.as_str()).collect();
         below.sort_unstable();
         for id in below {
             hash.update(" ");
@@ -86,11 +86,11 @@ fn applied(graph: &Graph, rows: &[Node]) -> String {
 }
 
 /// Another version of this program may understand the same files otherwise.
-fn folder(digest: &Digest, row: &str) -> String {
+fn folder(digest: &FolderDigest, row: &str) -> String {
     hex(&Sha256::digest(format!("{} {row} {digest}", env!("CARGO_PKG_VERSION"))))
 }
 
-impl fmt::Display for Seal {
+impl fmt::Display for AppliedDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{VERSION}{}", self.applied)?;
         self.folder.iter().try_for_each(|folder| write!(f, " {folder}"))
@@ -100,13 +100,13 @@ impl fmt::Display for Seal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::revision::folder::Files;
+    use crate::revision::folder::RevisionFiles;
     use crate::revision::graph::tests::graph;
 
-    fn seal(lines: &[&str], rows: &[&str]) -> Seal {
+    fn seal(lines: &[&str], rows: &[&str]) -> AppliedDigest {
         let graph = graph(lines);
         let rows: Vec<Node> = rows.iter().map(|id| graph.node(id).expect("a row")).collect();
-        Seal::of(&graph, &rows)
+        AppliedDigest::of(&graph, &rows)
     }
 
     #[test]
@@ -122,39 +122,39 @@ mod tests {
     fn a_folder_fits_if_all_of_it_was_applied_and_nothing_changed_since() {
         let folder = tempfile::tempdir().expect("a folder");
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
-        let digest = || Files::read(folder.path()).expect("files").digest().expect("a digest");
+        let digest = || RevisionFiles::read(folder.path()).expect("files").digest().expect("a digest");
         let seal = |row: &str| {
             let graph = Graph::load(folder.path()).expect("sound");
-            let seal = Seal::of(&graph, &[graph.node(row).expect("a row")]).to_string();
-            Seal::read(&seal).expect("a seal")
+            let seal = AppliedDigest::of(&graph, &[graph.node(row).expect("a row")]).to_string();
+            AppliedDigest::parse(&seal).expect("a seal")
         };
         let at = |row: &str| [row.to_owned()];
         write("1_a.sql", "-- migrate:up\nSELECT 1;\n");
         write("2_b.sql", "-- migrate:up\nSELECT 2;\n");
-        assert!(seal("2").fits_folder(&digest(), &at("2")));
-        assert!(!seal("1").fits_folder(&digest(), &at("1")), "not all of it");
+        assert!(seal("2").matches_folder(&digest(), &at("2")));
+        assert!(!seal("1").matches_folder(&digest(), &at("1")), "not all of it");
         let before = seal("2");
-        assert!(!before.fits_folder(&digest(), &at("1")), "moved by another tool");
-        assert!(!before.fits_folder(&digest(), &["1".to_owned(), "2".to_owned()]));
+        assert!(!before.matches_folder(&digest(), &at("1")), "moved by another tool");
+        assert!(!before.matches_folder(&digest(), &["1".to_owned(), "2".to_owned()]));
         write("2_b.sql", "-- migrate:up\nSELECT 3;\n");
-        assert!(!before.fits_folder(&digest(), &at("2")), "changed");
+        assert!(!before.matches_folder(&digest(), &at("2")), "changed");
         write("2_b.sql", "-- migrate:up\nSELECT 2;\n");
-        assert!(before.fits_folder(&digest(), &at("2")));
+        assert!(before.matches_folder(&digest(), &at("2")));
         write("3_c.sql", "-- migrate:up\nSELECT 3;\n");
-        assert!(!before.fits_folder(&digest(), &at("2")), "one more");
+        assert!(!before.matches_folder(&digest(), &at("2")), "one more");
         std::fs::rename(folder.path().join("3_c.sql"), folder.path().join("3_c.SQL")).expect("renamed");
-        assert_eq!(Files::read(folder.path()).expect("files").digest(), None, "a fault of the folder itself");
+        assert_eq!(RevisionFiles::read(folder.path()).expect("files").digest(), None, "a fault of the folder itself");
     }
 
     #[test]
     fn a_seal_of_another_version_seals_nothing_here() {
         let seal = seal(&["1"], &["1"]).to_string();
-        assert!(Seal::read(&seal).is_some());
+        assert!(AppliedDigest::parse(&seal).is_some());
         let (_, of_0_1) = seal.split_once(':').expect("a version");
         for other in [of_0_1.to_owned(), format!("3:{of_0_1}"), format!("2:{seal}")] {
-            assert_eq!(Seal::read(&other), None, "{other}");
+            assert_eq!(AppliedDigest::parse(&other), None, "{other}");
         }
-        assert_eq!(Seal::read(""), None);
+        assert_eq!(AppliedDigest::parse(""), None);
     }
 
     #[test]

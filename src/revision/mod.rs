@@ -28,14 +28,14 @@ pub struct Id(Box<str>);
 
 impl Id {
     /// Checks `text` and makes it an id.
-    pub fn parse(text: &str) -> Result<Self, Problem> {
+    pub fn parse(text: &str) -> Result<Self, FileProblem> {
         let length = text.chars().count();
         if length > LONGEST_ID {
-            return Err(Problem::LongId { id: text.to_owned(), length });
+            return Err(FileProblem::LongId { id: text.to_owned(), length });
         }
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         if text.is_empty() || !text.chars().all(allowed) || RESERVED.contains(&text) {
-            return Err(Problem::BadId(text.to_owned()));
+            return Err(FileProblem::BadId(text.to_owned()));
         }
         Ok(Self(text.into()))
     }
@@ -68,14 +68,33 @@ impl std::borrow::Borrow<str> for Id {
 }
 
 /// Ids joined for a message: `a, b`; `base` for none.
-pub fn list<'a>(ids: impl IntoIterator<Item = &'a Id>) -> String {
+pub fn join_ids<'a>(ids: impl IntoIterator<Item = &'a Id>) -> String {
     let ids: Vec<&str> = ids.into_iter().map(Id::as_str).collect();
     if ids.is_empty() { "base".to_owned() } else { ids.join(", ") }
 }
 
+/// Which sections of revisions run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// `upgrade`.
+    Up,
+    /// `downgrade`.
+    Down,
+}
+
+impl Direction {
+    /// The verb of this direction, as the journal has it.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Up => "upgrade",
+            Self::Down => "downgrade",
+        }
+    }
+}
+
 /// How a section's text is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum SectionMode {
     /// In one transaction with its bookkeeping (the default).
     Transaction,
     /// Statement by statement, each on its own: `transaction:false`.
@@ -88,7 +107,7 @@ pub struct Section {
     /// Where its SQL stands in [`Revision::text`], in bytes.
     pub range: Range<usize>,
     /// How it is run.
-    pub mode: Mode,
+    pub mode: SectionMode,
 }
 
 /// One revision file, read and checked.
@@ -125,18 +144,18 @@ impl Revision {
     }
 
     /// All revisions this one stands on: parents and dependencies.
-    pub fn below(&self) -> impl Iterator<Item = &Id> {
+    pub fn prerequisites(&self) -> impl Iterator<Item = &Id> {
         self.parents.iter().chain(&self.depends_on)
     }
 
     /// SHA-256 of the whole text, line ends normalised, in hexadecimal.
-    pub fn exact(&self) -> String {
+    pub fn exact_checksum(&self) -> String {
         hex(&Sha256::digest(normalized(&self.text).as_bytes()))
     }
 
     /// SHA-256 of the tokens of a section: comments and white space don't count.
-    pub fn semantic(&self, section: &Section) -> String {
-        statement::semantic(self.sql(section))
+    pub fn semantic_checksum(&self, section: &Section) -> String {
+        statement::semantic_checksum(self.sql(section))
     }
 
     /// The file's name for messages and for the ledger.
@@ -152,14 +171,14 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// A line and column of a file, both from 1, the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct LineColumn {
     /// Line, from 1.
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
 }
 
-impl Place {
+impl LineColumn {
     /// The place of byte `offset` of `text`.
     pub fn of(text: &str, offset: usize) -> Self {
         let before = &text[..text.floor_char_boundary(offset)];
@@ -174,17 +193,17 @@ pub struct Fault {
     /// The file or folder.
     pub path: PathBuf,
     /// Where in the file, if the fault has a place.
-    pub place: Option<Place>,
+    pub place: Option<LineColumn>,
     /// What is wrong and what to do.
-    pub problem: Problem,
+    pub problem: FileProblem,
 }
 
 impl Fault {
-    pub(crate) fn at(path: &Path, place: Place, problem: Problem) -> Self {
+    pub(crate) fn at(path: &Path, place: LineColumn, problem: FileProblem) -> Self {
         Self { path: path.to_owned(), place: Some(place), problem }
     }
 
-    pub(crate) fn of(path: &Path, problem: Problem) -> Self {
+    pub(crate) fn of(path: &Path, problem: FileProblem) -> Self {
         Self { path: path.to_owned(), place: None, problem }
     }
 }
@@ -192,7 +211,7 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.path.display())?;
-        if let Some(Place { line, column }) = self.place {
+        if let Some(LineColumn { line, column }) = self.place {
             write!(f, "{line}:{column}:")?;
         }
         write!(f, " {}", self.problem)
@@ -202,7 +221,7 @@ impl fmt::Display for Fault {
 /// All that can be wrong with a folder of revisions.
 #[derive(Clone, Debug, Error, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "each variant's message is its documentation")]
-pub enum Problem {
+pub enum FileProblem {
     #[error("the folder does not exist; mount the revisions there or set PGMARCH_MIGRATIONS to their folder")]
     NoFolder,
     #[error("can't be read: {0}; give the user that runs pgmarch read access")]
@@ -308,16 +327,16 @@ mod tests {
     fn ids_are_up_to_32_plain_characters() {
         assert!(Id::parse("001").is_ok());
         assert!(Id::parse(&"a".repeat(32)).is_ok());
-        assert!(matches!(Id::parse(&"a".repeat(33)), Err(Problem::LongId { length: 33, .. })));
+        assert!(matches!(Id::parse(&"a".repeat(33)), Err(FileProblem::LongId { length: 33, .. })));
         for bad in ["", "a b", "a'b", "ü", "head", "base", "a@b", "a+1"] {
-            assert!(matches!(Id::parse(bad), Err(Problem::BadId(_))), "{bad}");
+            assert!(matches!(Id::parse(bad), Err(FileProblem::BadId(_))), "{bad}");
         }
     }
 
     #[test]
     fn columns_count_characters() {
-        assert_eq!(Place::of("a\nüüx", 6), Place { line: 2, column: 3 });
-        assert_eq!(Place::of("", 0), Place { line: 1, column: 1 });
+        assert_eq!(LineColumn::of("a\nüüx", 6), LineColumn { line: 2, column: 3 });
+        assert_eq!(LineColumn::of("", 0), LineColumn { line: 1, column: 1 });
     }
 
     #[test]

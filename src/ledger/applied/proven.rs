@@ -6,7 +6,7 @@ use crate::connect::{Answer, host_name};
 use crate::ledger::write::PROGRAM;
 use crate::ledger::{AppliedChecksum, BACKEND_START, Ledger};
 use crate::revision::Id;
-use crate::revision::applied_digest::Seal;
+use crate::revision::applied_digest::AppliedDigest;
 use crate::revision::graph::Graph;
 use crate::sql;
 use crate::sql::{Literal, Sql, TextArray};
@@ -79,7 +79,7 @@ impl ProvenRevisions {
             open.extend(self.words.keys().filter(is_above).filter(|id| !undone.contains(*id)).cloned().collect::<Vec<_>>());
             undone.insert(next);
         }
-        let is_base = seal.is_some_and(Seal::is_of_nothing);
+        let is_base = seal.is_some_and(AppliedDigest::is_of_base);
         for (id, word) in &mut self.words {
             if word.is_applied() && (is_base || undone.contains(id)) {
                 *word = LastEvent::Undone;
@@ -115,7 +115,7 @@ impl ProvenRevisions {
     /// and nothing tells what.
     pub fn rows(&self, kept: &HashMap<String, AppliedChecksum>, graph: &Graph) -> Option<Vec<String>> {
         let below_in_files = |id: &str| -> Option<Vec<String>> {
-            graph.node(id).map(|node| graph.below(node).iter().map(|below| graph.id(*below).to_string()).collect())
+            graph.node(id).map(|node| graph.prerequisites(node).iter().map(|below| graph.id(*below).to_string()).collect())
         };
         let below = |id: &str| -> Option<Vec<String>> {
             kept.get(id).map(|kept| kept.below().map(str::to_owned).collect()).or_else(|| below_in_files(id))
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(rows(&["3 downgrade abc"], &[], &["1", "2", "3"]).as_deref(), Some("2"));
         assert_eq!(rows(&["3 downgrade abc"], &[], &["1"]).as_deref(), Some(""), "nothing tells what");
         assert_eq!(rows(&["1 downgrade"], &[], &["1"]), None);
-        let nothing = Seal::of(&graph(&["1"]), &[]).to_string();
+        let nothing = AppliedDigest::of(&graph(&["1"]), &[]).to_string();
         assert_eq!(rows(&["9 upgrade", &format!("3 downgrade {nothing}")], &[], &["1"]), None);
     }
 

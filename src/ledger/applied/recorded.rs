@@ -5,9 +5,9 @@ use std::path::Path;
 use crate::connect::{Answer, Failure, Session};
 use crate::ledger::Ledger;
 use crate::ledger::write::id;
-use crate::revision::format::marker::Reading;
+use crate::revision::format::marker::TextOrigin;
 use crate::revision::format::parse_as;
-use crate::revision::{Id, Mode, Revision, Section};
+use crate::revision::{Id, Revision, Section, SectionMode};
 use crate::sql;
 use crate::sql::TextArray;
 
@@ -56,7 +56,7 @@ impl AppliedRevision {
     pub fn revision(&self) -> Revision {
         let path = Path::new("ledger").join(&self.file);
         let (parents, depends_on) = (self.parents.clone(), self.depends_on.clone());
-        match parse_as(Reading::Ledger, &path, self.text.clone().into_bytes()) {
+        match parse_as(TextOrigin::Ledger, &path, self.text.clone().into_bytes()) {
             Ok(parsed) => Revision { id: self.id.clone(), parents, depends_on, ..parsed.revision },
             Err(_) => Revision {
                 id: self.id.clone(),
@@ -66,7 +66,7 @@ impl AppliedRevision {
                 message: self.message.clone(),
                 created: None,
                 breaking: self.breaking,
-                up: Section { range: 0..0, mode: Mode::Transaction },
+                up: Section { range: 0..0, mode: SectionMode::Transaction },
                 down: None,
                 path,
                 text: self.text.clone(),

@@ -8,7 +8,7 @@ use super::trust::{OwnTables, Trust, TrustProblem, is_trust_failure, problem};
 use super::{Access, Backend, LOCK_TIMEOUT, Ledger, ProvenRevisions, ReadError, Server, State, UntrustedRelation, set_path, set_role};
 use crate::config::Config;
 use crate::connect::{Answer, Session};
-use crate::revision::applied_digest::Seal;
+use crate::revision::applied_digest::AppliedDigest;
 use crate::sql;
 use crate::sql::{Ident, Literal, Message, QualifiedName, Sql};
 
@@ -88,7 +88,7 @@ struct StateRow {
     untrusted: Option<UntrustedRelation>,
     unusable: Vec<&'static str>,
     rows: Vec<String>,
-    seal: Option<Seal>,
+    seal: Option<AppliedDigest>,
 }
 
 impl StateRow {
@@ -103,7 +103,7 @@ impl StateRow {
             let Some(word) = word else { continue };
             match (word.strip_prefix('v'), word.strip_prefix('s')) {
                 (Some(row), _) => rows.push(row.to_owned()),
-                (_, Some(text)) => seal = Seal::read(text),
+                (_, Some(text)) => seal = AppliedDigest::parse(text),
                 _ => return Err(ReadError::Unexpected("a word")),
             }
         }

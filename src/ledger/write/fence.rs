@@ -4,8 +4,8 @@ use super::statement_cache::{PreparedStatement, StatementCache};
 use crate::connect::Failure;
 use crate::ledger::Ledger;
 use crate::ledger::trust::RelationLock;
-use crate::plan::{Direction, Rows};
-use crate::revision::{Id, list};
+use crate::plan::VersionRows;
+use crate::revision::{Direction, Id, join_ids};
 use crate::sql;
 use crate::sql::{Literal, Sql, TextArray};
 
@@ -30,7 +30,13 @@ impl Ledger {
     ///
     /// It is in plain SQL, with a cast that fails: a block in PL/pgSQL is compiled again for each revision, which would take
     /// as long as all the rest of the bookkeeping.
-    pub fn fence_transaction(&self, before: &Rows, after: &Rows, direction: Direction, statement_cache: &StatementCache) -> Vec<Sql> {
+    pub fn fence_transaction(
+        &self,
+        before: &VersionRows,
+        after: &VersionRows,
+        direction: Direction,
+        statement_cache: &StatementCache,
+    ) -> Vec<Sql> {
         let written: &[_] = if direction == Direction::Up { &["revision", "journal"] } else { &["journal"] };
         let single = match (before.first(), after.first()) {
             (Some(from), Some(to)) if before.len() == 1 && after.len() == 1 && from != to => Some([from, to]),
@@ -49,7 +55,7 @@ impl Ledger {
              ELSE ({elsewhere}::text || ': expected ' || {named} || ', found ' || coalesce(array_to_string(array_agg(version_num::text ORDER BY version_num COLLATE \"C\"), ', '), 'base'))::integer END FROM {table}",
             expected = before.iter().map(Id::as_str).collect::<TextArray<'_>>(),
             elsewhere = Literal(ELSEWHERE),
-            named = Literal(&list(before)),
+            named = Literal(&join_ids(before)),
             table = self.version_table
         ));
         statements.extend(self.moves(before, after));
@@ -71,7 +77,7 @@ impl Ledger {
     }
 
     /// What turns the version rows from `before` into `after`.
-    fn moves(&self, before: &Rows, after: &Rows) -> Vec<Sql> {
+    fn moves(&self, before: &VersionRows, after: &VersionRows) -> Vec<Sql> {
         let table = &self.version_table;
         let gone: Vec<&Id> = before.difference(after).collect();
         let new: Vec<&Id> = after.difference(before).collect();
@@ -91,13 +97,13 @@ impl Ledger {
     }
 
     /// The same as one statement, which raises `MOVED`: for scripts that people read and run.
-    pub fn fence_script(&self, before: &Rows, after: &Rows) -> Sql {
+    pub fn fence_script(&self, before: &VersionRows, after: &VersionRows) -> Sql {
         self.fence_block_with(before, after, Sql::default())
     }
 
     /// One statement that moves the version rows from `before` to `after`, or raises `MOVED` if they are not there,
     /// with another check while the table is locked.
-    pub(in crate::ledger) fn fence_block_with(&self, before: &Rows, after: &Rows, check: Sql) -> Sql {
+    pub(in crate::ledger) fn fence_block_with(&self, before: &VersionRows, after: &VersionRows, check: Sql) -> Sql {
         let moves = self.moves(before, after).into_iter().map(|statement| sql!("{statement};\n", statement = statement));
         let expected: Vec<&str> = before.iter().map(Id::as_str).collect();
         self.fence_block(&expected, Sql::join([check].into_iter().chain(moves), ""))
@@ -105,7 +111,7 @@ impl Ledger {
 
     /// Statements that make sure of our tables, and then do the same for rows that may be anything, such as those of another
     /// tool: they all go, and `after` comes.
-    pub fn fence_stamp(&self, before: &[String], after: &Rows) -> Vec<Sql> {
+    pub fn fence_stamp(&self, before: &[String], after: &VersionRows) -> Vec<Sql> {
         let delete = sql!("DELETE FROM {table};\n", table = self.version_table);
         let inserts = after.iter().map(|row| sql!("{insert};\n", insert = self.insert(row)));
         let expected: Vec<&str> = before.iter().map(String::as_str).collect();

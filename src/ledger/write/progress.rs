@@ -11,9 +11,9 @@ use crate::connect::host_name;
 use crate::json::{self, Fault, Fields, FromJson};
 use crate::ledger::trust::RelationLock;
 use crate::ledger::{BACKEND_START, Ledger};
-use crate::plan::{Direction, Rows, Step};
-use crate::revision::Id;
-use crate::revision::applied_digest::Seal;
+use crate::plan::{Step, VersionRows};
+use crate::revision::applied_digest::AppliedDigest;
+use crate::revision::{Direction, Id};
 use crate::sql;
 use crate::sql::{Literal, Sql};
 
@@ -148,7 +148,7 @@ pub fn returning_duration(mut statements: Vec<Sql>) -> Vec<Sql> {
 impl Ledger {
     /// Statements that make sure of our tables, and then raise `MOVED` unless the version rows are `before` and the last journal
     /// row about a statement of this revision is `event`: of two runs that believe it to be their turn, one stops here.
-    pub fn fence_statement(&self, before: &Rows, revision: &Id, event: Option<i64>) -> Vec<Sql> {
+    pub fn fence_statement(&self, before: &VersionRows, revision: &Id, event: Option<i64>) -> Vec<Sql> {
         let turn = self.fence_block_with(before, before, self.check_turn(revision, event));
         self.secure(Some(RelationLock::Table), &["journal"]).into_iter().chain([turn]).collect()
     }
@@ -217,7 +217,7 @@ impl Ledger {
     }
 
     /// Statements that write down that all statements of a revision are done.
-    pub fn record_statements_done(&self, step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> Vec<Sql> {
+    pub fn record_statements_done(&self, step: &Step<'_>, direction: Direction, seal: Option<&AppliedDigest>) -> Vec<Sql> {
         let kept = (direction == Direction::Up).then(|| self.upsert_revision(step.revision));
         let done = sql!(
             "INSERT INTO {ledger}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, sealed) \

@@ -4,9 +4,9 @@ use super::fence::id;
 use super::statement_cache::{PreparedStatement, StatementCache};
 use crate::connect::host_name;
 use crate::ledger::{BACKEND_START, Backend, Ledger};
-use crate::plan::{Direction, Step};
-use crate::revision::applied_digest::Seal;
-use crate::revision::{Id, Revision};
+use crate::plan::Step;
+use crate::revision::applied_digest::AppliedDigest;
+use crate::revision::{Direction, Id, Revision};
 use crate::sql;
 use crate::sql::{Literal, Sql, TextArray};
 
@@ -32,13 +32,13 @@ fn revision_values(revision: &Revision) -> [Sql; 11] {
         Literal::or_null(revision.created.as_deref()),
         sql!("{breaking}", breaking = revision.breaking),
         text(&revision.text),
-        text(&revision.exact()),
-        text(&revision.semantic(&revision.up)),
+        text(&revision.exact_checksum()),
+        text(&revision.semantic_checksum(&revision.up)),
     ]
 }
 
 /// What tells one step in the journal from another, as constants: revision, direction, seal.
-pub(in crate::ledger) fn step_values(step: &Step<'_>, direction: Direction, seal: Option<&Seal>) -> [Sql; 3] {
+pub(in crate::ledger) fn step_values(step: &Step<'_>, direction: Direction, seal: Option<&AppliedDigest>) -> [Sql; 3] {
     let seal = Literal::or_null(seal.map(ToString::to_string).as_deref());
     [id(&step.revision.id), sql!("'{verb}'", verb = Sql::of(direction.verb())), seal]
 }
@@ -51,7 +51,7 @@ impl Ledger {
         step: &Step<'_>,
         direction: Direction,
         backend: &Backend,
-        seal: Option<&Seal>,
+        seal: Option<&AppliedDigest>,
         statement_cache: &StatementCache,
     ) -> Vec<Sql> {
         let mut statements = Vec::new();

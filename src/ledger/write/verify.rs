@@ -4,7 +4,7 @@
 use super::statement_cache::{PreparedStatement, StatementCache};
 use crate::connect::{Failure, Session};
 use crate::ledger::{LOCK_TIMEOUT, Ledger, ReadError, locked};
-use crate::plan::Rows;
+use crate::plan::VersionRows;
 use crate::revision::Id;
 use crate::sql;
 use crate::sql::{Literal, Message, QualifiedName, Sql, TextArray};
@@ -40,7 +40,7 @@ fn noted(failure: &Failure) -> Option<&str> {
     Some(said.split_once("[they were ")?.1.split_once(']')?.0)
 }
 
-fn array(rows: &Rows) -> Sql {
+fn array(rows: &VersionRows) -> Sql {
     sql!("{rows}", rows = rows.iter().map(Id::as_str).collect::<TextArray<'_>>())
 }
 
@@ -68,13 +68,13 @@ impl Ledger {
 
     /// Statements that fail ([`is_verify_failure`]) unless the version rows are `rows`, and the tables what [`Self::remember_tables`] has
     /// noted. A `RESET ALL` in a function of the revision's loses that note: then the rows alone count.
-    pub fn verify_unchanged(&self, rows: &Rows, statement_cache: &StatementCache) -> Vec<Sql> {
+    pub fn verify_unchanged(&self, rows: &VersionRows, statement_cache: &StatementCache) -> Vec<Sql> {
         let noted = Sql::of("nullif(current_setting('pgmarch.tables', true), '')");
         statement_cache.render(VERIFY, &[array(rows)], |values| self.verified(&values[0], &noted))
     }
 
     /// The same for what the tables were like according to an earlier answer.
-    pub fn verify_unchanged_since(&self, rows: &Rows, tables: Option<&str>) -> Sql {
+    pub fn verify_unchanged_since(&self, rows: &VersionRows, tables: Option<&str>) -> Sql {
         self.verified(&array(rows), &Literal::or_null(tables))
     }
 
@@ -86,7 +86,7 @@ impl Ledger {
     /// Whether it was the message itself that changed the tables, rather than another session: then they are as they were, now
     /// that it is rolled back. `rows` are the version rows that it began with.
     /// Of a failure in the middle of a longer transaction only they count.
-    pub async fn is_unchanged(&self, session: &Session, rows: &Rows, failure: Option<&Failure>) -> Result<bool, ReadError> {
+    pub async fn is_unchanged(&self, session: &Session, rows: &VersionRows, failure: Option<&Failure>) -> Result<bool, ReadError> {
         let (found, tables) = self.read_tables(session).await?;
         let same_tables = failure.and_then(noted).is_none_or(|noted| noted == tables);
         Ok(same_tables && found.iter().map(String::as_str).eq(rows.iter().map(Id::as_str)))

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::compare::compare;
 use super::{Catalog, Definition, Key, Kind, Object};
-use crate::revision::Mode;
+use crate::revision::SectionMode;
 use fate::{Fate, Fates, Labels};
 use hazard::Hazard;
 
@@ -68,7 +68,7 @@ pub(super) enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// In one transaction, or each on its own.
-    pub mode: Mode,
+    pub mode: SectionMode,
     /// In order.
     pub statements: Vec<Statement>,
 }
@@ -155,7 +155,7 @@ fn split_by_phase(statements: Vec<Statement>) -> Vec<Part> {
         match parts.last_mut() {
             Some((last, part)) if *last == phase => part.statements.push(statement),
             _ => {
-                let mode = if phase == Phase::Later { Mode::Stepwise } else { Mode::Transaction };
+                let mode = if phase == Phase::Later { SectionMode::Stepwise } else { SectionMode::Transaction };
                 parts.push((phase, Part { mode, statements: vec![statement] }));
             }
         }

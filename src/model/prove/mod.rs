@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::model::Catalog;
 use crate::model::compare::{Change, Ignore, compare};
 use crate::model::emit::{Part, Statement, Target, emit, emit_at_once};
-use crate::revision::Mode;
+use crate::revision::SectionMode;
 use rename::{Rename, Unusable};
 use scratch::{Scratch, ScratchError};
 
@@ -17,11 +17,11 @@ use scratch::{Scratch, ScratchError};
 #[derive(Debug)]
 pub struct Proven {
     /// How up is run.
-    pub mode: Mode,
+    pub mode: SectionMode,
     /// The statements up.
     pub up: Vec<Statement>,
     /// How down is run.
-    pub down_mode: Mode,
+    pub down_mode: SectionMode,
     /// The statements down.
     pub down: Vec<Statement>,
 }
@@ -73,7 +73,7 @@ pub async fn prove(
     let (mut from, mut began) = (start, None);
     for typed in renames {
         let rename = Rename::find(typed, &from)?;
-        walk(scratch, "up", Mode::Transaction, &[Statement::plain(&rename.up)]).await?;
+        walk(scratch, "up", SectionMode::Transaction, &[Statement::plain(&rename.up)]).await?;
         let before = std::mem::replace(&mut from, scratch.read().await?.ignoring(ignore));
         began.get_or_insert(before);
         renamed.push(rename);
@@ -81,13 +81,13 @@ pub async fn prove(
     let followers = rename::followers(&renamed, &from, model);
     if !followers.is_empty() {
         let up: Vec<Statement> = followers.iter().map(|rename| Statement::plain(&rename.up)).collect();
-        walk(scratch, "up", Mode::Transaction, &up).await?;
+        walk(scratch, "up", SectionMode::Transaction, &up).await?;
         from = scratch.read().await?.ignoring(ignore);
         renamed.extend(followers);
     }
     let mut parts = emit(&from, model, target);
     if parts.is_empty() && !renamed.is_empty() {
-        parts.push(Part { mode: Mode::Transaction, statements: Vec::new() });
+        parts.push(Part { mode: SectionMode::Transaction, statements: Vec::new() });
     }
     // What each part starts from.
     let mut stations = vec![from];
@@ -102,14 +102,14 @@ pub async fn prove(
     let mut proven = Vec::new();
     for (number, part) in parts.into_iter().enumerate().rev() {
         let ways = emit_at_once(&stations[number + 1], &stations[number], target.server);
-        let down_mode = if ways.len() > 1 { Mode::Stepwise } else { Mode::Transaction };
+        let down_mode = if ways.len() > 1 { SectionMode::Stepwise } else { SectionMode::Transaction };
         let mut down: Vec<Statement> = ways.into_iter().flat_map(|part| part.statements).collect();
         walk(scratch, "down", down_mode, &down).await?;
         let mut up = part.statements;
         let mut back = &stations[number];
         if number == 0 {
             let undone: Vec<Statement> = renamed.iter().rev().map(|rename| Statement::plain(&rename.down)).collect();
-            walk(scratch, "down", Mode::Transaction, &undone).await?;
+            walk(scratch, "down", SectionMode::Transaction, &undone).await?;
             down.extend(undone);
             let done: Vec<Statement> = renamed.iter().map(|rename| Statement::plain(&rename.up)).collect();
             up.splice(0..0, done);
@@ -125,7 +125,7 @@ pub async fn prove(
     Ok(proven)
 }
 
-async fn walk(scratch: &Scratch, way: &'static str, mode: Mode, statements: &[Statement]) -> Result<(), ProofError> {
+async fn walk(scratch: &Scratch, way: &'static str, mode: SectionMode, statements: &[Statement]) -> Result<(), ProofError> {
     if statements.is_empty() {
         return Ok(());
     }

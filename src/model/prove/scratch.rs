@@ -18,7 +18,7 @@ use crate::model::Catalog;
 use crate::model::read::{Path, Scope, Unreadable, of_rows};
 use crate::revision::statement::kind::reaches_beyond;
 use crate::revision::statement::split;
-use crate::revision::{Mode, Revision, Section};
+use crate::revision::{Revision, Section, SectionMode};
 use crate::sql;
 use crate::sql::{Ident, Message, Sql};
 
@@ -272,8 +272,8 @@ impl Scratch {
             range: section.range.clone(),
         };
         let broken = match section.mode {
-            Mode::Transaction => self.whole(&source).await?,
-            Mode::Stepwise => self.each(&source).await?.into_iter().next(),
+            SectionMode::Transaction => self.whole(&source).await?,
+            SectionMode::Stepwise => self.each(&source).await?.into_iter().next(),
         };
         // As in an upgrade, nothing that it left in the session reaches the next one.
         self.control("DISCARD ALL").await?;
@@ -384,13 +384,13 @@ impl Scratch {
     }
 
     /// Runs statements that pgmarch wrote: in one transaction, or each on its own.
-    pub async fn run(&self, mode: Mode, statements: &[String]) -> Result<Result<(), Refusal>, ScratchError> {
+    pub async fn run(&self, mode: SectionMode, statements: &[String]) -> Result<Result<(), Refusal>, ScratchError> {
         let refusal = |failure: Failure, number: usize| match failure.source.as_db_error() {
             Some(error) => Ok(Err(Refusal { number, message: format!("{} ({})", error.message(), error.code().code()) })),
             None => Err(ScratchError::Server(failure)),
         };
         match mode {
-            Mode::Transaction => {
+            SectionMode::Transaction => {
                 let opening = self.opening();
                 let before = split(opening.as_str()).statements.len();
                 let statements = Sql::from_catalog(statements.join(";\n"));
@@ -404,7 +404,7 @@ impl Scratch {
                     }
                 }
             }
-            Mode::Stepwise => {
+            SectionMode::Stepwise => {
                 self.session.run(&Message::as_it_is(self.settings(false))).await?;
                 for (number, statement) in statements.iter().enumerate() {
                     if let Err(failure) = self.session.run(&Message::as_it_is(Sql::from_catalog(statement.as_str()))).await {

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use tracing::info;
 
-use crate::revision::format::without_mark;
+use crate::revision::format::without_byte_order_mark;
 use crate::revision::graph::natural;
 use crate::revision::statement::kind::reaches_beyond;
 use crate::revision::statement::split;
-use crate::revision::{Fault, Place, Problem};
+use crate::revision::{Fault, FileProblem, LineColumn};
 
 /// One text that is run in a scratch database, and what to call it in a message.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ impl Source {
         for statement in split(self.sql()).statements.into_iter().rev() {
             let text = &self.sql()[statement.range.clone()];
             if reaches_beyond(text) {
-                let place = Place::of(&self.text, self.range.start + statement.range.start);
+                let place = LineColumn::of(&self.text, self.range.start + statement.range.start);
                 info!("{}:{}: reaches beyond the database, so it is not run in a scratch database", self.path.display(), place.line);
                 // As many characters, which is what the server counts.
                 let blanks: String = text.chars().skip(NOTHING.len()).map(|_| ' ').collect();
@@ -73,8 +73,8 @@ pub struct Broken {
 
 impl Broken {
     /// Line and column, if there is a place.
-    pub fn place(&self) -> Option<Place> {
-        self.range.as_ref().map(|range| Place::of(&self.text, range.start))
+    pub fn place(&self) -> Option<LineColumn> {
+        self.range.as_ref().map(|range| LineColumn::of(&self.text, range.start))
     }
 
     /// In one line: `schema.sql:3:14: relation "x" does not exist (42P01)`.
@@ -88,7 +88,7 @@ impl Broken {
 pub fn load(folder: &Path) -> Result<Option<Vec<Source>>, Vec<Fault>> {
     let (file, parts) = (folder.join("schema.sql"), folder.join("schema"));
     let paths = match (file.is_file(), parts.is_dir()) {
-        (true, true) => return Err(vec![Fault { path: file, place: None, problem: Problem::TwoModels }]),
+        (true, true) => return Err(vec![Fault { path: file, place: None, problem: FileProblem::TwoModels }]),
         (true, false) => vec![file],
         (false, true) => files(&parts)?,
         (false, false) => return Ok(None),
@@ -106,7 +106,7 @@ pub fn load(folder: &Path) -> Result<Option<Vec<Source>>, Vec<Fault>> {
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Vec<Fault>> {
     let unreadable =
-        |error: std::io::Error| vec![Fault { path: folder.to_owned(), place: None, problem: Problem::Unreadable(error.to_string()) }];
+        |error: std::io::Error| vec![Fault { path: folder.to_owned(), place: None, problem: FileProblem::Unreadable(error.to_string()) }];
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -122,13 +122,14 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Vec<Fault>> {
 
 fn read(path: &Path) -> Result<Source, Vec<Fault>> {
     let fault = |place, problem| Fault { path: path.to_owned(), place, problem };
-    let bytes = fs::read(path).map_err(|error| vec![fault(None, Problem::Unreadable(error.to_string()))])?;
-    let text = String::from_utf8(bytes).map_err(|error| vec![fault(None, Problem::NotUtf8 { byte: error.utf8_error().valid_up_to() })])?;
-    let text = without_mark(text);
+    let bytes = fs::read(path).map_err(|error| vec![fault(None, FileProblem::Unreadable(error.to_string()))])?;
+    let text =
+        String::from_utf8(bytes).map_err(|error| vec![fault(None, FileProblem::NotUtf8 { byte: error.utf8_error().valid_up_to() })])?;
+    let text = without_byte_order_mark(text);
     let mut faults: Vec<Fault> =
-        split(&text).problems.into_iter().map(|(offset, problem)| fault(Some(Place::of(&text, offset)), problem)).collect();
+        split(&text).problems.into_iter().map(|(offset, problem)| fault(Some(LineColumn::of(&text, offset)), problem)).collect();
     if let Some(nul) = text.find('\0') {
-        faults.push(fault(Some(Place::of(&text, nul)), Problem::Nul));
+        faults.push(fault(Some(LineColumn::of(&text, nul)), FileProblem::Nul));
     }
     let range = 0..text.len();
     if faults.is_empty() { Ok(Source { what: "the model".to_owned(), path: path.to_owned(), text, range }) } else { Err(faults) }
@@ -168,8 +169,8 @@ mod tests {
         assert!(load(folder.path()).expect("nothing").is_none());
         fs::write(folder.path().join("schema.sql"), "SELECT 1;\n  COMMIT;").expect("written");
         let faults = load(folder.path()).expect_err("a fault");
-        assert_eq!((faults.len(), faults[0].place), (1, Some(Place { line: 2, column: 3 })));
+        assert_eq!((faults.len(), faults[0].place), (1, Some(LineColumn { line: 2, column: 3 })));
         fs::create_dir(folder.path().join("schema")).expect("made");
-        assert_eq!(load(folder.path()).expect_err("two")[0].problem, Problem::TwoModels);
+        assert_eq!(load(folder.path()).expect_err("two")[0].problem, FileProblem::TwoModels);
     }
 }

@@ -16,17 +16,17 @@ use rustix::io::{Errno, read};
 use sha2::block_api::compress256;
 use sha2::{Digest as _, Sha256};
 
-use crate::revision::format::{Parsed, parse};
-use crate::revision::{Fault, Problem, hex};
+use crate::revision::format::{ParsedRevision, parse};
+use crate::revision::{Fault, FileProblem, hex};
 
 /// The name that is the model, not a revision (a file or a folder).
 const MODEL: &str = "schema";
 
 /// What the files of a folder hold, as it was read: not yet understood.
 #[derive(Debug)]
-pub struct Files {
+pub struct RevisionFiles {
     /// By name.
-    files: Vec<File>,
+    files: Vec<RevisionFile>,
     /// What is wrong with the folder itself.
     faults: Vec<Fault>,
 }
@@ -35,37 +35,37 @@ pub struct Files {
 type Sum = [u32; 8];
 
 #[derive(Debug)]
-struct File {
+struct RevisionFile {
     path: PathBuf,
     /// Its bytes, and its checksum.
     content: io::Result<(Vec<u8>, Sum)>,
 }
 
-impl Files {
+impl RevisionFiles {
     /// Reads the files of a folder.
     pub fn read(folder: &Path) -> Result<Self, Vec<Fault>> {
         let Listing { folder: opened, names, faults } = Listing::of(folder)?;
         let mut names = each(&names);
         if names.is_empty() && faults.is_empty() {
-            return Err(vec![Fault::of(folder, Problem::NoRevisions)]);
+            return Err(vec![Fault::of(folder, FileProblem::NoRevisions)]);
         }
         names.sort();
         let read_some = |names: Vec<&CStr>| {
             let mut buffer = vec![0; BUFFER];
-            let read = |name: &CStr| File { path: folder.join(text(name)), content: read_file(&opened, name, &mut buffer) };
+            let read = |name: &CStr| RevisionFile { path: folder.join(text(name)), content: read_file(&opened, name, &mut buffer) };
             names.into_iter().map(read).collect()
         };
         Ok(Self { files: in_parts(names, read_some), faults })
     }
 
     /// What all of them come to, names and bytes; nothing if some could not be read.
-    pub fn digest(&self) -> Option<Digest> {
+    pub fn digest(&self) -> Option<FolderDigest> {
         let sums: Option<Vec<Sum>> = self.files.iter().map(|file| file.content.as_ref().ok().map(|(_, sum)| *sum)).collect();
-        sums.filter(|_| self.faults.is_empty()).map(Digest::together)
+        sums.filter(|_| self.faults.is_empty()).map(FolderDigest::together)
     }
 
     /// The revisions that they are; or every fault found in them.
-    pub(super) fn parse(self) -> Result<Vec<Parsed>, Vec<Fault>> {
+    pub(super) fn parse(self) -> Result<Vec<ParsedRevision>, Vec<Fault>> {
         let Self { files, mut faults } = self;
         let mut revisions = Vec::with_capacity(files.len());
         for outcome in in_parts(files, parse_some) {
@@ -80,9 +80,9 @@ impl Files {
 
 /// The checksum of all files of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Digest(String);
+pub struct FolderDigest(String);
 
-impl Digest {
+impl FolderDigest {
     /// What the files of a folder come to, without keeping what they hold; nothing if they can't be read, or the folder has
     /// a fault of its own: [`Files::read`] says which.
     ///
@@ -125,7 +125,7 @@ impl Digest {
     }
 }
 
-impl fmt::Display for Digest {
+impl fmt::Display for FolderDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -144,7 +144,7 @@ impl Listing {
     fn of(path: &Path) -> Result<Self, Vec<Fault>> {
         let unreadable = |error: Errno| {
             let missing = error == Errno::NOENT;
-            vec![Fault::of(path, if missing { Problem::NoFolder } else { Problem::Unreadable(io::Error::from(error).to_string()) })]
+            vec![Fault::of(path, if missing { FileProblem::NoFolder } else { FileProblem::Unreadable(io::Error::from(error).to_string()) })]
         };
         let folder = openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(unreadable)?;
         let (mut names, mut faults) = (Vec::new(), Vec::new());
@@ -163,7 +163,7 @@ impl Listing {
             match extension {
                 b".sql" => names.extend_from_slice(name.to_bytes_with_nul()),
                 other if other.eq_ignore_ascii_case(b".sql") => {
-                    let problem = Problem::Extension(String::from_utf8_lossy(other).into_owned());
+                    let problem = FileProblem::Extension(String::from_utf8_lossy(other).into_owned());
                     faults.push(Fault::of(&path.join(text(name)), problem));
                 }
                 _ => {}
@@ -222,10 +222,10 @@ fn in_parts<T: Send, U: Send>(mut list: Vec<T>, work: impl Fn(Vec<T>) -> Vec<U> 
     })
 }
 
-fn parse_some(files: Vec<File>) -> Vec<Result<Parsed, Vec<Fault>>> {
-    let parse = |File { path, content }: File| match content {
+fn parse_some(files: Vec<RevisionFile>) -> Vec<Result<ParsedRevision, Vec<Fault>>> {
+    let parse = |RevisionFile { path, content }: RevisionFile| match content {
         Ok((bytes, _)) => parse(&path, bytes),
-        Err(error) => Err(vec![Fault::of(&path, Problem::Unreadable(error.to_string()))]),
+        Err(error) => Err(vec![Fault::of(&path, FileProblem::Unreadable(error.to_string()))]),
     };
     files.into_iter().map(parse).collect()
 }
@@ -311,9 +311,9 @@ mod tests {
     use super::*;
 
     /// The digest made in haste, which must be the one made with care.
-    fn digest(folder: &Path) -> Option<Digest> {
-        let digest = Digest::of(folder);
-        assert_eq!(digest, Files::read(folder).ok().and_then(|files| files.digest()));
+    fn digest(folder: &Path) -> Option<FolderDigest> {
+        let digest = FolderDigest::of(folder);
+        assert_eq!(digest, RevisionFiles::read(folder).ok().and_then(|files| files.digest()));
         digest
     }
 
@@ -373,8 +373,8 @@ mod tests {
         fs::remove_file(folder.join("2_b.sql")).expect("removed");
         fs::create_dir(folder.join("2_b.sql")).expect("made");
         assert_eq!(digest(folder), None, "a folder");
-        assert_eq!(Digest::of(&folder.join("1_a.sql")), None, "not a folder");
-        assert_eq!(Digest::of(&folder.join("nowhere")), None);
+        assert_eq!(FolderDigest::of(&folder.join("1_a.sql")), None, "not a folder");
+        assert_eq!(FolderDigest::of(&folder.join("nowhere")), None);
     }
 
     #[test]

@@ -28,23 +28,23 @@ pub struct Draft {
     /// One line for people.
     pub message: String,
     /// The way up: options of its marker and its SQL.
-    pub up: Part,
+    pub up: DraftSection,
     /// The way down; `None` is irreversible.
-    pub down: Option<Part>,
+    pub down: Option<DraftSection>,
 }
 
 /// A section to be written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Part {
+pub struct DraftSection {
     /// Whether it is run statement by statement.
     pub stepwise: bool,
     /// Its SQL; empty is left to the author.
     pub sql: String,
 }
 
-impl Part {
+impl DraftSection {
     /// A section of one statement that does nothing: a merge.
-    pub fn nothing() -> Self {
+    pub fn no_op() -> Self {
         Self { stepwise: false, sql: "SELECT 1;".to_owned() }
     }
 
@@ -58,7 +58,7 @@ impl Part {
 impl Draft {
     /// The file's text.
     pub fn text(&self) -> String {
-        let join = |ids: &[Id]| if ids.is_empty() { "base".to_owned() } else { crate::revision::list(ids) };
+        let join = |ids: &[Id]| if ids.is_empty() { "base".to_owned() } else { crate::revision::join_ids(ids) };
         let mut text = format!("-- revision: {}\n", self.id);
         let mut header = |name: &str, value: Option<String>| {
             if let Some(value) = value {
@@ -256,15 +256,15 @@ mod tests {
             branch: Some("billing".into()),
             created: Some("2026-11-22T10:15:00Z".into()),
             message: "Join\nthem".into(),
-            up: Part { stepwise: true, sql: "VACUUM t;".into() },
-            down: Some(Part::nothing()),
+            up: DraftSection { stepwise: true, sql: "VACUUM t;".into() },
+            down: Some(DraftSection::no_op()),
         };
         let parsed = crate::revision::format::parse(Path::new(&draft.file_name()), draft.text().into_bytes()).expect("sound");
         let revision = parsed.revision;
         assert_eq!((revision.id.as_str(), revision.message.as_str()), ("003", "Join them"));
-        assert_eq!(crate::revision::list(&revision.parents), "001, 002");
-        assert_eq!(crate::revision::list(&revision.depends_on), "000");
-        assert_eq!(revision.up.mode, crate::revision::Mode::Stepwise);
+        assert_eq!(crate::revision::join_ids(&revision.parents), "001, 002");
+        assert_eq!(crate::revision::join_ids(&revision.depends_on), "000");
+        assert_eq!(revision.up.mode, crate::revision::SectionMode::Stepwise);
         assert_eq!(revision.file_name(), "003_join_them.sql");
         assert!(revision.down.is_some());
     }

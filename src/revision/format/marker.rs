@@ -1,10 +1,10 @@
 //! The comment lines that begin a section, and those that look as if they did.
 
-use crate::revision::{Mode, Problem, nearest};
+use crate::revision::{FileProblem, SectionMode, nearest};
 
 /// Whose rules a text is read by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
+pub enum TextOrigin {
     /// A file: a comment that looks like a marker and is none is a problem.
     File,
     /// A text that is in the ledger, so it was applied: what an earlier pgmarch took for a comment stays one.
@@ -17,7 +17,7 @@ pub struct Marker {
     /// 0 is up, 1 is down.
     pub way: usize,
     /// How the section is run.
-    pub mode: Mode,
+    pub mode: SectionMode,
 }
 
 /// The markers, by [`Marker::way`].
@@ -25,13 +25,13 @@ pub const MARKERS: [&str; 2] = ["-- migrate:up", "-- migrate:down"];
 
 /// The marker that a line comment is, or what is wrong with it; nothing if it is a remark. `begins_line` if nothing stands
 /// before it in its line.
-pub fn read(comment: &str, begins_line: bool, reading: Reading) -> Option<Result<Marker, Problem>> {
+pub fn read(comment: &str, begins_line: bool, reading: TextOrigin) -> Option<Result<Marker, FileProblem>> {
     let likeness = likeness(comment)?;
     match (spelled(comment).filter(|_| begins_line), reading) {
         (Some(words), _) => Some(marker(words)),
-        (None, Reading::File) => Some(Err(wrong(comment, likeness))),
+        (None, TextOrigin::File) => Some(Err(wrong(comment, likeness))),
         // pgmarch 0.1: `-- migrate:`, any blanks, the word.
-        (None, Reading::Ledger) => comment.strip_prefix("-- migrate:").filter(|_| begins_line).map(marker),
+        (None, TextOrigin::Ledger) => comment.strip_prefix("-- migrate:").filter(|_| begins_line).map(marker),
     }
 }
 
@@ -76,29 +76,29 @@ fn spelled(comment: &str) -> Option<&str> {
 }
 
 /// `up`, `down transaction:false`…: which section begins, and how it is run.
-fn marker(words: &str) -> Result<Marker, Problem> {
+fn marker(words: &str) -> Result<Marker, FileProblem> {
     let mut words = words.split_whitespace();
     let word = words.next().unwrap_or("");
     let way = match word {
         "up" => 0,
         "down" => 1,
-        "when" => return Err(Problem::NoGates),
+        "when" => return Err(FileProblem::NoGates),
         _ => {
             let nearest = nearest(word, ["up", "down"]).map(|word| format!("-- migrate:{word}"));
-            return Err(Problem::UnknownMarker { found: format!("-- migrate:{}", visible(word)), nearest });
+            return Err(FileProblem::UnknownMarker { found: format!("-- migrate:{}", visible(word)), nearest });
         }
     };
-    let mut mode = Mode::Transaction;
+    let mut mode = SectionMode::Transaction;
     while let Some(option) = words.next() {
         match option {
-            "transaction:true" => mode = Mode::Transaction,
-            "transaction:false" => mode = Mode::Stepwise,
+            "transaction:true" => mode = SectionMode::Transaction,
+            "transaction:false" => mode = SectionMode::Stepwise,
             _ => {
                 // `transaction: false`: its value is the next word.
                 let value = words.next().filter(|_| option.ends_with(':'));
                 let nearest = nearest(&[option, value.unwrap_or("")].concat(), ["transaction:false", "transaction:true"]);
                 let found = value.map_or_else(|| option.to_owned(), |value| format!("{option} {value}"));
-                return Err(Problem::UnknownOption { found, nearest });
+                return Err(FileProblem::UnknownOption { found, nearest });
             }
         }
     }
@@ -114,7 +114,7 @@ fn visible(text: &str) -> String {
     text.chars().map(show).collect()
 }
 
-fn wrong(comment: &str, likeness: Likeness<'_>) -> Problem {
+fn wrong(comment: &str, likeness: Likeness<'_>) -> FileProblem {
     let comment = comment.trim_end();
     let (start, rest) = comment.split_at(comment.char_indices().nth(SHOWN).map_or(comment.len(), |(end, _)| end));
     let found = visible(start) + if rest.is_empty() { "" } else { "…" };
@@ -125,10 +125,12 @@ fn wrong(comment: &str, likeness: Likeness<'_>) -> Problem {
     let word = after.split(word).find(|word| !word.is_empty()).unwrap_or("").to_ascii_lowercase();
     let write = nearest(&word, ["up", "down"]).map_or_else(|| MARKERS.join("` or `"), |word| format!("-- migrate:{word}"));
     match likeness {
-        Likeness::Own(_) => Problem::NearMarker { found, write },
-        Likeness::Foreign(_) if word.starts_with("statement") => Problem::NeedlessMarker(found),
-        Likeness::Foreign(_) if word.starts_with("no") => Problem::ForeignMarker { found, write: "-- migrate:up transaction:false".into() },
-        Likeness::Foreign(_) => Problem::ForeignMarker { found, write },
+        Likeness::Own(_) => FileProblem::NearMarker { found, write },
+        Likeness::Foreign(_) if word.starts_with("statement") => FileProblem::NeedlessMarker(found),
+        Likeness::Foreign(_) if word.starts_with("no") => {
+            FileProblem::ForeignMarker { found, write: "-- migrate:up transaction:false".into() }
+        }
+        Likeness::Foreign(_) => FileProblem::ForeignMarker { found, write },
     }
 }
 
@@ -138,8 +140,8 @@ mod tests {
 
     use super::*;
 
-    fn of(comment: &str) -> Option<Result<Marker, Problem>> {
-        read(comment, true, Reading::File)
+    fn of(comment: &str) -> Option<Result<Marker, FileProblem>> {
+        read(comment, true, TextOrigin::File)
     }
 
     #[test]
@@ -147,9 +149,9 @@ mod tests {
         for comment in
             ["-- migrate:up", "--migrate:up", "--   migrate:up", "--\tmigrate:up", "-- migrate:up \t", "-- \t migrate:up transaction:true"]
         {
-            assert_eq!(of(comment), Some(Ok(Marker { way: 0, mode: Mode::Transaction })), "{comment}");
+            assert_eq!(of(comment), Some(Ok(Marker { way: 0, mode: SectionMode::Transaction })), "{comment}");
         }
-        assert_eq!(of("--migrate:down  transaction:false"), Some(Ok(Marker { way: 1, mode: Mode::Stepwise })));
+        assert_eq!(of("--migrate:down  transaction:false"), Some(Ok(Marker { way: 1, mode: SectionMode::Stepwise })));
     }
 
     #[test]
@@ -168,7 +170,7 @@ mod tests {
             ("-- migrate: users first", "-- migrate:up` or `-- migrate:down"),
         ] {
             let found = comment.replace('\u{a0}', "\\u{a0}").replace('\u{200b}', "\\u{200b}");
-            assert_eq!(of(comment), Some(Err(Problem::NearMarker { found, write: write.to_owned() })), "{comment}");
+            assert_eq!(of(comment), Some(Err(FileProblem::NearMarker { found, write: write.to_owned() })), "{comment}");
         }
         for (comment, write) in [
             ("-- +goose Up", "-- migrate:up"),
@@ -178,20 +180,20 @@ mod tests {
             ("-- +goose NO TRANSACTION", "-- migrate:up transaction:false"),
         ] {
             let found = comment.to_owned();
-            assert_eq!(of(comment), Some(Err(Problem::ForeignMarker { found, write: write.to_owned() })), "{comment}");
+            assert_eq!(of(comment), Some(Err(FileProblem::ForeignMarker { found, write: write.to_owned() })), "{comment}");
         }
-        assert_eq!(of("-- +goose StatementBegin"), Some(Err(Problem::NeedlessMarker("-- +goose StatementBegin".into()))));
-        assert_eq!(of("-- migrate:when"), Some(Err(Problem::NoGates)));
+        assert_eq!(of("-- +goose StatementBegin"), Some(Err(FileProblem::NeedlessMarker("-- +goose StatementBegin".into()))));
+        assert_eq!(of("-- migrate:when"), Some(Err(FileProblem::NoGates)));
         for comment in ["-- migrate:downs", "--migrate:Down", "-- migrate:up;", "-- migrate:down\u{200b}"] {
-            assert!(matches!(of(comment), Some(Err(Problem::UnknownMarker { .. }))), "{comment}");
+            assert!(matches!(of(comment), Some(Err(FileProblem::UnknownMarker { .. }))), "{comment}");
         }
         for comment in ["-- migrate:up transaction: false", "-- migrate:up transaction:FALSE", "-- migrate:down -- the way back"] {
-            assert!(matches!(of(comment), Some(Err(Problem::UnknownOption { .. }))), "{comment}");
+            assert!(matches!(of(comment), Some(Err(FileProblem::UnknownOption { .. }))), "{comment}");
         }
         for begins_line in [true, false] {
-            assert!(matches!(read("-- Migrate:down", begins_line, Reading::File), Some(Err(Problem::NearMarker { .. }))));
+            assert!(matches!(read("-- Migrate:down", begins_line, TextOrigin::File), Some(Err(FileProblem::NearMarker { .. }))));
         }
-        assert!(matches!(read("-- migrate:down", false, Reading::File), Some(Err(Problem::NearMarker { .. }))));
+        assert!(matches!(read("-- migrate:down", false, TextOrigin::File), Some(Err(FileProblem::NearMarker { .. }))));
     }
 
     #[test]
@@ -215,11 +217,11 @@ mod tests {
 
     #[test]
     fn what_was_a_comment_when_it_was_applied_stays_one() {
-        let ledger = |comment| read(comment, true, Reading::Ledger);
+        let ledger = |comment| read(comment, true, TextOrigin::Ledger);
         assert_eq!(ledger("-- Migrate:Down"), None);
         assert_eq!(ledger("-- +goose Down"), None);
-        assert_eq!(ledger("-- migrate: down"), Some(Ok(Marker { way: 1, mode: Mode::Transaction })));
-        assert_eq!(read(" -- migrate:down".trim_start(), false, Reading::Ledger), None);
+        assert_eq!(ledger("-- migrate: down"), Some(Ok(Marker { way: 1, mode: SectionMode::Transaction })));
+        assert_eq!(read(" -- migrate:down".trim_start(), false, TextOrigin::Ledger), None);
         assert_eq!(ledger("--migrate:down"), of("--migrate:down"), "the checksum tells whether it was read so");
     }
 

@@ -5,19 +5,19 @@ pub mod marker;
 
 use std::path::Path;
 
-use marker::{MARKERS, Marker, Reading};
+use marker::{MARKERS, Marker, TextOrigin};
 
 use crate::revision::line::{line_at, line_start, lines};
 
 use crate::revision::statement::{Checked, check};
-use crate::revision::{Fault, Id, Place, Problem, Revision, Section, nearest};
+use crate::revision::{Fault, FileProblem, Id, LineColumn, Revision, Section, nearest};
 
 /// What a header may be called.
 pub const HEADERS: [&str; 7] = ["revision", "revises", "depends-on", "branch", "message", "created", "breaking"];
 
 /// A revision as its file states it: whether it says what it revises is known only here.
 #[derive(Debug)]
-pub struct Parsed {
+pub struct ParsedRevision {
     /// The revision; without a `revises` header its parents are still to be told.
     pub revision: Revision,
     /// Whether the file has a `revises` header.
@@ -25,30 +25,30 @@ pub struct Parsed {
 }
 
 /// Reads `bytes`, the content of the file at `path`, into a revision; or all that is wrong with it.
-pub fn parse(path: &Path, bytes: Vec<u8>) -> Result<Parsed, Vec<Fault>> {
-    parse_as(Reading::File, path, bytes)
+pub fn parse(path: &Path, bytes: Vec<u8>) -> Result<ParsedRevision, Vec<Fault>> {
+    parse_as(TextOrigin::File, path, bytes)
 }
 
 /// The same, by the rules of a `reading`.
-pub fn parse_as(reading: Reading, path: &Path, bytes: Vec<u8>) -> Result<Parsed, Vec<Fault>> {
+pub fn parse_as(reading: TextOrigin, path: &Path, bytes: Vec<u8>) -> Result<ParsedRevision, Vec<Fault>> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let byte = error.utf8_error().valid_up_to();
-        vec![Fault::of(path, Problem::NotUtf8 { byte })]
+        vec![Fault::of(path, FileProblem::NotUtf8 { byte })]
     })?;
-    let text = without_mark(text);
+    let text = without_byte_order_mark(text);
     let mut reader =
         Reader { path, reading, text: &text, faults: Vec::new(), headers: Default::default(), sections: [None, None], astray: false };
     reader.lines();
     let Reader { mut faults, headers, sections: [up, down], .. } = reader;
     if let Some(nul) = text.find('\0') {
-        faults.push(Fault::at(path, Place::of(&text, nul), Problem::Nul));
+        faults.push(Fault::at(path, LineColumn::of(&text, nul), FileProblem::Nul));
     }
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("");
     let (prefix, slug) = stem.split_once('_').unwrap_or((stem, stem));
     let mut id = |value: &str, offset: usize| match Id::parse(value) {
         Ok(id) => Some(id),
         Err(problem) => {
-            faults.push(Fault::at(path, Place::of(&text, offset), problem));
+            faults.push(Fault::at(path, LineColumn::of(&text, offset), problem));
             None
         }
     };
@@ -66,17 +66,17 @@ pub fn parse_as(reading: Reading, path: &Path, bytes: Vec<u8>) -> Result<Parsed,
         None | Some(("false", _)) => false,
         Some(("true", _)) => true,
         Some((value, offset)) => {
-            faults.push(Fault::at(path, Place::of(&text, offset), Problem::BadBreaking(value.to_owned())));
+            faults.push(Fault::at(path, LineColumn::of(&text, offset), FileProblem::BadBreaking(value.to_owned())));
             false
         }
     };
     let branch = headers.find("branch").and_then(|(value, offset)| {
-        let problem = Id::parse(value).err().map(|_| Problem::BadBranch(value.to_owned()));
-        faults.extend(problem.map(|problem| Fault::at(path, Place::of(&text, offset), problem)));
+        let problem = Id::parse(value).err().map(|_| FileProblem::BadBranch(value.to_owned()));
+        faults.extend(problem.map(|problem| Fault::at(path, LineColumn::of(&text, offset), problem)));
         (!value.is_empty()).then(|| value.to_owned())
     });
     if up.is_none() && faults.is_empty() {
-        faults.push(Fault::of(path, Problem::NoUp));
+        faults.push(Fault::of(path, FileProblem::NoUp));
     }
     let (Some(id), Some(up), true) = (own, up, faults.is_empty()) else {
         faults.sort();
@@ -86,11 +86,14 @@ pub fn parse_as(reading: Reading, path: &Path, bytes: Vec<u8>) -> Result<Parsed,
     let created = headers.find("created").map(|(value, _)| value.to_owned());
     let has_revises = headers.find("revises").is_some();
     let path = path.to_owned();
-    Ok(Parsed { revision: Revision { id, parents, depends_on, branch, message, created, breaking, up, down, path, text }, has_revises })
+    Ok(ParsedRevision {
+        revision: Revision { id, parents, depends_on, branch, message, created, breaking, up, down, path, text },
+        has_revises,
+    })
 }
 
 /// A byte order mark is no part of what was written.
-pub fn without_mark(mut text: String) -> String {
+pub fn without_byte_order_mark(mut text: String) -> String {
     if text.starts_with('\u{feff}') {
         text.drain(..'\u{feff}'.len_utf8());
     }
@@ -98,13 +101,13 @@ pub fn without_mark(mut text: String) -> String {
 }
 
 /// Where a header of a revision stands, if it has it.
-pub fn header_place(revision: &Revision, header: &str) -> Option<Place> {
+pub fn header_place(revision: &Revision, header: &str) -> Option<LineColumn> {
     let is_it = |line: &str| {
         line.strip_prefix("--").and_then(|rest| rest.trim_start().strip_prefix(header)).is_some_and(|rest| rest.starts_with(':'))
     };
-    let is_marker = |line: &str| matches!(marker::read(line, true, Reading::Ledger), Some(Ok(_)));
+    let is_marker = |line: &str| matches!(marker::read(line, true, TextOrigin::Ledger), Some(Ok(_)));
     let line = lines(&revision.text).map(|line| line.text).take_while(|line| !is_marker(line)).position(is_it)?;
-    Some(Place { line: line + 1, column: 1 })
+    Some(LineColumn { line: line + 1, column: 1 })
 }
 
 #[derive(Default)]
@@ -119,7 +122,7 @@ impl<'a> Headers<'a> {
 
 struct Reader<'a> {
     path: &'a Path,
-    reading: Reading,
+    reading: TextOrigin,
     text: &'a str,
     faults: Vec<Fault>,
     headers: Headers<'a>,
@@ -148,7 +151,7 @@ impl<'a> Reader<'a> {
 
     /// A marker that begins at `start`, and all that follows. From here on the text is SQL: what stands in quotes or in a block
     /// comment is no marker.
-    fn sections(&mut self, mut start: usize, mut found: Result<Marker, Problem>) {
+    fn sections(&mut self, mut start: usize, mut found: Result<Marker, FileProblem>) {
         loop {
             let section = line_at(self.text, start).next;
             let rest = &self.text[section..];
@@ -174,12 +177,12 @@ impl<'a> Reader<'a> {
     /// `cut` if a wrong marker ends it.
     fn section(&mut self, Marker { way, mode }: Marker, start: usize, section: usize, checked: Checked, cut: bool) {
         if self.sections[way].is_some() {
-            self.fault(start, Problem::RepeatedMarker(MARKERS[way]));
+            self.fault(start, FileProblem::RepeatedMarker(MARKERS[way]));
         } else if way == 1 && self.sections[0].is_none() && !self.astray {
-            self.fault(start, Problem::DownFirst);
+            self.fault(start, FileProblem::DownFirst);
         }
         if checked.statements == 0 && checked.problems.is_empty() && !cut {
-            self.fault(line_at(self.text, start).range.end, Problem::EmptySection(MARKERS[way]));
+            self.fault(line_at(self.text, start).range.end, FileProblem::EmptySection(MARKERS[way]));
         }
         for (offset, problem) in checked.problems {
             self.fault(section + offset, problem);
@@ -191,7 +194,7 @@ impl<'a> Reader<'a> {
         let line = line.trim_end();
         let Some(comment) = line.strip_prefix("--") else {
             if !line.trim().is_empty() {
-                self.fault(start, Problem::EarlySql);
+                self.fault(start, FileProblem::EarlySql);
             }
             return;
         };
@@ -201,29 +204,29 @@ impl<'a> Reader<'a> {
             return;
         }
         if !HEADERS.contains(&key) {
-            self.fault(start, Problem::UnknownHeader { found: key.to_owned(), nearest: nearest(key, HEADERS) });
+            self.fault(start, FileProblem::UnknownHeader { found: key.to_owned(), nearest: nearest(key, HEADERS) });
         } else if self.headers.find(key).is_some() {
-            self.fault(start, Problem::RepeatedHeader(key.to_owned()));
+            self.fault(start, FileProblem::RepeatedHeader(key.to_owned()));
         } else {
             self.headers.0.push((key, value.trim(), start));
         }
     }
 
-    fn fault(&mut self, offset: usize, problem: Problem) {
-        self.faults.push(Fault::at(self.path, Place::of(self.text, offset), problem));
+    fn fault(&mut self, offset: usize, problem: FileProblem) {
+        self.faults.push(Fault::at(self.path, LineColumn::of(self.text, offset), problem));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::revision::Mode;
+    use crate::revision::SectionMode;
 
-    fn read(text: &str) -> Result<Parsed, Vec<Fault>> {
+    fn read(text: &str) -> Result<ParsedRevision, Vec<Fault>> {
         parse(Path::new("m/002_add_rate_limit.sql"), text.as_bytes().to_vec())
     }
 
-    fn problem(text: &str) -> (Place, Problem) {
+    fn problem(text: &str) -> (LineColumn, FileProblem) {
         let faults = read(text).expect_err("the text has a fault");
         assert_eq!(faults.len(), 1, "{faults:?}");
         (faults[0].place.expect("a place"), faults[0].problem.clone())
@@ -234,13 +237,13 @@ mod tests {
         let text = "-- revision: 002b\n-- revises: 001, 001a\n-- depends-on: 000\n-- branch: billing\n-- created: 2026-11-22T10:15:00Z\n-- message: Add it\n-- breaking: true\n\n-- migrate:up transaction:false\nSELECT 1;\n-- migrate:down\nSELECT 2;\n";
         let revision = read(text).expect("sound").revision;
         assert_eq!(revision.id.as_str(), "002b");
-        assert_eq!(crate::revision::list(&revision.parents), "001, 001a");
-        assert_eq!(crate::revision::list(&revision.depends_on), "000");
+        assert_eq!(crate::revision::join_ids(&revision.parents), "001, 001a");
+        assert_eq!(crate::revision::join_ids(&revision.depends_on), "000");
         assert_eq!((revision.branch.as_deref(), revision.breaking), (Some("billing"), true));
         assert_eq!((revision.message.as_str(), revision.created.as_deref()), ("Add it", Some("2026-11-22T10:15:00Z")));
-        assert_eq!((revision.up.mode, revision.sql(&revision.up)), (Mode::Stepwise, "SELECT 1;\n"));
+        assert_eq!((revision.up.mode, revision.sql(&revision.up)), (SectionMode::Stepwise, "SELECT 1;\n"));
         let down = revision.down.clone().expect("down");
-        assert_eq!((down.mode, revision.sql(&down)), (Mode::Transaction, "SELECT 2;\n"));
+        assert_eq!((down.mode, revision.sql(&down)), (SectionMode::Transaction, "SELECT 2;\n"));
     }
 
     #[test]
@@ -254,8 +257,8 @@ mod tests {
     fn line_ends_and_a_byte_order_mark_do_not_count() {
         let plain = read("-- migrate:up\nSELECT 1;\n").expect("sound").revision;
         let windows = read("\u{feff}-- migrate:up\r\nSELECT 1;\r\n").expect("sound").revision;
-        assert_eq!(plain.exact(), windows.exact());
-        assert_eq!(plain.semantic(&plain.up), windows.semantic(&windows.up));
+        assert_eq!(plain.exact_checksum(), windows.exact_checksum());
+        assert_eq!(plain.semantic_checksum(&plain.up), windows.semantic_checksum(&windows.up));
         assert_eq!(windows.sql(&windows.up), "SELECT 1;\r\n", "but what is executed is what was written");
     }
 
@@ -264,13 +267,13 @@ mod tests {
         let up = "SELECT '\n-- migrate:down\n', \"\n-- Migrate: down\n\", $x$\n-- +goose Down\n$x$ /*\n-- migrate:down\n*/;\n";
         let revision = read(&format!("-- migrate:up\n{up}-- migrate:down\nSELECT 2;")).expect("sound").revision;
         assert_eq!(revision.sql(&revision.up), up);
-        assert_eq!(revision.down.map(|down| down.mode), Some(Mode::Transaction));
+        assert_eq!(revision.down.map(|down| down.mode), Some(SectionMode::Transaction));
     }
 
     #[test]
     fn what_looks_like_a_marker_is_a_fault_at_its_place() {
-        let near = |found: &str| Problem::NearMarker { found: found.into(), write: "-- migrate:down".into() };
-        let place = |line, column| Place { line, column };
+        let near = |found: &str| FileProblem::NearMarker { found: found.into(), write: "-- migrate:down".into() };
+        let place = |line, column| LineColumn { line, column };
         for (line, at) in [("-- Migrate:down", 1), (" -- migrate:down", 2), ("\t--migrate:down", 2), ("SELECT 2; -- migrate:down", 11)] {
             assert_eq!(problem(&format!("-- migrate:up\nSELECT 1;\n{line}\nDROP TABLE t;")), (place(3, at), near(&line[at - 1..])));
         }
@@ -288,8 +291,8 @@ mod tests {
             let revision = read(&text).expect("sound").revision;
             assert_eq!(check(revision.sql(&revision.up), |_| false).statements, 2, "{end:?}");
             let down = revision.down.clone().expect("down");
-            assert_eq!((revision.sql(&down), Place::of(&text, down.range.start)), ("SELECT 3;", Place { line: 6, column: 1 }));
-            assert_eq!(header_place(&revision, "revises"), Some(Place { line: 1, column: 1 }));
+            assert_eq!((revision.sql(&down), LineColumn::of(&text, down.range.start)), ("SELECT 3;", LineColumn { line: 6, column: 1 }));
+            assert_eq!(header_place(&revision, "revises"), Some(LineColumn { line: 1, column: 1 }));
         }
     }
 
@@ -297,37 +300,37 @@ mod tests {
     fn a_text_of_the_ledger_is_read_as_it_was_applied() {
         let text = "-- migrate: up\nSELECT 1; -- migrate:down\n-- Migrate:Down\n-- migrate:\tdown\nSELECT 2;\n";
         assert!(read(text).is_err());
-        let revision = parse_as(Reading::Ledger, Path::new("ledger/1.sql"), text.into()).expect("sound").revision;
+        let revision = parse_as(TextOrigin::Ledger, Path::new("ledger/1.sql"), text.into()).expect("sound").revision;
         assert_eq!(revision.sql(&revision.up), "SELECT 1; -- migrate:down\n-- Migrate:Down\n");
         assert_eq!(revision.down.clone().map(|down| revision.sql(&down).to_owned()).as_deref(), Some("SELECT 2;\n"));
     }
 
     #[test]
     fn each_fault_has_its_place() {
-        let place = |line, column| Place { line, column };
+        let place = |line, column| LineColumn { line, column };
         assert_eq!(
             problem("-- revise: 001\n-- migrate:up\nSELECT 1"),
-            (place(1, 1), Problem::UnknownHeader { found: "revise".into(), nearest: Some("revises".into()) })
+            (place(1, 1), FileProblem::UnknownHeader { found: "revise".into(), nearest: Some("revises".into()) })
         );
         assert_eq!(
             problem("-- migrate:up transation:false\nSELECT 1"),
-            (place(1, 1), Problem::UnknownOption { found: "transation:false".into(), nearest: Some("transaction:false".into()) })
+            (place(1, 1), FileProblem::UnknownOption { found: "transation:false".into(), nearest: Some("transaction:false".into()) })
         );
         assert_eq!(
             problem("-- migrate:uo\nSELECT 1").1,
-            Problem::UnknownMarker { found: "-- migrate:uo".into(), nearest: Some("-- migrate:up".into()) }
+            FileProblem::UnknownMarker { found: "-- migrate:uo".into(), nearest: Some("-- migrate:up".into()) }
         );
-        assert_eq!(problem("-- migrate:up\nSELECT 'ü'; COMMIT;"), (place(2, 13), Problem::TransactionControl("COMMIT".into())));
-        assert_eq!(problem("SELECT 1;\n-- migrate:up\nSELECT 1"), (place(1, 1), Problem::EarlySql));
-        assert_eq!(problem("-- migrate:up\n-- nothing\n;"), (place(1, 14), Problem::EmptySection("-- migrate:up")));
-        assert_eq!(problem("-- breaking: yes\n-- migrate:up\nSELECT 1").1, Problem::BadBreaking("yes".into()));
-        assert_eq!(problem("-- message: a\n-- message: b\n-- migrate:up\nSELECT 1").1, Problem::RepeatedHeader("message".into()));
-        assert_eq!(problem("-- migrate:up\nSELECT 1\n-- migrate:up\nSELECT 2").1, Problem::RepeatedMarker("-- migrate:up"));
-        assert_eq!(problem("-- revision: a b\n-- migrate:up\nSELECT 1").1, Problem::BadId("a b".into()));
-        assert_eq!(problem("-- migrate:up\nSELECT '\0'").1, Problem::Nul);
+        assert_eq!(problem("-- migrate:up\nSELECT 'ü'; COMMIT;"), (place(2, 13), FileProblem::TransactionControl("COMMIT".into())));
+        assert_eq!(problem("SELECT 1;\n-- migrate:up\nSELECT 1"), (place(1, 1), FileProblem::EarlySql));
+        assert_eq!(problem("-- migrate:up\n-- nothing\n;"), (place(1, 14), FileProblem::EmptySection("-- migrate:up")));
+        assert_eq!(problem("-- breaking: yes\n-- migrate:up\nSELECT 1").1, FileProblem::BadBreaking("yes".into()));
+        assert_eq!(problem("-- message: a\n-- message: b\n-- migrate:up\nSELECT 1").1, FileProblem::RepeatedHeader("message".into()));
+        assert_eq!(problem("-- migrate:up\nSELECT 1\n-- migrate:up\nSELECT 2").1, FileProblem::RepeatedMarker("-- migrate:up"));
+        assert_eq!(problem("-- revision: a b\n-- migrate:up\nSELECT 1").1, FileProblem::BadId("a b".into()));
+        assert_eq!(problem("-- migrate:up\nSELECT '\0'").1, FileProblem::Nul);
         let faults = read("-- a remark\n").expect_err("no up");
-        assert_eq!(faults[0].problem, Problem::NoUp);
+        assert_eq!(faults[0].problem, FileProblem::NoUp);
         let faults = parse(Path::new("a.sql"), vec![b'-', 0xff]).expect_err("not UTF-8");
-        assert_eq!(faults[0].problem, Problem::NotUtf8 { byte: 1 });
+        assert_eq!(faults[0].problem, FileProblem::NotUtf8 { byte: 1 });
     }
 }

@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::path::Path;
 
-use crate::revision::folder::{Digest, Files};
-use crate::revision::format::{Parsed, header_place};
-use crate::revision::{Fault, Id, Problem, Revision, nearest};
+use crate::revision::folder::{FolderDigest, RevisionFiles};
+use crate::revision::format::{ParsedRevision, header_place};
+use crate::revision::{Fault, FileProblem, Id, Revision, nearest};
 
 /// The place of a revision in its graph; every revision stands after those below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,24 +34,24 @@ pub struct Graph {
     /// Whether the files say what they revise; otherwise the order of their ids does.
     says_revises: bool,
     /// The checksum of the folder, where all of this comes from one.
-    digest: Option<Digest>,
+    digest: Option<FolderDigest>,
 }
 
 impl Graph {
     /// Reads all revisions of a folder; or every fault found in it.
     pub fn load(folder: &Path) -> Result<Self, Vec<Fault>> {
-        Self::of(Files::read(folder)?)
+        Self::of(RevisionFiles::read(folder)?)
     }
 
     /// What the files of a folder say; or every fault found in them.
-    pub fn of(files: Files) -> Result<Self, Vec<Fault>> {
+    pub fn of(files: RevisionFiles) -> Result<Self, Vec<Fault>> {
         let digest = files.digest();
         let graph = Self::build(files.parse()?)?;
         Ok(Self { digest, ..graph })
     }
 
     /// Joins revisions to a graph; or every fault of it.
-    pub fn build(mut parsed: Vec<Parsed>) -> Result<Self, Vec<Fault>> {
+    pub fn build(mut parsed: Vec<ParsedRevision>) -> Result<Self, Vec<Fault>> {
         parsed.sort_by(|a, b| natural(a.revision.id.as_str(), b.revision.id.as_str()));
         let says_revises = parsed.iter().any(|parsed| parsed.has_revises);
         let mut faults = chain(&mut parsed);
@@ -96,7 +96,7 @@ impl Graph {
                 graph.parents[place].push(*parent);
                 graph.children[parent.0].push(Node(place));
             }
-            for below in revision.below().filter_map(|id| graph.nodes.get(id)).collect::<BTreeSet<_>>() {
+            for below in revision.prerequisites().filter_map(|id| graph.nodes.get(id)).collect::<BTreeSet<_>>() {
                 graph.below[place].push(*below);
                 graph.above[below.0].push(Node(place));
             }
@@ -105,7 +105,7 @@ impl Graph {
     }
 
     /// The checksum of the folder, where all of this comes from one.
-    pub fn digest(&self) -> Option<&Digest> {
+    pub fn digest(&self) -> Option<&FolderDigest> {
         self.digest.as_ref()
     }
 
@@ -155,12 +155,12 @@ impl Graph {
     }
 
     /// Parents and dependencies.
-    pub fn below(&self, node: Node) -> &[Node] {
+    pub fn prerequisites(&self, node: Node) -> &[Node] {
         &self.below[node.0]
     }
 
     /// Children and dependents.
-    pub fn above(&self, node: Node) -> &[Node] {
+    pub fn dependents(&self, node: Node) -> &[Node] {
         &self.above[node.0]
     }
 
@@ -175,8 +175,8 @@ impl Graph {
     }
 
     /// `from` and all that can be reached along `edges`.
-    pub fn reach<'g>(&'g self, from: &[Node], edges: impl Fn(&'g Self, Node) -> &'g [Node]) -> Set {
-        let mut reached = Set(vec![false; self.len()]);
+    pub fn reach<'g>(&'g self, from: &[Node], edges: impl Fn(&'g Self, Node) -> &'g [Node]) -> NodeSet {
+        let mut reached = NodeSet(vec![false; self.len()]);
         let mut open = from.to_vec();
         while let Some(node) = open.pop() {
             if !std::mem::replace(&mut reached.0[node.0], true) {
@@ -189,9 +189,9 @@ impl Graph {
 
 /// A set of nodes of one graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Set(Vec<bool>);
+pub struct NodeSet(Vec<bool>);
 
-impl Set {
+impl NodeSet {
     /// Whether the node is in it.
     pub fn has(&self, node: Node) -> bool {
         self.0[node.0]
@@ -209,11 +209,11 @@ impl Set {
 }
 
 /// Without any `revises` header the order of the ids is the chain.
-fn chain(parsed: &mut [Parsed]) -> Vec<Fault> {
+fn chain(parsed: &mut [ParsedRevision]) -> Vec<Fault> {
     if let Some(with) = parsed.iter().find(|parsed| parsed.has_revises) {
         let other = with.revision.path.display().to_string();
         let without = parsed.iter().filter(|parsed| !parsed.has_revises);
-        return without.map(|parsed| Fault::of(&parsed.revision.path, Problem::MixedChain { other: other.clone() })).collect();
+        return without.map(|parsed| Fault::of(&parsed.revision.path, FileProblem::MixedChain { other: other.clone() })).collect();
     }
     let ids: Vec<Id> = parsed.iter().map(|parsed| parsed.revision.id.clone()).collect();
     for (parent, child) in ids.into_iter().zip(parsed.iter_mut().skip(1)) {
@@ -222,25 +222,25 @@ fn chain(parsed: &mut [Parsed]) -> Vec<Fault> {
     Vec::new()
 }
 
-fn duplicates(parsed: &[Parsed]) -> Vec<Fault> {
+fn duplicates(parsed: &[ParsedRevision]) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut branches: HashMap<&str, &Path> = HashMap::new();
     for pair in parsed.windows(2) {
         if let [first, second] = pair
             && first.revision.id == second.revision.id
         {
-            let problem = Problem::DuplicateId { id: second.revision.id.to_string(), other: first.revision.path.display().to_string() };
+            let problem = FileProblem::DuplicateId { id: second.revision.id.to_string(), other: first.revision.path.display().to_string() };
             faults.push(Fault::of(&second.revision.path, problem));
         }
     }
-    for Parsed { revision, .. } in parsed {
+    for ParsedRevision { revision, .. } in parsed {
         let Some(label) = revision.branch.as_deref() else { continue };
         if let Some(other) = branches.insert(label, &revision.path) {
-            let problem = Problem::DuplicateBranch { label: label.to_owned(), other: other.display().to_string() };
+            let problem = FileProblem::DuplicateBranch { label: label.to_owned(), other: other.display().to_string() };
             faults.push(Fault::of(&revision.path, problem));
         }
         if parsed.iter().any(|parsed| parsed.revision.id.as_str() == label) {
-            faults.push(Fault::of(&revision.path, Problem::BadBranch(label.to_owned())));
+            faults.push(Fault::of(&revision.path, FileProblem::BadBranch(label.to_owned())));
         }
     }
     faults
@@ -252,11 +252,11 @@ fn missing(revisions: &[Revision]) -> Vec<Fault> {
     for revision in revisions {
         let unknown = |id: &&Id| !ids.contains(id.as_str());
         for id in revision.parents.iter().filter(unknown) {
-            let problem = Problem::MissingParent { parent: id.to_string(), nearest: nearest(id.as_str(), ids.iter().copied()) };
+            let problem = FileProblem::MissingParent { parent: id.to_string(), nearest: nearest(id.as_str(), ids.iter().copied()) };
             faults.push(Fault { path: revision.path.clone(), place: header_place(revision, "revises"), problem });
         }
         for id in revision.depends_on.iter().filter(unknown) {
-            let problem = Problem::MissingDependency { dependency: id.to_string(), nearest: nearest(id.as_str(), ids.iter().copied()) };
+            let problem = FileProblem::MissingDependency { dependency: id.to_string(), nearest: nearest(id.as_str(), ids.iter().copied()) };
             faults.push(Fault { path: revision.path.clone(), place: header_place(revision, "depends-on"), problem });
         }
     }
@@ -269,7 +269,7 @@ fn order(revisions: Vec<Revision>) -> Result<Vec<Revision>, Vec<Fault>> {
     let mut above = vec![Vec::new(); revisions.len()];
     let mut waiting = vec![0usize; revisions.len()];
     for (place, revision) in revisions.iter().enumerate() {
-        for below in revision.below().collect::<BTreeSet<_>>() {
+        for below in revision.prerequisites().collect::<BTreeSet<_>>() {
             above[places[below]].push(place);
             waiting[place] += 1;
         }
@@ -299,12 +299,12 @@ fn circle(revisions: &[Revision], places: &HashMap<&Id, usize>, waiting: &[usize
     let mut path = Vec::new();
     while !path.contains(&place) {
         path.push(place);
-        let stuck = revisions[place].below().map(|id| places[id]).find(|below| waiting[*below] > 0);
+        let stuck = revisions[place].prerequisites().map(|id| places[id]).find(|below| waiting[*below] > 0);
         place = stuck.unwrap_or(place);
     }
     let start = path.iter().position(|seen| *seen == place).unwrap_or(0);
     let names: Vec<&str> = path[start..].iter().chain([&place]).map(|place| revisions[*place].id.as_str()).collect();
-    Fault::of(&revisions[place].path, Problem::Cycle(names.join(" → ")))
+    Fault::of(&revisions[place].path, FileProblem::Cycle(names.join(" → ")))
 }
 
 /// Text order in which runs of digits compare as numbers: `2` before `10`.
@@ -342,7 +342,7 @@ pub(crate) mod tests {
     use crate::revision::format::parse;
 
     /// Revisions from lines `id < parent, parent ! dependency @ label`; a line without `<` has no `revises` header.
-    pub(crate) fn parsed(lines: &[&str]) -> Vec<Parsed> {
+    pub(crate) fn parsed(lines: &[&str]) -> Vec<ParsedRevision> {
         lines
             .iter()
             .map(|line| {
@@ -375,7 +375,7 @@ pub(crate) mod tests {
     }
 
     fn ids(graph: &Graph, nodes: impl IntoIterator<Item = Node>) -> String {
-        crate::revision::list(nodes.into_iter().map(|node| graph.id(node)))
+        crate::revision::join_ids(nodes.into_iter().map(|node| graph.id(node)))
     }
 
     #[test]
@@ -392,7 +392,7 @@ pub(crate) mod tests {
         assert_eq!(ids(&graph, graph.nodes()), "a, z, m, t, b");
         assert_eq!(ids(&graph, graph.heads()), "t, b");
         let t = graph.node("t").expect("t");
-        assert_eq!(ids(&graph, graph.reach(&[t], Graph::below).nodes()), "a, z, m, t");
+        assert_eq!(ids(&graph, graph.reach(&[t], Graph::prerequisites).nodes()), "a, z, m, t");
     }
 
     #[test]

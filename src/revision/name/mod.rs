@@ -5,12 +5,12 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::revision::graph::{Graph, Node};
-use crate::revision::list;
+use crate::revision::graph::{Graph, Node, NodeSet};
+use crate::revision::join_ids;
 
 /// A name as typed, split into its parts; what it means depends on a graph and on where the database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name {
+pub struct RevisionName {
     typed: String,
     branch: Option<String>,
     symbol: Symbol,
@@ -71,19 +71,19 @@ pub enum NameError {
 
 /// `FROM:TO`, or one name alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Range {
+pub struct NameRange {
     /// Where it begins, at one revision or at several, comma separated; `None` if only one name was typed.
-    pub from: Option<Vec<Name>>,
+    pub from: Option<Vec<RevisionName>>,
     /// Where it ends.
-    pub to: Name,
+    pub to: RevisionName,
 }
 
-impl Range {
+impl NameRange {
     /// Splits at the colon. Where `FROM:` or `:TO` leave an end out, it is the whole graph's.
     pub fn parse(typed: &str) -> Result<Self, NameError> {
-        let name = |text: &str, absent: &str| Name::parse(if text.is_empty() { absent } else { text });
+        let name = |text: &str, absent: &str| RevisionName::parse(if text.is_empty() { absent } else { text });
         match typed.split_once(':') {
-            None => Ok(Self { from: None, to: Name::parse(typed)? }),
+            None => Ok(Self { from: None, to: RevisionName::parse(typed)? }),
             Some((_, to)) if to.contains(':') => Err(NameError::NoRange(typed.to_owned())),
             Some((from, to)) => {
                 let from = from.split(',').map(|from| name(from.trim(), "base")).collect::<Result<_, _>>()?;
@@ -95,14 +95,14 @@ impl Range {
 
 /// What a downgrade means: what it leads to, and the revisions right above that, which go with all that stands on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lower {
+pub struct DowngradeTarget {
     /// The revision to be at; `None` is base.
     pub target: Option<Node>,
     /// The revisions to undo first of all, dependents not counted.
     pub roots: Vec<Node>,
 }
 
-impl Name {
+impl RevisionName {
     /// Splits a name; says nothing yet about whether it exists. An id that itself ends in `-N` is settled later.
     pub fn parse(typed: &str) -> Result<Self, NameError> {
         let malformed = || NameError::Malformed(typed.to_owned());
@@ -174,7 +174,7 @@ impl Name {
 
     /// What a downgrade from `rows` to this name undoes. A branch before `@` (for a bare `-N`, the branch of the only
     /// row) keeps what stands beside it.
-    pub fn lower(&self, graph: &Graph, rows: &[Node]) -> Result<Lower, NameError> {
+    pub fn downgrade_target(&self, graph: &Graph, rows: &[Node]) -> Result<DowngradeTarget, NameError> {
         let mut branch = self.branch(graph)?;
         let target = match (&self.symbol, self.offset, self.whole(graph)) {
             (_, _, Some(node)) => Some(node),
@@ -198,11 +198,11 @@ impl Name {
             let lineage = Lineage::of(graph, branch);
             roots.retain(|node| lineage.has(*node));
             if roots.is_empty() {
-                let above = list(target.map(|node| graph.id(node)));
+                let above = join_ids(target.map(|node| graph.id(node)));
                 return Err(NameError::NoWayDown { typed: self.typed.clone(), above });
             }
         }
-        Ok(Lower { target, roots })
+        Ok(DowngradeTarget { target, roots })
     }
 
     /// The revision that one id, label, prefix or relative name means; `None` is base.
@@ -244,11 +244,11 @@ impl Name {
             let lineage = Lineage::of(graph, branch);
             starts.retain(|node| lineage.has(*node));
             if starts.is_empty() {
-                let applied = graph.reach(rows, Graph::below);
+                let applied = graph.reach(rows, Graph::prerequisites);
                 let on_branch = |node: &Node| lineage.has(*node);
                 starts = match way {
                     Way::Up => {
-                        let standing = |node: &Node| graph.above(*node).iter().any(|above| applied.has(*above) && on_branch(above));
+                        let standing = |node: &Node| graph.dependents(*node).iter().any(|above| applied.has(*above) && on_branch(above));
                         applied.nodes().filter(|node| on_branch(node) && !standing(node)).collect()
                     }
                     Way::Down => {
@@ -262,7 +262,7 @@ impl Name {
             [] => Ok(None),
             [one] => Ok(Some(*one)),
             several => {
-                let rows = list(several.iter().map(|node| graph.id(*node)));
+                let rows = join_ids(several.iter().map(|node| graph.id(*node)));
                 Err(NameError::SeveralRows { typed: self.typed.clone(), rows })
             }
         }
@@ -291,7 +291,7 @@ impl Name {
         match &self.symbol {
             Symbol::Current | Symbol::Base => Ok(Vec::new()),
             // What a head depends on is implied by it.
-            Symbol::Heads if branch.is_none() => Ok(graph.nodes().filter(|node| graph.above(*node).is_empty()).collect()),
+            Symbol::Heads if branch.is_none() => Ok(graph.nodes().filter(|node| graph.dependents(*node).is_empty()).collect()),
             Symbol::Heads => Ok(graph.heads().into_iter().filter(in_branch).collect()),
             Symbol::Head => {
                 let heads: Vec<Node> = graph.heads().into_iter().filter(in_branch).collect();
@@ -311,7 +311,7 @@ impl Name {
                         Err(NameError::Unknown { id: id.clone(), nearest: crate::revision::nearest(id, known) })
                     }
                     several => {
-                        Err(NameError::Ambiguous { prefix: id.clone(), ids: list(several.iter().take(10).map(|node| graph.id(*node))) })
+                        Err(NameError::Ambiguous { prefix: id.clone(), ids: join_ids(several.iter().take(10).map(|node| graph.id(*node))) })
                     }
                 }
             }
@@ -339,8 +339,8 @@ impl Name {
                 [] => return Err(NameError::TooFar { typed: self.typed.clone(), walked, wanted }),
                 [one] => Some(*one),
                 several => {
-                    let candidates = list(several.iter().map(|node| graph.id(*node)));
-                    return Err(NameError::Fork { typed: self.typed.clone(), at: list(at.map(|node| graph.id(node))), candidates });
+                    let candidates = join_ids(several.iter().map(|node| graph.id(*node)));
+                    return Err(NameError::Fork { typed: self.typed.clone(), at: join_ids(at.map(|node| graph.id(node))), candidates });
                 }
             };
         }
@@ -349,18 +349,18 @@ impl Name {
 
     fn several_heads(&self, graph: &Graph, heads: &[Node]) -> NameError {
         let all = self.branch.as_ref().map_or_else(|| "heads".to_owned(), |branch| format!("{branch}@heads"));
-        NameError::SeveralHeads { typed: self.typed.clone(), heads: list(heads.iter().map(|node| graph.id(*node))), all }
+        NameError::SeveralHeads { typed: self.typed.clone(), heads: join_ids(heads.iter().map(|node| graph.id(*node))), all }
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for RevisionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.typed)
     }
 }
 
 /// A revision with all its ancestors and descendants, by parents alone.
-struct Lineage(crate::revision::graph::Set, crate::revision::graph::Set);
+struct Lineage(NodeSet, NodeSet);
 
 impl Lineage {
     fn of(graph: &Graph, node: Node) -> Self {
@@ -391,8 +391,8 @@ mod tests {
     fn targets(typed: &str, rows: &[&str]) -> Result<String, NameError> {
         let graph = graph(&FORKED);
         let rows: Vec<Node> = rows.iter().map(|id| graph.node(id).expect("a row")).collect();
-        let found = Name::parse(typed)?.targets(&graph, &rows)?;
-        Ok(list(found.iter().map(|node| graph.id(*node))))
+        let found = RevisionName::parse(typed)?.targets(&graph, &rows)?;
+        Ok(join_ids(found.iter().map(|node| graph.id(*node))))
     }
 
     #[test]
@@ -422,8 +422,8 @@ mod tests {
     fn lower(typed: &str, rows: &[&str]) -> Result<String, NameError> {
         let graph = graph(&FORKED);
         let rows: Vec<Node> = rows.iter().map(|id| graph.node(id).expect("a row")).collect();
-        let Lower { target, roots } = Name::parse(typed)?.lower(&graph, &rows)?;
-        Ok(format!("{} < {}", list(target.map(|node| graph.id(node))), list(roots.iter().map(|node| graph.id(*node)))))
+        let DowngradeTarget { target, roots } = RevisionName::parse(typed)?.downgrade_target(&graph, &rows)?;
+        Ok(format!("{} < {}", join_ids(target.map(|node| graph.id(node))), join_ids(roots.iter().map(|node| graph.id(*node)))))
     }
 
     #[test]
@@ -461,15 +461,15 @@ mod tests {
     fn a_branch_settles_the_way_down_from_a_merge() {
         let graph = graph(&["a1 <", "a2 < a1", "b1 < a1 @ blue", "m < a2, b1"]);
         let merge = [graph.node("m").expect("m")];
-        let lower = |typed: &str| Name::parse(typed)?.lower(&graph, &merge);
+        let lower = |typed: &str| RevisionName::parse(typed)?.downgrade_target(&graph, &merge);
         assert!(lower("-1").expect_err("a fork").to_string().contains("divides at m into a2, b1"));
         assert_eq!(lower("blue@-1").expect("one way").target, graph.node("b1"));
     }
 
     #[test]
     fn a_range_has_two_ends() {
-        let join = |names: Vec<Name>| names.iter().map(Name::to_string).collect::<Vec<_>>().join(" and ");
-        let range = |typed: &str| Range::parse(typed).map(|range| (range.from.map(join), range.to.to_string()));
+        let join = |names: Vec<RevisionName>| names.iter().map(RevisionName::to_string).collect::<Vec<_>>().join(" and ");
+        let range = |typed: &str| NameRange::parse(typed).map(|range| (range.from.map(join), range.to.to_string()));
         assert_eq!(range("1, 2:base"), Ok((Some("1 and 2".into()), "base".into())));
         assert_eq!(range("1:2"), Ok((Some("1".into()), "2".into())));
         assert_eq!(range(":2"), Ok((Some("base".into()), "2".into())));

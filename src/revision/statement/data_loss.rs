@@ -10,7 +10,7 @@ use crate::revision::statement::split;
 const NO_DATA: [&str; 5] = ["CONSTRAINT", "DEFAULT", "NOT", "IDENTITY", "EXPRESSION"];
 
 /// The statements of `sql` that lose data, each in one line.
-pub fn losing(sql: &str) -> Vec<String> {
+pub fn statements_losing_data(sql: &str) -> Vec<String> {
     let statements = split(sql).statements;
     let texts = statements.iter().map(|statement| &sql[statement.range.clone()]);
     texts.filter(|text| loses(text)).map(one_line).collect()
@@ -67,7 +67,7 @@ mod tests {
             "DROP TYPE e CASCADE",
             "WITH gone AS (DELETE FROM t RETURNING *) SELECT 1",
         ] {
-            assert_eq!(losing(sql).len(), 1, "{sql}");
+            assert_eq!(statements_losing_data(sql).len(), 1, "{sql}");
         }
         for sql in [
             "DROP INDEX i",
@@ -76,7 +76,7 @@ mod tests {
             "SELECT 'DROP TABLE t'",
             "DROP VIEW v",
         ] {
-            assert_eq!(losing(sql).len(), 0, "{sql}");
+            assert_eq!(statements_losing_data(sql).len(), 0, "{sql}");
         }
     }
 }

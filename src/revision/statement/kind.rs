@@ -7,36 +7,36 @@ use squawk_lexer::{TokenKind, tokenize};
 
 /// How a statement of a `transaction:false` section is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum StatementKind {
     /// In a transaction, committed together with the note that it is done: it happens once or not at all.
-    Shared,
-    /// `SET` or `RESET`: like [`Kind::Shared`], and done again by a run that resumes behind it.
+    Transactional,
+    /// `SET` or `RESET`: like [`StatementKind::Transactional`], and done again by a run that resumes behind it.
     Setting,
     /// By itself, because it can't run in a transaction or may end one of its own.
-    Alone(Alone),
+    NonTransactional(NonTransactional),
 }
 
 /// A statement that has to be alone, by what it leaves behind when it is interrupted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Alone {
+pub enum NonTransactional {
     /// `CREATE INDEX CONCURRENTLY`: an INVALID index.
-    Build {
+    CreateIndexConcurrently {
         /// The table, as written.
         table: String,
         /// The index, as written and without a schema; `None` leaves its name to the server.
         index: Option<String>,
     },
     /// `REINDEX … CONCURRENTLY`: INVALID indexes called `…_ccnew` or `…_ccold`.
-    Rebuild {
+    Reindex {
         /// What is rebuilt.
-        what: Rebuild,
+        target: ReindexTarget,
         /// Its name, as written; empty for the whole database.
         name: String,
     },
     /// `DROP INDEX CONCURRENTLY`: an INVALID index of the same name, or none.
-    Drop,
+    DropIndexConcurrently,
     /// `ALTER TABLE … DETACH PARTITION … CONCURRENTLY`: a partition that is half detached.
-    Detach {
+    DetachPartition {
         /// The partitioned table, as written.
         table: String,
         /// The partition, as written.
@@ -48,7 +48,7 @@ pub enum Alone {
 
 /// What `REINDEX` rebuilds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rebuild {
+pub enum ReindexTarget {
     /// One index.
     Index,
     /// The indexes of a table.
@@ -59,7 +59,7 @@ pub enum Rebuild {
     Database,
 }
 
-impl Alone {
+impl NonTransactional {
     /// Whether a lock timeout would do harm: it would end the wait for older snapshots and leave an INVALID index.
     pub fn is_concurrent(&self) -> bool {
         !matches!(self, Self::Other)
@@ -73,25 +73,25 @@ struct Word<'a> {
 }
 
 /// Tells what a statement is by its words.
-pub fn kind(sql: &str) -> Kind {
+pub fn classify(sql: &str) -> StatementKind {
     let words = words(sql);
     let upper: Vec<&str> = words.iter().map(|word| word.upper.as_str()).collect();
     let has = |word: &str| upper.contains(&word);
-    let alone = |alone| Kind::Alone(alone);
+    let alone = |alone| StatementKind::NonTransactional(alone);
     match upper.as_slice() {
-        ["SET", "LOCAL" | "TRANSACTION" | "CONSTRAINTS", ..] => Kind::Shared,
-        ["SET" | "RESET", ..] => Kind::Setting,
+        ["SET", "LOCAL" | "TRANSACTION" | "CONSTRAINTS", ..] => StatementKind::Transactional,
+        ["SET" | "RESET", ..] => StatementKind::Setting,
         ["CREATE", "UNIQUE", "INDEX", "CONCURRENTLY", ..] => alone(build(&words[4..])),
         ["CREATE", "INDEX", "CONCURRENTLY", ..] => alone(build(&words[3..])),
-        ["DROP", "INDEX", "CONCURRENTLY", ..] => alone(Alone::Drop),
+        ["DROP", "INDEX", "CONCURRENTLY", ..] => alone(NonTransactional::DropIndexConcurrently),
         ["REINDEX", ..] if has("CONCURRENTLY") => alone(rebuild(&words)),
-        ["REINDEX" | "VACUUM" | "CLUSTER" | "REPACK" | "CALL" | "DISCARD", ..] => alone(Alone::Other),
-        ["DO", ..] if may_commit(sql) => alone(Alone::Other),
-        ["CREATE" | "DROP", "DATABASE" | "TABLESPACE", ..] => alone(Alone::Other),
-        ["CREATE" | "ALTER" | "DROP", "SUBSCRIPTION", ..] | ["ALTER", "SYSTEM", ..] => alone(Alone::Other),
-        ["ALTER", "DATABASE", ..] if has("TABLESPACE") => alone(Alone::Other),
+        ["REINDEX" | "VACUUM" | "CLUSTER" | "REPACK" | "CALL" | "DISCARD", ..] => alone(NonTransactional::Other),
+        ["DO", ..] if may_commit(sql) => alone(NonTransactional::Other),
+        ["CREATE" | "DROP", "DATABASE" | "TABLESPACE", ..] => alone(NonTransactional::Other),
+        ["CREATE" | "ALTER" | "DROP", "SUBSCRIPTION", ..] | ["ALTER", "SYSTEM", ..] => alone(NonTransactional::Other),
+        ["ALTER", "DATABASE", ..] if has("TABLESPACE") => alone(NonTransactional::Other),
         ["ALTER", "TABLE", ..] if has("DETACH") && (has("CONCURRENTLY") || has("FINALIZE")) => alone(detach(&words)),
-        _ => Kind::Shared,
+        _ => StatementKind::Transactional,
     }
 }
 
@@ -179,7 +179,7 @@ fn skip<'w, 'a>(words: &'w [Word<'a>], skipped: &[&str]) -> &'w [Word<'a>] {
 }
 
 /// `[[IF NOT EXISTS] name] ON [ONLY] table …`
-fn build(words: &[Word<'_>]) -> Alone {
+fn build(words: &[Word<'_>]) -> NonTransactional {
     let words = skip(words, &["IF", "NOT", "EXISTS"]);
     let (index, words) = match words.first() {
         Some(word) if word.upper != "ON" => {
@@ -189,30 +189,30 @@ fn build(words: &[Word<'_>]) -> Alone {
         _ => (None, words),
     };
     let (table, _) = name(skip(skip(words, &["ON"]), &["ONLY"]));
-    Alone::Build { table, index }
+    NonTransactional::CreateIndexConcurrently { table, index }
 }
 
 /// `REINDEX [(option, …)] INDEX | TABLE | SCHEMA | DATABASE | SYSTEM [CONCURRENTLY] [name]`
-fn rebuild(words: &[Word<'_>]) -> Alone {
+fn rebuild(words: &[Word<'_>]) -> NonTransactional {
     let kinds = [
-        ("INDEX", Rebuild::Index),
-        ("TABLE", Rebuild::Table),
-        ("SCHEMA", Rebuild::Schema),
-        ("DATABASE", Rebuild::Database),
-        ("SYSTEM", Rebuild::Database),
+        ("INDEX", ReindexTarget::Index),
+        ("TABLE", ReindexTarget::Table),
+        ("SCHEMA", ReindexTarget::Schema),
+        ("DATABASE", ReindexTarget::Database),
+        ("SYSTEM", ReindexTarget::Database),
     ];
     let found =
         words.iter().enumerate().find_map(|(at, word)| kinds.iter().find(|(kind, _)| *kind == word.upper).map(|(_, what)| (at, *what)));
-    let Some((at, what)) = found else { return Alone::Other };
+    let Some((at, what)) = found else { return NonTransactional::Other };
     let (name, _) = name(skip(&words[at + 1..], &["CONCURRENTLY"]));
-    Alone::Rebuild { what, name }
+    NonTransactional::Reindex { target: what, name }
 }
 
 /// `ALTER TABLE [IF EXISTS] [ONLY] table DETACH PARTITION partition …`
-fn detach(words: &[Word<'_>]) -> Alone {
+fn detach(words: &[Word<'_>]) -> NonTransactional {
     let (table, rest) = name(skip(skip(&words[2..], &["IF", "EXISTS"]), &["ONLY"]));
     let (partition, _) = name(skip(rest, &["DETACH", "PARTITION"]));
-    Alone::Detach { table, partition }
+    NonTransactional::DetachPartition { table, partition }
 }
 
 #[cfg(test)]
@@ -229,10 +229,10 @@ mod tests {
             "SET LOCAL lock_timeout = 1",
             "DO $$BEGIN INSERT INTO t VALUES (1); END$$",
         ] {
-            assert_eq!(kind(sql), Kind::Shared, "{sql}");
+            assert_eq!(classify(sql), StatementKind::Transactional, "{sql}");
         }
         for sql in ["set maintenance_work_mem = '1GB'", "RESET ALL", "SET ROLE x"] {
-            assert_eq!(kind(sql), Kind::Setting, "{sql}");
+            assert_eq!(classify(sql), StatementKind::Setting, "{sql}");
         }
         for sql in [
             "VACUUM t",
@@ -244,9 +244,12 @@ mod tests {
             "REINDEX TABLE t",
             "cluster t",
         ] {
-            assert_eq!(kind(sql), Kind::Alone(Alone::Other), "{sql}");
+            assert_eq!(classify(sql), StatementKind::NonTransactional(NonTransactional::Other), "{sql}");
         }
-        assert_eq!(kind("DROP INDEX CONCURRENTLY IF EXISTS i"), Kind::Alone(Alone::Drop));
+        assert_eq!(
+            classify("DROP INDEX CONCURRENTLY IF EXISTS i"),
+            StatementKind::NonTransactional(NonTransactional::DropIndexConcurrently)
+        );
     }
 
     #[test]
@@ -281,15 +284,20 @@ mod tests {
 
     #[test]
     fn concurrent_builds_tell_their_table_and_index() {
-        let build = |table: &str, index: Option<&str>| Kind::Alone(Alone::Build { table: table.into(), index: index.map(Into::into) });
-        assert_eq!(kind("CREATE INDEX CONCURRENTLY i ON t (a)"), build("t", Some("i")));
-        assert_eq!(kind("create unique index concurrently if not exists \"I x\" on only s . \"T\" (a)"), build("s.\"T\"", Some("\"I x\"")));
-        assert_eq!(kind("CREATE INDEX CONCURRENTLY /* unnamed */ ON t USING gin (a)"), build("t", None));
-        let rebuild = |what, name: &str| Kind::Alone(Alone::Rebuild { what, name: name.into() });
-        assert_eq!(kind("REINDEX TABLE CONCURRENTLY s.t"), rebuild(Rebuild::Table, "s.t"));
-        assert_eq!(kind("REINDEX (VERBOSE, CONCURRENTLY) INDEX i"), rebuild(Rebuild::Index, "i"));
-        let detach = Alone::Detach { table: "p".into(), partition: "s.c".into() };
-        assert_eq!(kind("ALTER TABLE IF EXISTS p DETACH PARTITION s.c CONCURRENTLY"), Kind::Alone(detach));
+        let build = |table: &str, index: Option<&str>| {
+            StatementKind::NonTransactional(NonTransactional::CreateIndexConcurrently { table: table.into(), index: index.map(Into::into) })
+        };
+        assert_eq!(classify("CREATE INDEX CONCURRENTLY i ON t (a)"), build("t", Some("i")));
+        assert_eq!(
+            classify("create unique index concurrently if not exists \"I x\" on only s . \"T\" (a)"),
+            build("s.\"T\"", Some("\"I x\""))
+        );
+        assert_eq!(classify("CREATE INDEX CONCURRENTLY /* unnamed */ ON t USING gin (a)"), build("t", None));
+        let rebuild = |what, name: &str| StatementKind::NonTransactional(NonTransactional::Reindex { target: what, name: name.into() });
+        assert_eq!(classify("REINDEX TABLE CONCURRENTLY s.t"), rebuild(ReindexTarget::Table, "s.t"));
+        assert_eq!(classify("REINDEX (VERBOSE, CONCURRENTLY) INDEX i"), rebuild(ReindexTarget::Index, "i"));
+        let detach = NonTransactional::DetachPartition { table: "p".into(), partition: "s.c".into() };
+        assert_eq!(classify("ALTER TABLE IF EXISTS p DETACH PARTITION s.c CONCURRENTLY"), StatementKind::NonTransactional(detach));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use squawk_lexer::{LiteralKind, TokenKind, tokenize};
 
 use crate::revision::line::normalized;
-use crate::revision::{Problem, hex};
+use crate::revision::{FileProblem, hex};
 use token::tokens;
 
 /// One statement of a section.
@@ -34,7 +34,7 @@ pub struct Split {
     /// The statements in order; empty ones are left out, as the server does.
     pub statements: Vec<Statement>,
     /// What can't be run, each with its byte offset.
-    pub problems: Vec<(usize, Problem)>,
+    pub problems: Vec<(usize, FileProblem)>,
 }
 
 /// Splits at each `;` that ends a statement: not in quotes, comments, parentheses, or the body of a `BEGIN ATOMIC … END`
@@ -57,7 +57,7 @@ pub struct Checked {
     /// How many statements there are.
     pub statements: usize,
     /// What can't be run, each with its byte offset.
-    pub problems: Vec<(usize, Problem)>,
+    pub problems: Vec<(usize, FileProblem)>,
     /// Where the line comment begins that was to be the end, or else the end of the text.
     pub end: usize,
 }
@@ -70,7 +70,7 @@ pub fn check(sql: &str, ends: impl Fn(&Range<usize>) -> bool) -> Checked {
 }
 
 struct Walk {
-    problems: Vec<(usize, Problem)>,
+    problems: Vec<(usize, FileProblem)>,
     end: usize,
 }
 
@@ -81,19 +81,19 @@ fn walk<'s>(sql: &'s str, ends: impl Fn(&Range<usize>) -> bool, mut done: impl F
     let mut parentheses: Vec<usize> = Vec::new();
     let mut bodies = Bodies::default();
     let (mut end, mut number) = (sql.len(), 0);
-    let mut close = |open: Option<Open<'s>>, problems: &mut Vec<(usize, Problem)>| {
+    let mut close = |open: Option<Open<'s>>, problems: &mut Vec<(usize, FileProblem)>| {
         let Some(open) = open else { return };
         problems.extend(open.problem(sql).map(|problem| (open.range.start, problem)));
         done(open);
     };
     for (kind, range) in tokens(sql) {
         if let Some(what) = unterminated(kind) {
-            problems.push((range.start, Problem::Unterminated(what)));
+            problems.push((range.start, FileProblem::Unterminated(what)));
         }
         match kind {
             // `0x1$$` is a number and a quote to PostgreSQL 16; to 14 it is `0` and the name `x1$$`, and what follows is no string.
             TokenKind::Literal { kind: LiteralKind::DollarQuotedString { .. } } if number == range.start && number > 0 => {
-                problems.push((range.start, Problem::QuoteAtNumber));
+                problems.push((range.start, FileProblem::QuoteAtNumber));
             }
             TokenKind::Literal { kind: LiteralKind::Int { .. } | LiteralKind::Numeric { .. } } => number = range.end,
             _ => {}
@@ -110,7 +110,7 @@ fn walk<'s>(sql: &'s str, ends: impl Fn(&Range<usize>) -> bool, mut done: impl F
             }
             TokenKind::Unknown if &sql[range.clone()] == "\\" => {
                 let command: String = sql[range.start..].chars().take_while(|c| !c.is_whitespace()).collect();
-                problems.push((range.start, Problem::MetaCommand(command)));
+                problems.push((range.start, FileProblem::MetaCommand(command)));
             }
             TokenKind::CloseParen => drop(parentheses.pop()),
             _ => {}
@@ -135,9 +135,9 @@ fn walk<'s>(sql: &'s str, ends: impl Fn(&Range<usize>) -> bool, mut done: impl F
         }
     }
     // An open quote has swallowed what would have closed these.
-    if !problems.iter().any(|(_, problem)| matches!(problem, Problem::Unterminated(_))) {
-        problems.extend(parentheses.first().map(|start| (*start, Problem::Unterminated("parenthesis"))));
-        problems.extend(bodies.unclosed().filter(|_| parentheses.is_empty()).map(|start| (start, Problem::OpenBody)));
+    if !problems.iter().any(|(_, problem)| matches!(problem, FileProblem::Unterminated(_))) {
+        problems.extend(parentheses.first().map(|start| (*start, FileProblem::Unterminated("parenthesis"))));
+        problems.extend(bodies.unclosed().filter(|_| parentheses.is_empty()).map(|start| (start, FileProblem::OpenBody)));
     }
     close(current, &mut problems);
     Walk { problems, end }
@@ -226,7 +226,7 @@ impl<'s> Open<'s> {
     }
 
     /// Why it can't be part of a revision.
-    fn problem(&self, sql: &str) -> Option<Problem> {
+    fn problem(&self, sql: &str) -> Option<FileProblem> {
         if self.begins(&["ROLLBACK", "TO"]) || self.begins(&["ROLLBACK", "WORK|TRANSACTION", "TO"]) {
             return None;
         }
@@ -235,10 +235,10 @@ impl<'s> Open<'s> {
             || self.begins(&["PREPARE", "TRANSACTION"])
         {
             let shown: Vec<String> = self.words().iter().take(2).map(|word| word.to_ascii_uppercase()).collect();
-            return Some(Problem::TransactionControl(shown.join(" ")));
+            return Some(FileProblem::TransactionControl(shown.join(" ")));
         }
         if self.begins(&["COPY"]) {
-            return copies_by_client(&sql[self.range.clone()]).map(|stream| Problem::CopyStdin(stream.to_owned()));
+            return copies_by_client(&sql[self.range.clone()]).map(|stream| FileProblem::CopyStdin(stream.to_owned()));
         }
         None
     }
@@ -286,7 +286,7 @@ fn unterminated(kind: TokenKind) -> Option<&'static str> {
 
 /// SHA-256, in hexadecimal, of the tokens of `sql`, each followed by a NUL: comments, white space and the case of
 /// unquoted words don't count, nor does which line ends there are. Two strings joined by a newline stay two tokens.
-pub fn semantic(sql: &str) -> String {
+pub fn semantic_checksum(sql: &str) -> String {
     let sql = normalized(sql);
     let sql = sql.as_ref();
     let mut hash = Sha256::new();
@@ -338,16 +338,16 @@ mod tests {
         ] {
             let sql = format!("{routine}; SELECT 1; COMMIT");
             assert_eq!(texts(&sql), [routine, "SELECT 1", "COMMIT"]);
-            assert!(matches!(split(&sql).problems.as_slice(), [(_, Problem::TransactionControl(_))]), "{sql}");
+            assert!(matches!(split(&sql).problems.as_slice(), [(_, FileProblem::TransactionControl(_))]), "{sql}");
         }
         for (sql, at) in [
             ("SELECT 1; CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; COMMIT", 42),
             ("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 END; COMMIT", 32),
             ("CREATE FUNCTION f() BEGIN ATOMIC CREATE FUNCTION g() BEGIN ATOMIC SELECT 1; END; COMMIT", 20),
         ] {
-            assert_eq!(split(sql).problems, [(at, Problem::OpenBody)], "{sql}");
+            assert_eq!(split(sql).problems, [(at, FileProblem::OpenBody)], "{sql}");
         }
-        assert_eq!(split("SELECT (1; COMMIT;").problems, [(7, Problem::Unterminated("parenthesis"))]);
+        assert_eq!(split("SELECT (1; COMMIT;").problems, [(7, FileProblem::Unterminated("parenthesis"))]);
     }
 
     #[test]
@@ -363,7 +363,7 @@ mod tests {
             "COMMIT PREPARED 'x'",
             "SELECT 1; /* */ commit",
         ] {
-            assert!(matches!(split(sql).problems.as_slice(), [(_, Problem::TransactionControl(_))]), "{sql}");
+            assert!(matches!(split(sql).problems.as_slice(), [(_, FileProblem::TransactionControl(_))]), "{sql}");
         }
         for sql in [
             "SAVEPOINT a; ROLLBACK TO a; ROLLBACK WORK TO SAVEPOINT a; RELEASE a",
@@ -377,16 +377,16 @@ mod tests {
 
     #[test]
     fn client_side_copy_and_meta_commands_are_found() {
-        assert!(matches!(split("COPY t (a) FROM stdin").problems.as_slice(), [(0, Problem::CopyStdin(_))]));
-        assert!(matches!(split("COPY (SELECT 1) TO STDOUT").problems.as_slice(), [(0, Problem::CopyStdin(_))]));
+        assert!(matches!(split("COPY t (a) FROM stdin").problems.as_slice(), [(0, FileProblem::CopyStdin(_))]));
+        assert!(matches!(split("COPY (SELECT 1) TO STDOUT").problems.as_slice(), [(0, FileProblem::CopyStdin(_))]));
         assert_eq!(split("COPY t FROM '/stdin'").problems, []);
-        assert!(matches!(split("\\i other.sql\n").problems.as_slice(), [(0, Problem::MetaCommand(_)), ..]));
+        assert!(matches!(split("\\i other.sql\n").problems.as_slice(), [(0, FileProblem::MetaCommand(_)), ..]));
     }
 
     #[test]
     fn a_quote_that_servers_read_in_two_ways_is_found() {
         for sql in ["SELECT 0x1$$; COMMIT; SELECT 0x1$$", "SELECT 1.5e$$; COMMIT;$$", "SELECT 1$a$;$a$"] {
-            assert!(split(sql).problems.iter().any(|(_, problem)| *problem == Problem::QuoteAtNumber), "{sql}");
+            assert!(split(sql).problems.iter().any(|(_, problem)| *problem == FileProblem::QuoteAtNumber), "{sql}");
         }
         assert_eq!(split("SELECT 0x1, $$;$$, a1$$, 1 $$a$$").problems, []);
     }
@@ -396,16 +396,16 @@ mod tests {
         for (sql, what) in
             [("SELECT 'a", "string"), ("SELECT \"a", "quoted name"), ("/* a", "comment"), ("SELECT $x$a", "dollar-quoted string")]
         {
-            assert_eq!(split(sql).problems.last().map(|(_, problem)| problem.clone()), Some(Problem::Unterminated(what)), "{sql}");
+            assert_eq!(split(sql).problems.last().map(|(_, problem)| problem.clone()), Some(FileProblem::Unterminated(what)), "{sql}");
         }
     }
 
     #[test]
     fn only_tokens_count_in_the_semantic_checksum() {
-        assert_eq!(semantic("SELECT  1 -- a\n"), semantic("select /* b */ 1"));
-        assert_ne!(semantic("SELECT 'a b'"), semantic("SELECT 'a  b'"));
-        assert_ne!(semantic("SELECT \"A\""), semantic("SELECT \"a\""));
-        assert_ne!(semantic("SELECT a b"), semantic("SELECT ab"));
-        assert_ne!(semantic("SELECT Ä"), semantic("SELECT ä"), "to PostgreSQL these are two names");
+        assert_eq!(semantic_checksum("SELECT  1 -- a\n"), semantic_checksum("select /* b */ 1"));
+        assert_ne!(semantic_checksum("SELECT 'a b'"), semantic_checksum("SELECT 'a  b'"));
+        assert_ne!(semantic_checksum("SELECT \"A\""), semantic_checksum("SELECT \"a\""));
+        assert_ne!(semantic_checksum("SELECT a b"), semantic_checksum("SELECT ab"));
+        assert_ne!(semantic_checksum("SELECT Ä"), semantic_checksum("SELECT ä"), "to PostgreSQL these are two names");
     }
 }

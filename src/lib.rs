@@ -29,8 +29,9 @@
 //! - [`model`]: a schema as plain data: read, compared, written as SQL, proven in scratch databases.
 //! - [`lint`]: what may hurt in a revision. Pure.
 //! - [`report`]: every line a person or a machine reads.
+//! - [`progress`]: the bar at the foot of a terminal.
 //! - [`sidecar`]: probes and metrics over HTTP, and a folder that changes.
-//! - [`tally`]: counts of waits and retries.
+//! - [`counters`]: counts of waits and retries.
 //! - [`json`]: JSON into plain data.
 //! - [`backoff`]: pauses between tries.
 //! - [`signal`]: SIGTERM and SIGINT.
@@ -44,6 +45,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod connect;
+pub mod counters;
 pub mod error;
 pub mod exit;
 pub mod json;
@@ -53,12 +55,12 @@ pub mod lock;
 pub mod model;
 pub mod plan;
 pub mod position;
+pub mod progress;
 pub mod report;
 pub mod revision;
 pub mod sidecar;
 pub mod signal;
 pub mod sql;
-pub mod tally;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

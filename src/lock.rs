@@ -14,11 +14,11 @@ use tracing::{debug, info};
 use crate::backoff::Pace;
 use crate::connect::wait::Said;
 use crate::connect::{Answer, ConnectError, Failure, Pool, SILENCE, Session};
+use crate::counters::{self, Wait};
 use crate::ledger::State;
 use crate::report::{chain, left};
 use crate::sql;
 use crate::sql::{Message, Sql};
-use crate::tally::{self, Wait};
 
 /// Why the lock is not ours.
 #[derive(Debug, Error)]
@@ -113,7 +113,7 @@ impl Lock {
         let mut said = Said::default();
         let outcome = Self::poll(pool, state, timeout, needless, &mut said).await;
         if said.anything() {
-            tally::waited(Wait::Lock, started.elapsed());
+            counters::waited(Wait::Lock, started.elapsed());
         }
         outcome
     }

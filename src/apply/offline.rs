@@ -19,7 +19,7 @@ use crate::revision::{Direction, SectionMode, join_ids};
 use crate::sql;
 use crate::sql::{BEGIN, Sql, safe};
 
-use super::ApplyError;
+use super::error::ApplyError;
 use super::stepwise::before;
 
 /// The variable of psql that holds the check of our tables, which would be most of a long script otherwise.

@@ -344,7 +344,7 @@ pub(super) struct Marks<'a> {
 impl Marks<'_> {
     /// An expression that takes the mark until the transaction ends.
     pub(super) fn sql(&self) -> Sql {
-        super::watch::mark(self.token)
+        super::monitor::mark(self.token)
     }
 }
 

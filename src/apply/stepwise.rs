@@ -7,21 +7,25 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::leftover;
-use super::note::write;
+use super::bookkeeping::write;
+use super::error::{ApplyError, Done};
+use super::executor::Run;
+use super::invalid_index;
+use super::monitor::Target;
+use super::pooler::{BACKEND, value};
+use super::retries::Tries;
 use super::script::{Extent, Own, Script, duration, settings};
-use super::{ApplyError, Done, Run, Target, Tries};
-use crate::connect::wait::Said;
+use super::step_session::StepSession;
 use crate::connect::{Answer, Failure, application_name};
 use crate::ledger::progress::{Stage, StatementNote, returning_duration};
 use crate::ledger::{ReadError, UnfinishedRevision, same_tables};
 use crate::plan::Step;
-use crate::report::{left, seconds, version};
+use crate::report::{seconds, version};
 use crate::revision::statement::kind::{NonTransactional, StatementKind, classify, sets_lock_timeout};
 use crate::revision::statement::{semantic_checksum, split};
 use crate::revision::{Id, SectionMode, Statement, join_ids};
 use crate::sql;
-use crate::sql::{EscapeString, Literal, Message, Sql, deallocate, discard};
+use crate::sql::{EscapeString, Message, Sql, deallocate, discard};
 
 /// Whether a step has statements that need a session of their own: with settings that last from one message to the next.
 pub(super) fn needs_session(step: &Step<'_>) -> bool {
@@ -56,23 +60,15 @@ pub(super) fn before(sql: &str, statements: &[Statement], count: usize) -> Strin
     semantic_checksum(&texts.join(";\n"))
 }
 
-/// An idle backend of an earlier run is ended after this long: nothing runs there that could be lost.
-const IDLE: &str = "2 seconds";
-/// How often to look for it.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-
 /// One step on its way.
 pub(super) struct Stepwise<'s, 'r> {
-    run: &'s Run<'r>,
-    step: &'s Step<'s>,
+    session: StepSession<'s, 'r>,
     statements: Vec<Statement>,
     /// The last journal row about one of its statements: nobody else may have written one since.
     event: Option<i64>,
     /// What our tables were like when the last row was written, and when that was: a statement must leave them so.
     tables: Option<String>,
     noted_at: Option<String>,
-    /// The backend of the session, where it has to be one and the same.
-    pid: Option<i32>,
     tries: Tries,
 }
 
@@ -82,13 +78,11 @@ impl Run<'_> {
         let id = &step.revision.id;
         let was = self.unfinished.iter().find(|was| was.revision == id.as_str() && was.direction == self.direction);
         let mut one = Stepwise {
-            run: self,
-            step,
+            session: StepSession { run: self, step, pid: None },
             statements: split(step.sql()).statements,
             event: was.map(|was| was.event),
             tables: None,
             noted_at: None,
-            pid: None,
             tries: Tries::new(self.config.retry_for),
         };
         one.install().await?;
@@ -98,7 +92,7 @@ impl Run<'_> {
             next = was.done();
             info!(revision = %id, "{was}; going on with statement {}", (next + 1).min(one.statements.len()));
             if was.stage == Stage::Started {
-                one.await_earlier(was).await?;
+                one.session.await_earlier(was).await?;
             }
         }
         if needs_session(step) {
@@ -112,194 +106,78 @@ impl Run<'_> {
         self.go_on().await;
         let duration = one.finish().await?;
         let resets = ["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of);
-        one.ask(&Message::behind(resets, discard(self.server.backend.discard()))).await?;
+        one.session.ask(&Message::behind(resets, discard(self.server.backend.discard()))).await?;
         Ok(Done { id: id.clone(), duration })
     }
-
-    /// A pooler in transaction mode gives each message to whichever server is free: told by two connections that meet on
-    /// one backend, or one that changes backends.
-    pub(super) async fn check_session(&self, revision: &Id) -> Result<(), ApplyError> {
-        let lost = |failure| ApplyError::Lost(revision.clone(), failure);
-        let mine = || async { self.session.ask(&Message::of(Sql::of(BACKEND))).await.map_err(lost).map(value) };
-        let first = mine().await?;
-        let Ok(other) = self.watch.pool().session(PROBE).await else {
-            debug!("no third connection to look for a pooler with");
-            return if mine().await? == first { Ok(()) } else { Err(ApplyError::Pooler(revision.clone())) };
-        };
-        let occupy = Message::behind([Sql::of("BEGIN")], [Sql::of(BACKEND)]);
-        for _ in 0..ROUNDS {
-            let Ok(Ok(answer)) = tokio::time::timeout(PROBE, other.run(&occupy)).await else {
-                // It waits for a server that the pool, in session mode, has given to us.
-                other.close();
-                return if mine().await? == first { Ok(()) } else { Err(ApplyError::Pooler(revision.clone())) };
-            };
-            let theirs = value(answer);
-            // Of a pool of two, the lock has one and the other connection now the second: the answer waits for it, and comes
-            // from that backend. An answer that is merely late says nothing.
-            let now = tokio::time::timeout(PROBE, mine()).await;
-            drop(tokio::time::timeout(PROBE, other.run(&Message::rollback())).await);
-            let now = match now {
-                Ok(now) => now?,
-                Err(_) => mine().await?,
-            };
-            if now != first || theirs == first {
-                other.close();
-                return Err(ApplyError::Pooler(revision.clone()));
-            }
-        }
-        self.watch.lend(other);
-        Ok(())
-    }
-}
-
-/// Which backend answers.
-const BACKEND: &str = "SELECT pg_backend_pid()";
-/// How long a question in search of a pooler may take.
-const PROBE: Duration = Duration::from_secs(2);
-/// How many questions: each would find a pooler in transaction mode unless its other clients chanced to be in between.
-const ROUNDS: usize = 12;
-
-/// The one value of the last answer.
-fn value(answers: Vec<Answer>) -> Option<String> {
-    answers.into_iter().next_back()?.into_iter().next()?.into_iter().next()?
 }
 
 impl<'s> Stepwise<'s, '_> {
-    fn id(&self) -> &'s Id {
-        &self.step.revision.id
-    }
-
     fn text(&self, number: usize) -> &'s str {
-        &self.step.sql()[self.statements[number].range.clone()]
+        &self.session.step.sql()[self.statements[number].range.clone()]
     }
 
     fn own(&self, number: usize) -> Own<'s> {
         let start = self.statements[number].range.start;
-        Own { sql: self.text(number), character: self.step.sql()[..start].chars().count(), statement: number }
-    }
-
-    pub(super) fn pid(&self) -> i32 {
-        self.pid.unwrap_or_default()
-    }
-
-    pub(super) fn patience(&self) -> Duration {
-        self.run.config.run_lock_timeout
-    }
-
-    pub(super) fn occupied(&self, who: String) -> ApplyError {
-        ApplyError::Occupied { revision: self.id().clone(), who }
-    }
-
-    /// Asks what takes no time.
-    pub(super) async fn ask(&self, message: &Message) -> Result<Vec<Answer>, ApplyError> {
-        match self.run.session.ask(message).await {
-            Ok(answers) => Ok(answers),
-            Err(failure) => Err(self.refused(failure).await),
-        }
-    }
-
-    /// Runs a statement of our own by itself, for as long as it takes.
-    pub(super) async fn alone(&self, statement: Sql, target: Target) -> Result<Vec<Answer>, ApplyError> {
-        match self.run.watch.over(self.id().as_str(), target, self.run.session.run(&Message::as_it_is(statement))).await {
-            Ok(answers) => Ok(answers),
-            Err(failure) => Err(self.refused(failure).await),
-        }
-    }
-
-    /// What the server's no to something of ours means.
-    async fn refused(&self, failure: Failure) -> ApplyError {
-        let nothing = Script::begin();
-        self.run.explain(&nothing, self.step, failure, 0).await
+        Own { sql: self.text(number), character: self.session.step.sql()[..start].chars().count(), statement: number }
     }
 
     /// A transaction of ours about this revision; again, while it only meets other sessions' locks.
     async fn keep(&mut self, statements: Vec<Sql>) -> Result<Vec<Answer>, ApplyError> {
         loop {
-            let marks = self.run.marks(self.id());
+            let marks = self.session.run.marks(self.session.id());
             let mark = (!marks.has_defaults).then(|| sql!("SELECT {mark}", mark = marks.sql()));
-            let mut script = Script::bookkeeping(self.run.config, mark.into_iter().chain(statements.clone()).collect());
+            let mut script = Script::bookkeeping(self.session.run.config, mark.into_iter().chain(statements.clone()).collect());
             let message = script.message();
-            match self.run.watch.over(self.id().as_str(), self.run.target(), write(self.run.session, self.run.config, &message)).await {
+            match self
+                .session
+                .run
+                .watch
+                .over(
+                    self.session.id().as_str(),
+                    self.session.run.target(),
+                    write(self.session.run.session, self.session.run.config, &message),
+                )
+                .await
+            {
                 Ok(answers) => return Ok(answers),
                 Err(failure) if failure.met_a_lock() && self.tries.left() => {
-                    self.run.roll_back().await;
-                    self.tries.pause(self.step.revision.id.clone(), "its note was rolled back", &failure, &self.run.watch).await;
+                    self.session.run.roll_back().await;
+                    self.tries.pause(self.session.id().clone(), "its note was rolled back", &failure, &self.session.run.watch).await;
                 }
-                Err(failure) => return Err(self.run.explain(&script, self.step, failure, 0).await),
+                Err(failure) => return Err(self.session.run.explain(&script, self.session.step, failure, 0).await),
             }
         }
     }
 
     /// The tables that progress is noted in, if they are missing.
     async fn install(&mut self) -> Result<(), ApplyError> {
-        let missing = self.run.ledger.install();
+        let missing = self.session.run.ledger.install();
         if !missing.is_empty() {
             self.keep(missing).await?;
         }
-        match self.run.ledger.read_tables(self.run.session).await {
+        match self.session.run.ledger.read_tables(self.session.run.session).await {
             Ok((_, tables)) => self.tables = Some(tables),
-            Err(ReadError::Server(failure)) => return Err(self.refused(failure).await),
+            Err(ReadError::Server(failure)) => return Err(self.session.refused(failure).await),
             Err(error) => debug!(error = %crate::report::chain(&error), "what the tables are like is not known"),
         }
         Ok(())
     }
 
-    /// Waits for a backend that was left with a statement: while it works, its work may still be the very thing wanted;
-    /// once it is idle, it is ended.
-    async fn await_earlier(&self, was: &UnfinishedRevision) -> Result<(), ApplyError> {
-        let them = sql!(
-            "FROM pg_stat_activity a WHERE a.pid = {pid} AND a.pid <> pg_backend_pid() AND a.application_name = {application} \
-             AND (a.backend_start IS NULL OR (extract(epoch FROM a.backend_start) * 1000000)::bigint = {start})",
-            pid = was.pid,
-            application = Literal(&was.note.application),
-            start = was.backend_start
-        );
-        let look = Message::of(sql!(
-            "SELECT format('pid %s (role %s, %s, from %s, %s)', a.pid, coalesce(a.usename, '?'), a.application_name, \
-             coalesce(host(a.client_addr), 'a local socket'), coalesce(a.state, 'state not for us to see')), \
-             coalesce(a.state <> 'active' AND clock_timestamp() - a.state_change > {idle}, false) {them}",
-            idle = Literal(IDLE),
-            them = them
-        ));
-        // Whoever may write to the journal could name any backend there: only one of ours, of the same login, is ended.
-        let end = Message::of(sql!(
-            "SELECT pg_terminate_backend(a.pid) {them} AND a.usename = session_user AND starts_with(a.application_name, 'pgmarch/')",
-            them = them
-        ));
-        let deadline = Instant::now() + self.patience();
-        let mut said = Said::default();
-        loop {
-            let answers = self.ask(&look).await?;
-            let Some([who, idle]) = answers.first().and_then(|rows| rows.first()).map(Vec::as_slice) else { return Ok(()) };
-            let who = who.clone().unwrap_or_default();
-            if Instant::now() >= deadline {
-                return Err(self.occupied(who));
-            }
-            if idle.as_deref() == Some("t") {
-                info!("ending the idle backend of an earlier run: {who}");
-                self.ask(&end).await?;
-            } else if said.is_news(&who) {
-                info!("waiting for the backend of an earlier run: {who}; {} left", left(deadline));
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
     /// Puts the session into the state in which the revision has it before statement `next`.
     async fn prepare(&mut self, next: usize) -> Result<(), ApplyError> {
-        let config = self.run.config;
+        let config = self.session.run.config;
         let settings = [
-            settings(config, &self.run.marks(self.id()), Extent::Session),
+            settings(config, &self.session.run.marks(self.session.id()), Extent::Session),
             Sql::of("SET default_transaction_isolation TO 'read committed'"),
             Sql::of("SET default_transaction_read_only TO off"),
         ];
         let role = config.role.as_ref().map(|role| sql!("SET ROLE {role}", role = *role));
         let path = config.search_path.as_ref().map(|path| sql!("SET search_path TO {path}", path = *path));
-        self.ask(&Message::as_it_is(Sql::join(settings.into_iter().chain(role).chain(path), ";\n"))).await?;
-        self.pid = value(self.ask(&Message::of(Sql::of(BACKEND))).await?).and_then(|pid| pid.parse().ok());
+        self.session.ask(&Message::as_it_is(Sql::join(settings.into_iter().chain(role).chain(path), ";\n"))).await?;
+        self.session.pid = value(self.session.ask(&Message::of(Sql::of(BACKEND))).await?).and_then(|pid| pid.parse().ok());
         for number in 0..next {
             if classify(self.text(number)) == StatementKind::Setting {
-                self.ask(&Message::as_it_is(Sql::from_file(self.text(number)))).await?;
+                self.session.ask(&Message::as_it_is(Sql::from_file(self.text(number)))).await?;
             }
         }
         Ok(())
@@ -307,18 +185,18 @@ impl<'s> Stepwise<'s, '_> {
 
     fn note(&self, number: usize, indexes: Vec<u32>) -> StatementNote {
         StatementNote {
-            before: before(self.step.sql(), &self.statements, number),
+            before: before(self.session.step.sql(), &self.statements, number),
             own: semantic_checksum(self.text(number)),
-            application: application_name(Some(self.id().as_str())),
+            application: application_name(Some(self.session.id().as_str())),
             indexes,
         }
     }
 
     fn noted(&self, stage: Stage, number: usize, note: &StatementNote, detail: Option<&str>) -> Vec<Sql> {
-        let (ledger, direction) = (&self.run.ledger, self.run.direction);
-        let turn = ledger.fence_statement(&self.step.before, self.id(), self.event);
-        let noted = ledger.record_statement(self.id(), direction, stage, number + 1, note, detail);
-        turn.into_iter().chain([noted, ledger.last_statement_record(self.id())]).collect()
+        let (ledger, direction) = (&self.session.run.ledger, self.session.run.direction);
+        let turn = ledger.fence_statement(&self.session.step.before, self.session.id(), self.event);
+        let noted = ledger.record_statement(self.session.id(), direction, stage, number + 1, note, detail);
+        turn.into_iter().chain([noted, ledger.last_statement_record(self.session.id())]).collect()
     }
 
     /// Remembers the row that was just written: the last answer before COMMIT. Gives back the backend that wrote it.
@@ -337,36 +215,39 @@ impl<'s> Stepwise<'s, '_> {
             StatementKind::Transactional | StatementKind::Setting => self.shared(number).await?,
             StatementKind::NonTransactional(alone) => self.by_itself(number, &alone, resumed).await?,
         }
-        let (id, statement, all) = (self.id(), number + 1, self.statements.len());
+        let (id, statement, all) = (self.session.id(), number + 1, self.statements.len());
         info!(revision = %id, statement, seconds = started.elapsed().as_secs_f64(), "{id}: statement {statement} of {all} done in {}", seconds(started.elapsed()));
         Ok(())
     }
 
     /// A statement and the note that it is done, in one transaction: it happens once or not at all.
     async fn shared(&mut self, number: usize) -> Result<(), ApplyError> {
-        let id = &self.step.revision.id;
-        let marks = self.run.marks(id);
+        let id = self.session.id();
+        let marks = self.session.run.marks(id);
         let mut ahead = Vec::new();
-        if self.pid.is_none() {
-            ahead.push(settings(self.run.config, &marks, Extent::Transaction));
-            ahead.extend(crate::ledger::session_settings(self.run.config));
+        if self.session.pid.is_none() {
+            ahead.push(settings(self.session.run.config, &marks, Extent::Transaction));
+            ahead.extend(crate::ledger::session_settings(self.session.run.config));
         } else if !marks.has_defaults {
             ahead.push(sql!("SELECT {mark}", mark = marks.sql()));
         }
         let note = self.note(number, Vec::new());
-        let mut tries = Tries::new(self.run.config.retry_for);
+        let mut tries = Tries::new(self.session.run.config.retry_for);
         loop {
             let noted = self.noted(Stage::Finished, number, &note, None);
-            let check = vec![self.run.ledger.verify_unchanged_since(&self.step.before, self.tables.as_deref())];
-            let mut script = Script::shared(ahead.clone(), self.own(number), self.run.config, check, noted);
-            match self.run.watch.over(id.as_str(), self.run.target(), self.run.session.run(&script.message())).await {
+            let check = vec![self.session.run.ledger.verify_unchanged_since(&self.session.step.before, self.tables.as_deref())];
+            let mut script = Script::shared(ahead.clone(), self.own(number), self.session.run.config, check, noted);
+            match self.session.run.watch.over(id.as_str(), self.session.run.target(), self.session.run.session.run(&script.message())).await
+            {
                 Ok(answers) => {
                     self.remember(&answers);
                     return Ok(());
                 }
                 Err(failure) if failure.met_a_lock() && tries.left() => {
                     self.roll_back().await;
-                    tries.pause(id.clone(), &format!("its statement {} was rolled back", number + 1), &failure, &self.run.watch).await;
+                    tries
+                        .pause(id.clone(), &format!("its statement {} was rolled back", number + 1), &failure, &self.session.run.watch)
+                        .await;
                 }
                 Err(failure) => return Err(self.failed(&script, number, note, failure).await),
             }
@@ -375,10 +256,10 @@ impl<'s> Stepwise<'s, '_> {
 
     /// A statement that has to be alone: announced, run, looked at, noted.
     async fn by_itself(&mut self, number: usize, alone: &NonTransactional, resumed: Option<&UnfinishedRevision>) -> Result<(), ApplyError> {
-        let id = &self.step.revision.id;
+        let id = self.session.id();
         // Only the very statement that was started can have been done by it.
         let resumed = resumed.filter(|was| was.note.own == semantic_checksum(self.text(number)));
-        let mut tries = Tries::new(self.run.config.retry_for);
+        let mut tries = Tries::new(self.session.run.config.retry_for);
         let mut earlier = resumed.map(|was| was.note.indexes.clone());
         let mut maybe_done = resumed.is_some();
         if maybe_done && self.was_done(alone, earlier.as_deref().unwrap_or_default()).await? {
@@ -386,23 +267,28 @@ impl<'s> Stepwise<'s, '_> {
             return self.done(number, earlier.unwrap_or_default()).await;
         }
         loop {
-            let there = leftover::clear(self, alone, earlier.as_deref()).await?;
+            let there = invalid_index::clear(&self.session, alone, earlier.as_deref()).await?;
             let indexes = earlier.get_or_insert_with(|| there.iter().map(|index| index.oid).collect()).clone();
             let note = self.note(number, indexes.clone());
             let mut announcement = self.for_alone(number, alone, &note);
             announcement.extend(self.noted(Stage::Started, number, &note, None));
             let answers = self.keep(announcement).await?;
             let pid = self.remember(&answers);
-            if pid != self.pid {
+            if pid != self.session.pid {
                 return Err(ApplyError::Pooler(id.clone()));
             }
             let mut script = Script::bare(self.own(number));
-            let outcome = self.run.watch.over(id.as_str(), Target::Backend(self.pid()), self.run.session.run(&script.message())).await;
+            let outcome = self
+                .session
+                .run
+                .watch
+                .over(id.as_str(), Target::Backend(self.session.pid()), self.session.run.session.run(&script.message()))
+                .await;
             let failure = match outcome {
                 Ok(_) => {
                     self.check_alone(number, alone, &note).await?;
-                    let after = leftover::indexes(self, alone).await?;
-                    if let Some(index) = leftover::invalid(alone, &after, &indexes) {
+                    let after = invalid_index::indexes(&self.session, alone).await?;
+                    if let Some(index) = invalid_index::invalid(alone, &after, &indexes) {
                         return Err(ApplyError::Invalid { revision: id.clone(), index });
                     }
                     return self.done(number, indexes).await;
@@ -410,7 +296,7 @@ impl<'s> Stepwise<'s, '_> {
                 Err(failure) => failure,
             };
             if failure.is_lost() || failure.source.as_db_error().is_none() {
-                return Err(self.run.explain(&script, self.step, failure, number).await);
+                return Err(self.session.run.explain(&script, self.session.step, failure, number).await);
             }
             self.deallocate().await;
             if maybe_done && says_done(self.text(number), &failure) {
@@ -419,7 +305,7 @@ impl<'s> Stepwise<'s, '_> {
             }
             maybe_done = false;
             // What it left goes now, so that no INVALID index stays behind a failure.
-            leftover::clear(self, alone, Some(&indexes)).await?;
+            invalid_index::clear(&self.session, alone, Some(&indexes)).await?;
             if !failure.met_a_lock() || !tries.left() {
                 return Err(self.failed(&script, number, note, failure).await);
             }
@@ -427,52 +313,52 @@ impl<'s> Stepwise<'s, '_> {
             let failed = self.noted(Stage::Failed, number, &note, Some(&detail));
             let answers = self.keep(failed).await?;
             self.remember(&answers);
-            tries.pause(id.clone(), &format!("its statement {} was undone", number + 1), &failure, &self.run.watch).await;
+            tries.pause(id.clone(), &format!("its statement {} was undone", number + 1), &failure, &self.session.run.watch).await;
         }
     }
 
     /// Whether a statement that had a transaction of its own, which nothing can undo, left our tables as they were. What can run
     /// any code must have; otherwise another tool has moved the version table meanwhile.
     async fn check_alone(&mut self, number: usize, alone: &NonTransactional, note: &StatementNote) -> Result<(), ApplyError> {
-        let ledger = &self.run.ledger;
-        let (detail, runs_code) = match ledger.read_tables(self.run.session).await {
+        let ledger = &self.session.run.ledger;
+        let (detail, runs_code) = match ledger.read_tables(self.session.run.session).await {
             Ok((rows, tables)) => {
-                let expected: Vec<&str> = self.step.before.iter().map(Id::as_str).collect();
+                let expected: Vec<&str> = self.session.step.before.iter().map(Id::as_str).collect();
                 // `VACUUM FULL` writes all of them to new files, so of the tables only their identities count.
                 if rows == expected && self.tables.as_ref().is_none_or(|before| same_tables(before, &tables)) {
                     return Ok(());
                 }
                 (
-                    format!("expected version {}, found {}", join_ids(&self.step.before), version(&rows)),
+                    format!("expected version {}, found {}", join_ids(&self.session.step.before), version(&rows)),
                     matches!(alone, NonTransactional::Other),
                 )
             }
-            Err(ReadError::Server(failure)) if failure.is_lost() => return Err(ApplyError::Lost(self.id().clone(), failure)),
+            Err(ReadError::Server(failure)) if failure.is_lost() => return Err(ApplyError::Lost(self.session.id().clone(), failure)),
             Err(error) => (crate::report::chain(&error), true),
         };
         if !runs_code {
             return Ok(());
         }
         // It is done, whatever it did to our tables: a run that comes after they are put right goes on behind it.
-        let noted = ledger.record_statement(self.id(), self.run.direction, Stage::Finished, number + 1, note, None);
-        let mut script = Script::bookkeeping(self.run.config, vec![noted]);
-        if let Err(failure) = self.run.session.ask(&script.message()).await {
+        let noted = ledger.record_statement(self.session.id(), self.session.run.direction, Stage::Finished, number + 1, note, None);
+        let mut script = Script::bookkeeping(self.session.run.config, vec![noted]);
+        if let Err(failure) = self.session.run.session.ask(&script.message()).await {
             warn!("statement {} is not in the journal: {}", number + 1, crate::report::chain(&failure.source));
         }
-        Err(ApplyError::OwnTables(Box::new(self.run.own_tables(self.step, detail, Some((number + 1, false))))))
+        Err(ApplyError::OwnTables(Box::new(self.session.run.own_tables(self.session.step, detail, Some((number + 1, false))))))
     }
 
     /// The end of a failed try of a statement: what that prepared would be in the way of the next.
     async fn roll_back(&self) {
-        let prepared = self.run.server.backend.has_plpgsql.then(|| deallocate(self.noted_at.as_deref()));
-        self.run.end_transaction(prepared).await;
+        let prepared = self.session.run.server.backend.has_plpgsql.then(|| deallocate(self.noted_at.as_deref()));
+        self.session.run.end_transaction(prepared).await;
     }
 
     async fn deallocate(&self) {
-        if !self.run.server.backend.has_plpgsql {
+        if !self.session.run.server.backend.has_plpgsql {
             return;
         }
-        let outcome = self.run.session.ask(&Message::of(deallocate(self.noted_at.as_deref()))).await;
+        let outcome = self.session.run.session.ask(&Message::of(deallocate(self.noted_at.as_deref()))).await;
         if let Err(failure) = outcome {
             debug!(error = %crate::report::chain(&failure.source), "prepared statements of the failed try are left");
         }
@@ -490,7 +376,7 @@ impl<'s> Stepwise<'s, '_> {
     /// INVALID index, unless the revision set one itself.
     fn for_alone(&self, number: usize, alone: &NonTransactional, note: &StatementNote) -> Vec<Sql> {
         let own = (0..number).any(|earlier| sets_lock_timeout(self.text(earlier)));
-        let timeout = if alone.is_concurrent() { Duration::ZERO } else { self.run.config.lock_timeout };
+        let timeout = if alone.is_concurrent() { Duration::ZERO } else { self.session.run.config.lock_timeout };
         let timeout = (!own).then(|| sql!("SET SESSION lock_timeout = {milliseconds}", milliseconds = timeout.as_millis()));
         let name = sql!("SET SESSION application_name = {name}", name = EscapeString(&note.application));
         [name].into_iter().chain(timeout).collect()
@@ -499,15 +385,17 @@ impl<'s> Stepwise<'s, '_> {
     /// Whether a statement that was started, and whose backend is gone, has happened.
     async fn was_done(&self, alone: &NonTransactional, earlier: &[u32]) -> Result<bool, ApplyError> {
         match alone {
-            NonTransactional::CreateIndexConcurrently { .. } => Ok(leftover::built(alone, &leftover::indexes(self, alone).await?, earlier)),
+            NonTransactional::CreateIndexConcurrently { .. } => {
+                Ok(invalid_index::built(alone, &invalid_index::indexes(&self.session, alone).await?, earlier))
+            }
             NonTransactional::DetachPartition { table, partition } => {
-                let named = [leftover::remember("partition", partition), leftover::remember("table", table)];
+                let named = [invalid_index::remember("partition", partition), invalid_index::remember("table", table)];
                 let state = sql!(
                     "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = {partition} AND inhparent = {table}",
-                    partition = leftover::remembered("partition"),
-                    table = leftover::remembered("table")
+                    partition = invalid_index::remembered("partition"),
+                    table = invalid_index::remembered("table")
                 );
-                let answers = self.ask(&Message::behind(named, [state])).await?;
+                let answers = self.session.ask(&Message::behind(named, [state])).await?;
                 match answers.first().and_then(|rows| rows.first()) {
                     None => Ok(true),
                     Some(row) if row.first().is_some_and(|pending| pending.as_deref() == Some("t")) => {
@@ -516,7 +404,7 @@ impl<'s> Stepwise<'s, '_> {
                         let (table, partition) = (Sql::from_file(table.as_str()), Sql::from_file(partition.as_str()));
                         let finish =
                             sql!("ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE", table = table, partition = partition);
-                        self.alone(finish, Target::Backend(self.pid())).await?;
+                        self.session.alone(finish, Target::Backend(self.session.pid())).await?;
                         Ok(true)
                     }
                     Some(_) => Ok(false),
@@ -529,7 +417,7 @@ impl<'s> Stepwise<'s, '_> {
     /// A statement failed for good: noted, if it can be, and explained.
     async fn failed(&mut self, script: &Script, number: usize, note: StatementNote, failure: Failure) -> ApplyError {
         let detail = failure.source.as_db_error().map(|error| format!("{}: {}", error.code().code(), error.message()));
-        let error = self.run.explain(script, self.step, failure, number).await;
+        let error = self.session.run.explain(script, self.session.step, failure, number).await;
         let detail = if let ApplyError::OwnTables(changed) = &error { Some(changed.detail.clone()) } else { detail };
         if matches!(error, ApplyError::Revision(_) | ApplyError::OwnTables(_)) {
             match self.keep(self.noted(Stage::Failed, number, &note, detail.as_deref())).await {
@@ -544,8 +432,12 @@ impl<'s> Stepwise<'s, '_> {
 
     /// All statements are done: the version row moves.
     async fn finish(&mut self) -> Result<Duration, ApplyError> {
-        let mut statements = self.run.ledger.fence_last_statement(self.step, self.run.direction, self.event);
-        let recorded = self.run.ledger.record_statements_done(self.step, self.run.direction, self.run.seal(self.step));
+        let mut statements = self.session.run.ledger.fence_last_statement(self.session.step, self.session.run.direction, self.event);
+        let recorded = self.session.run.ledger.record_statements_done(
+            self.session.step,
+            self.session.run.direction,
+            self.session.run.seal(self.session.step),
+        );
         statements.extend(returning_duration(recorded));
         let answers = self.keep(statements).await?;
         Ok(duration(&answers))

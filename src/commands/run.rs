@@ -14,6 +14,7 @@ use crate::backoff::Pace;
 use crate::config::Snapshots;
 use crate::connect::wait::{Said, for_server};
 use crate::connect::{Pool, Session};
+use crate::counters::{self, RetryCounter};
 use crate::error::Error;
 use crate::exit::{Explain as _, Retry};
 use crate::ledger::lost::SchemaReset;
@@ -25,7 +26,6 @@ use crate::report::{chain, count, left};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::RevisionName;
 use crate::revision::{Direction, Id, Revision};
-use crate::tally::{self, RetryCounter};
 
 /// What a run is to bring about.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub(super) async fn persistently(graph: &Graph, mut goal: Goal<'_>, snapshots: S
                 Error::LostForGood { patience, last: Box::new(error) }
             });
         }
-        tally::retried(RetryCounter::Connection);
+        counters::retried(RetryCounter::Connection);
         warn!("{}; planning anew, {} left", chain(&error), left(deadline));
         tokio::time::sleep(pace.pause()).await;
     }

@@ -12,8 +12,8 @@ use super::link::LinkError;
 use super::watch::Breach;
 use super::{ConnectError, Pool, Session};
 use crate::backoff::Pace;
+use crate::counters::{self, Wait};
 use crate::report::{chain, left};
-use crate::tally::{self, Wait};
 
 /// How long one try may take; a server that is up answers in far less.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -202,7 +202,7 @@ pub async fn for_server(pool: &Pool, widen: &Widen, timeout: Duration, deadline:
     let mut said = Said::default();
     let outcome = persistently(pool, widen, timeout, deadline, &mut said).await;
     if said.anything() {
-        tally::waited(Wait::Server, started.elapsed());
+        counters::waited(Wait::Server, started.elapsed());
     }
     outcome
 }

@@ -13,8 +13,8 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::filter::Targets;
 
 use super::escape;
-use super::progress::{Bar, BesideBar};
 use crate::config::{LogFormat, Reporting};
+use crate::progress::{Bar, BesideBar};
 
 /// Starts logging for the rest of the process.
 pub fn start(reporting: &Reporting) {

@@ -7,7 +7,6 @@ pub mod failure;
 pub mod history;
 pub mod lanes;
 pub mod log;
-pub mod progress;
 pub mod show;
 pub mod status;
 

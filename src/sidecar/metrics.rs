@@ -9,7 +9,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::board::{Board, Condition};
-use crate::tally::{self, RetryCounter, Wait};
+use crate::counters::{self, RetryCounter, Wait};
 
 /// What Prometheus reads.
 pub fn text(board: &Board) -> Result<String, fmt::Error> {
@@ -37,8 +37,8 @@ impl Collector for Scrape {
         let codes: Vec<(String, u64)> = sight.runs.iter().map(|(code, number)| (code.to_string(), *number)).collect();
         let checks =
             Condition::ALL.map(|condition| ([("condition", condition.word())], sight.checks.get(&condition).copied().unwrap_or(0)));
-        let waits = [("server", tally::waits(Wait::Server)), ("lock", tally::waits(Wait::Lock))];
-        let retries = [("connection", tally::retries(RetryCounter::Connection)), ("lock", tally::retries(RetryCounter::Lock))];
+        let waits = [("server", counters::waits(Wait::Server)), ("lock", counters::waits(Wait::Lock))];
+        let retries = [("connection", counters::retries(RetryCounter::Connection)), ("lock", counters::retries(RetryCounter::Lock))];
 
         families.infos("build", "This program", [[("version", sight.version)]])?;
         families.infos("revision", "A revision that the database is at", at)?;

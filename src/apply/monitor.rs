@@ -11,7 +11,7 @@ use tracing::{debug, enabled, info};
 use crate::connect::wait::Said;
 use crate::connect::{Answer, Cause, ConnectError, Failure, Pool, Session};
 use crate::ledger::decimal;
-use crate::report::progress::Bar;
+use crate::progress::Bar;
 use crate::report::{chain, rough};
 use crate::sql;
 use crate::sql::{Message, Sql};
@@ -125,7 +125,7 @@ impl Watch {
                 Err(Blind::Silent) => {}
                 Err(Blind::Refused(why)) => {
                     heard = Instant::now();
-                    debug!("no connection to watch {name} with: {why}");
+                    debug!(target: "pgmarch::apply::watch", "no connection to watch {name} with: {why}");
                     tokio::time::sleep(TRY_AGAIN).await;
                 }
             }
@@ -183,7 +183,7 @@ impl Watch {
         if said.is_news(&view.gist()) && !(Bar::is_wanted() && blockers.is_empty() && blocked.is_empty()) {
             let (phase, percent) = (view.phase.as_deref(), view.percent);
             let (waits_for, blocks) = ((!blockers.is_empty()).then_some(blockers), (!blocked.is_empty()).then_some(blocked));
-            info!(revision = name, seconds = elapsed.as_secs(), pid = view.pid, phase, percent, waits_for, blocks, "{text}");
+            info!(target: "pgmarch::apply::watch", revision = name, seconds = elapsed.as_secs(), pid = view.pid, phase, percent, waits_for, blocks, "{text}");
         }
     }
 

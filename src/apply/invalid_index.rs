@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::stepwise::Stepwise;
-use super::{ApplyError, Target};
+use super::error::ApplyError;
+use super::monitor::Target;
+use super::step_session::StepSession;
 use crate::connect::wait::Said;
 use crate::report::left;
 use crate::revision::statement::kind::{NonTransactional, ReindexTarget};
@@ -29,7 +30,7 @@ pub(super) struct Index {
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 /// The indexes that a statement may make or leave behind; none for one that makes none.
-pub(super) async fn indexes(run: &Stepwise<'_, '_>, alone: &NonTransactional) -> Result<Vec<Index>, ApplyError> {
+pub(super) async fn indexes(run: &StepSession<'_, '_>, alone: &NonTransactional) -> Result<Vec<Index>, ApplyError> {
     let Some((named, scope)) = scope(alone) else { return Ok(Vec::new()) };
     let query = sql!(include_str!("indexes.sql"), scope = scope);
     let answers = run.ask(&Message::behind(named, [query])).await?;
@@ -133,7 +134,7 @@ pub(super) fn invalid(alone: &NonTransactional, indexes: &[Index], before: &[u32
 
 /// Drops, without blocking anybody, whatever INVALID index stands where the statement builds, once nobody builds it any
 /// more. Gives back what is there then.
-pub(super) async fn clear(run: &Stepwise<'_, '_>, alone: &NonTransactional, before: Option<&[u32]>) -> Result<Vec<Index>, ApplyError> {
+pub(super) async fn clear(run: &StepSession<'_, '_>, alone: &NonTransactional, before: Option<&[u32]>) -> Result<Vec<Index>, ApplyError> {
     let deadline = Instant::now() + run.patience();
     let mut said = Said::default();
     loop {
@@ -145,12 +146,12 @@ pub(super) async fn clear(run: &Stepwise<'_, '_>, alone: &NonTransactional, befo
                 return Err(run.occupied(format!("{builder}, building on the table of the INVALID index {},", left_over.name)));
             }
             if said.is_news(builder) {
-                info!("waiting for {builder} to end its build on the table of {}; {} left", left_over.name, left(deadline));
+                info!(target: "pgmarch::apply::leftover", "waiting for {builder} to end its build on the table of {}; {} left", left_over.name, left(deadline));
             }
             tokio::time::sleep(LOOK_EVERY).await;
             continue;
         }
-        info!(index = left_over.name, "dropping the INVALID index {} that an earlier build left", left_over.name);
+        info!(target: "pgmarch::apply::leftover", index = left_over.name, "dropping the INVALID index {} that an earlier build left", left_over.name);
         let name = Sql::from_catalog(left_over.name.as_str());
         run.alone(sql!("DROP INDEX CONCURRENTLY IF EXISTS {name}", name = name), Target::Backend(run.pid())).await?;
     }

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 
 use thiserror::Error;
 
-use super::watch::{Target, Watch, mark};
+use super::monitor::{Target, Watch, mark};
 use crate::config::Config;
 use crate::connect::{Answer, Failure, Session};
 use crate::ledger::set_role;

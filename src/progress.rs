@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::escape;
+use crate::report::escape;
 
 /// The bar that is on the terminal now, so that log lines can step around it.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);

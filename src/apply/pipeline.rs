@@ -7,11 +7,14 @@
 
 use std::collections::VecDeque;
 
+use tokio_postgres::error::SqlState;
 use tracing::debug;
 
+use super::error::{ApplyError, Done};
+use super::executor::Run;
+use super::retries::Tries;
 use super::script::{Script, duration};
-use super::{ApplyError, Done, Run, Tries, is_about_prepared};
-use crate::connect::Sent;
+use crate::connect::{Failure, Sent};
 use crate::plan::Step;
 use crate::sql::Flush;
 
@@ -61,7 +64,7 @@ impl<'r> Run<'r> {
             }
             if self.statement_cache.disable() && is_about_prepared(&failure) && script.is_ours(&failure) {
                 // The revision dropped what was prepared: said in full it is either done or refused for a reason.
-                debug!(error = %crate::report::chain(&failure.source), "saying the bookkeeping in full");
+                debug!(target: "pgmarch::apply::window", error = %crate::report::chain(&failure.source), "saying the bookkeeping in full");
                 self.roll_back().await;
                 next = place;
                 continue;
@@ -110,4 +113,11 @@ impl<'r> Run<'r> {
         let most = if self.server.backend.is_direct { MOST } else { 1 };
         window.is_empty() || window.len() < most && window.iter().map(|underway| underway.bytes).sum::<usize>() < MOST_BYTES
     }
+}
+
+/// A prepared statement of ours is missing, or does not fit any more.
+fn is_about_prepared(failure: &Failure) -> bool {
+    failure.code().is_some_and(|code| {
+        [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT, SqlState::FEATURE_NOT_SUPPORTED].contains(code)
+    })
 }

@@ -1,0 +1,151 @@
+//! What a failure means: whose fault it is, where in the text it is, and what to do.
+
+use tokio_postgres::error::{DbError, SqlState};
+
+use super::error::{ApplyError, OwnTables, SqlFailure};
+use super::executor::Run;
+use super::script::{Part, Script};
+use crate::config::Transaction;
+use crate::connect::Failure;
+use crate::ledger::{ReadError, is_fence_failure, is_trust_failure, is_verify_failure};
+use crate::plan::Step;
+use crate::revision::SectionMode;
+use crate::revision::statement::split;
+
+impl Run<'_> {
+    /// What a failure means: whose fault, where, what to do; `kept` statements before it are done. The transaction is
+    /// gone afterwards.
+    pub(super) async fn explain(&self, script: &Script, step: &Step<'_>, failure: Failure, kept: usize) -> ApplyError {
+        let revision = &step.revision.id;
+        let lost = |failure| ApplyError::Lost(revision.clone(), failure);
+        if failure.is_lost() {
+            // Whatever the watcher or a deadline said of it: nothing more can come of that connection.
+            self.session.leave();
+            return lost(failure);
+        }
+        if failure.is_unreplicated() {
+            return ApplyError::Unreplicated(revision.clone(), failure);
+        }
+        let is_alive = self.roll_back().await;
+        let Some(error) = failure.source.as_db_error().cloned() else { return ApplyError::Broken(revision.clone(), failure) };
+        let part = script.part_of(&failure);
+        if part == Part::Check && (is_verify_failure(&failure) || is_gone(error.code())) {
+            return self.changed_by(step, failure, kept).await;
+        }
+        // Another run without our lock was quicker. What else is in the way stays there.
+        let is_race = part == Part::Before
+            && made_by_another(error.code())
+            && self.ledger.was_installed_meanwhile(self.session).await.unwrap_or(false);
+        // What a revision raises itself is its own failure, whatever it is called.
+        let is_ours = matches!(part, Part::Before | Part::Check | Part::After);
+        if is_ours && (is_fence_failure(&failure) || is_trust_failure(&failure)) || is_race {
+            return ApplyError::Moved(failure);
+        }
+        let range = match part {
+            Part::Before | Part::Check | Part::After => {
+                return ApplyError::Bookkeeping { revision: revision.clone(), advice: self.advice(&error), source: failure };
+            }
+            Part::Commit => None,
+            Part::Character(offset) => {
+                let sql = step.sql();
+                let start = sql.char_indices().nth(offset).map_or(sql.len(), |(byte, _)| byte);
+                Some(word(sql, start))
+            }
+            Part::Statement(number) => split(step.sql()).statements.get(number).map(|statement| statement.range.clone()),
+        };
+        let start = step.section.range.start;
+        let range = range.map(|range| range.start + start..range.end + start);
+        if is_alive && step.mode() == SectionMode::Transaction {
+            self.note_failure(revision, &format!("{}: {}", error.code().code(), error.message())).await;
+        }
+        ApplyError::Revision(Box::new(SqlFailure {
+            revision: revision.clone(),
+            direction: self.direction,
+            path: step.revision.path.clone(),
+            text: step.revision.text.clone(),
+            range,
+            error,
+            kept,
+            mode: step.mode(),
+        }))
+    }
+
+    /// Behind a revision the version rows or our tables were not what they should be, and it is rolled back. If all is as it was
+    /// before, the revision did that; otherwise another tool has moved the version table meanwhile.
+    pub(super) async fn changed_by(&self, step: &Step<'_>, failure: Failure, kept: usize) -> ApplyError {
+        let is_whole = self.config.transaction == Transaction::Revision;
+        let rows = if is_whole { &step.before } else { &self.first };
+        let is_unchanged = match self.ledger.is_unchanged(self.session, rows, is_whole.then_some(&failure)).await {
+            Ok(is_unchanged) => is_unchanged,
+            Err(ReadError::Server(cause)) if cause.is_lost() => return ApplyError::Lost(step.revision.id.clone(), cause),
+            // They were created in the transaction that is rolled back.
+            Err(_) => !self.ledger.has_version_table || !self.ledger.has_ledger,
+        };
+        if !is_unchanged {
+            return ApplyError::Moved(failure);
+        }
+        let detail = failure.source.as_db_error().map(|error| crate::ledger::changed_detail(error.message())).unwrap_or_default();
+        let statement = (step.mode() == SectionMode::Stepwise).then_some((kept + 1, true));
+        let changed = self.own_tables(step, detail, statement);
+        if step.mode() == SectionMode::Transaction {
+            self.note_failure(&step.revision.id, &changed.to_string()).await;
+        }
+        ApplyError::OwnTables(Box::new(changed))
+    }
+
+    pub(super) fn own_tables(&self, step: &Step<'_>, detail: String, statement: Option<(usize, bool)>) -> OwnTables {
+        OwnTables {
+            revision: step.revision.id.clone(),
+            path: step.revision.path.clone(),
+            version_table: self.ledger.version_table.plain(),
+            deferred: Vec::new(),
+            detail,
+            statement,
+            before: if step.before.is_empty() {
+                "base".to_owned()
+            } else {
+                step.before.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            },
+        }
+    }
+
+    pub(super) fn advice(&self, error: &DbError) -> String {
+        let (ledger, version, role) = (&self.ledger.schema, &self.ledger.version_table, &self.server.role);
+        if made_by_another(error.code()) {
+            return format!(
+                "an object of another owner or kind has the name of one that pgmarch creates: rename or drop it, or set PGMARCH_VERSION_TABLE=SCHEMA.NAME (now {version}) or PGMARCH_LEDGER_SCHEMA (now {ledger})"
+            );
+        }
+        if *error.code() != SqlState::INSUFFICIENT_PRIVILEGE {
+            return "the message says what is in the way; `pgmarch status` shows where the database is".to_owned();
+        }
+        if self.ledger.has_ledger && self.ledger.has_version_table {
+            return format!(
+                "GRANT SELECT, INSERT, UPDATE, DELETE ON {version} TO {role}, the same ON ALL TABLES IN SCHEMA {ledger}, and USAGE ON SCHEMA {ledger}; or let their owner run pgmarch (PGMARCH_ROLE)"
+            );
+        }
+        format!(
+            "as an owner run GRANT CREATE ON DATABASE {} TO {role} (for schema {ledger}) and GRANT CREATE ON SCHEMA {} TO {role} (for the version table); \
+             or name places it may use: PGMARCH_LEDGER_SCHEMA, PGMARCH_VERSION_TABLE=SCHEMA.NAME, PGMARCH_ROLE",
+            self.server.database, version.schema
+        )
+    }
+}
+
+/// The table or schema that we were about to make exists by now: another runner without our lock was quicker.
+fn made_by_another(code: &SqlState) -> bool {
+    [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_SCHEMA, SqlState::DUPLICATE_OBJECT].contains(code)
+}
+
+/// A table of ours, its schema or a column of it does not exist.
+fn is_gone(code: &SqlState) -> bool {
+    [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME, SqlState::UNDEFINED_COLUMN].contains(code)
+}
+
+/// The word at `start`, for underlining: up to the next white space or punctuation, at least one character.
+fn word(sql: &str, start: usize) -> std::ops::Range<usize> {
+    let rest = &sql[start..];
+    let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+    let one = rest.chars().next().map_or(0, char::len_utf8);
+    start..start + length.max(one)
+}

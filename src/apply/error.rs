@@ -1,0 +1,257 @@
+//! Why a plan was not applied to its end, and what was committed before.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio_postgres::error::{DbError, SqlState};
+
+use crate::connect::Failure;
+use crate::ledger::UnfinishedRevision;
+use crate::revision::Direction;
+use crate::revision::{Id, LineColumn, SectionMode};
+
+/// A revision that is applied, or undone, and committed.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// Which.
+    pub id: Id,
+    /// How long it took on the server.
+    pub duration: Duration,
+}
+
+/// Why a run ended before its plan did.
+#[derive(Debug, Error)]
+pub enum ApplyError {
+    /// A statement of a revision failed; the revision is rolled back.
+    #[error("revision {} failed", .0.revision)]
+    Revision(Box<SqlFailure>),
+    /// The server refused our own bookkeeping around a revision.
+    #[error("the bookkeeping of revision {revision} was refused")]
+    Bookkeeping {
+        /// Which revision, rolled back.
+        revision: Id,
+        /// What to do.
+        advice: String,
+        /// What the server said.
+        #[source]
+        source: Failure,
+    },
+    /// A revision changed the version table or the ledger, which pgmarch alone writes to.
+    #[error("{0}")]
+    OwnTables(Box<OwnTables>),
+    /// A revision is committed, but its synchronous standbys may not have it.
+    #[error("revision {0} is committed on this server only: {source}", source = .1.source)]
+    Unreplicated(Id, Failure),
+    /// The connection was ended by us, for what the server sent.
+    #[error("revision {0} was interrupted: the connection was closed")]
+    Broken(Id, #[source] Failure),
+    /// Behind the last COMMIT the version rows are not what they should be: another tool moved them, or a trigger of a revision at
+    /// COMMIT.
+    #[error("the version table is at {found} behind the run's last COMMIT, not at {expected}")]
+    Elsewhere {
+        /// What the plan says.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// Somebody else moved the version table since the plan was made.
+    #[error("the version table was moved by somebody else")]
+    Moved(#[source] Failure),
+    /// The connection is gone; what became of the revision under way, only the database knows.
+    #[error("the connection was lost while revision {0} ran")]
+    Lost(Id, #[source] Failure),
+    /// The lock's connection is gone.
+    #[error("the connection that held the run lock was lost; the statement under way was cancelled")]
+    LockLost,
+    /// A step that can't be part of one transaction.
+    #[error("revision {0} is marked transaction:false, so it can't be part of PGMARCH_TRANSACTION=run; set PGMARCH_TRANSACTION=revision")]
+    StepwiseInRun(Id),
+    /// A `transaction:false` revision was begun, and this plan does not finish it.
+    #[error("{0}, and this run would not finish it")]
+    Unfinished(Box<UnfinishedRevision>),
+    /// The text of what is done already is another by now.
+    #[error("{was}; but in {} its statements up to there say something else by now", .path.display())]
+    Rewritten {
+        /// What was done.
+        was: Box<UnfinishedRevision>,
+        /// The file.
+        path: std::path::PathBuf,
+    },
+    /// The session goes from server to server.
+    #[error(
+        "revision {0} is marked transaction:false, whose statements need a session of their own, but a pooler in transaction mode stands between us and the server"
+    )]
+    Pooler(Id),
+    /// An earlier run's backend still works on it, or somebody else on an index in the way.
+    #[error("revision {revision} can't go on: {who} is still at it")]
+    Occupied {
+        /// Which.
+        revision: Id,
+        /// Who.
+        who: String,
+    },
+    /// The server said that an index is built, and it is not valid.
+    #[error("revision {revision} built the index {index}, but it is INVALID")]
+    Invalid {
+        /// Which.
+        revision: Id,
+        /// The index.
+        index: String,
+    },
+}
+
+impl ApplyError {
+    /// The revision it is about.
+    pub fn revision(&self) -> Option<&Id> {
+        match self {
+            Self::Revision(failure) => Some(&failure.revision),
+            Self::Bookkeeping { revision, .. }
+            | Self::Lost(revision, _)
+            | Self::Unreplicated(revision, _)
+            | Self::Broken(revision, _)
+            | Self::StepwiseInRun(revision)
+            | Self::Pooler(revision)
+            | Self::Occupied { revision, .. }
+            | Self::Invalid { revision, .. } => Some(revision),
+            Self::OwnTables(changed) => Some(&changed.revision),
+            Self::Elsewhere { .. } | Self::Moved(_) | Self::LockLost | Self::Unfinished(_) | Self::Rewritten { .. } => None,
+        }
+    }
+
+    /// The server's error code.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Revision(failure) => Some(failure.error.code().code()),
+            Self::Bookkeeping { source, .. } | Self::Moved(source) | Self::Lost(_, source) => source.code().map(SqlState::code),
+            Self::OwnTables(_)
+            | Self::Elsewhere { .. }
+            | Self::Unreplicated(..)
+            | Self::Broken(..)
+            | Self::LockLost
+            | Self::StepwiseInRun(_)
+            | Self::Unfinished(_)
+            | Self::Rewritten { .. }
+            | Self::Pooler(_)
+            | Self::Occupied { .. }
+            | Self::Invalid { .. } => None,
+        }
+    }
+}
+
+/// What a revision did to the version table or the ledger.
+#[derive(Debug)]
+pub struct OwnTables {
+    /// The revision.
+    pub revision: Id,
+    /// Its file.
+    pub path: std::path::PathBuf,
+    /// The version table.
+    pub version_table: String,
+    /// Where it showed only at the end of a run in one transaction: its revisions.
+    pub deferred: Vec<Id>,
+    /// What was found.
+    pub detail: String,
+    /// Of `transaction:false` the statement, from 1, and whether it is undone.
+    pub statement: Option<(usize, bool)>,
+    /// The version before it, as `stamp` takes it.
+    pub before: String,
+}
+
+impl std::fmt::Display for OwnTables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { revision, path, version_table, detail, statement, deferred, .. } = self;
+        match deferred.as_slice() {
+            [] => write!(f, "revision {revision} ({})", crate::report::escape::line(path.display()))?,
+            several => write!(f, "a deferred trigger of one of the revisions {}", crate::revision::join_ids(several))?,
+        }
+        write!(f, " changed the version table {version_table} or the ledger")?;
+        if let Some((statement, _)) = statement {
+            write!(f, " in statement {statement}")?;
+        }
+        write!(f, ": {}", crate::report::escape::line(detail))?;
+        match statement {
+            None => f.write_str("; nothing of it was applied"),
+            Some((0 | 1, true)) => f.write_str("; the statement is rolled back"),
+            Some((statement, true)) => write!(f, "; the statement is rolled back, those before statement {statement} were not undone"),
+            Some((_, false)) => f.write_str("; the statement was not undone"),
+        }
+    }
+}
+
+impl OwnTables {
+    /// What to do about it.
+    pub fn next(&self) -> String {
+        let file =
+            if self.deferred.is_empty() { crate::report::escape::line(self.path.display()).to_string() } else { "the revision".to_owned() };
+        let remove = format!("remove from {file} what writes to {} or the ledger: pgmarch records the version itself", self.version_table);
+        match self.statement {
+            Some((_, false)) => format!(
+                "restore the version with `pgmarch stamp --purge {}`; a new run then continues behind that statement. In other databases it does the same: {remove} before it runs there",
+                self.before
+            ),
+            Some((_, true)) | None => format!("{remove}; then run again"),
+        }
+    }
+}
+
+/// What a run had committed when it stopped, and why it stopped.
+#[derive(Debug)]
+pub struct Stopped {
+    /// Committed before.
+    pub done: Vec<Done>,
+    /// What stopped it.
+    pub error: ApplyError,
+}
+
+/// A server's error in the text of a revision, and where that is.
+#[derive(Debug)]
+pub struct SqlFailure {
+    /// The revision.
+    pub revision: Id,
+    /// Which way it was going.
+    pub direction: Direction,
+    /// The file, for messages.
+    pub path: std::path::PathBuf,
+    /// The file's text.
+    pub text: String,
+    /// Where in the text, in bytes; `None` where the server's error has no place (a deferred constraint at commit).
+    pub range: Option<std::ops::Range<usize>>,
+    /// What the server said.
+    pub error: DbError,
+    /// Statements before it that are done and stay so: only `transaction:false` has any.
+    pub kept: usize,
+    /// How it was run.
+    pub mode: SectionMode,
+}
+
+impl SqlFailure {
+    /// What to do about it, in one line.
+    pub fn next(&self) -> String {
+        let file = self.path.display();
+        let code = self.error.code().code();
+        match (self.mode, self.kept) {
+            (SectionMode::Transaction, _) if ["25001", "2D000"].contains(&code) => {
+                format!(
+                    "this statement can't run in a transaction: write `transaction:false` behind `-- migrate:{}` in {file}, or give it a revision of its own that has it; nothing of it was applied",
+                    if self.direction == Direction::Up { "up" } else { "down" }
+                )
+            }
+            (SectionMode::Transaction, _) if code == "55P04" => {
+                format!(
+                    "a new value of an enum can be used only once it is committed: in {file}, move the use of it to a revision of its own; nothing of it was applied"
+                )
+            }
+            (SectionMode::Transaction, _) | (SectionMode::Stepwise, 0) => format!("mend {file} and run again: nothing of it was applied"),
+            (SectionMode::Stepwise, kept) => format!(
+                "mend {file} from statement {} on and run again: statements up to {kept} are done and stay; or undo them by hand and start over with `pgmarch repair {}`",
+                kept + 1,
+                self.revision
+            ),
+        }
+    }
+
+    /// Line and column, if there is a place.
+    pub fn place(&self) -> Option<LineColumn> {
+        self.range.as_ref().map(|range| LineColumn::of(&self.text, range.start))
+    }
+}

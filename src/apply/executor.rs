@@ -1,0 +1,113 @@
+//! What all ways to run a plan share: the session, what each message needs to know, and how a transaction ends.
+
+use tracing::{debug, info};
+
+use super::bookkeeping::note_aside;
+use super::error::{ApplyError, Done};
+use super::monitor::{Target, Watch};
+use super::script::{How, Marks};
+use crate::config::Config;
+use crate::connect::Session;
+use crate::ledger::{Ledger, Server, StatementCache, UnfinishedRevision};
+use crate::plan::{Plan, Step, VersionRows};
+use crate::report::seconds;
+use crate::revision::Direction;
+use crate::revision::Id;
+use crate::revision::applied_digest::AppliedDigest;
+use crate::sql::{Flush, Message, Sql, discard};
+
+/// A plan on its way.
+pub(super) struct Run<'r> {
+    pub(super) ledger: Ledger,
+    pub(super) config: &'r Config,
+    pub(super) session: &'r Session,
+    pub(super) server: Server,
+    pub(super) unfinished: &'r [UnfinishedRevision],
+    pub(super) direction: Direction,
+    /// The version rows that the run begins with.
+    pub(super) first: VersionRows,
+    /// The step that the run ends with, and what is applied then.
+    pub(super) last: Option<Id>,
+    pub(super) seal: Option<AppliedDigest>,
+    /// A number that only this run has.
+    pub(super) token: i64,
+    /// Bookkeeping as this session says it.
+    pub(super) statement_cache: StatementCache,
+    pub(super) watch: Watch,
+    pub(super) done: Vec<Done>,
+}
+
+impl Run<'_> {
+    /// What a connection that is closed means for the step under way.
+    pub(super) async fn lost(&self, plan: &Plan<'_>) -> ApplyError {
+        let step = plan.steps.get(self.done.len()).or(plan.steps.last());
+        match (step, self.session.run(&Message::empty()).await) {
+            (Some(step), Err(failure)) => ApplyError::Lost(step.revision.id.clone(), failure),
+            _ => ApplyError::LockLost,
+        }
+    }
+
+    /// Never ends once this process was told to stop: then nothing new is begun, and it ends with what is under way.
+    pub(super) async fn go_on(&self) {
+        if self.session.is_stopping() {
+            std::future::pending().await
+        }
+    }
+
+    pub(super) fn committed(&mut self, done: Done) {
+        let verb = match self.direction {
+            Direction::Up => "applied",
+            Direction::Down => "undone",
+        };
+        info!(target: "pgmarch::apply", revision = %done.id, seconds = done.duration.as_secs_f64(), "{verb} {} in {}", done.id, seconds(done.duration));
+        self.ledger.mark_installed();
+        self.done.push(done);
+    }
+
+    pub(super) fn how(&self, step: &Step<'_>, commit: Option<Flush>) -> How<'_> {
+        How { direction: self.direction, commit, server: &self.server, seal: self.seal(step), statement_cache: &self.statement_cache }
+    }
+
+    /// The seal, for the step that the run ends with.
+    pub(super) fn seal(&self, step: &Step<'_>) -> Option<&AppliedDigest> {
+        self.seal.as_ref().filter(|_| self.is_last(step))
+    }
+
+    /// Whether the whole run ends with this step.
+    pub(super) fn is_last(&self, step: &Step<'_>) -> bool {
+        self.last.as_ref() == Some(&step.revision.id)
+    }
+
+    pub(super) fn marks<'m>(&self, revision: &'m Id) -> Marks<'m> {
+        Marks { server: self.server.number, has_defaults: self.session.has_defaults(), token: self.token, revision }
+    }
+
+    /// What the watcher looks for: the one backend there is, or the mark that a transaction leaves on any.
+    pub(super) fn target(&self) -> Target {
+        if self.session.has_defaults() { Target::Backend(self.server.backend.pid) } else { Target::Mark }
+    }
+
+    /// The end of a transaction that failed, and of what it has left in the session. Whether the connection is still of use.
+    pub(super) async fn roll_back(&self) -> bool {
+        self.end_transaction(discard(self.server.backend.discard())).await
+    }
+
+    pub(super) async fn end_transaction(&self, statements: impl IntoIterator<Item = Sql>) -> bool {
+        let outcome = self.session.ask(&Message::behind([Sql::of("ROLLBACK")], statements)).await;
+        if let Err(error) = &outcome {
+            debug!(target: "pgmarch::apply", %error, "no rollback: the connection is gone, and the transaction with it");
+        }
+        outcome.is_ok()
+    }
+
+    /// Into the journal, if there is one: a first run that fails leaves the database as it was.
+    pub(super) async fn note_failure(&self, revision: &Id, detail: &str) {
+        if !self.ledger.has_ledger {
+            return;
+        }
+        let failed = self.ledger.record_failure(revision, self.direction, detail);
+        if let Err(failure) = note_aside(self.session, self.config, failed).await {
+            debug!(target: "pgmarch::apply", error = %crate::report::chain(&failure.source), "the failure is not in the journal");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Retries of what only meets other sessions' locks.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_postgres::error::SqlState;
+use tracing::warn;
+
+use super::monitor::Watch;
+use crate::backoff::Pace;
+use crate::connect::Failure;
+use crate::counters::{self, RetryCounter};
+use crate::report::left;
+use crate::revision::Id;
+
+/// Tries of the same thing, until the time for them is over.
+pub(super) struct Tries {
+    deadline: Instant,
+    pace: Pace,
+}
+
+impl Tries {
+    pub(super) fn new(patience: Duration) -> Self {
+        Self { deadline: Instant::now() + patience, pace: Pace::new(Duration::from_millis(200), Duration::from_secs(10)) }
+    }
+
+    pub(super) fn left(&self) -> bool {
+        Instant::now() < self.deadline
+    }
+
+    /// Says who was in the way, and waits for the next try.
+    pub(super) async fn pause(&mut self, revision: Id, happened: &str, failure: &Failure, watch: &Watch) {
+        counters::retried(RetryCounter::Lock);
+        let blockers = watch.blockers();
+        let who = blockers.as_ref().map(|blockers| format!("; in the way: {blockers}")).unwrap_or_default();
+        warn!(
+            target: "pgmarch::apply",
+            %revision,
+            in_the_way = blockers,
+            sqlstate = failure.code().map(SqlState::code),
+            "{revision} met another session's lock and {happened} ({}){who}; trying again, {} left",
+            crate::report::chain(&failure.source),
+            left(self.deadline)
+        );
+        tokio::time::sleep(self.pace.pause().min(self.deadline.saturating_duration_since(Instant::now()))).await;
+    }
+}

@@ -43,7 +43,7 @@ impl Ancestry {
                 (Some(LastEvent::Undone | LastEvent::Skipped), _) | (_, None) => graph.prerequisites(node).to_vec(),
                 (Some(LastEvent::Applied | LastEvent::Stamped) | None, Some(recorded)) => recorded,
             };
-            open.extend(next.into_iter().filter(|node| below.has(*node) && proven.word(graph.id(*node)) != Some(LastEvent::Skipped)));
+            open.extend(next.into_iter().filter(|node| below.contains(*node) && proven.word(graph.id(*node)) != Some(LastEvent::Skipped)));
         }
         let unapplied: BTreeSet<Node> = below.nodes().filter(|node| !applied.contains(node)).collect();
         let is_skipped = |node: &Node| proven.word(graph.id(*node)) == Some(LastEvent::Skipped);

@@ -19,7 +19,7 @@ use crate::ledger::lost::LostVersionTable;
 use crate::lock::LockError;
 use crate::model::prove::ProofError;
 use crate::model::prove::scratch::ScratchError;
-use crate::plan::DowngradeError;
+use crate::plan::downgrade::DowngradeError;
 use crate::position::PositionError;
 use crate::revision::name::NameError;
 use crate::revision::{Fault, FileProblem};

@@ -117,12 +117,12 @@ impl<'g> Position<'g> {
             return Ok(beyond);
         }
         let above = self.graph.reach(targets, Graph::dependents);
-        let astray = self.rows.iter().copied().filter(|row| self.beyond.contains(row) && !above.has(*row));
+        let astray = self.rows.iter().copied().filter(|row| self.beyond.contains(row) && !above.contains(*row));
         let astray: Vec<Node> = astray.collect();
         if !astray.is_empty() {
             let common = self.graph.reach(&astray, Graph::prerequisites);
             let wanted = self.graph.reach(targets, Graph::prerequisites);
-            let both = |node: &Node| common.has(*node) && wanted.has(*node);
+            let both = |node: &Node| common.contains(*node) && wanted.contains(*node);
             let last = common.nodes().filter(|node| both(node) && !self.graph.dependents(*node).iter().any(both));
             return Err(PositionError::Diverged {
                 after: self.join_ids(last),

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use pgmarch::plan::{Plan, to_undo};
+use pgmarch::plan::Plan;
+use pgmarch::plan::downgrade::to_undo;
 use pgmarch::revision::graph::{Graph, Node};
 use pgmarch::revision::name::RevisionName;
 use pgmarch::revision::{Id, format};
@@ -71,7 +72,7 @@ fn graph(drawn: &[Drawn]) -> Graph {
 fn some_rows(graph: &Graph, numbers: &mut Numbers) -> Vec<Node> {
     let chosen: Vec<Node> = graph.nodes().filter(|_| numbers.chance(45)).collect();
     let applied = graph.reach(&chosen, Graph::prerequisites);
-    applied.nodes().filter(|node| !graph.dependents(*node).iter().any(|above| applied.has(*above))).collect()
+    applied.nodes().filter(|node| !graph.dependents(*node).iter().any(|above| applied.contains(*above))).collect()
 }
 
 fn names(drawn: &[Drawn], numbers: &mut Numbers) -> Vec<String> {

@@ -47,7 +47,7 @@ pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Se
         direction: plan.direction,
         last: plan.steps.last().map(|step| step.revision.id.clone()),
         first: plan.steps.first().map(|step| step.before.clone()).unwrap_or_default(),
-        seal: plan.seal.clone().filter(|_| leaves_nothing(plan, state)),
+        seal: plan.applied_digest.clone().filter(|_| leaves_nothing(plan, state)),
         token,
         statement_cache: if is_worth_preparing(plan, state, config) { StatementCache::enabled() } else { StatementCache::default() },
         watch: Watch::new(lock.pool().clone(), token, state.server.number, config.lock_timeout, config.retry_for),

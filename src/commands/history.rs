@@ -50,8 +50,8 @@ pub async fn run(words: &cli::History, context: &Context) -> Result<(), Error> {
         Some(range) => Some(shown(&NameRange::parse(range)?, &position, asked.is_some())?),
     };
     let order = newest_first(&position.graph);
-    let history = order.into_iter().filter(|node| shown.as_ref().is_none_or(|shown| shown.iter().all(|set| set.has(*node))));
-    let history = history.map(|node| entries[node.place()].clone()).collect();
+    let history = order.into_iter().filter(|node| shown.as_ref().is_none_or(|shown| shown.iter().all(|set| set.contains(*node))));
+    let history = history.map(|node| entries[node.index()].clone()).collect();
     let history = History { connection: asked.map(|asked| asked.address), history };
     answer(&if words.json { json(&history)? } else { history.text() })
 }
@@ -72,7 +72,7 @@ pub(super) async fn entries(files: &Graph, position: &Position<'_>, asked: Optio
     let words = |ids: &[crate::revision::Id]| ids.iter().map(ToString::to_string).collect();
     let entry = |node: Node| {
         let revision = graph.revision(node);
-        let is_applied = below.has(node) && !ancestry.unapplied.contains(&node);
+        let is_applied = below.contains(node) && !ancestry.unapplied.contains(&node);
         let ran = is_applied.then(|| ran.remove(revision.id.as_str())).flatten();
         let (applied_at, seconds) = ran.unwrap_or((None, None));
         Entry {
@@ -84,12 +84,12 @@ pub(super) async fn entries(files: &Graph, position: &Position<'_>, asked: Optio
             created: revision.created.clone(),
             breaking: revision.breaking,
             file: files.node(revision.id.as_str()).map(|_| revision.path.display().to_string()),
-            state: asked.map(|_| match (below.has(node), is_applied) {
+            state: asked.map(|_| match (below.contains(node), is_applied) {
                 (_, true) => "applied",
                 (true, false) => NOT_APPLIED,
                 (false, false) => "pending",
             }),
-            accepted: (below.has(node) && !is_applied).then(|| ancestry.accepted.contains(&node)),
+            accepted: (below.contains(node) && !is_applied).then(|| ancestry.accepted.contains(&node)),
             current: position.rows.contains(&node),
             head: graph.children(node).is_empty(),
             applied_at,
@@ -107,8 +107,8 @@ pub(super) fn newest_first(graph: &Graph) -> Vec<Node> {
     while let Some(node) = ready.pop() {
         order.push(node);
         for parent in graph.parents(node) {
-            waiting[parent.place()] -= 1;
-            if waiting[parent.place()] == 0 {
+            waiting[parent.index()] -= 1;
+            if waiting[parent.index()] == 0 {
                 ready.push(*parent);
             }
         }

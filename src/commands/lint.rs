@@ -57,7 +57,7 @@ pub async fn run(words: &cli::Lint, context: &Context) -> Result<(), Error> {
             let applied = position.graph.reach(&position.rows, Graph::prerequisites);
             chosen = graph
                 .nodes()
-                .filter(|node| position.graph.node(graph.id(*node).as_str()).is_none_or(|there| !applied.has(there)))
+                .filter(|node| position.graph.node(graph.id(*node).as_str()).is_none_or(|there| !applied.contains(there)))
                 .collect();
         }
     }

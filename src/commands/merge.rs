@@ -29,7 +29,7 @@ pub fn run(words: &cli::Merge, context: &Context) -> Result<(), Error> {
     }
     for node in &joined {
         let below = graph.reach(&[*node], Graph::parents);
-        if let Some(other) = joined.iter().find(|other| *other != node && below.has(**other)) {
+        if let Some(other) = joined.iter().find(|other| *other != node && below.contains(**other)) {
             return Err(usage(format!("{} already stands on {}", graph.id(*node), graph.id(*other))));
         }
     }

@@ -78,7 +78,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let mut not_applied: Vec<LateRevision> = Vec::new();
     if accepted.contains(&"parents") {
         let below = position.graph.reach(position.graph.node(revision.id.as_str()).as_slice(), Graph::prerequisites);
-        let late = ancestry.late_nodes().filter(|node| below.has(*node));
+        let late = ancestry.late_nodes().filter(|node| below.contains(*node));
         not_applied = late.map(|node| ancestry.late_one(&position.graph, node)).collect();
     }
     if let Some(node) = this.filter(|node| !ancestry.accepted.contains(node)) {

@@ -43,7 +43,7 @@ pub async fn run(words: &cli::Show, context: &Context) -> Result<(), Error> {
             changed = differs.map(|recorded| checksum::diff(&recorded.text, &revision.text));
         }
         shown.push(Show {
-            entry: entries[node.place()].clone(),
+            entry: entries[node.index()].clone(),
             reversible: revision.down.is_some(),
             text: revision.text.clone(),
             exact: revision.exact_checksum(),

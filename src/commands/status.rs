@@ -88,7 +88,7 @@ fn branches(graph: &Graph) -> Vec<Branch> {
     labelled
         .map(|(node, label)| {
             let above = above(node);
-            let heads: Vec<Node> = heads.iter().copied().filter(|head| above.has(*head)).collect();
+            let heads: Vec<Node> = heads.iter().copied().filter(|head| above.contains(*head)).collect();
             Branch { label, revision: graph.id(node).to_string(), heads: ids(graph, &heads) }
         })
         .collect()

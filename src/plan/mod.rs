@@ -1,27 +1,27 @@
-//! What a run will do, as a value: pure, made from the graph and the version rows, printed by `--sql`, run by `apply`.
+//! What a run will do, as data: computed from the graph, the version rows and the target. Printed by `--sql`, executed by `apply`.
 
-use std::collections::BTreeSet;
-
-use thiserror::Error;
+pub mod downgrade;
+pub mod stamp;
+#[cfg(test)]
+mod tests;
+mod upgrade;
+mod version_rows;
 
 use crate::revision::applied_digest::AppliedDigest;
-use crate::revision::graph::{Graph, Node, NodeSet};
-use crate::revision::name::{DowngradeTarget, NameError, RevisionName};
-use crate::revision::{Direction, Id, Revision, Section, SectionMode, join_ids};
+use crate::revision::graph::{Graph, Node};
+use crate::revision::{Direction, Revision, Section, SectionMode};
+pub use version_rows::VersionRows;
 
-/// The rows of the version table: the applied revisions that no applied revision stands on.
-pub type VersionRows = BTreeSet<Id>;
-
-/// One revision to run, and the version rows on both sides of it.
+/// One revision to run, and the version rows before and after it.
 #[derive(Clone, Debug)]
 pub struct Step<'g> {
     /// The revision.
     pub revision: &'g Revision,
-    /// Its part to run.
+    /// The section to run: `up` or `down`.
     pub section: &'g Section,
-    /// What the version table must hold before.
+    /// What the version table must contain before.
     pub before: VersionRows,
-    /// What it holds after.
+    /// What it contains afterwards.
     pub after: VersionRows,
 }
 
@@ -40,451 +40,25 @@ impl Step<'_> {
 /// Revisions in the order in which they run.
 #[derive(Clone, Debug)]
 pub struct Plan<'g> {
-    /// The way all of them go.
+    /// Whether the steps run `up` or `down` sections.
     pub direction: Direction,
-    /// The steps; none means that there is nothing to do.
+    /// The steps. None: there is nothing to do.
     pub steps: Vec<Step<'g>>,
-    /// What is applied after the last of them.
-    pub seal: Option<AppliedDigest>,
-}
-
-/// Why there is no way down.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum DowngradeError {
-    /// Revisions without a `-- migrate:down` section.
-    #[error("{} can't be undone: no `-- migrate:down` section", .0.iter().map(|revision| format!("{} ({})", revision.id, revision.path.display())).collect::<Vec<_>>().join(", "))]
-    Irreversible(Vec<Irreversible>),
-    /// The database was moved since it was said what goes: other revisions stand on those now.
-    #[error("{} would go as well by now, which was not asked for: the database was moved meanwhile", join_ids(.0))]
-    Moved(Vec<Id>),
-}
-
-/// A revision that only goes up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Irreversible {
-    /// Its id.
-    pub id: Id,
-    /// Its file.
-    pub path: std::path::PathBuf,
+    /// The digest of the revisions that are applied after the last step.
+    pub applied_digest: Option<AppliedDigest>,
 }
 
 impl<'g> Plan<'g> {
-    /// From `rows` up to at least `targets`.
-    pub fn upgrade(graph: &'g Graph, rows: &[Node], targets: &[Node]) -> Self {
-        let wanted = graph.reach(targets, Graph::prerequisites);
-        let mut tracker = Tracker::new(graph, rows);
-        let pending: Vec<Node> = wanted.nodes().filter(|node| !tracker.applied.has(*node)).collect();
-        let steps = pending.into_iter().map(|node| {
-            let revision = graph.revision(node);
-            let (before, after) = tracker.up(node);
-            Step { revision, section: &revision.up, before, after }
+    fn new(graph: &Graph, direction: Direction, steps: Vec<Step<'g>>) -> Self {
+        let applied_digest = steps.last().map(|last| {
+            let rows: Vec<Node> = last.after.iter().filter_map(|id| graph.node(id.as_str())).collect();
+            AppliedDigest::of(graph, &rows)
         });
-        let steps: Vec<Step<'_>> = steps.collect();
-        Self { direction: Direction::Up, seal: seal(graph, &steps), steps }
-    }
-
-    /// From `rows` down, undoing exactly `to_undo`, as far as they are still applied. What is below `rows` without being applied
-    /// is passed by: the version rows go to what is applied below it.
-    pub fn downgrade(graph: &'g Graph, rows: &[Node], to_undo: &BTreeSet<Id>, unapplied: &BTreeSet<Node>) -> Result<Self, DowngradeError> {
-        let mut tracker = Tracker::without(graph, rows, unapplied);
-        let going: Vec<Node> = tracker.applied.nodes().filter(|node| to_undo.contains(graph.id(*node))).collect();
-        let standing = graph.reach(&going, Graph::dependents);
-        let more = standing.nodes().filter(|node| tracker.applied.has(*node) && !to_undo.contains(graph.id(*node)));
-        let more: Vec<Id> = more.map(|node| graph.id(node).clone()).collect();
-        if !more.is_empty() {
-            return Err(DowngradeError::Moved(more));
-        }
-        let (mut steps, mut irreversible) = (Vec::new(), Vec::new());
-        for node in going.into_iter().rev() {
-            let revision = graph.revision(node);
-            let (before, after) = tracker.down(node);
-            match &revision.down {
-                Some(section) => steps.push(Step { revision, section, before, after }),
-                None => irreversible.push(Irreversible { id: revision.id.clone(), path: revision.path.clone() }),
-            }
-        }
-        if irreversible.is_empty() {
-            Ok(Self { direction: Direction::Down, seal: seal(graph, &steps), steps })
-        } else {
-            Err(DowngradeError::Irreversible(irreversible))
-        }
+        Self { direction, steps, applied_digest }
     }
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
-    }
-}
-
-/// What is applied after the last step.
-fn seal(graph: &Graph, steps: &[Step<'_>]) -> Option<AppliedDigest> {
-    let rows: Vec<Node> = steps.last()?.after.iter().filter_map(|id| graph.node(id.as_str())).collect();
-    Some(AppliedDigest::of(graph, &rows))
-}
-
-/// Of the revisions that are not applied, those that are on the way of a downgrade: what it undoes is above them.
-pub fn skipped(graph: &Graph, to_undo: &BTreeSet<Id>, unapplied: &BTreeSet<Node>) -> impl Iterator<Item = Node> {
-    let is_on_the_way = |node: &Node| graph.reach(&[*node], Graph::dependents).nodes().any(|above| to_undo.contains(graph.id(above)));
-    unapplied.iter().copied().filter(is_on_the_way)
-}
-
-/// What a downgrade from `rows` to `name` undoes: the revisions above the target, and whatever stands on them, but those that
-/// are not applied.
-pub fn to_undo(graph: &Graph, rows: &[Node], name: &RevisionName, unapplied: &BTreeSet<Node>) -> Result<BTreeSet<Id>, NameError> {
-    let DowngradeTarget { target, roots } = name.downgrade_target(graph, rows)?;
-    let applied = graph.reach(rows, Graph::prerequisites);
-    let above = graph.reach(&roots, Graph::dependents);
-    let goes = |node: &Node| above.has(*node) && !unapplied.contains(node);
-    let to_undo: BTreeSet<Id> = applied.nodes().filter(goes).map(|node| graph.id(node).clone()).collect();
-    match target {
-        // A name that counts from the version row means what it undoes.
-        Some(node) if !applied.has(node) || unapplied.contains(&node) && !name.is_relative() => {
-            Err(NameError::NotApplied(graph.id(node).to_string()))
-        }
-        Some(_) | None => Ok(to_undo),
-    }
-}
-
-/// The version rows once the database is said to be at `targets`: what shares no line with one of them stays; a
-/// target that another one stands on is implied by it. Base, of a branch or of all, is a [`Lower`] without target.
-pub fn stamp(graph: &Graph, rows: &[Node], names: &[RevisionName]) -> Result<VersionRows, NameError> {
-    let mut kept = rows.to_vec();
-    let mut targets = Vec::new();
-    for name in names {
-        if name.is_base() {
-            let lineage = name.branch(graph)?.map(|branch| Neighbourhood::of(graph, branch));
-            kept.retain(|row| lineage.as_ref().is_some_and(|lineage| !lineage.has(*row)));
-        } else {
-            for target in name.one_or_heads(graph, rows)? {
-                let related = Neighbourhood::of(graph, target);
-                kept.retain(|row| !related.has(*row));
-                targets.push(target);
-            }
-        }
-    }
-    kept.extend(targets);
-    Ok(Tracker::new(graph, &kept).maximal)
-}
-
-/// A revision, all it stands on and all that stands on it.
-struct Neighbourhood(NodeSet, NodeSet);
-
-impl Neighbourhood {
-    fn of(graph: &Graph, node: Node) -> Self {
-        Self(graph.reach(&[node], Graph::prerequisites), graph.reach(&[node], Graph::dependents))
-    }
-
-    fn has(&self, node: Node) -> bool {
-        self.0.has(node) || self.1.has(node)
-    }
-}
-
-/// Follows the version rows from step to step: they are the applied revisions that no applied one stands on.
-struct Tracker<'g> {
-    graph: &'g Graph,
-    /// Revisions that are passed by as if they were not there.
-    without: BTreeSet<Node>,
-    applied: NodeSet,
-    /// How many applied revisions stand on each.
-    bearing: Vec<usize>,
-    /// What the table holds; at the start perhaps more than it should (Alembic leaves such rows in a rare case).
-    rows: VersionRows,
-    maximal: VersionRows,
-}
-
-impl<'g> Tracker<'g> {
-    fn new(graph: &'g Graph, rows: &[Node]) -> Self {
-        Self::without(graph, rows, &BTreeSet::new())
-    }
-
-    fn without(graph: &'g Graph, rows: &[Node], without: &BTreeSet<Node>) -> Self {
-        let mut applied = graph.reach(rows, Graph::prerequisites);
-        without.iter().for_each(|node| applied.remove(*node));
-        let mut bearing = vec![0; graph.len()];
-        for below in applied.nodes().flat_map(|node| below(graph, node, without)) {
-            bearing[below.place()] += 1;
-        }
-        let maximal = applied.nodes().filter(|node| bearing[node.place()] == 0).map(|node| graph.id(node).clone()).collect();
-        let rows = rows.iter().map(|node| graph.id(*node).clone()).collect();
-        Self { graph, without: without.clone(), applied, bearing, rows, maximal }
-    }
-
-    /// A revision takes the place of those rows it stands on.
-    fn up(&mut self, node: Node) -> (VersionRows, VersionRows) {
-        for below in below(self.graph, node, &self.without) {
-            self.bearing[below.place()] += 1;
-            self.maximal.remove(self.graph.id(below));
-        }
-        self.maximal.insert(self.graph.id(node).clone());
-        self.moved()
-    }
-
-    /// A revision gives its place back to those that nothing else stands on.
-    fn down(&mut self, node: Node) -> (VersionRows, VersionRows) {
-        self.maximal.remove(self.graph.id(node));
-        for below in below(self.graph, node, &self.without) {
-            self.bearing[below.place()] -= 1;
-            if self.bearing[below.place()] == 0 {
-                self.maximal.insert(self.graph.id(below).clone());
-            }
-        }
-        self.moved()
-    }
-
-    fn moved(&mut self) -> (VersionRows, VersionRows) {
-        (std::mem::replace(&mut self.rows, self.maximal.clone()), self.maximal.clone())
-    }
-}
-
-/// What a revision depends on; in the place of what is passed by, what that depends on. Each once.
-fn below(graph: &Graph, node: Node, without: &BTreeSet<Node>) -> BTreeSet<Node> {
-    let mut found = BTreeSet::new();
-    let mut open = graph.prerequisites(node).to_vec();
-    while let Some(next) = open.pop() {
-        if without.contains(&next) {
-            open.extend_from_slice(graph.prerequisites(next));
-        } else {
-            found.insert(next);
-        }
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::revision::graph::tests::graph;
-
-    fn nodes(graph: &Graph, ids: &[&str]) -> Vec<Node> {
-        ids.iter().map(|id| graph.node(id).expect("a row")).collect()
-    }
-
-    fn told(plan: &Plan<'_>) -> Vec<String> {
-        plan.steps.iter().map(|step| format!("{}: {} → {}", step.revision.id, join_ids(&step.before), join_ids(&step.after))).collect()
-    }
-
-    fn upgrade(lines: &[&str], rows: &[&str], target: &str) -> Vec<String> {
-        let graph = graph(lines);
-        let rows = nodes(&graph, rows);
-        let targets = RevisionName::parse(target).expect("a name").targets(&graph, &rows).expect("targets");
-        told(&Plan::upgrade(&graph, &rows, &targets))
-    }
-
-    fn downgrade(lines: &[&str], rows: &[&str], target: &str) -> Vec<String> {
-        let graph = graph(lines);
-        let rows = nodes(&graph, rows);
-        match to_undo(&graph, &rows, &RevisionName::parse(target).expect("a name"), &BTreeSet::new()) {
-            Ok(to_undo) => told(&Plan::downgrade(&graph, &rows, &to_undo, &BTreeSet::new()).expect("a plan")),
-            Err(error) => vec![error.to_string()],
-        }
-    }
-
-    #[test]
-    fn a_chain_moves_one_row() {
-        assert_eq!(upgrade(&["1", "2", "3"], &["1"], "head"), ["2: 1 → 2", "3: 2 → 3"]);
-        assert_eq!(upgrade(&["1", "2", "3"], &[], "2"), ["1: base → 1", "2: 1 → 2"]);
-        assert_eq!(upgrade(&["1", "2", "3"], &["3"], "head"), Vec::<String>::new());
-        assert_eq!(upgrade(&["1", "2", "3"], &["3"], "1"), Vec::<String>::new());
-        assert_eq!(downgrade(&["1", "2", "3"], &["3"], "-2"), ["3: 3 → 2", "2: 2 → 1"]);
-        assert_eq!(downgrade(&["1", "2", "3"], &["2"], "base"), ["2: 2 → 1", "1: 1 → base"]);
-        assert_eq!(downgrade(&["1", "2", "3"], &["2"], "2"), Vec::<String>::new());
-        assert_eq!(downgrade(&["1", "2", "3"], &["2"], "3"), ["3 is not applied, so there is nothing above it to undo"]);
-    }
-
-    #[test]
-    fn branches_add_rows_and_merges_join_them() {
-        let forked = ["1 <", "2a < 1", "2b < 1", "3 < 2a, 2b"];
-        assert_eq!(upgrade(&forked, &[], "head"), ["1: base → 1", "2a: 1 → 2a", "2b: 2a → 2a, 2b", "3: 2a, 2b → 3"]);
-        assert_eq!(downgrade(&forked, &["3"], "1"), ["3: 3 → 2a, 2b", "2b: 2a, 2b → 2a", "2a: 2a → 1"]);
-        assert_eq!(downgrade(&forked, &["2a", "2b"], "2b@1"), ["2b: 2a, 2b → 2a"]);
-    }
-
-    #[test]
-    fn a_dependency_is_implied_by_its_dependent() {
-        let crossed = ["a1 <", "b1 <", "a2 < a1 ! b1"];
-        assert_eq!(upgrade(&crossed, &["a1"], "a2"), ["b1: a1 → a1, b1", "a2: a1, b1 → a2"]);
-        assert_eq!(downgrade(&crossed, &["a2"], "-1"), ["a2: a2 → a1, b1"]);
-        assert_eq!(downgrade(&crossed, &["a2"], "-2"), ["a2: a2 → a1, b1", "a1: a1, b1 → b1"]);
-        assert_eq!(downgrade(&crossed, &["a2"], "b1@base"), ["a2: a2 → a1, b1", "b1: a1, b1 → a1"]);
-        assert_eq!(downgrade(&crossed, &["a2"], "b1"), Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_row_that_another_implies_goes_with_the_next_step() {
-        let graph = graph(&["1", "2", "3"]);
-        let plan = Plan::upgrade(&graph, &nodes(&graph, &["1", "2"]), &nodes(&graph, &["3"]));
-        assert_eq!(told(&plan), ["3: 1, 2 → 3"]);
-    }
-
-    #[test]
-    fn what_only_goes_up_is_refused_with_all_its_like() {
-        let lines = |down: &str| {
-            let file = |id: &str| format!("-- migrate:up\nSELECT 1;\n{}", if id == "1" { "-- migrate:down\nSELECT 2;\n" } else { down });
-            let parse =
-                |id| crate::revision::format::parse(std::path::Path::new(&format!("{id}.sql")), file(id).into_bytes()).expect("sound");
-            Graph::build(["1", "2", "3"].map(parse).into()).expect("a graph")
-        };
-        let graph = lines("");
-        let rows = nodes(&graph, &["3"]);
-        let to_undo = to_undo(&graph, &rows, &RevisionName::parse("base").expect("a name"), &BTreeSet::new()).expect("ids");
-        let error = Plan::downgrade(&graph, &rows, &to_undo, &BTreeSet::new()).expect_err("irreversible");
-        assert_eq!(error.to_string(), "3 (3.sql), 2 (2.sql) can't be undone: no `-- migrate:down` section");
-    }
-
-    #[test]
-    fn what_was_never_applied_is_not_undone() {
-        let down = |lines: &[&str], rows: &[&str], unapplied: &[&str], target: &str| {
-            let graph = graph(lines);
-            let (rows, unapplied) = (nodes(&graph, rows), nodes(&graph, unapplied).into_iter().collect());
-            match to_undo(&graph, &rows, &RevisionName::parse(target).expect("a name"), &unapplied) {
-                Ok(to_undo) => told(&Plan::downgrade(&graph, &rows, &to_undo, &unapplied).expect("a plan")),
-                Err(error) => vec![error.to_string()],
-            }
-        };
-        let chain = ["1", "2", "3", "4"];
-        for target in ["1", "3-2"] {
-            assert_eq!(down(&chain, &["4"], &["2"], target), ["4: 4 → 3", "3: 3 → 1"]);
-        }
-        assert_eq!(down(&chain, &["3"], &["2"], "-1"), ["3: 3 → 1"]);
-        assert_eq!(down(&chain, &["4"], &["2", "3"], "base"), ["4: 4 → 1", "1: 1 → base"]);
-        assert_eq!(down(&chain, &["4"], &["2"], "2"), ["2 is not applied, so there is nothing above it to undo"]);
-        let merged = ["1 <", "2a < 1", "2b < 1", "3 < 2a, 2b"];
-        assert_eq!(down(&merged, &["3"], &["2b"], "1"), ["3: 3 → 2a", "2a: 2a → 1"]);
-    }
-
-    #[test]
-    fn what_was_not_asked_for_is_not_undone() {
-        let graph = graph(&["1", "2", "3"]);
-        let asked: BTreeSet<Id> = [Id::parse("2").expect("an id")].into();
-        assert_eq!(told(&Plan::downgrade(&graph, &nodes(&graph, &["2"]), &asked, &BTreeSet::new()).expect("a plan")), ["2: 2 → 1"]);
-        assert_eq!(told(&Plan::downgrade(&graph, &nodes(&graph, &["1"]), &asked, &BTreeSet::new()).expect("a plan")), Vec::<String>::new());
-        let error = Plan::downgrade(&graph, &nodes(&graph, &["3"]), &asked, &BTreeSet::new()).expect_err("3 stands on it");
-        assert!(error.to_string().starts_with("3 would go as well"));
-    }
-
-    #[test]
-    fn a_stamp_takes_the_place_of_what_it_is_related_to() {
-        let graph = graph(&["a1 <", "a2 < a1", "b1 < a1 @ blue", "m < a2, b1", "c1 < @ red"]);
-        let stamped = |rows: &[&str], names: &[&str]| {
-            let names: Vec<RevisionName> = names.iter().map(|name| RevisionName::parse(name).expect("a name")).collect();
-            stamp(&graph, &nodes(&graph, rows), &names).map(|rows| join_ids(&rows)).unwrap_or_else(|error| error.to_string())
-        };
-        assert_eq!(stamped(&[], &["heads"]), "c1, m");
-        assert_eq!(stamped(&["a2", "b1", "c1"], &["a1"]), "a1, c1");
-        assert_eq!(stamped(&["m"], &["a2", "blue"]), "a2, b1");
-        assert_eq!(stamped(&["a2"], &["b1"]), "a2, b1");
-        assert_eq!(stamped(&["m", "c1"], &["base"]), "base");
-        assert_eq!(stamped(&["m", "c1"], &["red@base"]), "m");
-        assert_eq!(stamped(&["m"], &["-1"]), "`-1`: the way divides at m into a2, b1; name the revision, or the branch as BRANCH@-1");
-        assert!(stamped(&[], &["head"]).contains("several heads"));
-    }
-
-    mod properties {
-        use proptest::prelude::*;
-
-        use super::*;
-
-        /// A graph of up to a dozen revisions: what each stands on, by two numbers a bit of which says yes.
-        fn graphs() -> impl Strategy<Value = Graph> {
-            proptest::collection::vec((any::<u16>(), any::<u16>(), any::<u16>()), 1..12).prop_map(|bits| {
-                let pick = |bits: u16, end: usize| (0..end).filter(move |place| bits >> place & 1 == 1).map(|place| format!("r{place}"));
-                let lines: Vec<String> = bits
-                    .iter()
-                    .enumerate()
-                    .map(|(place, (first, second, third))| {
-                        let parents: Vec<String> = pick(first & second, place).take(3).collect();
-                        let depends: Vec<String> = pick(first & third & !second, place).take(2).collect();
-                        let depends = if depends.is_empty() { String::new() } else { format!("! {}", depends.join(", ")) };
-                        format!("r{place} < {} {depends}", parents.join(", "))
-                    })
-                    .collect();
-                graph(&lines.iter().map(String::as_str).collect::<Vec<_>>())
-            })
-        }
-
-        fn chosen(graph: &Graph, bits: u16) -> Vec<Node> {
-            graph.nodes().filter(|node| bits >> node.place() & 1 == 1).collect()
-        }
-
-        /// The rows of the database that the revisions `chosen` and all below them were applied to.
-        fn rows(graph: &Graph, chosen: &[Node]) -> Vec<Node> {
-            let applied = graph.reach(chosen, Graph::prerequisites);
-            applied.nodes().filter(|node| !graph.dependents(*node).iter().any(|above| applied.has(*above))).collect()
-        }
-
-        /// Runs a plan by its own word, checking every step: what it leaves applied.
-        fn run(graph: &Graph, start: &[Node], plan: &Plan<'_>) -> Vec<Node> {
-            let mut applied = graph.reach(start, Graph::prerequisites).nodes().collect::<BTreeSet<_>>();
-            let mut expected: VersionRows = start.iter().map(|node| graph.id(*node).clone()).collect();
-            for step in &plan.steps {
-                let node = graph.node(step.revision.id.as_str()).expect("a node");
-                assert_eq!(step.before, expected);
-                match plan.direction {
-                    Direction::Up => {
-                        assert!(graph.prerequisites(node).iter().all(|below| applied.contains(below)), "below first");
-                        assert!(applied.insert(node), "once");
-                    }
-                    Direction::Down => {
-                        assert!(!graph.dependents(node).iter().any(|above| applied.contains(above)), "above first");
-                        assert!(applied.remove(&node), "once");
-                    }
-                }
-                let all: Vec<Node> = applied.iter().copied().collect();
-                assert_eq!(
-                    step.after,
-                    rows(graph, &all).into_iter().map(|node| graph.id(node).clone()).collect::<VersionRows>(),
-                    "maximal"
-                );
-                expected = step.after.clone();
-            }
-            rows(graph, &applied.into_iter().collect::<Vec<_>>())
-        }
-
-        proptest! {
-            #[test]
-            fn up_and_then_down_returns(graph in graphs(), state in any::<u16>(), target in any::<u16>()) {
-                let start = rows(&graph, &chosen(&graph, state));
-                let up = Plan::upgrade(&graph, &start, &chosen(&graph, target));
-                let reached = run(&graph, &start, &up);
-                let now = graph.reach(&reached, Graph::prerequisites);
-                prop_assert!(chosen(&graph, target).iter().chain(&start).all(|node| now.has(*node)));
-                let to_undo = up.steps.iter().map(|step| step.revision.id.clone()).collect();
-                let down = Plan::downgrade(&graph, &reached, &to_undo, &BTreeSet::new()).expect("nothing else stands on what was new");
-                prop_assert_eq!(run(&graph, &reached, &down), start);
-            }
-
-            #[test]
-            fn down_to_any_name_and_up_again_returns(graph in graphs(), state in any::<u16>(), target in 0usize..12, label in 0usize..12) {
-                let start = rows(&graph, &chosen(&graph, state));
-                let id = |place: usize| graph.nodes().nth(place % graph.len()).map(|node| graph.id(node).to_string()).expect("an id");
-                let names = [id(target), "base".into(), "-1".into(), "-2".into(), format!("{}@-1", id(label)), format!("{}@base", id(label)), format!("{}@{}", id(label), id(target))];
-                for typed in names {
-                    let name = RevisionName::parse(&typed).expect("a name");
-                    let Ok(to_undo) = to_undo(&graph, &start, &name, &BTreeSet::new()) else { continue };
-                    let down = Plan::downgrade(&graph, &start, &to_undo, &BTreeSet::new()).expect("all that stands on it is to be undone too");
-                    let reached = run(&graph, &start, &down);
-                    prop_assert_eq!(down.steps.len(), to_undo.len());
-                    if let Ok(Some(node)) = name.downgrade_target(&graph, &start).map(|lower| lower.target) {
-                        prop_assert!(graph.reach(&reached, Graph::prerequisites).has(node), "the target itself stays");
-                    }
-                    if typed == "base" {
-                        prop_assert!(reached.is_empty());
-                    }
-                    prop_assert_eq!(run(&graph, &reached, &Plan::upgrade(&graph, &reached, &start)), start.clone());
-                }
-            }
-
-            #[test]
-            fn a_stamp_leaves_rows_that_mean_its_targets(graph in graphs(), state in any::<u16>(), target in any::<u16>()) {
-                let start = rows(&graph, &chosen(&graph, state));
-                let targets = chosen(&graph, target);
-                let names: Vec<RevisionName> = targets.iter().map(|node| RevisionName::parse(graph.id(*node).as_str()).expect("a name")).collect();
-                let stamped = stamp(&graph, &start, &names).expect("rows");
-                let nodes: Vec<Node> = stamped.iter().map(|id| graph.node(id.as_str()).expect("a node")).collect();
-                prop_assert_eq!(&rows(&graph, &nodes), &graph.nodes().filter(|node| nodes.contains(node)).collect::<Vec<_>>());
-                let now = graph.reach(&nodes, Graph::prerequisites);
-                prop_assert!(targets.iter().all(|node| now.has(*node)));
-            }
-        }
     }
 }

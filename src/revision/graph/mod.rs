@@ -14,7 +14,7 @@ pub struct Node(usize);
 
 impl Node {
     /// Its number in the graph's order, from 0.
-    pub fn place(self) -> usize {
+    pub fn index(self) -> usize {
         self.0
     }
 }
@@ -193,7 +193,7 @@ pub struct NodeSet(Vec<bool>);
 
 impl NodeSet {
     /// Whether the node is in it.
-    pub fn has(&self, node: Node) -> bool {
+    pub fn contains(&self, node: Node) -> bool {
         self.0[node.0]
     }
 

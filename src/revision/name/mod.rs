@@ -196,7 +196,7 @@ impl RevisionName {
         let mut roots = target.map_or_else(|| graph.roots(), |node| graph.children(node).to_vec());
         if let Some(branch) = branch.filter(|_| roots.len() > 1) {
             let lineage = Lineage::of(graph, branch);
-            roots.retain(|node| lineage.has(*node));
+            roots.retain(|node| lineage.contains(*node));
             if roots.is_empty() {
                 let above = join_ids(target.map(|node| graph.id(node)));
                 return Err(NameError::NoWayDown { typed: self.typed.clone(), above });
@@ -242,17 +242,18 @@ impl RevisionName {
         let mut starts = rows.to_vec();
         if let Some(branch) = self.branch(graph)? {
             let lineage = Lineage::of(graph, branch);
-            starts.retain(|node| lineage.has(*node));
+            starts.retain(|node| lineage.contains(*node));
             if starts.is_empty() {
                 let applied = graph.reach(rows, Graph::prerequisites);
-                let on_branch = |node: &Node| lineage.has(*node);
+                let on_branch = |node: &Node| lineage.contains(*node);
                 starts = match way {
                     Way::Up => {
-                        let standing = |node: &Node| graph.dependents(*node).iter().any(|above| applied.has(*above) && on_branch(above));
+                        let standing =
+                            |node: &Node| graph.dependents(*node).iter().any(|above| applied.contains(*above) && on_branch(above));
                         applied.nodes().filter(|node| on_branch(node) && !standing(node)).collect()
                     }
                     Way::Down => {
-                        let revised = |node: &Node| graph.children(*node).iter().any(|child| applied.has(*child));
+                        let revised = |node: &Node| graph.children(*node).iter().any(|child| applied.contains(*child));
                         applied.nodes().filter(|node| on_branch(node) && !revised(node)).collect()
                     }
                 };
@@ -277,7 +278,7 @@ impl RevisionName {
     fn absolute(&self, graph: &Graph) -> Result<Vec<Node>, NameError> {
         let found = self.unchecked(graph)?;
         if let (Some(branch), [one], Symbol::Id(_)) = (self.branch(graph)?, found.as_slice(), &self.symbol)
-            && !Lineage::of(graph, branch).has(*one)
+            && !Lineage::of(graph, branch).contains(*one)
         {
             return Err(NameError::OffBranch { typed: self.typed.clone(), id: graph.id(*one).to_string() });
         }
@@ -287,7 +288,7 @@ impl RevisionName {
     fn unchecked(&self, graph: &Graph) -> Result<Vec<Node>, NameError> {
         let branch = self.branch(graph)?;
         let lineage = branch.map(|branch| Lineage::of(graph, branch));
-        let in_branch = |node: &Node| lineage.as_ref().is_none_or(|lineage| lineage.has(*node));
+        let in_branch = |node: &Node| lineage.as_ref().is_none_or(|lineage| lineage.contains(*node));
         match &self.symbol {
             Symbol::Current | Symbol::Base => Ok(Vec::new()),
             // What a head depends on is implied by it.
@@ -332,7 +333,7 @@ impl RevisionName {
             };
             // Downwards a branch only settles which way to go at a merge.
             let limited = self.offset > 0 || next.len() > 1;
-            let on_branch = |node: &Node| !limited || lineage.as_ref().is_none_or(|lineage| lineage.has(*node));
+            let on_branch = |node: &Node| !limited || lineage.as_ref().is_none_or(|lineage| lineage.contains(*node));
             let next: Vec<Node> = next.into_iter().filter(on_branch).collect();
             at = match next.as_slice() {
                 [] if self.offset < 0 => None,
@@ -367,8 +368,8 @@ impl Lineage {
         Self(graph.reach(&[node], Graph::parents), graph.reach(&[node], Graph::children))
     }
 
-    fn has(&self, node: Node) -> bool {
-        self.0.has(node) || self.1.has(node)
+    fn contains(&self, node: Node) -> bool {
+        self.0.contains(node) || self.1.contains(node)
     }
 }
 

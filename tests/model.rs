@@ -478,3 +478,30 @@ fn a_model_of_a_thousand_tables_differs_in_one_column_by_one_statement() {
     assert_eq!(answer["model"]["statements"].as_array().map(Vec::len), Some(1), "{answer}");
     assert_eq!(answer["model"]["statements"][0]["sql"], "ALTER TABLE t500 ALTER COLUMN b TYPE bigint");
 }
+
+#[test]
+fn the_words_of_a_statement_inside_a_text_are_no_statement() {
+    let database = Database::new();
+    let old = "CREATE TYPE mood AS ENUM ('sad');\nCREATE TABLE a (m mood, t text);\nCREATE INDEX gone ON a ((t || ' ON ONLY '));\n";
+    let new = "CREATE TYPE mood AS ENUM ('sad', 'happy');
+        CREATE TABLE a (m mood, t text, d text DEFAULT 'nextval(random())');
+        CREATE TYPE other AS ENUM ('happy');
+        COMMENT ON TABLE a IS 'happy'' or ''happy';
+        COMMENT ON COLUMN a.t IS 'happy';\n";
+    let project = Project::new().revision("001", old, "SELECT 1;").file("schema.sql", new);
+    pgmarch(&database, &project).run().exits(0);
+    let created = pgmarch(&database, &project).args(["create", "x", "--online", "--json"]).run().exits(0).json();
+    let hazards: Vec<&str> = created["statements"]
+        .as_array()
+        .expect("statements")
+        .iter()
+        .flat_map(|statement| statement["hazards"].as_array().expect("hazards"))
+        .filter_map(|hazard| hazard["kind"].as_str())
+        .collect();
+    assert_eq!(hazards, [] as [&str; 0], "a default that is one text is no value for each row: {created}");
+    let files = created["created"].as_array().expect("files");
+    let text = |number: usize| files[number]["text"].as_str().expect("a text");
+    assert_eq!(files.len(), 2, "a comment uses no value of an enum: {created}");
+    assert!(text(0).contains("ADD VALUE 'happy'") && text(0).contains("COMMENT ON"), "{created}");
+    assert!(text(1).contains("DROP INDEX CONCURRENTLY gone"), "{created}");
+}

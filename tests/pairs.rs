@@ -203,8 +203,13 @@ fn what_a_database_has_once_goes_there_and_back() {
 }
 
 #[test]
+fn texts_with_the_words_of_statements_go_there_and_back() {
+    all_of("texts.sql");
+}
+
+#[test]
 fn the_careful_form_goes_there_and_back_too() {
-    for file in ["tables.sql", "columns.sql", "constraints.sql", "indexes.sql", "views.sql"] {
+    for file in ["tables.sql", "columns.sql", "constraints.sql", "indexes.sql", "views.sql", "texts.sql"] {
         try_all_of(file, careful_round_trip);
     }
 }

@@ -1,7 +1,7 @@
 //! Columns: their words in a CREATE TABLE, and what changes them.
 
 use super::fate::{assigns, keeps_rows};
-use super::print::{expression, type_name};
+use super::print::{expression, type_name, without_quoted};
 use super::sequence::number_words;
 use super::{Emit, Form, Statement, default_of};
 use crate::model::emit::hazard::{Danger, Hazard};
@@ -251,9 +251,10 @@ fn identity_words(identity: &Identity) -> String {
 
 /// Whether a default is another for each row: then adding the column writes them all.
 fn is_volatile(default: &str) -> bool {
+    let calls = without_quoted(default);
     ["nextval(", "random()", "gen_random_uuid()", "clock_timestamp()", "timeofday()", "uuid_generate_v", "uuidv"]
         .iter()
-        .any(|name| default.contains(name))
+        .any(|name| calls.contains(name))
 }
 
 fn may_lose(old: &Column, new: &Column) -> bool {

@@ -44,7 +44,7 @@ impl Emit<'_> {
     /// A unique index can be built while others write, and be made a constraint then.
     fn add_unique(&self, shown: &str, table: &str, constraint: &Constraint, add: Statement, partitioned: bool) -> Vec<Statement> {
         let plain = constraint.definition.strip_prefix("PRIMARY KEY ").or_else(|| constraint.definition.strip_prefix("UNIQUE "));
-        let simple = plain.filter(|columns| columns.starts_with('(') && columns.ends_with(')') && !columns.contains("WITHOUT OVERLAPS"));
+        let simple = plain.filter(|columns| columns.starts_with('(') && columns.ends_with(')') && !columns.ends_with(" WITHOUT OVERLAPS)"));
         match simple
             .filter(|_| self.target.form == Form::Online && !partitioned && constraint.index_options.as_ref().is_none_or(Vec::is_empty))
         {
@@ -83,7 +83,7 @@ impl Emit<'_> {
     }
 
     pub(super) fn drop_index(&self, key: &Key, object: &Object, index: &Index) -> Vec<Statement> {
-        let partitioned = index.definition.contains(" ON ONLY ");
+        let partitioned = print::is_on_only(&index.definition);
         // One that is made again is in the way of something.
         match (self.target.form, self.fate(key)) {
             (Form::Online, Fate::Drop) if !partitioned => {
@@ -95,7 +95,7 @@ impl Emit<'_> {
 
     pub(super) fn create_index(&self, object: &Object, index: &Index) -> Vec<Statement> {
         let is_new = object.parent.as_ref().is_some_and(|parent| self.is_made(parent));
-        let partitioned = index.definition.contains(" ON ONLY ");
+        let partitioned = print::is_on_only(&index.definition);
         let mut statements = match (is_new, self.target.form) {
             (false, Form::Online) if !partitioned => vec![Statement::new(print::index(&index.definition, true)).later()],
             (true, _) => vec![Statement::new(print::index(&index.definition, false))],

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::print::comment;
-use super::{Emit, Statement};
+use super::{Emit, Operation, Statement};
 use crate::model::{Catalog, Definition, Grant, Key, Kind, Object};
 
 impl Emit<'_> {
@@ -35,7 +35,8 @@ impl Emit<'_> {
             _ => before,
         };
         if expected != new.comment.as_deref() {
-            statements.push(Statement::new(format!("COMMENT ON {phrase} IS {}", comment(new.comment.as_deref()))));
+            let sql = format!("COMMENT ON {phrase} IS {}", comment(new.comment.as_deref()));
+            statements.push(Statement::new(sql).that(Operation::Comment));
         }
         statements.extend(attribute_comments(old, new));
         statements
@@ -141,12 +142,8 @@ fn attribute_comments(old: Option<&Object>, new: &Object) -> Vec<Statement> {
     for attribute in attributes(new) {
         let was = before.iter().find(|other| other.name == attribute.name).and_then(|other| other.comment.clone());
         if was != attribute.comment {
-            statements.push(Statement::new(format!(
-                "COMMENT ON COLUMN {}.{} IS {}",
-                new.shown,
-                attribute.name,
-                comment(attribute.comment.as_deref())
-            )));
+            let sql = format!("COMMENT ON COLUMN {}.{} IS {}", new.shown, attribute.name, comment(attribute.comment.as_deref()));
+            statements.push(Statement::new(sql).that(Operation::Comment));
         }
     }
     statements

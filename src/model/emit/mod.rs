@@ -49,8 +49,31 @@ pub struct Statement {
     pub sql: String,
     /// What it may do.
     pub hazards: Vec<Hazard>,
+    /// What it does.
+    pub(super) operation: Operation,
     /// When it runs.
     pub(super) phase: Phase,
+}
+
+/// What a statement does: set where the statement is written, as its text can't tell. A view's text may hold the words of any other
+/// statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    /// `ALTER TYPE … ADD VALUE`, with the value.
+    AddValue(String),
+    /// `CREATE TYPE … AS ENUM`.
+    CreateEnum,
+    /// `COMMENT ON`.
+    Comment,
+    /// Any other.
+    Other,
+}
+
+impl Operation {
+    /// Whether a literal in the statement's text may be a value of an enum that must have been committed before.
+    fn may_use_values(&self) -> bool {
+        matches!(self, Self::Other)
+    }
 }
 
 /// When a statement runs.
@@ -80,11 +103,16 @@ impl Statement {
     }
 
     fn new(sql: impl Into<String>) -> Self {
-        Self { sql: sql.into(), hazards: Vec::new(), phase: Phase::Main }
+        Self { sql: sql.into(), hazards: Vec::new(), operation: Operation::Other, phase: Phase::Main }
     }
 
     fn with(mut self, hazard: Hazard) -> Self {
         self.hazards.push(hazard);
+        self
+    }
+
+    fn that(mut self, operation: Operation) -> Self {
+        self.operation = operation;
         self
     }
 
@@ -133,15 +161,14 @@ fn written(old: &Catalog, new: &Catalog, target: Target, labels: Labels) -> Vec<
     split_by_phase(emit.statements())
 }
 
-/// Values of enums go first, on their own, if anything else speaks of them.
+/// Values of enums go first, on their own, if another statement may use one.
 fn split_by_phase(statements: Vec<Statement>) -> Vec<Part> {
-    let value =
-        |sql: &str| sql.split_once("ADD VALUE '").and_then(|(_, rest)| rest.split_once('\'')).map(|(value, _)| format!("'{value}'"));
-    let values: Vec<String> =
-        statements.iter().filter(|statement| statement.phase == Phase::Value).filter_map(|statement| value(&statement.sql)).collect();
+    let added =
+        |statement: &Statement| if let Operation::AddValue(value) = &statement.operation { Some(print::literals(value)) } else { None };
+    let values: Vec<String> = statements.iter().filter_map(added).flatten().collect();
     let used = statements
         .iter()
-        .filter(|statement| statement.phase != Phase::Value)
+        .filter(|statement| statement.operation.may_use_values())
         .any(|statement| values.iter().any(|value| statement.sql.contains(value.as_str())));
     let mut parts: Vec<(Phase, Part)> = Vec::new();
     let mut sorted = statements;

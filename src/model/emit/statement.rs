@@ -3,7 +3,7 @@
 use super::print;
 use super::sequence::{create_sequence, number_words};
 use super::types::{add_labels, alter_composite, alter_domain, create_type};
-use super::{Emit, Statement};
+use super::{Emit, Operation, Statement};
 use crate::model::emit::hazard::{Danger, Hazard};
 use crate::model::{Definition, Key, Kind, Policy, Routine, View};
 
@@ -16,9 +16,8 @@ impl Emit<'_> {
             Definition::Schema {} => one(format!("CREATE SCHEMA {shown}")),
             Definition::Extension { schema, .. } if schema == "public" => one(format!("CREATE EXTENSION {shown}")),
             Definition::Extension { schema, .. } => one(format!("CREATE EXTENSION {shown} SCHEMA {schema}")),
-            Definition::Enum { .. } | Definition::Composite { .. } | Definition::Range { .. } => {
-                one(create_type(shown, &object.definition))
-            }
+            Definition::Enum { .. } => vec![Statement::new(create_type(shown, &object.definition)).that(Operation::CreateEnum)],
+            Definition::Composite { .. } | Definition::Range { .. } => one(create_type(shown, &object.definition)),
             Definition::Domain(domain) => one(self.create_domain(key, shown, domain)),
             Definition::Sequence(sequence) => one(create_sequence(shown, sequence)),
             Definition::Table(table) => self.create_table(key, object, table),
@@ -26,7 +25,15 @@ impl Emit<'_> {
             Definition::Default { .. } => self.set_default(key),
             Definition::Constraint(constraint) => self.add_constraint(object, constraint),
             Definition::Index(index) => self.create_index(object, index),
-            Definition::View(view) => create_view(shown, view, false),
+            Definition::View(view) => {
+                let mut statements = vec![create_view(shown, view, false)];
+                for column in view.columns.iter().flatten() {
+                    if let Some(default) = &column.default {
+                        statements.extend(one(format!("ALTER VIEW {shown} ALTER COLUMN {} SET DEFAULT {default}", column.name)));
+                    }
+                }
+                statements
+            }
             Definition::Routine(routine) => one(routine_text(shown, routine)),
             Definition::Aggregate { arguments, options } => {
                 let name = shown.split('(').next().unwrap_or(shown);
@@ -166,12 +173,11 @@ impl Emit<'_> {
             (Definition::View(old), Definition::View(new)) => {
                 let mut statements = Vec::new();
                 if old.definition != new.definition || old.options != new.options {
-                    statements = create_view(shown, new, true);
+                    statements.push(create_view(shown, new, true));
                 }
                 let default = |view: &View, name: &str| {
                     view.columns.iter().flatten().find(|column| column.name == name).and_then(|column| column.default.clone())
                 };
-                statements.retain(|statement| !statement.sql.contains(" ALTER COLUMN "));
                 for column in new.columns.iter().flatten() {
                     let was = default(old, &column.name);
                     if was != column.default {
@@ -210,23 +216,17 @@ impl Emit<'_> {
     }
 }
 
-fn create_view(shown: &str, view: &View, replace: bool) -> Vec<Statement> {
+fn create_view(shown: &str, view: &View, replace: bool) -> Statement {
     let definition = print::lists(view.definition.trim().trim_end_matches(';'));
     let options = if view.options.is_empty() { String::new() } else { format!(" WITH ({})", view.options.join(", ")) };
-    let mut statements = match view.materialized {
+    match view.materialized {
         true => {
             let method = view.access_method.as_ref().map(|method| format!(" USING {method}")).unwrap_or_default();
             let data = if view.populated { "" } else { "\nWITH NO DATA" };
-            vec![Statement::new(format!("CREATE MATERIALIZED VIEW {shown}{method}{options} AS\n{definition}{data}"))]
+            Statement::new(format!("CREATE MATERIALIZED VIEW {shown}{method}{options} AS\n{definition}{data}"))
         }
-        false => vec![Statement::new(format!("CREATE {}VIEW {shown}{options} AS\n{definition}", if replace { "OR REPLACE " } else { "" }))],
-    };
-    for column in view.columns.iter().flatten() {
-        if let Some(default) = &column.default {
-            statements.push(Statement::new(format!("ALTER VIEW {shown} ALTER COLUMN {} SET DEFAULT {default}", column.name)));
-        }
+        false => Statement::new(format!("CREATE {}VIEW {shown}{options} AS\n{definition}", if replace { "OR REPLACE " } else { "" })),
     }
-    statements
 }
 
 /// `pg_get_functiondef` without the schema that the search path finds anyway, and with plain dollar quotes.
@@ -236,11 +236,12 @@ fn routine_text(shown: &str, routine: &Routine) -> String {
     if !shown.starts_with(&format!("{}.", routine.schema)) {
         text = text.replacen(&qualified, &format!("{} ", routine.kind), 1);
     }
+    // The body is what stands between the last two: the server chooses a quote that the body does not hold.
     let quote = if routine.kind == "PROCEDURE" { "$procedure$" } else { "$function$" };
-    if text.matches(quote).count() == 2 && !text.contains("$$") {
-        text = text.replace(quote, "$$");
+    match text.strip_suffix(quote).and_then(|rest| rest.rsplit_once(quote)) {
+        Some((head, body)) if !text.contains("$$") => format!("{head}$${body}$$"),
+        _ => text,
     }
-    text
 }
 
 fn create_policy(shown: &str, table: &str, policy: &Policy) -> String {

@@ -1,6 +1,6 @@
 //! The words of types and domains.
 
-use super::{Emit, Phase, Statement, print};
+use super::{Emit, Operation, Phase, Statement, print};
 use crate::model::emit::hazard::{Danger, Hazard};
 use crate::model::{Attribute, Definition, Domain, Key, Kind, Object};
 
@@ -113,7 +113,8 @@ pub(super) fn add_labels(shown: &str, old: &[String], new: &[String]) -> Vec<Sta
             Some(before) => format!(" AFTER {}", print::quote(before)),
             None => old.first().map(|first| format!(" BEFORE {}", print::quote(first))).unwrap_or_default(),
         };
-        let mut statement = Statement::new(format!("ALTER TYPE {shown} ADD VALUE {}{place}", print::quote(label)));
+        let sql = format!("ALTER TYPE {shown} ADD VALUE {}{place}", print::quote(label));
+        let mut statement = Statement::new(sql).that(Operation::AddValue(label.clone()));
         statement.phase = Phase::Value;
         statements.push(statement);
     }
@@ -159,10 +160,10 @@ pub(super) fn create_type(shown: &str, definition: &Definition) -> String {
 }
 
 pub(super) fn alter_composite(shown: &str, old: &[Attribute], new: &[Attribute]) -> Vec<Statement> {
-    let mut words = Vec::new();
-    words.extend(old.iter().filter(|a| !new.iter().any(|b| a.name == b.name)).map(|a| format!("DROP ATTRIBUTE {}", a.name)));
+    let mut words: Vec<String> =
+        old.iter().filter(|a| !new.iter().any(|b| a.name == b.name)).map(|a| format!("DROP ATTRIBUTE {}", a.name)).collect();
+    let loses = !words.is_empty();
     words.extend(new.iter().filter(|a| !old.iter().any(|b| a.name == b.name)).map(|a| format!("ADD ATTRIBUTE {}", attribute_words(a))));
-    let loses = words.iter().any(|word| word.starts_with("DROP"));
     let statement = |sql| match loses {
         true => Statement::new(sql).with(Hazard::new(Danger::DataLoss, "the attribute's values are gone wherever the type is used")),
         false => Statement::new(sql),

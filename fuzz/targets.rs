@@ -5,11 +5,12 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use pgmarch::config::{self, Environment};
+use pgmarch::config;
 use pgmarch::connect::conninfo::Conninfo;
 use pgmarch::connect::link::{Link, Ready};
 use pgmarch::connect::target::Target;
 use pgmarch::connect::watch::Policy;
+use pgmarch::environment::{Environment, PROGRAM};
 use pgmarch::revision::{format, name, statement};
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
@@ -21,7 +22,9 @@ pub(crate) fn settings(bytes: &[u8]) {
     let pairs = text.lines().filter_map(|line| line.split_once('='));
     // What other files say is not for garbage to choose.
     let pairs = pairs.filter(|(name, _)| !name.contains("FILE") && *name != "HOME" && *name != "PGSYSCONFDIR");
-    let Ok(environment) = Environment::new(pairs.map(|(name, value)| (OsString::from(name), OsString::from(value)))) else { return };
+    let Ok(environment) = Environment::new(PROGRAM, pairs.map(|(name, value)| (OsString::from(name), OsString::from(value)))) else {
+        return;
+    };
     let (_, decided) = config::decide(&environment);
     if let Err(faults) = decided {
         faults.iter().for_each(|fault| assert!(!fault.to_string().is_empty()));

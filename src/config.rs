@@ -1,22 +1,17 @@
 //! Settings: what the environment says (`Raw`, by `envy`), then what it means ([`Config`]), decided and checked once.
 
 use std::collections::BTreeMap;
-use std::env;
-use std::ffi::OsString;
-use std::fmt;
-use std::fs;
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::connect::conninfo::ConninfoError;
-use crate::connect::keyword::KEYWORDS;
+use crate::connect::fault::SettingsError;
 use crate::connect::target::Target;
 use crate::connect::wait::Widen;
+use crate::environment::{Environment, EnvironmentError};
 use crate::revision::nearest;
 use crate::sql::{Ident, SearchPath, TableName};
 
@@ -80,46 +75,12 @@ settings! {
     termination_log, "PGMARCH_TERMINATION_LOG", "/dev/termination-log where it exists", "file for the cause of a failure, as short JSON";
 }
 
-/// Text that prints as stars, for passwords and whatever may hold one.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret.
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The secret itself, for the server's eyes only.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
 /// One thing wrong with the settings. Values that may be secret are never part of it.
 #[derive(Debug, Error)]
 #[allow(missing_docs, reason = "each variant's message is its documentation")]
 pub enum ConfigFault {
     #[error("{found} is not a setting{}; `pgmarch --help` lists them", .nearest.as_ref().map(|name| format!(" (did you mean {name}?)")).unwrap_or_default())]
     Unknown { found: String, nearest: Option<String> },
-    #[error("{name} is not UTF-8; write it as UTF-8")]
-    NotUtf8 { name: String },
-    #[error("{name} and {name}_FILE are both set; keep one")]
-    Twice { name: String },
-    #[error("{name}_FILE: {path} can't be read ({reason}); mount it, or make it readable to the user that runs pgmarch")]
-    File { name: String, path: PathBuf, reason: String },
-    #[error(
-        "{name}_FILE: {path} has mode {mode:04o}: others could write what pgmarch then trusts; chmod go-w it (in Kubernetes, a defaultMode such as 0440)"
-    )]
-    FileMode { name: String, path: PathBuf, mode: u32 },
-    #[error("{name}_FILE: {path} is larger than 1 MiB; it should hold the value alone")]
-    FileSize { name: String, path: PathBuf },
     #[error("{name} is `{value}`, which is no duration; write 500ms, 30s, 5m, 1h, or 0 for off")]
     Duration { name: &'static str, value: String },
     #[error("{name} is `{value}`; write {expected}")]
@@ -128,111 +89,10 @@ pub enum ConfigFault {
         "{name} is `{value}`, which can't be a name in PostgreSQL: it must be 1 to 63 bytes without a NUL, and a version table at most SCHEMA.NAME"
     )]
     Name { name: &'static str, value: String },
-    #[error("no database is named; set PGMARCH_DATABASE_URL=postgres://USER@HOST:5432/DATABASE (or DATABASE_URL, or PGHOST…)")]
-    NoDatabase,
-    #[error("{name}: {fault}")]
-    Conninfo { name: String, fault: ConninfoError },
-}
-
-/// The process's environment, taken once; files that hold values are read again whenever they are asked for.
-#[derive(Clone, Default)]
-pub struct Environment(BTreeMap<String, Secret>);
-
-/// What pgmarch reads besides its own names and libpq's settings, as it stands: a name with `_FILE` means nothing there.
-const PLAIN: [&str; 4] = ["HOME", "USER", "PGSYSCONFDIR", "PGREQUIRESSL"];
-
-/// A file with a value in it may not be larger, in bytes.
-const LARGEST_VALUE: u64 = 1 << 20;
-
-impl Environment {
-    /// Takes what concerns pgmarch from `variables`; the rest is not looked at.
-    pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, Vec<ConfigFault>> {
-        let mut faults = Vec::new();
-        let mut kept = BTreeMap::new();
-        for (name, value) in variables {
-            let Some(name) = name.to_str().filter(|name| concerns(name)) else { continue };
-            match value.into_string() {
-                // An empty variable is an unset one, as for libpq: `FOO=` in a compose file means "nothing".
-                Ok(value) if value.is_empty() => {}
-                Ok(value) => {
-                    kept.insert(name.to_owned(), Secret::new(value));
-                }
-                Err(_) => faults.push(ConfigFault::NotUtf8 { name: name.to_owned() }),
-            }
-        }
-        if faults.is_empty() { Ok(Self(kept)) } else { Err(faults) }
-    }
-
-    /// The process's own environment.
-    pub fn of_process() -> Result<Self, Vec<ConfigFault>> {
-        Self::new(env::vars_os())
-    }
-
-    /// The value of `name`, or of the file that `name_FILE` names, without the newline at its end.
-    pub fn value(&self, name: &str) -> Result<Option<Secret>, ConfigFault> {
-        let (mut value, mut file) = (None, None);
-        for (found, secret) in &self.0 {
-            match found.strip_prefix(name) {
-                Some("") => value = Some(secret),
-                Some("_FILE") => file = Some(secret),
-                _ => {}
-            }
-        }
-        match (value, file) {
-            (Some(_), Some(_)) => Err(ConfigFault::Twice { name: name.to_owned() }),
-            (value, None) => Ok(value.cloned()),
-            (None, Some(path)) => read_value(name, Path::new(path.reveal())).map(Some),
-        }
-    }
-
-    /// The value of a variable that is no setting, such as `HOME`.
-    pub fn plain(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(Secret::reveal)
-    }
-
-    /// The same environment, with one value replaced.
-    pub fn with(&self, name: &str, value: Secret) -> Self {
-        let mut changed = self.clone();
-        changed.0.remove(&format!("{name}_FILE"));
-        changed.0.insert(name.to_owned(), value);
-        changed
-    }
-
-    fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
-}
-
-fn concerns(name: &str) -> bool {
-    let setting = name.strip_suffix("_FILE").unwrap_or(name);
-    name.starts_with("PGMARCH_")
-        || PLAIN.contains(&name)
-        || setting == "DATABASE_URL"
-        || KEYWORDS.iter().any(|keyword| keyword.variable == setting && !setting.is_empty())
-}
-
-/// Reads the value anew at each call: a mounted secret is replaced while we wait. Links are followed, as Kubernetes mounts
-/// secrets by them; only who may write the file itself counts, as folders such as `emptyDir` are open to all.
-fn read_value(name: &str, path: &Path) -> Result<Secret, ConfigFault> {
-    let unreadable = |reason: String| ConfigFault::File { name: name.to_owned(), path: path.to_owned(), reason };
-    let mut file = fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    // Of the very file that is read, not of the one that may have taken its place.
-    let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;
-    if metadata.mode() & 0o022 != 0 && metadata.is_file() {
-        let mode = metadata.mode() & 0o7777;
-        return Err(ConfigFault::FileMode { name: name.to_owned(), path: path.to_owned(), mode });
-    }
-    if metadata.len() > LARGEST_VALUE {
-        return Err(ConfigFault::FileSize { name: name.to_owned(), path: path.to_owned() });
-    }
-    let mut text = String::new();
-    // A pipe has no length beforehand.
-    let read = (&mut file).take(LARGEST_VALUE + 1).read_to_string(&mut text).map_err(|error| unreadable(error.to_string()))?;
-    if u64::try_from(read).is_ok_and(|read| read > LARGEST_VALUE) {
-        return Err(ConfigFault::FileSize { name: name.to_owned(), path: path.to_owned() });
-    }
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(Secret::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    #[error(transparent)]
+    Connection(#[from] SettingsError),
 }
 
 /// One transaction for each revision, or for all of a run.
@@ -484,14 +344,14 @@ fn of_connections(environment: &Environment, anyway: bool) -> Vec<ConfigFault> {
             Ok(None) | Err(_) => continue,
         };
         for mut fault in Target::check(&place).err().unwrap_or_default() {
-            if let ConfigFault::Conninfo { name: named, .. } = &mut fault
+            if let SettingsError::Conninfo { name: named, .. } = &mut fault
                 && named == "PGMARCH_DATABASE_URL"
             {
                 *named = name.to_owned();
             }
             let is_known = faults.iter().any(|known| known.to_string() == fault.to_string());
-            if !is_known && !matches!(fault, ConfigFault::NoDatabase) {
-                faults.push(fault);
+            if !is_known && !matches!(fault, SettingsError::NoDatabase { .. }) {
+                faults.push(fault.into());
             }
         }
     }
@@ -532,7 +392,7 @@ fn raw(environment: &Environment) -> (Raw, Vec<ConfigFault>) {
         match environment.value(name) {
             Ok(Some(value)) => pairs.push((name.to_owned(), value.reveal().to_owned())),
             Ok(None) => {}
-            Err(fault) => faults.push(fault),
+            Err(fault) => faults.push(fault.into()),
         }
     }
     // All are texts, so this can't fail; whatever envy might say one day is not worth a panic.
@@ -557,9 +417,10 @@ fn default_migrations() -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::environment::PROGRAM;
 
     fn environment(pairs: &[(&str, &str)]) -> Environment {
-        Environment::new(pairs.iter().map(|(name, value)| ((*name).into(), (*value).into()))).expect("UTF-8")
+        Environment::new(PROGRAM, pairs.iter().map(|(name, value)| ((*name).into(), (*value).into()))).expect("UTF-8")
     }
 
     fn faults(pairs: &[(&str, &str)]) -> Vec<String> {
@@ -646,16 +507,10 @@ mod tests {
     fn a_value_comes_from_its_file_without_the_last_newline() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("target");
-        fs::write(&path, "002\n").expect("written");
+        std::fs::write(&path, "002\n").expect("written");
         let text = path.to_str().expect("UTF-8");
         let config = decide(&environment(&[("PGMARCH_TARGET_FILE", text)])).1.expect("sound");
         assert_eq!(config.target, "002");
         assert!(faults(&[("PGMARCH_TARGET_FILE", text), ("PGMARCH_TARGET", "1")])[0].contains("both set"));
-    }
-
-    #[test]
-    fn secrets_do_not_print() {
-        let shown = format!("{:?}", Secret::new("hunter2".into()));
-        assert_eq!(shown, "***");
     }
 }

@@ -10,7 +10,8 @@
 //! # Layout, in reading order
 //!
 //! - [`cli`]: what a person may type.
-//! - [`config`]: environment → raw settings → [`config::Config`]; secrets that can't print.
+//! - [`config`]: environment → raw settings → [`config::Config`].
+//! - [`environment`]: environment variables and the files that they name; secrets that can't print.
 //! - [`exit`]: exit codes; what an error explains about itself: [`exit::Explain`].
 //! - [`error`]: the top error, which collects those of all modules.
 //! - [`commands`]: one file per verb, each composing what follows.
@@ -46,6 +47,7 @@ pub mod commands;
 pub mod config;
 pub mod connect;
 pub mod counters;
+pub mod environment;
 pub mod error;
 pub mod exit;
 pub mod json;
@@ -86,10 +88,11 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
             return code.into();
         }
     };
-    let environment = config::Environment::of_process();
+    let environment = environment::Environment::of_process(environment::PROGRAM)
+        .map_err(|faults| faults.into_iter().map(config::ConfigFault::from).collect::<Vec<_>>());
     let (reporting, decided) = match &environment {
         Ok(environment) => config::decide(environment),
-        Err(_) => config::decide(&config::Environment::default()),
+        Err(_) => config::decide(&environment::Environment::default()),
     };
     report::log::start(&reporting);
     let outcome = match (environment, decided) {

@@ -7,10 +7,10 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use pgmarch::config::Environment;
 use pgmarch::connect::conninfo::Conninfo;
 use pgmarch::connect::keyword::KEYWORDS;
 use pgmarch::connect::target::Target;
+use pgmarch::environment::{Environment, PROGRAM};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -174,7 +174,7 @@ fn is_stricter(fault: &str) -> bool {
 fn difference(case: &Case, theirs: &Value, defaults: &Value) -> Option<String> {
     let variables = [("PGMARCH_DATABASE_URL", &case.string)].into_iter().map(|(name, value)| (name.into(), value.into()));
     let all = variables.chain(case.environment.iter().map(|(name, value)| (name.into(), value.into())));
-    let environment = Environment::new(all).expect("UTF-8");
+    let environment = Environment::new(PROGRAM, all).expect("UTF-8");
     let ours = match (Conninfo::resolve(&environment), theirs["error"].as_str()) {
         (Err(_), Some(_)) => return None,
         (Err(faults), None) if faults.iter().any(|fault| is_stricter(&fault.to_string())) => return None,

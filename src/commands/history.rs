@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Context, ancestry, answer, json, locate};
 use crate::cli;
-use crate::config::ConfigFault;
+use crate::connect::fault::SettingsError;
 use crate::connect::wait::{WaitError, for_server};
 use crate::connect::{ConnectError, Session};
 use crate::error::Error;
@@ -29,7 +29,9 @@ pub(super) async fn ask(context: &Context) -> Result<Option<Asked>, Error> {
     let config = &context.config;
     let pool = context.pool()?;
     let session = match for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await {
-        Err(WaitError::Settings(ConnectError::Settings(faults))) if matches!(faults[..], [ConfigFault::NoDatabase]) => return Ok(None),
+        Err(WaitError::Settings(ConnectError::Settings(faults))) if matches!(faults[..], [SettingsError::NoDatabase { .. }]) => {
+            return Ok(None);
+        }
         session => session?,
     };
     let state = super::read(&session, config, Access::Read).await?;

@@ -35,8 +35,9 @@ use tokio::time::Instant;
 use crate::ancestry::Ancestry;
 use crate::checksum::{self, ChecksumVerdict};
 use crate::cli::{Cli, Command};
-use crate::config::{Config, Environment};
+use crate::config::Config;
 use crate::connect::{Cancels, Pool, Session};
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::ledger::lost::{self, BaseCheck, SchemaReset};
 use crate::ledger::{self, Access, ReadError, State, UntrustedRelation};
@@ -73,12 +74,6 @@ impl Early {
         let fits = |state: &State| state.seal.as_ref().is_some_and(|seal| seal.matches_folder(digest, &state.rows));
         let (pool, _, state) = self.0.borrow_mut().take_if(|(_, _, state)| fits(state))?;
         Some((pool, state))
-    }
-}
-
-impl std::fmt::Debug for Environment {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Environment").finish_non_exhaustive()
     }
 }
 

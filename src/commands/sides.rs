@@ -33,7 +33,7 @@ pub(super) enum Model {
 impl Model {
     /// The model that the settings and the folder name, if there is one.
     pub(super) fn find(context: &Context) -> Result<Option<Self>, Error> {
-        let url = context.environment.value("PGMARCH_MODEL_URL").map_err(|fault| Error::Config(vec![fault]))?;
+        let url = context.environment.value("PGMARCH_MODEL_URL").map_err(|fault| Error::Config(vec![fault.into()]))?;
         if url.is_some() {
             return Ok(Some(Self::Database));
         }
@@ -71,7 +71,7 @@ impl Model {
                 scratch.read().await?
             }
             Self::Database => {
-                let url = context.environment.value("PGMARCH_MODEL_URL").map_err(|fault| Error::Config(vec![fault]))?;
+                let url = context.environment.value("PGMARCH_MODEL_URL").map_err(|fault| Error::Config(vec![fault.into()]))?;
                 let environment =
                     url.map_or_else(|| context.environment.clone(), |url| context.environment.with("PGMARCH_DATABASE_URL", url));
                 let pool = Pool::new(environment, context.cancels.clone()).map_err(connect)?;
@@ -152,7 +152,7 @@ pub(super) fn scope_of(state: &State, context: &Context) -> Scope {
 /// The scratch server; warns if it is of another major version than the target.
 pub(super) async fn bench(context: &Context) -> Result<Bench, Error> {
     let bench = Bench::open(&context.environment, &context.config, &context.cancels, &context.leftovers).await?;
-    let elsewhere = context.environment.value("PGMARCH_SCRATCH_URL").map_err(|fault| Error::Config(vec![fault]))?.is_some();
+    let elsewhere = context.environment.value("PGMARCH_SCRATCH_URL").map_err(|fault| Error::Config(vec![fault.into()]))?.is_some();
     if elsewhere && Conninfo::resolve(&context.environment).is_ok() {
         match context.pool()?.session(Duration::from_secs(2)).await {
             Ok(session) => {

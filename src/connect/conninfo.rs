@@ -5,71 +5,15 @@ use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
-
 use super::account::Account;
+use super::fault::{ConninfoError, SettingsError};
 use super::keyword::{KEYWORDS, Keyword};
 use super::{service, spelling};
-use crate::config::{ConfigFault, Environment, Secret};
+use crate::environment::{Environment, Secret};
 use crate::revision::nearest;
 
 /// Where the system's service file is if `PGSYSCONFDIR` doesn't say: Debian's libpq looks there too.
 const SYSTEM_SETTINGS: &str = "/etc/postgresql-common";
-
-/// What is wrong with connection settings. No part of a value that may be secret is ever in it.
-#[derive(Debug, Error)]
-#[allow(missing_docs, reason = "each variant's message is its documentation")]
-pub enum ConninfoError {
-    #[error("neither a URL (postgres://USER@HOST:5432/DATABASE) nor a key=value string (host=HOST dbname=DATABASE)")]
-    Form,
-    #[error("the URL's scheme is `{0}`; write postgres:// or postgresql://")]
-    Scheme(String),
-    #[error("the URL has an `@` too many: inside a user or password write it as %40, or give the password as PGPASSWORD")]
-    At,
-    #[error("`%` must be followed by two hexadecimal digits; write a plain `%` as %25, or give the password as PGPASSWORD")]
-    Percent,
-    #[error("the value of `{0}` is not UTF-8 after percent-decoding")]
-    NotUtf8(String),
-    #[error(
-        "the port in the URL is no number; inside a user or password write `/` as %2F and `?` as %3F, or give the password as PGPASSWORD"
-    )]
-    UrlPort,
-    #[error("`port` is no number from 1 to 65535")]
-    Port,
-    #[error("an IPv6 address stands as [ADDRESS] or [ADDRESS]:PORT")]
-    Bracket,
-    #[error("after keyword {0} there is no `=`; write keyword=value, and values with spaces in single quotes")]
-    NoEquals(usize),
-    #[error("a single quote is not closed")]
-    Quote,
-    #[error("`{found}` is not a keyword of libpq (did you mean `{nearest}`?)")]
-    Keyword { found: String, nearest: String },
-    // What is like no keyword may be a secret that was mounted in the URL's place, so it is not shown.
-    #[error("a word before `=` is no keyword of libpq; write host=HOST dbname=DATABASE user=USER, or a URL")]
-    NoKeyword,
-    #[error("libpq's keyword `{keyword}` is not honoured: {instead}")]
-    Refused { keyword: &'static str, instead: &'static str },
-    #[error("`{keyword}` is `{value}`; {expected}")]
-    Value { keyword: &'static str, value: String, expected: &'static str },
-    #[error("`dbname` holds another connection string; write the name alone")]
-    Nested,
-    #[error("there are {ports} ports for {hosts} hosts; give one for all or one for each")]
-    Ports { ports: usize, hosts: usize },
-    #[error("there are {addresses} values of hostaddr for {hosts} of host; give one for each")]
-    Addresses { addresses: usize, hosts: usize },
-    #[error("no user is named; put it in the URL or set PGUSER")]
-    NoUser,
-    #[error("the service `{0}` is in no service file; PGSERVICEFILE names the file")]
-    Service(String),
-    #[error("{}:{line}: {what}", .path.display())]
-    ServiceLine { path: PathBuf, line: usize, what: &'static str },
-    #[error("`{keyword}`: {} can't be read ({reason})", .path.display())]
-    File { keyword: &'static str, path: PathBuf, reason: String },
-    #[error("sslmode={mode} is too weak beside {setting}; write {instead}")]
-    Weak { mode: &'static str, setting: &'static str, instead: &'static str },
-    #[error("`{keyword}`: {}: {what}", .path.display())]
-    Content { keyword: &'static str, path: PathBuf, what: String },
-}
 
 /// Keywords and values, from wherever they come.
 #[derive(Clone, Debug, Default)]
@@ -101,22 +45,22 @@ impl Conninfo {
     }
 
     /// What the environment and the files it names say now; or all that is wrong with it.
-    pub fn resolve(environment: &Environment) -> Result<Self, Vec<ConfigFault>> {
+    pub fn resolve(environment: &Environment) -> Result<Self, Vec<SettingsError>> {
         let (conninfo, faults) = Self::gather(environment)?;
         if faults.is_empty() { Ok(conninfo) } else { Err(faults) }
     }
 
     /// What the environment says as far as it can be taken, and what can't. An error means that a source can't be read at
     /// all, so that nobody knows what is meant.
-    pub fn gather(environment: &Environment) -> Result<(Self, Vec<ConfigFault>), Vec<ConfigFault>> {
+    pub fn gather(environment: &Environment) -> Result<(Self, Vec<SettingsError>), Vec<SettingsError>> {
         let mut conninfo = Self::default();
         let (mut unread, mut faults) = (Vec::new(), Vec::new());
         let mut found = false;
-        for name in ["PGMARCH_DATABASE_URL", "DATABASE_URL"] {
+        for name in environment.program().connection_strings {
             let said = match environment.value(name) {
                 Ok(None) => continue,
                 Ok(Some(value)) => conninfo.take_string(name, value.reveal(), &mut faults),
-                Err(fault) => Err(fault),
+                Err(fault) => Err(fault.into()),
             };
             unread.extend(said.err());
             found = true;
@@ -127,7 +71,7 @@ impl Conninfo {
             match environment.value(keyword.variable) {
                 Ok(Some(value)) => drop(variables.insert(keyword.name, value)),
                 Ok(None) => {}
-                Err(fault) => unread.push(fault),
+                Err(fault) => unread.push(fault.into()),
             }
         }
         let account = LazyCell::new(Account::of_process);
@@ -144,7 +88,7 @@ impl Conninfo {
                     found |= matches!(name, "host" | "hostaddr" | "dbname");
                     conninfo.values.entry(name).or_insert(value);
                 }
-                Err(fault) => faults.push(ConfigFault::Conninfo { name: keyword.variable.to_owned(), fault }),
+                Err(fault) => faults.push(SettingsError::Conninfo { name: keyword.variable.to_owned(), fault }),
             }
         }
         if !unread.is_empty() {
@@ -152,7 +96,7 @@ impl Conninfo {
             return Err(unread);
         }
         if !found {
-            faults.push(ConfigFault::NoDatabase);
+            faults.push(SettingsError::NoDatabase { variables: environment.program().connection_strings });
             return Err(faults);
         }
         if let Some(wanted) = environment.plain("PGREQUIRESSL").filter(|wanted| wanted.starts_with('1')) {
@@ -169,8 +113,8 @@ impl Conninfo {
     }
 
     /// Begins with the connection string that the setting `name` holds.
-    fn take_string(&mut self, name: &str, text: &str, faults: &mut Vec<ConfigFault>) -> Result<(), ConfigFault> {
-        let of = |fault| ConfigFault::Conninfo { name: name.to_owned(), fault };
+    fn take_string(&mut self, name: &str, text: &str, faults: &mut Vec<SettingsError>) -> Result<(), SettingsError> {
+        let of = |fault| SettingsError::Conninfo { name: name.to_owned(), fault };
         let mut found = Vec::new();
         *self = Self::read(text, &mut found).map_err(of)?;
         faults.extend(found.into_iter().map(of));
@@ -182,15 +126,15 @@ impl Conninfo {
         &mut self,
         environment: &Environment,
         variables: &BTreeMap<&str, Secret>,
-        faults: &mut Vec<ConfigFault>,
-    ) -> Result<bool, ConfigFault> {
+        faults: &mut Vec<SettingsError>,
+    ) -> Result<bool, SettingsError> {
         let setting = |keyword: &str| self.get(keyword).or(variables.get(keyword).map(Secret::reveal)).map(str::to_owned);
         let Some(name) = setting("service") else { return Ok(false) };
         let named = setting("servicefile").map(PathBuf::from);
         let system = Path::new(environment.plain("PGSYSCONFDIR").unwrap_or(SYSTEM_SETTINGS)).join("pg_service.conf");
         let own = self.home.as_ref().filter(|_| named.is_none()).map(|home| home.join(".pg_service.conf"));
         let others: Vec<PathBuf> = own.into_iter().chain([system]).collect();
-        let of = |fault| ConfigFault::Conninfo { name: format!("service {name}"), fault };
+        let of = |fault| SettingsError::Conninfo { name: format!("service {name}"), fault };
         for (keyword, value) in service::look_up(&name, named.as_deref(), &others).map_err(of)? {
             match taken(&keyword, &value) {
                 Ok(keyword) => drop(self.values.entry(keyword).or_insert(Secret::new(value))),
@@ -372,7 +316,8 @@ mod tests {
             ("PGUSER", "u"),
             ("PGPASSWORD", "p"),
         ];
-        let environment = Environment::new(variables.map(|(name, value)| (name.into(), value.into()))).expect("UTF-8");
+        let environment =
+            Environment::new(crate::environment::PROGRAM, variables.map(|(name, value)| (name.into(), value.into()))).expect("UTF-8");
         let conninfo = Conninfo::resolve(&environment).expect("sound");
         assert_eq!(conninfo.address(), "u@h:2/service");
         assert_eq!((conninfo.get("password"), conninfo.get("application_name")), (Some("p"), Some("string")));

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod conninfo;
+pub mod fault;
 pub mod keyword;
 pub mod leave;
 pub mod link;
@@ -33,10 +34,11 @@ use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::{Client, Config, SimpleQueryMessage, SimpleQueryStream};
 use tracing::{debug, info, warn};
 
-use crate::config::{ConfigFault, Environment};
+use crate::environment::Environment;
 use crate::report::chain;
 use crate::sql::Message;
-use conninfo::{Conninfo, ConninfoError};
+use conninfo::Conninfo;
+use fault::{ConninfoError, SettingsError};
 use link::{Link, LinkError, Ready};
 use login::{Cancel, Connected};
 use target::Target;
@@ -194,7 +196,7 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 pub enum ConnectError {
     /// The settings don't say where to connect, or say it wrongly.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Settings(Vec<ConfigFault>),
+    Settings(Vec<SettingsError>),
     /// The way to the server: name, network, TLS.
     #[error(transparent)]
     Link(#[from] LinkError),

@@ -8,7 +8,7 @@ use std::sync::Once;
 
 use tracing::warn;
 
-use crate::config::Secret;
+use crate::environment::Secret;
 
 /// A password file may not be larger, in bytes.
 const LARGEST: u64 = 1 << 20;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::conninfo::ConninfoError;
+use super::fault::ConninfoError;
 use super::spelling::Pairs;
 
 /// A service file may not be larger, in bytes.

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio_postgres::config::ChannelBinding;
 
-use super::conninfo::{Conninfo, ConninfoError};
+use super::conninfo::Conninfo;
+use super::fault::{ConninfoError, SettingsError};
 use super::passfile;
 use super::tls::{CertMode, Mode, Roots, Tls, Version};
 use super::watch::Methods;
-use crate::config::{ConfigFault, Environment, Secret};
+use crate::environment::{Environment, Secret};
 
 /// Where and how to connect.
 #[derive(Clone, Debug)]
@@ -144,13 +145,13 @@ const NETWORK: Network = Network {
 
 impl Target {
     /// Where the environment and the files it names say to connect now; or all that is wrong with them.
-    pub fn of(environment: &Environment) -> Result<Self, Vec<ConfigFault>> {
+    pub fn of(environment: &Environment) -> Result<Self, Vec<SettingsError>> {
         let (conninfo, target) = Self::check(environment)?;
         Ok(target.with_passwords(&conninfo))
     }
 
     /// The same but for the password file.
-    pub fn check(environment: &Environment) -> Result<(Conninfo, Self), Vec<ConfigFault>> {
+    pub fn check(environment: &Environment) -> Result<(Conninfo, Self), Vec<SettingsError>> {
         let (conninfo, mut faults) = Conninfo::gather(environment)?;
         match Self::decide(&conninfo) {
             Ok(target) if faults.is_empty() => return Ok((conninfo, target)),
@@ -218,8 +219,8 @@ impl Target {
 }
 
 /// A fault of a value, wherever the value comes from.
-pub(super) fn in_settings(fault: ConninfoError) -> ConfigFault {
-    ConfigFault::Conninfo { name: "connection settings".to_owned(), fault }
+pub(super) fn in_settings(fault: ConninfoError) -> SettingsError {
+    SettingsError::Conninfo { name: "connection settings".to_owned(), fault }
 }
 
 /// Reads values as their keywords want them, and collects what is wrong with them.
@@ -440,7 +441,8 @@ mod tests {
             ("PGCONNECT_TIMEOUT", "soon"),
             ("PGSSLCRLDIR", "/crl"),
         ];
-        let environment = Environment::new(variables.map(|(name, value)| (name.into(), value.into()))).expect("UTF-8");
+        let environment =
+            Environment::new(crate::environment::PROGRAM, variables.map(|(name, value)| (name.into(), value.into()))).expect("UTF-8");
         let found: Vec<String> = Target::of(&environment).expect_err("faults").iter().map(ToString::to_string).collect();
         let expected =
             ["`krbsrvname`", "no keyword of libpq", "did you mean `host`", "PGSSLCRLDIR", "`port`", "`connect_timeout`", "`sslmode`"];

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use thiserror::Error;
 
-use super::conninfo::ConninfoError;
+use super::fault::ConninfoError;
 
 /// Before a session is ready the server has little to say: one message, and all of them, in bytes.
 const GREETING_MESSAGE: usize = 64 << 10;

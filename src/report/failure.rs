@@ -102,7 +102,10 @@ fn faults(failure: &Error) -> Vec<String> {
     fn each(faults: &[impl ToString]) -> Vec<String> {
         faults.iter().map(ToString::to_string).collect()
     }
-    if let Error::Config(faults) | Error::Wait(WaitError::Settings(ConnectError::Settings(faults))) = failure {
+    if let Error::Config(faults) = failure {
+        return each(faults);
+    }
+    if let Error::Wait(WaitError::Settings(ConnectError::Settings(faults))) = failure {
         return each(faults);
     }
     if let Error::Revisions(faults) = failure {

@@ -23,6 +23,8 @@ fn sources() -> Vec<String> {
     let documents = super::root().join("tests/docs");
     let paths = [files("src", "rs"), files("src", "sql"), files("tests", "rs")].concat();
     let code = |text: String| text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<&str>>().join("\n");
+    // Messages about connecting are told the program's name.
+    let code = |text: String| code(text).replace("{program}", "pgmarch");
     paths.iter().filter(|path| !path.starts_with(&documents)).map(|path| code(fs::read_to_string(path).unwrap())).collect()
 }
 

@@ -11,7 +11,7 @@ use rustls::sign::CertifiedKey;
 use tracing::{debug, warn};
 
 use super::{Chain, Mode, Roots};
-use crate::connect::conninfo::ConninfoError;
+use crate::connect::fault::ConninfoError;
 
 /// Such a file may not be larger, in bytes.
 const LARGEST: u64 = 4 << 20;

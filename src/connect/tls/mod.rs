@@ -17,7 +17,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, ClientConfig, OtherError, SignatureScheme, version};
 
-use super::conninfo::ConninfoError;
+use super::fault::ConninfoError;
 pub use certificate::end_point;
 use provider::provider;
 pub use verify::NameFault;

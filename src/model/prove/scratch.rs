@@ -10,10 +10,11 @@ use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 use tracing::{debug, info, warn};
 
 use super::source::{Broken, Source};
-use crate::config::{Config, ConfigFault, Environment};
+use crate::config::Config;
 use crate::connect::conninfo::Conninfo;
 use crate::connect::wait::{WaitError, for_server};
 use crate::connect::{Cancels, ConnectError, Failure, Pool, Session};
+use crate::environment::{Environment, EnvironmentError};
 use crate::model::Catalog;
 use crate::model::read::{Path, Scope, Unreadable, of_rows};
 use crate::revision::statement::kind::reaches_beyond;
@@ -145,7 +146,7 @@ const ABANDONED: &str = "SELECT datname FROM pg_database d CROSS JOIN LATERAL re
 impl Bench {
     /// Connects to the scratch server, and drops what a killed run left there.
     pub async fn open(environment: &Environment, config: &Config, cancels: &Cancels, leftovers: &Leftovers) -> Result<Self, ScratchError> {
-        let fault = |fault: ConfigFault| ScratchError::settings(ConnectError::Settings(vec![fault]));
+        let fault = |fault: EnvironmentError| ScratchError::settings(ConnectError::Settings(vec![fault.into()]));
         let environment = match environment.value("PGMARCH_SCRATCH_URL").map_err(fault)? {
             Some(url) => environment.with("PGMARCH_DATABASE_URL", url),
             None => environment.clone(),

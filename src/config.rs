@@ -12,8 +12,8 @@ use crate::connect::fault::SettingsError;
 use crate::connect::target::Target;
 use crate::connect::wait::Widen;
 use crate::environment::{Environment, EnvironmentError};
-use crate::revision::nearest;
 use crate::sql::{Ident, SearchPath, TableName};
+use crate::words::nearest;
 
 /// One setting: its name, its default as the docs print it, and its meaning.
 #[derive(Debug)]

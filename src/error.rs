@@ -83,7 +83,7 @@ pub enum Error {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The server can't be written to.
-    #[error("{address} is read-only and {} pending", crate::report::count(*.pending, "revision"))]
+    #[error("{address} is read-only and {} pending", crate::words::count(*.pending, "revision"))]
     ReadOnly {
         /// The database, without its password.
         address: String,
@@ -125,7 +125,7 @@ pub enum Error {
         advice: &'static str,
     },
     /// `check` found something; the findings are the answer.
-    #[error("{} found", crate::report::count(*.findings, "fault"))]
+    #[error("{} found", crate::words::count(*.findings, "fault"))]
     Findings {
         /// How many.
         findings: usize,
@@ -133,7 +133,7 @@ pub enum Error {
         unsound: bool,
     },
     /// Schemas that were compared and are not the same; the answer tells how.
-    #[error("{what} differ: {}", crate::report::count(*.changes, "object"))]
+    #[error("{what} differ: {}", crate::words::count(*.changes, "object"))]
     Different {
         /// Which.
         what: String,
@@ -155,7 +155,7 @@ pub enum Error {
         pending: usize,
     },
     /// `wait`, and the answer is no.
-    #[error("the database is at {}, not at {target}, after {}: {} pending ({})", if .current.is_empty() { "base".to_owned() } else { .current.join(", ") }, humantime::format_duration(*.waited), crate::report::count(.pending.len(), "revision"), .pending.join(", "))]
+    #[error("the database is at {}, not at {target}, after {}: {} pending ({})", if .current.is_empty() { "base".to_owned() } else { .current.join(", ") }, humantime::format_duration(*.waited), crate::words::count(.pending.len(), "revision"), .pending.join(", "))]
     NotYet {
         /// The name asked for.
         target: String,
@@ -214,7 +214,7 @@ impl std::fmt::Display for Ended {
         match self {
             Self::Cancelled => Ok(()),
             Self::Unknown => f.write_str(" while a statement was running; the server did not answer the request to cancel it, so whether it was committed is unknown"),
-            Self::Unreplicated(error) => write!(f, ": {}", crate::report::chain(error)),
+            Self::Unreplicated(error) => write!(f, ": {}", crate::words::chain(error)),
         }
     }
 }

@@ -33,6 +33,8 @@
 //! - [`progress`]: the bar at the foot of a terminal.
 //! - [`sidecar`]: probes and metrics over HTTP, and a folder that changes.
 //! - [`counters`]: counts of waits and retries.
+//! - [`words`]: text that messages of several modules share.
+//! - [`escape`]: control characters of foreign text, made visible.
 //! - [`json`]: JSON into plain data.
 //! - [`backoff`]: pauses between tries.
 //! - [`signal`]: SIGTERM and SIGINT.
@@ -49,6 +51,7 @@ pub mod connect;
 pub mod counters;
 pub mod environment;
 pub mod error;
+pub mod escape;
 pub mod exit;
 pub mod json;
 pub mod ledger;
@@ -63,6 +66,7 @@ pub mod revision;
 pub mod sidecar;
 pub mod signal;
 pub mod sql;
+pub mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

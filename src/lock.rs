@@ -16,9 +16,9 @@ use crate::connect::wait::Said;
 use crate::connect::{Answer, ConnectError, Failure, Pool, SILENCE, Session};
 use crate::counters::{self, Wait};
 use crate::ledger::State;
-use crate::report::{chain, left};
 use crate::sql;
 use crate::sql::{Message, Sql};
+use crate::words::{chain, left};
 
 /// Why the lock is not ours.
 #[derive(Debug, Error)]
@@ -44,7 +44,7 @@ pub enum LockError {
     #[error("the run lock and the next connection are on different servers")]
     Elsewhere,
     /// No second connection, or none that answers.
-    #[error("no answer on a connection for the run within {}", crate::report::rough(*.waited))]
+    #[error("no answer on a connection for the run within {}", crate::words::rough(*.waited))]
     NoWorker {
         /// How long was waited.
         waited: Duration,

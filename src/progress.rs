@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::report::escape;
+use crate::escape;
 
 /// The bar that is on the terminal now, so that log lines can step around it.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);

@@ -9,9 +9,9 @@ use super::error::ApplyError;
 use super::step_session::StepSession;
 use crate::connect::wait::Said;
 use crate::ledger::UnfinishedRevision;
-use crate::report::left;
 use crate::sql;
 use crate::sql::{Literal, Message};
+use crate::words::left;
 
 /// An idle backend of an earlier run is ended after this long: nothing runs there that could be lost.
 const IDLE: &str = "2 seconds";

@@ -161,14 +161,14 @@ impl std::fmt::Display for OwnTables {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { revision, path, version_table, detail, statement, deferred, .. } = self;
         match deferred.as_slice() {
-            [] => write!(f, "revision {revision} ({})", crate::report::escape::line(path.display()))?,
+            [] => write!(f, "revision {revision} ({})", crate::escape::line(path.display()))?,
             several => write!(f, "a deferred trigger of one of the revisions {}", crate::revision::join_ids(several))?,
         }
         write!(f, " changed the version table {version_table} or the ledger")?;
         if let Some((statement, _)) = statement {
             write!(f, " in statement {statement}")?;
         }
-        write!(f, ": {}", crate::report::escape::line(detail))?;
+        write!(f, ": {}", crate::escape::line(detail))?;
         match statement {
             None => f.write_str("; nothing of it was applied"),
             Some((0 | 1, true)) => f.write_str("; the statement is rolled back"),
@@ -181,8 +181,7 @@ impl std::fmt::Display for OwnTables {
 impl OwnTables {
     /// What to do about it.
     pub fn next(&self) -> String {
-        let file =
-            if self.deferred.is_empty() { crate::report::escape::line(self.path.display()).to_string() } else { "the revision".to_owned() };
+        let file = if self.deferred.is_empty() { crate::escape::line(self.path.display()).to_string() } else { "the revision".to_owned() };
         let remove = format!("remove from {file} what writes to {} or the ledger: pgmarch records the version itself", self.version_table);
         match self.statement {
             Some((_, false)) => format!(

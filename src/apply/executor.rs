@@ -10,11 +10,11 @@ use crate::config::Config;
 use crate::connect::Session;
 use crate::ledger::{Ledger, Server, StatementCache, UnfinishedRevision};
 use crate::plan::{Plan, Step, VersionRows};
-use crate::report::seconds;
 use crate::revision::Direction;
 use crate::revision::Id;
 use crate::revision::applied_digest::AppliedDigest;
 use crate::sql::{Flush, Message, Sql, discard};
+use crate::words::seconds;
 
 /// A plan on its way.
 pub(super) struct Run<'r> {
@@ -107,7 +107,7 @@ impl Run<'_> {
         }
         let failed = self.ledger.record_failure(revision, self.direction, detail);
         if let Err(failure) = note_aside(self.session, self.config, failed).await {
-            debug!(target: "pgmarch::apply", error = %crate::report::chain(&failure.source), "the failure is not in the journal");
+            debug!(target: "pgmarch::apply", error = %crate::words::chain(&failure.source), "the failure is not in the journal");
         }
     }
 }

@@ -9,10 +9,10 @@ use super::error::ApplyError;
 use super::monitor::Target;
 use super::step_session::StepSession;
 use crate::connect::wait::Said;
-use crate::report::left;
 use crate::revision::statement::kind::{NonTransactional, ReindexTarget};
 use crate::sql;
 use crate::sql::{Literal, Message, Sql};
+use crate::words::left;
 
 /// An index in the scope of a statement.
 #[derive(Clone, Debug)]

@@ -12,9 +12,9 @@ use crate::connect::wait::Said;
 use crate::connect::{Answer, Cause, ConnectError, Failure, Pool, Session};
 use crate::ledger::decimal;
 use crate::progress::Bar;
-use crate::report::{chain, rough};
 use crate::sql;
 use crate::sql::{Message, Sql};
+use crate::words::{chain, rough};
 
 /// A statement is looked at after this long, or sooner if its lock timeout is shorter.
 const AFTER: Duration = Duration::from_secs(2);

@@ -9,10 +9,10 @@ use squawk_lexer::{TokenKind, tokenize};
 
 use crate::config::{Config, Transaction};
 use crate::connect::application_name;
+use crate::escape;
 use crate::ledger::progress::{Stage, StatementNote};
 use crate::ledger::{Ledger, set_role};
 use crate::plan::{Plan, Step};
-use crate::report::escape;
 use crate::revision::statement::kind::{StatementKind, classify};
 use crate::revision::statement::{semantic_checksum, split};
 use crate::revision::{Direction, SectionMode, join_ids};
@@ -86,7 +86,7 @@ impl Offline<'_> {
              \\set ON_ERROR_STOP on\n\\set AUTOCOMMIT on\n\\encoding UTF8\n",
             env!("CARGO_PKG_VERSION"),
             plan.direction.verb(),
-            crate::report::count(plan.steps.len(), "revision"),
+            crate::words::count(plan.steps.len(), "revision"),
         );
     }
 

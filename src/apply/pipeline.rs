@@ -64,7 +64,7 @@ impl<'r> Run<'r> {
             }
             if self.statement_cache.disable() && is_about_prepared(&failure) && script.is_ours(&failure) {
                 // The revision dropped what was prepared: said in full it is either done or refused for a reason.
-                debug!(target: "pgmarch::apply::window", error = %crate::report::chain(&failure.source), "saying the bookkeeping in full");
+                debug!(target: "pgmarch::apply::window", error = %crate::words::chain(&failure.source), "saying the bookkeeping in full");
                 self.roll_back().await;
                 next = place;
                 continue;

@@ -10,8 +10,8 @@ use super::monitor::Watch;
 use crate::backoff::Pace;
 use crate::connect::Failure;
 use crate::counters::{self, RetryCounter};
-use crate::report::left;
 use crate::revision::Id;
+use crate::words::left;
 
 /// Tries of the same thing, until the time for them is over.
 pub(super) struct Tries {
@@ -39,7 +39,7 @@ impl Tries {
             in_the_way = blockers,
             sqlstate = failure.code().map(SqlState::code),
             "{revision} met another session's lock and {happened} ({}){who}; trying again, {} left",
-            crate::report::chain(&failure.source),
+            crate::words::chain(&failure.source),
             left(self.deadline)
         );
         tokio::time::sleep(self.pace.pause().min(self.deadline.saturating_duration_since(Instant::now()))).await;

@@ -20,12 +20,12 @@ use crate::connect::{Answer, Failure, application_name};
 use crate::ledger::progress::{Stage, StatementNote, returning_duration};
 use crate::ledger::{ReadError, UnfinishedRevision, same_tables};
 use crate::plan::Step;
-use crate::report::{seconds, version};
 use crate::revision::statement::kind::{NonTransactional, StatementKind, classify, sets_lock_timeout};
 use crate::revision::statement::{semantic_checksum, split};
 use crate::revision::{Id, SectionMode, Statement, join_ids};
 use crate::sql;
 use crate::sql::{EscapeString, Message, Sql, deallocate, discard};
+use crate::words::{seconds, version};
 
 /// Whether a step has statements that need a session of their own: with settings that last from one message to the next.
 pub(super) fn needs_session(step: &Step<'_>) -> bool {
@@ -158,7 +158,7 @@ impl<'s> Stepwise<'s, '_> {
         match self.session.run.ledger.read_tables(self.session.run.session).await {
             Ok((_, tables)) => self.tables = Some(tables),
             Err(ReadError::Server(failure)) => return Err(self.session.refused(failure).await),
-            Err(error) => debug!(error = %crate::report::chain(&error), "what the tables are like is not known"),
+            Err(error) => debug!(error = %crate::words::chain(&error), "what the tables are like is not known"),
         }
         Ok(())
     }
@@ -309,7 +309,7 @@ impl<'s> Stepwise<'s, '_> {
             if !failure.met_a_lock() || !tries.left() {
                 return Err(self.failed(&script, number, note, failure).await);
             }
-            let detail = crate::report::chain(&failure.source);
+            let detail = crate::words::chain(&failure.source);
             let failed = self.noted(Stage::Failed, number, &note, Some(&detail));
             let answers = self.keep(failed).await?;
             self.remember(&answers);
@@ -334,7 +334,7 @@ impl<'s> Stepwise<'s, '_> {
                 )
             }
             Err(ReadError::Server(failure)) if failure.is_lost() => return Err(ApplyError::Lost(self.session.id().clone(), failure)),
-            Err(error) => (crate::report::chain(&error), true),
+            Err(error) => (crate::words::chain(&error), true),
         };
         if !runs_code {
             return Ok(());
@@ -343,7 +343,7 @@ impl<'s> Stepwise<'s, '_> {
         let noted = ledger.record_statement(self.session.id(), self.session.run.direction, Stage::Finished, number + 1, note, None);
         let mut script = Script::bookkeeping(self.session.run.config, vec![noted]);
         if let Err(failure) = self.session.run.session.ask(&script.message()).await {
-            warn!("statement {} is not in the journal: {}", number + 1, crate::report::chain(&failure.source));
+            warn!("statement {} is not in the journal: {}", number + 1, crate::words::chain(&failure.source));
         }
         Err(ApplyError::OwnTables(Box::new(self.session.run.own_tables(self.session.step, detail, Some((number + 1, false))))))
     }
@@ -360,7 +360,7 @@ impl<'s> Stepwise<'s, '_> {
         }
         let outcome = self.session.run.session.ask(&Message::of(deallocate(self.noted_at.as_deref()))).await;
         if let Err(failure) = outcome {
-            debug!(error = %crate::report::chain(&failure.source), "prepared statements of the failed try are left");
+            debug!(error = %crate::words::chain(&failure.source), "prepared statements of the failed try are left");
         }
     }
 
@@ -424,7 +424,7 @@ impl<'s> Stepwise<'s, '_> {
                 Ok(answers) => {
                     self.remember(&answers);
                 }
-                Err(problem) => warn!("the failure is not in the journal: {}", crate::report::chain(&problem)),
+                Err(problem) => warn!("the failure is not in the journal: {}", crate::words::chain(&problem)),
             }
         }
         error

@@ -8,6 +8,7 @@ use super::{Context, answer, json};
 use crate::cli;
 use crate::connect::wait::for_server;
 use crate::error::Error;
+use crate::escape;
 use crate::ledger::Access;
 use crate::model::Catalog;
 use crate::model::compare::{Ignore, compare};
@@ -15,7 +16,6 @@ use crate::model::emit::{Form, Part, Target, emit, script};
 use crate::model::prove::scratch::{Bench, read};
 use crate::model::read::{Path, Scope};
 use crate::report::difference::{Difference, unknown};
-use crate::report::escape;
 use crate::revision::SectionMode;
 
 /// The JSON of `diff --json`.

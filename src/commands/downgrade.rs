@@ -13,14 +13,15 @@ use crate::cli;
 use crate::config::Snapshots;
 use crate::connect::wait::for_server;
 use crate::error::Error;
+use crate::escape;
 use crate::ledger::{self, Access};
 use crate::plan::Plan;
 use crate::plan::downgrade::{skipped, to_undo};
-use crate::report::{count, escape, seconds};
 use crate::revision::Direction;
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
 use crate::revision::statement::data_loss::statements_losing_data;
+use crate::words::{count, seconds};
 
 /// The JSON of `downgrade --json`.
 #[derive(Debug, Serialize)]

@@ -19,13 +19,13 @@ use crate::model::read::surroundings::{Schema, Surroundings};
 use crate::model::read::{Schemas, Scope, of_snapshot};
 use crate::model::snapshot::Saved;
 use crate::position::Position;
-use crate::report::chain;
 use crate::report::check::{Check, Finding};
 use crate::revision::format::parse;
 use crate::revision::graph::Graph;
 use crate::revision::statement::identifiers::creates_schema;
 use crate::revision::{Revision, join_ids};
 use crate::sql::Ident;
+use crate::words::chain;
 
 /// A database, as it was found.
 #[derive(Clone, Copy, Debug)]
@@ -179,7 +179,7 @@ pub(super) async fn compare(
         }
         let (difference, count) = difference(&made, &now, server);
         if count > 0 {
-            let objects = crate::report::count(count, "object");
+            let objects = crate::words::count(count, "object");
             let path = address.to_owned();
             match since {
                 Some(taken) => {

@@ -9,7 +9,7 @@ use super::{Context, answer, json};
 use crate::alembic::{VersionFile, import, parse_version_file};
 use crate::cli;
 use crate::error::Error;
-use crate::report::escape;
+use crate::escape;
 use crate::revision::format::draft::Draft;
 use crate::revision::graph::Graph;
 use crate::revision::{Fault, FileProblem};
@@ -89,7 +89,7 @@ fn tell(words: &cli::Import, drafts: &[Draft], written: &[PathBuf]) -> Result<()
         return answer(&json(&imported)?);
     }
     let mut text: String = imported.revisions.iter().map(|written| format!("{}\n", escape::line(&written.path))).collect();
-    text += &format!("\n{} written", crate::report::count(drafts.len(), "revision"));
+    text += &format!("\n{} written", crate::words::count(drafts.len(), "revision"));
     if words.down.is_none() {
         text += ", without a way down (give --down the output of `alembic downgrade --sql heads:base`)";
     }

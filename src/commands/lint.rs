@@ -7,15 +7,16 @@ use crate::cli;
 use crate::connect::conninfo::Conninfo;
 use crate::connect::wait::for_server;
 use crate::error::Error;
+use crate::escape;
 use crate::ledger::Access;
 use crate::lint::{DOWN_DOES_NOT_RESTORE, Finding, SEVERAL_HEADS, is_ignored, lint};
 use crate::model::compare::compare;
 use crate::report::failure::picture;
-use crate::report::{count, escape};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::line::line_at;
 use crate::revision::name::RevisionName;
 use crate::revision::{LineColumn, Revision};
+use crate::words::count;
 
 /// Without a database to ask, the newest version that is known.
 const NEWEST: u32 = 180_000;

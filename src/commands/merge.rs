@@ -4,7 +4,7 @@ use super::create::{self, describe};
 use super::{Context, answer, json};
 use crate::cli;
 use crate::error::Error;
-use crate::report::escape;
+use crate::escape;
 use crate::revision::format::draft::{Draft, DraftSection, now};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::RevisionName;

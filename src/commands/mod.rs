@@ -39,11 +39,11 @@ use crate::config::Config;
 use crate::connect::{Cancels, Pool, Session};
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::escape;
 use crate::ledger::lost::{self, BaseCheck, SchemaReset};
 use crate::ledger::{self, Access, ReadError, State, UntrustedRelation};
 use crate::model::prove::scratch::Leftovers;
 use crate::position::Position;
-use crate::report::escape;
 use crate::revision::Revision;
 use crate::revision::folder::FolderDigest;
 use crate::revision::graph::{Graph, Node};
@@ -289,5 +289,5 @@ fn tell_done(pool: &Pool, rows: &[String]) {
 
 /// The version rows, for a message.
 fn rows(rows: &[String]) -> String {
-    crate::report::version(rows)
+    crate::words::version(rows)
 }

@@ -22,10 +22,10 @@ use crate::ledger::{self, Access, State};
 use crate::lock::Lock;
 use crate::plan::Plan;
 use crate::position::Position;
-use crate::report::{chain, count, left};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::RevisionName;
 use crate::revision::{Direction, Id, Revision};
+use crate::words::{chain, count, left};
 
 /// What a run is to bring about.
 #[derive(Debug)]

@@ -13,11 +13,12 @@ use crate::config::{Changes, Snapshots};
 use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::exit::{Exit, Explain as _};
-use crate::report::{chain, count, failure};
+use crate::report::failure;
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
 use crate::sidecar::board::{Board, Condition};
 use crate::sidecar::{folder, http};
+use crate::words::{chain, count};
 
 /// How long a look waits for a server.
 const PATIENCE: Duration = Duration::from_secs(5);

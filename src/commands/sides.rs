@@ -165,7 +165,7 @@ pub(super) async fn bench(context: &Context) -> Result<Bench, Error> {
                     );
                 }
             }
-            Err(error) => info!("the target's version is not known: {}", crate::report::chain(&error)),
+            Err(error) => info!("the target's version is not known: {}", crate::words::chain(&error)),
         }
     }
     Ok(bench)

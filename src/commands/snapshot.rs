@@ -13,10 +13,10 @@ use crate::connect::{Answer, Failure, Session};
 use crate::ledger::State;
 use crate::model::read::Schemas;
 use crate::model::read::surroundings::{Schema, Surroundings};
-use crate::report::chain;
 use crate::revision::graph::Graph;
 use crate::revision::statement::identifiers::words;
 use crate::sql::Message;
+use crate::words::chain;
 
 /// How long a snapshot may take, from its first message to its commit.
 const LIMIT: Duration = Duration::from_secs(2);

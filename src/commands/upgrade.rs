@@ -9,10 +9,10 @@ use super::{Context, answer, json, no_range, offline, rows, tell_done};
 use crate::cli;
 use crate::config::Snapshots;
 use crate::error::Error;
-use crate::report::seconds;
 use crate::revision::Direction;
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
+use crate::words::seconds;
 
 /// The JSON of `upgrade --json`.
 #[derive(Debug, Serialize)]

@@ -14,9 +14,9 @@ use crate::connect::Pool;
 use crate::connect::wait::{Said, WaitError, for_server};
 use crate::error::Error;
 use crate::exit::Explain as _;
-use crate::report::{chain, count, left, seconds};
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
+use crate::words::{chain, count, left, seconds};
 
 /// The JSON of `wait --json`.
 #[derive(Debug, Serialize)]

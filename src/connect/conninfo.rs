@@ -10,7 +10,7 @@ use super::fault::{ConninfoError, SettingsError};
 use super::keyword::{KEYWORDS, Keyword};
 use super::{service, spelling};
 use crate::environment::{Environment, Secret};
-use crate::revision::nearest;
+use crate::words::nearest;
 
 /// Where the system's service file is if `PGSYSCONFDIR` doesn't say: Debian's libpq looks there too.
 const SYSTEM_SETTINGS: &str = "/etc/postgresql-common";

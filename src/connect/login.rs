@@ -60,7 +60,7 @@ impl Cancel {
     pub async fn drive(&self, mut connection: Connection<Link, Link>) {
         let unreplicated = || self.0.unreplicated.store(true, Ordering::Relaxed);
         if let Some(error) = drive(&mut connection, unreplicated).await {
-            debug!(error = %crate::report::chain(&error), "connection ended");
+            debug!(error = %crate::words::chain(&error), "connection ended");
             if let Some(breach) = inner::<Breach>(&error) {
                 // The connection is dropped after this, so whoever waits on it finds the reason.
                 drop(self.0.breach.set(breach.clone()));

@@ -35,8 +35,8 @@ use tokio_postgres::{Client, Config, SimpleQueryMessage, SimpleQueryStream};
 use tracing::{debug, info, warn};
 
 use crate::environment::Environment;
-use crate::report::chain;
 use crate::sql::Message;
+use crate::words::chain;
 use conninfo::Conninfo;
 use fault::{ConninfoError, SettingsError};
 use link::{Link, LinkError, Ready};
@@ -220,7 +220,7 @@ pub enum ConnectError {
     #[error("{}", .0.iter().map(|(place, error)| format!("{place}: {}", chain(error))).collect::<Vec<_>>().join("; "))]
     Hosts(Vec<(String, ConnectError)>),
     /// Nobody answered in the time of one try.
-    #[error("no answer within {}", crate::report::rough(*.0))]
+    #[error("no answer within {}", crate::words::rough(*.0))]
     Silence(Duration),
     /// The pool itself, which should not happen.
     #[error("no connection: {0}")]
@@ -402,10 +402,10 @@ pub struct Failure {
 #[derive(Debug, Error)]
 pub enum Cause {
     /// What the server or the connection said.
-    #[error(transparent)]
+    #[error("{0}")]
     Said(#[from] tokio_postgres::Error),
     /// No answer to something that takes no time.
-    #[error("no answer within {}", crate::report::rough(*.0))]
+    #[error("no answer within {}", crate::words::rough(*.0))]
     Silence(Duration),
     /// We ended the connection, for what the server said.
     #[error(transparent)]

@@ -13,7 +13,7 @@ use super::watch::Breach;
 use super::{ConnectError, Pool, Session};
 use crate::backoff::Pace;
 use crate::counters::{self, Wait};
-use crate::report::{chain, left};
+use crate::words::{chain, left};
 
 /// How long one try may take; a server that is up answers in far less.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -183,16 +183,17 @@ fn verdict_on_driver(error: &tokio_postgres::Error) -> Verdict {
     if let Some(code) = error.code() {
         return verdict_on_code(code.code());
     }
-    match error.to_string().as_str() {
-        "authentication error" => Verdict::Refused(Refusal::Password),
-        "error parsing response from server" | "unexpected message from server" => Verdict::Refused(Refusal::Other),
-        // Closed or cut in the middle; nobody closes a connection to say no.
-        _ => match error.source().and_then(|source| source.downcast_ref::<std::io::Error>()) {
-            Some(io) if io.kind() == ErrorKind::InvalidData => Verdict::Refused(Refusal::Other),
-            Some(io) => verdict_on_io(io.kind()),
-            None if error.is_closed() => Verdict::Wait,
-            None => Verdict::Refused(Refusal::Other),
-        },
+    let Some(source) = error.source() else {
+        // The server closed the connection; or it sent a message that has no place there.
+        return if error.is_closed() { Verdict::Wait } else { Verdict::Refused(Refusal::Other) };
+    };
+    match source.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
+        // The driver itself ended the exchange of a login by SCRAM.
+        None | Some(ErrorKind::InvalidInput) => Verdict::Refused(Refusal::Password),
+        // TLS says so of what it can't decrypt.
+        Some(ErrorKind::InvalidData) => Verdict::Refused(Refusal::Other),
+        // Cut in the middle; nobody closes a connection to say no.
+        Some(kind) => verdict_on_io(kind),
     }
 }
 

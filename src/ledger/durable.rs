@@ -49,7 +49,7 @@ async fn without_positions(session: &Session, failure: Failure) -> Result<(), Re
     let delay = Message::of(Sql::of("SELECT setting FROM pg_settings WHERE name = 'wal_writer_delay' AND unit = 'ms'"));
     let delay = one(session.ask(&delay).await?).and_then(|delay| delay.parse().ok()).map_or(LONGEST_DELAY, Duration::from_millis);
     let window = delay * LOSS_WINDOW;
-    tracing::info!("waiting {} for other runs' commits to be flushed: the server does not say how far it is", crate::report::rough(window));
+    tracing::info!("waiting {} for other runs' commits to be flushed: the server does not say how far it is", crate::words::rough(window));
     tokio::time::sleep(window).await;
     Ok(())
 }

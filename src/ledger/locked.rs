@@ -23,7 +23,7 @@ pub struct Locked {
 impl fmt::Display for Locked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { relation, pid, who } = self;
-        write!(f, "{} is locked against reading by pid {pid} ({})", crate::report::escape::line(relation), crate::report::escape::line(who))
+        write!(f, "{} is locked against reading by pid {pid} ({})", crate::escape::line(relation), crate::escape::line(who))
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::difference::Difference;
-use super::escape;
+use crate::escape;
 use crate::revision::{Fault, LineColumn};
 
 /// One thing that is wrong, or ought to be looked at.
@@ -110,7 +110,7 @@ impl Check {
             let _ = writeln!(
                 text,
                 "{}, {heads} {}: nothing found ({})",
-                super::count(self.revisions, "revision"),
+                crate::words::count(self.revisions, "revision"),
                 self.heads.join(", "),
                 self.checked.join(", ")
             );

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::escape;
+use crate::escape;
 use crate::model::compare::{Change, How};
 use crate::model::emit::Statement;
 use crate::model::emit::hazard::Hazard;

@@ -7,17 +7,18 @@ use serde::Serialize;
 use tracing::{error, warn};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::{chain, escape, seconds};
 use crate::apply::{ApplyError, SqlFailure};
 use crate::config::{LogFormat, Reporting};
 use crate::connect::ConnectError;
 use crate::connect::wait::WaitError;
 use crate::error::Error;
+use crate::escape;
 use crate::exit::Explain as _;
 use crate::model::prove::scratch::ScratchError;
 use crate::model::prove::source::Broken;
 use crate::revision::line::{line_at, line_start};
 use crate::revision::{Id, LineColumn};
+use crate::words::{chain, seconds};
 
 /// Kubernetes keeps so many bytes of a termination message (its documentation, "Customizing the termination message").
 const TERMINATION_BYTES: usize = 4096;

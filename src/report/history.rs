@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{escape, lanes};
+use super::lanes;
+use crate::escape;
 
 /// The state of a revision below an applied one that was not applied itself: it came in there later.
 pub const NOT_APPLIED: &str = "not applied";
@@ -50,7 +51,7 @@ impl Entry {
     pub fn state_text(&self) -> String {
         match (self.state, &self.applied_at, self.seconds) {
             (Some("applied"), Some(at), Some(seconds)) => {
-                format!("applied {at}, {}", super::seconds(Duration::from_secs_f64(seconds.max(0.0))))
+                format!("applied {at}, {}", crate::words::seconds(Duration::from_secs_f64(seconds.max(0.0))))
             }
             (Some(NOT_APPLIED), ..) if self.accepted == Some(true) => "not applied here, accepted by repair".to_owned(),
             (Some(NOT_APPLIED), ..) => "not applied here".to_owned(),

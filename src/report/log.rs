@@ -12,8 +12,8 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::filter::Targets;
 
-use super::escape;
 use crate::config::{LogFormat, Reporting};
+use crate::escape;
 use crate::progress::{Bar, BesideBar};
 
 /// Starts logging for the rest of the process.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::escape;
 use super::history::Entry;
+use crate::escape;
 
 /// One revision. The JSON of `show --json` is this object.
 #[derive(Debug, Serialize)]
@@ -64,7 +64,8 @@ impl Show {
         if !self.journal.is_empty() {
             text += "\njournal\n";
             for run in &self.journal {
-                let seconds = run.seconds.map(|seconds| format!(" in {}", super::seconds(Duration::from_secs_f64(seconds.max(0.0)))));
+                let seconds =
+                    run.seconds.map(|seconds| format!(" in {}", crate::words::seconds(Duration::from_secs_f64(seconds.max(0.0)))));
                 let line = format!(
                     "{}  {} {}{}, {} on {}, pgmarch {}{}",
                     run.started.as_deref().unwrap_or("?"),

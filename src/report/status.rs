@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::escape;
 use super::history::Entry;
+use crate::escape;
 
 /// Where a database is. The JSON of `status --json` is this object.
 #[derive(Debug, Serialize)]

@@ -308,17 +308,6 @@ fn meant(nearest: &Option<String>) -> String {
     nearest.as_ref().map(|word| format!(" (did you mean `{word}`?)")).unwrap_or_default()
 }
 
-/// The known word nearest to `found`, if one is near enough to have been meant.
-pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let found = found.to_ascii_lowercase();
-    known
-        .into_iter()
-        .map(|word| (strsim::damerau_levenshtein(&found, &word.to_ascii_lowercase()), word))
-        .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
-        .min()
-        .map(|(_, word)| word.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -337,11 +326,5 @@ mod tests {
     fn columns_count_characters() {
         assert_eq!(LineColumn::of("a\nüüx", 6), LineColumn { line: 2, column: 3 });
         assert_eq!(LineColumn::of("", 0), LineColumn { line: 1, column: 1 });
-    }
-
-    #[test]
-    fn the_nearest_word_must_be_near() {
-        assert_eq!(nearest("revise", ["revises", "branch"]), Some("revises".into()));
-        assert_eq!(nearest("zebra", ["revises", "branch"]), None);
     }
 }

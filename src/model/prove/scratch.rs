@@ -86,13 +86,13 @@ impl Leftovers {
         let Made { pool, mut names } = std::mem::take(&mut *self.list());
         let Some(pool) = pool.filter(|_| !names.is_empty()) else { return };
         let swept = tokio::time::timeout(patience, async {
-            let session = pool.session(patience).await.map_err(|error| crate::report::chain(&error))?;
+            let session = pool.session(patience).await.map_err(|error| crate::words::chain(&error))?;
             while let Some(name) = names.last() {
                 match drop_database(&session, name).await {
                     Ok(()) => drop(names.pop()),
                     // A request to cancel what a signal interrupted may reach the server only now.
                     Err(failure) if failure.code() == Some(&SqlState::QUERY_CANCELED) => {}
-                    Err(failure) => return Err(crate::report::chain(&failure)),
+                    Err(failure) => return Err(crate::words::chain(&failure)),
                 }
             }
             Ok::<(), String>(())
@@ -183,7 +183,7 @@ impl Bench {
                 Err(failure) => warn!(
                     "the scratch database {} is left by a run that was killed, and can't be dropped: {}",
                     name.as_str(),
-                    crate::report::chain(&failure)
+                    crate::words::chain(&failure)
                 ),
             }
         }

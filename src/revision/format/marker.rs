@@ -1,6 +1,7 @@
 //! The comment lines that begin a section, and those that look as if they did.
 
-use crate::revision::{FileProblem, SectionMode, nearest};
+use crate::revision::{FileProblem, SectionMode};
+use crate::words::nearest;
 
 /// Whose rules a text is read by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

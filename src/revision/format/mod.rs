@@ -10,7 +10,8 @@ use marker::{MARKERS, Marker, TextOrigin};
 use crate::revision::line::{line_at, line_start, lines};
 
 use crate::revision::statement::{Checked, check};
-use crate::revision::{Fault, FileProblem, Id, LineColumn, Revision, Section, nearest};
+use crate::revision::{Fault, FileProblem, Id, LineColumn, Revision, Section};
+use crate::words::nearest;
 
 /// What a header may be called.
 pub const HEADERS: [&str; 7] = ["revision", "revises", "depends-on", "branch", "message", "created", "breaking"];

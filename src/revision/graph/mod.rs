@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::revision::folder::{FolderDigest, RevisionFiles};
 use crate::revision::format::{ParsedRevision, header_place};
-use crate::revision::{Fault, FileProblem, Id, Revision, nearest};
+use crate::revision::{Fault, FileProblem, Id, Revision};
+use crate::words::nearest;
 
 /// The place of a revision in its graph; every revision stands after those below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

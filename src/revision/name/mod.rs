@@ -309,7 +309,7 @@ impl RevisionName {
                     [one] => Ok(vec![*one]),
                     [] => {
                         let known = graph.nodes().map(|node| graph.id(node).as_str());
-                        Err(NameError::Unknown { id: id.clone(), nearest: crate::revision::nearest(id, known) })
+                        Err(NameError::Unknown { id: id.clone(), nearest: crate::words::nearest(id, known) })
                     }
                     several => {
                         Err(NameError::Ambiguous { prefix: id.clone(), ids: join_ids(several.iter().take(10).map(|node| graph.id(*node))) })

@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::alembic::ImportError;
 use crate::ancestry::{self, LateRevision};
-use crate::apply::{ApplyError, NoteError, Stopped};
+use crate::apply::{ApplyError, BookkeepingError, StoppedRun};
 use crate::checksum::{ChangedFile, MovedRevision, ReparsedFile};
 use crate::config::ConfigFault;
 use crate::connect::wait::{Verdict, WaitError, verdict};
@@ -69,7 +69,7 @@ pub enum Error {
     NobodyToAsk,
     /// The ledger or the version table refused a note.
     #[error(transparent)]
-    Note(NoteError),
+    Note(BookkeepingError),
     /// `show` or `repair` of a revision that has no text anywhere.
     #[error("{problem}")]
     Missing {
@@ -104,7 +104,7 @@ pub enum Error {
     Lock(#[from] LockError),
     /// The run stopped half-way.
     #[error("{}", .0.error)]
-    Apply(Box<Stopped>),
+    Apply(Box<StoppedRun>),
     /// What Alembic printed can't be turned into revisions.
     #[error(transparent)]
     Import(ImportError),
@@ -289,7 +289,9 @@ impl Error {
             Self::Note(error) if error.source.is_lost() => Exit::Unreachable,
             Self::Note(error) if error.source.is_unreplicated() => Exit::Failed,
             Self::Note(error) if is_blocked(&error.source) => Exit::Locked,
-            Self::Note(NoteError { source, .. }) if crate::ledger::is_fence_failure(source) || crate::ledger::is_trust_failure(source) => {
+            Self::Note(BookkeepingError { source, .. })
+                if crate::ledger::is_fence_failure(source) || crate::ledger::is_trust_failure(source) =>
+            {
                 Exit::Locked
             }
             Self::Note(_) => Exit::Refused,

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 
 use thiserror::Error;
 
-use super::monitor::{Target, Watch, mark};
+use super::monitor::{MonitoredBackend, StatementMonitor, take_token};
 use crate::config::Config;
 use crate::connect::{Answer, Failure, Session};
 use crate::ledger::set_role;
@@ -16,7 +16,7 @@ use crate::sql::{Message, Sql};
 /// Why bookkeeping was not done, or nobody knows whether it was.
 #[derive(Debug, Error)]
 #[error("{}", self.what())]
-pub struct NoteError {
+pub struct BookkeepingError {
     /// What the server said. [`Failure::is_lost`] means that nobody knows; any other failure that nothing was done, unless it is
     /// [`Failure::is_unreplicated`].
     pub source: Failure,
@@ -24,7 +24,7 @@ pub struct NoteError {
     pub blockers: Option<String>,
 }
 
-impl NoteError {
+impl BookkeepingError {
     fn what(&self) -> String {
         let what = if self.source.is_lost() {
             "whether the version table and the ledger were written is unknown"
@@ -40,17 +40,23 @@ impl NoteError {
 
 /// Runs statements of the ledger's as one message and one transaction, safe on the server's disk when this returns. They wait
 /// for other sessions' locks as long as `PGMARCH_LOCK_TIMEOUT` says; a wait that takes its time is logged with its cause.
-pub async fn note(session: &Session, lock: &Lock, server: u32, config: &Config, statements: Vec<Sql>) -> Result<(), NoteError> {
+pub async fn run_bookkeeping(
+    session: &Session,
+    lock: &Lock,
+    server: u32,
+    config: &Config,
+    statements: Vec<Sql>,
+) -> Result<(), BookkeepingError> {
     let token = RandomState::new().hash_one(std::process::id()).cast_signed();
-    let watch = Watch::new(lock.pool().clone(), token, server, config.lock_timeout, config.retry_for);
-    let sending = send(session, config, Some(mark(token)), statements);
-    let outcome = watch.over("bookkeeping", Target::Mark, sending).await;
-    ended(session, outcome).await.map_err(|source| NoteError { source, blockers: watch.blockers() })
+    let monitor = StatementMonitor::new(lock.pool().clone(), token, server, config.lock_timeout, config.retry_for);
+    let sending = send(session, config, Some(take_token(token)), statements);
+    let outcome = monitor.supervise("bookkeeping", MonitoredBackend::TokenHolder, sending).await;
+    end_if_failed(session, outcome).await.map_err(|source| BookkeepingError { source, blockers: monitor.blockers() })
 }
 
 /// The same amid a run, whose watcher has other things to do.
-pub(super) async fn note_aside(session: &Session, config: &Config, statements: Vec<Sql>) -> Result<(), Failure> {
-    ended(session, send(session, config, None, statements).await).await
+pub(super) async fn run_bookkeeping_unmonitored(session: &Session, config: &Config, statements: Vec<Sql>) -> Result<(), Failure> {
+    end_if_failed(session, send(session, config, None, statements).await).await
 }
 
 async fn send(session: &Session, config: &Config, mark: Option<Sql>, statements: Vec<Sql>) -> Result<(), Failure> {
@@ -64,7 +70,7 @@ async fn send(session: &Session, config: &Config, mark: Option<Sql>, statements:
 }
 
 /// A transaction that failed ends; where nobody knows what became of it, with its connection.
-async fn ended(session: &Session, outcome: Result<(), Failure>) -> Result<(), Failure> {
+async fn end_if_failed(session: &Session, outcome: Result<(), Failure>) -> Result<(), Failure> {
     match &outcome {
         Ok(()) => {}
         Err(failure) if failure.is_lost() => {

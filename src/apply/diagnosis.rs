@@ -2,9 +2,9 @@
 
 use tokio_postgres::error::{DbError, SqlState};
 
-use super::error::{ApplyError, OwnTables, SqlFailure};
-use super::executor::Run;
-use super::script::{Part, Script};
+use super::error::{ApplyError, OwnTablesChanged, SqlFailure};
+use super::executor::Executor;
+use super::segments::{ErrorLocation, SegmentedMessage};
 use crate::config::Transaction;
 use crate::connect::Failure;
 use crate::ledger::{ReadError, is_fence_failure, is_trust_failure, is_verify_failure};
@@ -12,10 +12,10 @@ use crate::plan::Step;
 use crate::revision::SectionMode;
 use crate::revision::statement::split;
 
-impl Run<'_> {
+impl Executor<'_> {
     /// What a failure means: whose fault, where, what to do; `kept` statements before it are done. The transaction is
     /// gone afterwards.
-    pub(super) async fn explain(&self, script: &Script, step: &Step<'_>, failure: Failure, kept: usize) -> ApplyError {
+    pub(super) async fn diagnose(&self, script: &SegmentedMessage, step: &Step<'_>, failure: Failure, kept: usize) -> ApplyError {
         let revision = &step.revision.id;
         let lost = |failure| ApplyError::Lost(revision.clone(), failure);
         if failure.is_lost() {
@@ -28,35 +28,35 @@ impl Run<'_> {
         }
         let is_alive = self.roll_back().await;
         let Some(error) = failure.source.as_db_error().cloned() else { return ApplyError::Broken(revision.clone(), failure) };
-        let part = script.part_of(&failure);
-        if part == Part::Check && (is_verify_failure(&failure) || is_gone(error.code())) {
-            return self.changed_by(step, failure, kept).await;
+        let part = script.locate(&failure);
+        if part == ErrorLocation::Check && (is_verify_failure(&failure) || is_gone(error.code())) {
+            return self.diagnose_changed_tables(step, failure, kept).await;
         }
         // Another run without our lock was quicker. What else is in the way stays there.
-        let is_race = part == Part::Before
+        let is_race = part == ErrorLocation::Before
             && made_by_another(error.code())
             && self.ledger.was_installed_meanwhile(self.session).await.unwrap_or(false);
         // What a revision raises itself is its own failure, whatever it is called.
-        let is_ours = matches!(part, Part::Before | Part::Check | Part::After);
+        let is_ours = matches!(part, ErrorLocation::Before | ErrorLocation::Check | ErrorLocation::After);
         if is_ours && (is_fence_failure(&failure) || is_trust_failure(&failure)) || is_race {
             return ApplyError::Moved(failure);
         }
         let range = match part {
-            Part::Before | Part::Check | Part::After => {
-                return ApplyError::Bookkeeping { revision: revision.clone(), advice: self.advice(&error), source: failure };
+            ErrorLocation::Before | ErrorLocation::Check | ErrorLocation::After => {
+                return ApplyError::Bookkeeping { revision: revision.clone(), advice: self.bookkeeping_advice(&error), source: failure };
             }
-            Part::Commit => None,
-            Part::Character(offset) => {
+            ErrorLocation::Commit => None,
+            ErrorLocation::Character(offset) => {
                 let sql = step.sql();
                 let start = sql.char_indices().nth(offset).map_or(sql.len(), |(byte, _)| byte);
                 Some(word(sql, start))
             }
-            Part::Statement(number) => split(step.sql()).statements.get(number).map(|statement| statement.range.clone()),
+            ErrorLocation::Statement(number) => split(step.sql()).statements.get(number).map(|statement| statement.range.clone()),
         };
         let start = step.section.range.start;
         let range = range.map(|range| range.start + start..range.end + start);
         if is_alive && step.mode() == SectionMode::Transaction {
-            self.note_failure(revision, &format!("{}: {}", error.code().code(), error.message())).await;
+            self.record_failure(revision, &format!("{}: {}", error.code().code(), error.message())).await;
         }
         ApplyError::Revision(Box::new(SqlFailure {
             revision: revision.clone(),
@@ -72,7 +72,7 @@ impl Run<'_> {
 
     /// Behind a revision the version rows or our tables were not what they should be, and it is rolled back. If all is as it was
     /// before, the revision did that; otherwise another tool has moved the version table meanwhile.
-    pub(super) async fn changed_by(&self, step: &Step<'_>, failure: Failure, kept: usize) -> ApplyError {
+    pub(super) async fn diagnose_changed_tables(&self, step: &Step<'_>, failure: Failure, kept: usize) -> ApplyError {
         let is_whole = self.config.transaction == Transaction::Revision;
         let rows = if is_whole { &step.before } else { &self.first };
         let is_unchanged = match self.ledger.is_unchanged(self.session, rows, is_whole.then_some(&failure)).await {
@@ -86,15 +86,15 @@ impl Run<'_> {
         }
         let detail = failure.source.as_db_error().map(|error| crate::ledger::changed_detail(error.message())).unwrap_or_default();
         let statement = (step.mode() == SectionMode::Stepwise).then_some((kept + 1, true));
-        let changed = self.own_tables(step, detail, statement);
+        let changed = self.own_tables_changed(step, detail, statement);
         if step.mode() == SectionMode::Transaction {
-            self.note_failure(&step.revision.id, &changed.to_string()).await;
+            self.record_failure(&step.revision.id, &changed.to_string()).await;
         }
         ApplyError::OwnTables(Box::new(changed))
     }
 
-    pub(super) fn own_tables(&self, step: &Step<'_>, detail: String, statement: Option<(usize, bool)>) -> OwnTables {
-        OwnTables {
+    pub(super) fn own_tables_changed(&self, step: &Step<'_>, detail: String, statement: Option<(usize, bool)>) -> OwnTablesChanged {
+        OwnTablesChanged {
             revision: step.revision.id.clone(),
             path: step.revision.path.clone(),
             version_table: self.ledger.version_table.plain(),
@@ -109,7 +109,7 @@ impl Run<'_> {
         }
     }
 
-    pub(super) fn advice(&self, error: &DbError) -> String {
+    pub(super) fn bookkeeping_advice(&self, error: &DbError) -> String {
         let (ledger, version, role) = (&self.ledger.schema, &self.ledger.version_table, &self.server.role);
         if made_by_another(error.code()) {
             return format!(

@@ -12,7 +12,7 @@ use crate::revision::{Id, LineColumn, SectionMode};
 
 /// A revision that is applied, or undone, and committed.
 #[derive(Clone, Debug)]
-pub struct Done {
+pub struct CompletedStep {
     /// Which.
     pub id: Id,
     /// How long it took on the server.
@@ -38,7 +38,7 @@ pub enum ApplyError {
     },
     /// A revision changed the version table or the ledger, which pgmarch alone writes to.
     #[error("{0}")]
-    OwnTables(Box<OwnTables>),
+    OwnTables(Box<OwnTablesChanged>),
     /// A revision is committed, but its synchronous standbys may not have it.
     #[error("revision {0} is committed on this server only: {source}", source = .1.source)]
     Unreplicated(Id, Failure),
@@ -140,7 +140,7 @@ impl ApplyError {
 
 /// What a revision did to the version table or the ledger.
 #[derive(Debug)]
-pub struct OwnTables {
+pub struct OwnTablesChanged {
     /// The revision.
     pub revision: Id,
     /// Its file.
@@ -157,7 +157,7 @@ pub struct OwnTables {
     pub before: String,
 }
 
-impl std::fmt::Display for OwnTables {
+impl std::fmt::Display for OwnTablesChanged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { revision, path, version_table, detail, statement, deferred, .. } = self;
         match deferred.as_slice() {
@@ -178,7 +178,7 @@ impl std::fmt::Display for OwnTables {
     }
 }
 
-impl OwnTables {
+impl OwnTablesChanged {
     /// What to do about it.
     pub fn next(&self) -> String {
         let file = if self.deferred.is_empty() { crate::escape::line(self.path.display()).to_string() } else { "the revision".to_owned() };
@@ -195,9 +195,9 @@ impl OwnTables {
 
 /// What a run had committed when it stopped, and why it stopped.
 #[derive(Debug)]
-pub struct Stopped {
+pub struct StoppedRun {
     /// Committed before.
-    pub done: Vec<Done>,
+    pub done: Vec<CompletedStep>,
     /// What stopped it.
     pub error: ApplyError,
 }

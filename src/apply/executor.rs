@@ -2,10 +2,11 @@
 
 use tracing::{debug, info};
 
-use super::bookkeeping::note_aside;
-use super::error::{ApplyError, Done};
-use super::monitor::{Target, Watch};
-use super::script::{How, Marks};
+use super::bookkeeping::run_bookkeeping_unmonitored;
+use super::error::{ApplyError, CompletedStep};
+use super::monitor::{MonitoredBackend, StatementMonitor};
+use super::session_context::SessionContext;
+use super::step_message::StepOptions;
 use crate::config::Config;
 use crate::connect::Session;
 use crate::ledger::{Ledger, Server, StatementCache, UnfinishedRevision};
@@ -17,7 +18,7 @@ use crate::sql::{Flush, Message, Sql, discard};
 use crate::words::seconds;
 
 /// A plan on its way.
-pub(super) struct Run<'r> {
+pub(super) struct Executor<'r> {
     pub(super) ledger: Ledger,
     pub(super) config: &'r Config,
     pub(super) session: &'r Session,
@@ -28,18 +29,18 @@ pub(super) struct Run<'r> {
     pub(super) first: VersionRows,
     /// The step that the run ends with, and what is applied then.
     pub(super) last: Option<Id>,
-    pub(super) seal: Option<AppliedDigest>,
+    pub(super) digest: Option<AppliedDigest>,
     /// A number that only this run has.
     pub(super) token: i64,
     /// Bookkeeping as this session says it.
     pub(super) statement_cache: StatementCache,
-    pub(super) watch: Watch,
-    pub(super) done: Vec<Done>,
+    pub(super) monitor: StatementMonitor,
+    pub(super) done: Vec<CompletedStep>,
 }
 
-impl Run<'_> {
+impl Executor<'_> {
     /// What a connection that is closed means for the step under way.
-    pub(super) async fn lost(&self, plan: &Plan<'_>) -> ApplyError {
+    pub(super) async fn diagnose_closed_connection(&self, plan: &Plan<'_>) -> ApplyError {
         let step = plan.steps.get(self.done.len()).or(plan.steps.last());
         match (step, self.session.run(&Message::empty()).await) {
             (Some(step), Err(failure)) => ApplyError::Lost(step.revision.id.clone(), failure),
@@ -48,13 +49,13 @@ impl Run<'_> {
     }
 
     /// Never ends once this process was told to stop: then nothing new is begun, and it ends with what is under way.
-    pub(super) async fn go_on(&self) {
+    pub(super) async fn wait_if_stopping(&self) {
         if self.session.is_stopping() {
             std::future::pending().await
         }
     }
 
-    pub(super) fn committed(&mut self, done: Done) {
+    pub(super) fn record_committed(&mut self, done: CompletedStep) {
         let verb = match self.direction {
             Direction::Up => "applied",
             Direction::Down => "undone",
@@ -64,13 +65,19 @@ impl Run<'_> {
         self.done.push(done);
     }
 
-    pub(super) fn how(&self, step: &Step<'_>, commit: Option<Flush>) -> How<'_> {
-        How { direction: self.direction, commit, server: &self.server, seal: self.seal(step), statement_cache: &self.statement_cache }
+    pub(super) fn step_options(&self, step: &Step<'_>, commit: Option<Flush>) -> StepOptions<'_> {
+        StepOptions {
+            direction: self.direction,
+            commit,
+            server: &self.server,
+            digest: self.digest_for(step),
+            statement_cache: &self.statement_cache,
+        }
     }
 
     /// The seal, for the step that the run ends with.
-    pub(super) fn seal(&self, step: &Step<'_>) -> Option<&AppliedDigest> {
-        self.seal.as_ref().filter(|_| self.is_last(step))
+    pub(super) fn digest_for(&self, step: &Step<'_>) -> Option<&AppliedDigest> {
+        self.digest.as_ref().filter(|_| self.is_last(step))
     }
 
     /// Whether the whole run ends with this step.
@@ -78,13 +85,13 @@ impl Run<'_> {
         self.last.as_ref() == Some(&step.revision.id)
     }
 
-    pub(super) fn marks<'m>(&self, revision: &'m Id) -> Marks<'m> {
-        Marks { server: self.server.number, has_defaults: self.session.has_defaults(), token: self.token, revision }
+    pub(super) fn session_context<'m>(&self, revision: &'m Id) -> SessionContext<'m> {
+        SessionContext { server: self.server.number, has_defaults: self.session.has_defaults(), token: self.token, revision }
     }
 
     /// What the watcher looks for: the one backend there is, or the mark that a transaction leaves on any.
-    pub(super) fn target(&self) -> Target {
-        if self.session.has_defaults() { Target::Backend(self.server.backend.pid) } else { Target::Mark }
+    pub(super) fn monitored_backend(&self) -> MonitoredBackend {
+        if self.session.has_defaults() { MonitoredBackend::Pid(self.server.backend.pid) } else { MonitoredBackend::TokenHolder }
     }
 
     /// The end of a transaction that failed, and of what it has left in the session. Whether the connection is still of use.
@@ -101,12 +108,12 @@ impl Run<'_> {
     }
 
     /// Into the journal, if there is one: a first run that fails leaves the database as it was.
-    pub(super) async fn note_failure(&self, revision: &Id, detail: &str) {
+    pub(super) async fn record_failure(&self, revision: &Id, detail: &str) {
         if !self.ledger.has_ledger {
             return;
         }
         let failed = self.ledger.record_failure(revision, self.direction, detail);
-        if let Err(failure) = note_aside(self.session, self.config, failed).await {
+        if let Err(failure) = run_bookkeeping_unmonitored(self.session, self.config, failed).await {
             debug!(target: "pgmarch::apply", error = %crate::words::chain(&failure.source), "the failure is not in the journal");
         }
     }

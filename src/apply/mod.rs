@@ -2,18 +2,20 @@
 
 mod bookkeeping;
 mod diagnosis;
-mod earlier_backend;
+
 mod error;
 mod executor;
-mod invalid_index;
+
 mod monitor;
 pub mod offline;
 mod pipeline;
-mod pooler;
+
 mod retries;
-mod script;
+mod segments;
+mod session_context;
 mod single_transaction;
-mod step_session;
+mod step_message;
+
 mod stepwise;
 
 use std::collections::hash_map::RandomState;
@@ -28,17 +30,23 @@ use crate::lock::Lock;
 use crate::plan::{Plan, Step};
 use crate::revision::Direction;
 use crate::revision::SectionMode;
-use executor::Run;
-use monitor::Watch;
+use executor::Executor;
+use monitor::StatementMonitor;
 
-pub use bookkeeping::{NoteError, note};
-pub use error::{ApplyError, Done, OwnTables, SqlFailure, Stopped};
-pub use script::defaults;
+pub use bookkeeping::{BookkeepingError, run_bookkeeping};
+pub use error::{ApplyError, CompletedStep, OwnTablesChanged, SqlFailure, StoppedRun};
+pub use session_context::startup_options;
 
 /// Runs a plan. Having the lock is shown by lending it.
-pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Session, lock: &Lock) -> Result<Vec<Done>, Stopped> {
+pub async fn apply(
+    plan: &Plan<'_>,
+    state: &State,
+    config: &Config,
+    session: &Session,
+    lock: &Lock,
+) -> Result<Vec<CompletedStep>, StoppedRun> {
     let token = RandomState::new().hash_one(std::process::id()).cast_signed();
-    let mut run = Run {
+    let mut executor = Executor {
         ledger: state.ledger.clone(),
         config,
         session,
@@ -47,14 +55,14 @@ pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Se
         direction: plan.direction,
         last: plan.steps.last().map(|step| step.revision.id.clone()),
         first: plan.steps.first().map(|step| step.before.clone()).unwrap_or_default(),
-        seal: plan.applied_digest.clone().filter(|_| leaves_nothing(plan, state)),
+        digest: plan.applied_digest.clone().filter(|_| leaves_nothing(plan, state)),
         token,
         statement_cache: if is_worth_preparing(plan, state, config) { StatementCache::enabled() } else { StatementCache::default() },
-        watch: Watch::new(lock.pool().clone(), token, state.server.number, config.lock_timeout, config.retry_for),
+        monitor: StatementMonitor::new(lock.pool().clone(), token, state.server.number, config.lock_timeout, config.retry_for),
         done: Vec::new(),
     };
     let outcome = tokio::select! {
-        outcome = run.all(plan) => outcome,
+        outcome = executor.run_plan(plan) => outcome,
         () = lock.lost() => {
             session.cancel().await;
             Err(ApplyError::LockLost)
@@ -62,12 +70,12 @@ pub async fn apply(plan: &Plan<'_>, state: &State, config: &Config, session: &Se
     };
     let outcome = match outcome {
         // The server itself is gone, and only chance showed that on the lock's connection first.
-        Err(ApplyError::LockLost) if session.is_closed() => Err(run.lost(plan).await),
+        Err(ApplyError::LockLost) if session.is_closed() => Err(executor.diagnose_closed_connection(plan).await),
         outcome => outcome,
     };
     match outcome {
-        Ok(()) => Ok(run.done),
-        Err(error) => Err(Stopped { done: run.done, error }),
+        Ok(()) => Ok(executor.done),
+        Err(error) => Err(StoppedRun { done: executor.done, error }),
     }
 }
 
@@ -107,26 +115,26 @@ pub fn check_unfinished(plan: &Plan<'_>, state: &State) -> Result<(), ApplyError
     Ok(())
 }
 
-impl Run<'_> {
-    async fn all(&mut self, plan: &Plan<'_>) -> Result<(), ApplyError> {
+impl Executor<'_> {
+    async fn run_plan(&mut self, plan: &Plan<'_>) -> Result<(), ApplyError> {
         match self.config.transaction {
             Transaction::Revision => {
                 if let Some(step) = plan.steps.iter().find(|step| stepwise::needs_session(step)) {
-                    self.check_session(&step.revision.id).await?;
+                    self.refuse_transaction_pooler(&step.revision.id).await?;
                 }
                 for steps in plan.steps.chunk_by(|before, after| before.mode() == after.mode()) {
                     if steps.iter().all(|step| step.mode() == SectionMode::Transaction) {
-                        self.through(steps).await?;
+                        self.run_pipelined(steps).await?;
                         continue;
                     }
                     for step in steps {
-                        let done = self.stepwise(step).await?;
-                        self.committed(done);
+                        let done = self.run_stepwise(step).await?;
+                        self.record_committed(done);
                     }
                 }
                 Ok(())
             }
-            Transaction::Run => self.together(plan).await,
+            Transaction::Run => self.run_in_one_transaction(plan).await,
         }
     }
 }

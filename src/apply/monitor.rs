@@ -32,20 +32,20 @@ const QUERIES: &str = "pgmarch::queries";
 
 /// Which backend to look at.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Target {
+pub(super) enum MonitoredBackend {
     /// The one that holds the run's mark: a transaction of ours, wherever a pooler has put it.
-    Mark,
+    TokenHolder,
     /// The one of this pid: a statement by itself, on a session of ours.
-    Backend(i32),
+    Pid(i32),
 }
 
-/// An expression that marks a transaction for [`Target::Mark`] until it ends, by a lock that nobody else takes.
-pub(super) fn mark(token: i64) -> Sql {
+/// An expression that context a transaction for [`MonitoredBackend::TokenHolder`] until it ends, by a lock that nobody else takes.
+pub(super) fn take_token(token: i64) -> Sql {
     sql!("pg_catalog.pg_try_advisory_xact_lock_shared('{token}'::pg_catalog.int8)", token = token)
 }
 
 /// The watcher of a run.
-pub(super) struct Watch {
+pub(super) struct StatementMonitor {
     pool: Pool,
     token: i64,
     server: u32,
@@ -58,23 +58,28 @@ pub(super) struct Watch {
     blockers: RefCell<Option<String>>,
 }
 
-impl Watch {
+impl StatementMonitor {
     pub(super) fn new(pool: Pool, token: i64, server: u32, lock_timeout: Duration, give_up: Duration) -> Self {
         let after = if lock_timeout.is_zero() { AFTER } else { AFTER.min(lock_timeout / 2) };
         Self { pool, token, server, after, give_up, session: RefCell::default(), blockers: RefCell::default() }
     }
 
     /// Waits for `work`, and looks at it from time to time.
-    pub(super) async fn over<T>(&self, name: &str, target: Target, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    pub(super) async fn supervise<T>(
+        &self,
+        name: &str,
+        target: MonitoredBackend,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         self.blockers.take();
-        self.still_over(name, target, work).await
+        self.supervise_after_failure(name, target, work).await
     }
 
     /// The same for what follows in the wake of a failure: who was in the way of that is not forgotten.
-    pub(super) async fn still_over<T>(
+    pub(super) async fn supervise_after_failure<T>(
         &self,
         name: &str,
-        target: Target,
+        target: MonitoredBackend,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let mut work = std::pin::pin!(work);
@@ -104,7 +109,7 @@ impl Watch {
     }
 
     /// Looks until the statement can't be running any more.
-    async fn look(&self, name: &str, target: Target) -> Cause {
+    async fn look(&self, name: &str, target: MonitoredBackend) -> Cause {
         let started = Instant::now() - self.after;
         let message = self.message(target);
         let (mut said, mut misses, mut heard) = (Said::default(), 0, Instant::now());
@@ -187,12 +192,12 @@ impl Watch {
         }
     }
 
-    fn message(&self, target: Target) -> Message {
+    fn message(&self, target: MonitoredBackend) -> Message {
         let us = match target {
-            Target::Backend(pid) => {
+            MonitoredBackend::Pid(pid) => {
                 sql!("(SELECT pid FROM pg_stat_activity WHERE pid = {pid} AND (state LIKE 'idle%') IS NOT TRUE)", pid = pid)
             }
-            Target::Mark => {
+            MonitoredBackend::TokenHolder => {
                 let (high, low) = ((self.token >> 32) & 0xffff_ffff, self.token & 0xffff_ffff);
                 sql!(
                     "(SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND classid = {high}::oid AND objid = {low}::oid AND granted)",

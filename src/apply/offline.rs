@@ -20,7 +20,7 @@ use crate::sql;
 use crate::sql::{BEGIN, Sql, safe};
 
 use super::error::ApplyError;
-use super::stepwise::before;
+use super::stepwise::prefix_checksum;
 
 /// The variable of psql that holds the check of our tables, which would be most of a long script otherwise.
 const CHECK: &str = "pgmarch_check";
@@ -166,7 +166,7 @@ impl Offline<'_> {
         for (number, statement) in statements.iter().enumerate() {
             let own = &sql[statement.range.clone()];
             let note = StatementNote {
-                before: before(sql, &statements, number),
+                before: prefix_checksum(sql, &statements, number),
                 own: semantic_checksum(own),
                 application: application_name(Some(step.revision.id.as_str())),
                 indexes: Vec::new(),
@@ -202,7 +202,7 @@ fn for_psql(sql: &str) -> String {
     let mut text = String::with_capacity(sql.len());
     let mut offset = 0;
     for token in tokenize(sql) {
-        let piece = &sql[offset..offset + token.len as usize];
+        let segment = &sql[offset..offset + token.len as usize];
         offset += token.len as usize;
         let starts_a_name =
             sql[offset..].starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '\'' | '"' | '{') || !c.is_ascii());
@@ -210,10 +210,10 @@ fn for_psql(sql: &str) -> String {
             token.kind,
             TokenKind::Literal { .. } | TokenKind::QuotedIdent { .. } | TokenKind::LineComment | TokenKind::BlockComment { .. }
         );
-        if !quoted && piece == ":" && starts_a_name && !text.ends_with(':') {
+        if !quoted && segment == ":" && starts_a_name && !text.ends_with(':') {
             text.push('\\');
         }
-        text += piece;
+        text += segment;
     }
     text
 }

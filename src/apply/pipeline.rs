@@ -10,10 +10,11 @@ use std::collections::VecDeque;
 use tokio_postgres::error::SqlState;
 use tracing::debug;
 
-use super::error::{ApplyError, Done};
-use super::executor::Run;
-use super::retries::Tries;
-use super::script::{Script, duration};
+use super::error::{ApplyError, CompletedStep};
+use super::executor::Executor;
+use super::retries::LockRetries;
+use super::segments::SegmentedMessage;
+use super::step_message::{step_duration, step_message};
 use crate::connect::{Failure, Sent};
 use crate::plan::Step;
 use crate::sql::Flush;
@@ -24,76 +25,76 @@ const MOST: usize = 64;
 const MOST_BYTES: usize = 256 * 1024;
 
 /// A revision that was sent and not yet answered.
-struct Underway<'s> {
+struct InFlight<'s> {
     place: usize,
     bytes: usize,
-    script: Script,
+    script: SegmentedMessage,
     sent: Sent<'s>,
 }
 
-impl<'r> Run<'r> {
+impl<'r> Executor<'r> {
     /// Runs the steps, each in a transaction of its own. One that only meets other sessions' locks is rolled back, and
     /// sent again with all that follow it: those can't have run.
-    pub(super) async fn through(&mut self, steps: &[Step<'_>]) -> Result<(), ApplyError> {
-        let mut window: VecDeque<Underway<'_>> = VecDeque::new();
+    pub(super) async fn run_pipelined(&mut self, steps: &[Step<'_>]) -> Result<(), ApplyError> {
+        let mut window: VecDeque<InFlight<'_>> = VecDeque::new();
         let mut next = 0;
-        let mut tries: Option<Tries> = None;
+        let mut retries: Option<LockRetries> = None;
         loop {
             while next < steps.len() && self.has_room(&window) && !self.session.is_stopping() {
                 window.push_back(self.send(steps, next).await?);
                 next += 1;
             }
-            let Some(Underway { place, script, sent, .. }) = window.pop_front() else {
+            let Some(InFlight { place, script, sent, .. }) = window.pop_front() else {
                 return if next == steps.len() { Ok(()) } else { std::future::pending().await };
             };
             let step = &steps[place];
             let id = &step.revision.id;
-            let failure = match self.watch.over(id.as_str(), self.target(), sent.answers()).await {
+            let failure = match self.monitor.supervise(id.as_str(), self.monitored_backend(), sent.answers()).await {
                 Ok(answers) => {
-                    tries = None;
-                    self.committed(Done { id: id.clone(), duration: duration(&answers) });
+                    retries = None;
+                    self.record_committed(CompletedStep { id: id.clone(), duration: step_duration(&answers) });
                     continue;
                 }
                 Err(failure) => failure,
             };
-            let strays = if failure.is_lost() { 0 } else { self.strays(steps, &mut window).await? };
-            if strays > 0 {
+            let unexpected_successes = if failure.is_lost() { 0 } else { self.unexpected_successes(steps, &mut window).await? };
+            if unexpected_successes > 0 {
                 // Somebody without our lock did this step meanwhile, so that the next ones fitted: only a new plan can tell.
                 self.roll_back().await;
                 return Err(ApplyError::Moved(failure));
             }
-            if self.statement_cache.disable() && is_about_prepared(&failure) && script.is_ours(&failure) {
+            if self.statement_cache.disable() && is_about_prepared(&failure) && script.is_bookkeeping_failure(&failure) {
                 // The revision dropped what was prepared: said in full it is either done or refused for a reason.
                 debug!(target: "pgmarch::apply::window", error = %crate::words::chain(&failure.source), "saying the bookkeeping in full");
                 self.roll_back().await;
                 next = place;
                 continue;
             }
-            let tries = tries.get_or_insert_with(|| Tries::new(self.config.retry_for));
-            if !failure.met_a_lock() || !tries.left() {
-                return Err(self.explain(&script, step, failure, 0).await);
+            let retries = retries.get_or_insert_with(|| LockRetries::new(self.config.retry_for));
+            if !failure.met_a_lock() || !retries.has_time_left() {
+                return Err(self.diagnose(&script, step, failure, 0).await);
             }
             self.roll_back().await;
-            tries.pause(id.clone(), "was rolled back", &failure, &self.watch).await;
+            retries.log_and_wait(id.clone(), "was rolled back", &failure, &self.monitor).await;
             next = place;
         }
     }
 
     /// Awaits what was sent behind a failure: how much of it succeeded nevertheless. The connection may be lost even now.
-    async fn strays(&self, steps: &[Step<'_>], window: &mut VecDeque<Underway<'_>>) -> Result<usize, ApplyError> {
-        let mut strays = 0;
-        for Underway { place, sent, .. } in window.drain(..) {
+    async fn unexpected_successes(&self, steps: &[Step<'_>], window: &mut VecDeque<InFlight<'_>>) -> Result<usize, ApplyError> {
+        let mut unexpected_successes = 0;
+        for InFlight { place, sent, .. } in window.drain(..) {
             let id = &steps[place].revision.id;
-            match self.watch.still_over(id.as_str(), self.target(), sent.answers()).await {
-                Ok(_) => strays += 1,
+            match self.monitor.supervise_after_failure(id.as_str(), self.monitored_backend(), sent.answers()).await {
+                Ok(_) => unexpected_successes += 1,
                 Err(failure) if failure.is_lost() => return Err(ApplyError::Lost(id.clone(), failure)),
                 Err(_) => {}
             }
         }
-        Ok(strays)
+        Ok(unexpected_successes)
     }
 
-    async fn send(&self, steps: &[Step<'_>], place: usize) -> Result<Underway<'r>, ApplyError> {
+    async fn send(&self, steps: &[Step<'_>], place: usize) -> Result<InFlight<'r>, ApplyError> {
         let step = &steps[place];
         let mut ledger = self.ledger.clone();
         // Whatever was sent before has made the tables, or else this changes nothing.
@@ -101,17 +102,18 @@ impl<'r> Run<'r> {
             ledger.mark_installed();
         }
         let flush = if self.is_last(step) { Flush::Now } else { Flush::Later };
-        let mut script = Script::of(step, &self.how(step, Some(flush)), &ledger, self.config, &self.marks(&step.revision.id));
-        let message = script.message();
+        let mut script =
+            step_message(step, &self.step_options(step, Some(flush)), &ledger, self.config, &self.session_context(&step.revision.id));
+        let message = script.take_message();
         match self.session.send(&message).await {
-            Ok(sent) => Ok(Underway { place, bytes: message.text().len(), script, sent }),
-            Err(failure) => Err(self.explain(&script, step, failure, 0).await),
+            Ok(sent) => Ok(InFlight { place, bytes: message.text().len(), script, sent }),
+            Err(failure) => Err(self.diagnose(&script, step, failure, 0).await),
         }
     }
 
-    fn has_room(&self, window: &VecDeque<Underway<'_>>) -> bool {
+    fn has_room(&self, window: &VecDeque<InFlight<'_>>) -> bool {
         let most = if self.server.backend.is_direct { MOST } else { 1 };
-        window.is_empty() || window.len() < most && window.iter().map(|underway| underway.bytes).sum::<usize>() < MOST_BYTES
+        window.is_empty() || window.len() < most && window.iter().map(|in_flight| in_flight.bytes).sum::<usize>() < MOST_BYTES
     }
 }
 

@@ -6,32 +6,32 @@ use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 use tracing::warn;
 
-use super::monitor::Watch;
+use super::monitor::StatementMonitor;
 use crate::backoff::Pace;
 use crate::connect::Failure;
 use crate::counters::{self, RetryCounter};
 use crate::revision::Id;
 use crate::words::left;
 
-/// Tries of the same thing, until the time for them is over.
-pub(super) struct Tries {
+/// LockRetries of the same thing, until the time for them is over.
+pub(super) struct LockRetries {
     deadline: Instant,
     pace: Pace,
 }
 
-impl Tries {
+impl LockRetries {
     pub(super) fn new(patience: Duration) -> Self {
         Self { deadline: Instant::now() + patience, pace: Pace::new(Duration::from_millis(200), Duration::from_secs(10)) }
     }
 
-    pub(super) fn left(&self) -> bool {
+    pub(super) fn has_time_left(&self) -> bool {
         Instant::now() < self.deadline
     }
 
     /// Says who was in the way, and waits for the next try.
-    pub(super) async fn pause(&mut self, revision: Id, happened: &str, failure: &Failure, watch: &Watch) {
+    pub(super) async fn log_and_wait(&mut self, revision: Id, happened: &str, failure: &Failure, monitor: &StatementMonitor) {
         counters::retried(RetryCounter::Lock);
-        let blockers = watch.blockers();
+        let blockers = monitor.blockers();
         let who = blockers.as_ref().map(|blockers| format!("; in the way: {blockers}")).unwrap_or_default();
         warn!(
             target: "pgmarch::apply",

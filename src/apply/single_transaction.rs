@@ -1,45 +1,46 @@
 //! `PGMARCH_TRANSACTION=run`: all steps of a plan in one transaction.
 
-use super::error::{ApplyError, Done};
-use super::executor::Run;
-use super::retries::Tries;
-use super::script::{Script, duration};
+use super::error::{ApplyError, CompletedStep};
+use super::executor::Executor;
+use super::retries::LockRetries;
+use super::segments::SegmentedMessage;
+use super::step_message::{closing_message, step_duration, step_message};
 use crate::connect::Failure;
 use crate::plan::{Plan, Step};
 use crate::revision::SectionMode;
 
 /// A transaction of several steps that failed: in which of them, or at its end.
-struct Interrupted<'p> {
-    script: Script,
+struct FailedTransaction<'p> {
+    script: SegmentedMessage,
     step: &'p Step<'p>,
     is_end: bool,
     failure: Failure,
 }
 
-impl Run<'_> {
+impl Executor<'_> {
     /// All steps in one transaction: nothing is done until the COMMIT at the end is. One that only meets other sessions' locks is
     /// rolled back, and run again from its beginning.
-    pub(super) async fn together(&mut self, plan: &Plan<'_>) -> Result<(), ApplyError> {
+    pub(super) async fn run_in_one_transaction(&mut self, plan: &Plan<'_>) -> Result<(), ApplyError> {
         if let Some(step) = plan.steps.iter().find(|step| step.mode() == SectionMode::Stepwise) {
             return Err(ApplyError::StepwiseInRun(step.revision.id.clone()));
         }
-        let mut tries = Tries::new(self.config.retry_for);
+        let mut retries = LockRetries::new(self.config.retry_for);
         loop {
-            let Interrupted { script, step, is_end, failure } = match self.try_together(plan).await {
+            let FailedTransaction { script, step, is_end, failure } = match self.try_in_one_transaction(plan).await {
                 Ok(done) => {
                     for done in done {
-                        self.committed(done);
+                        self.record_committed(done);
                     }
                     return Ok(());
                 }
-                Err(interrupted) => *interrupted,
+                Err(failed) => *failed,
             };
-            if failure.met_a_lock() && tries.left() {
+            if failure.met_a_lock() && retries.has_time_left() {
                 self.roll_back().await;
-                tries.pause(step.revision.id.clone(), "the run was rolled back", &failure, &self.watch).await;
+                retries.log_and_wait(step.revision.id.clone(), "the run was rolled back", &failure, &self.monitor).await;
                 continue;
             }
-            let mut error = self.explain(&script, step, failure, 0).await;
+            let mut error = self.diagnose(&script, step, failure, 0).await;
             if let (true, ApplyError::OwnTables(changed)) = (is_end, &mut error) {
                 changed.deferred = plan.steps.iter().map(|step| step.revision.id.clone()).collect();
             }
@@ -47,30 +48,30 @@ impl Run<'_> {
         }
     }
 
-    async fn try_together<'p>(&self, plan: &'p Plan<'p>) -> Result<Vec<Done>, Box<Interrupted<'p>>> {
+    async fn try_in_one_transaction<'p>(&self, plan: &'p Plan<'p>) -> Result<Vec<CompletedStep>, Box<FailedTransaction<'p>>> {
         let Some(last) = plan.steps.last() else { return Ok(Vec::new()) };
-        let interrupted = |script, step, is_end| move |failure| Box::new(Interrupted { script, step, is_end, failure });
+        let failed = |script, step, is_end| move |failure| Box::new(FailedTransaction { script, step, is_end, failure });
         let mut done = Vec::new();
         // BEGIN has succeeded before anything follows it: a text can't run outside of the transaction.
-        let mut opening = Script::begin();
-        let message = opening.message();
-        self.session.ask(&message).await.map_err(interrupted(opening, last, false))?;
+        let mut opening = SegmentedMessage::begin();
+        let message = opening.take_message();
+        self.session.ask(&message).await.map_err(failed(opening, last, false))?;
         // What the first step makes, the later ones of this transaction find; others don't, until the end.
         let mut ledger = self.ledger.clone();
         for step in &plan.steps {
-            self.go_on().await;
+            self.wait_if_stopping().await;
             let id = &step.revision.id;
-            let mut script = Script::of(step, &self.how(step, None), &ledger, self.config, &self.marks(id));
-            let message = script.message();
-            let outcome = self.watch.over(id.as_str(), self.target(), self.session.run(&message)).await;
-            done.push(Done { id: id.clone(), duration: duration(&outcome.map_err(interrupted(script, step, false))?) });
+            let mut script = step_message(step, &self.step_options(step, None), &ledger, self.config, &self.session_context(id));
+            let message = script.take_message();
+            let outcome = self.monitor.supervise(id.as_str(), self.monitored_backend(), self.session.run(&message)).await;
+            done.push(CompletedStep { id: id.clone(), duration: step_duration(&outcome.map_err(failed(script, step, false))?) });
             ledger.mark_installed();
         }
-        self.go_on().await;
-        let mut closing = Script::last(&last.after, &self.server, &ledger, self.config);
-        let message = closing.message();
-        let outcome = self.watch.over(last.revision.id.as_str(), self.target(), self.session.run(&message)).await;
-        outcome.map_err(interrupted(closing, last, true))?;
+        self.wait_if_stopping().await;
+        let mut closing = closing_message(&last.after, &self.server, &ledger, self.config);
+        let message = closing.take_message();
+        let outcome = self.monitor.supervise(last.revision.id.as_str(), self.monitored_backend(), self.session.run(&message)).await;
+        outcome.map_err(failed(closing, last, true))?;
         Ok(done)
     }
 }

@@ -77,7 +77,7 @@ pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error>
     tell(words, &reached.current, &reached.done)
 }
 
-fn tell(words: &cli::Downgrade, current: &[String], done: &[crate::apply::Done]) -> Result<(), Error> {
+fn tell(words: &cli::Downgrade, current: &[String], done: &[crate::apply::CompletedStep]) -> Result<(), Error> {
     if words.json {
         let undone = done.iter().map(|done| Undone { revision: done.id.as_str(), seconds: done.duration.as_secs_f64() }).collect();
         return answer(&json(&Downgraded { target: &words.revision, current: current.to_vec(), undone })?);

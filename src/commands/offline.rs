@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Context, answer, settle};
-use crate::apply::Stopped;
+use crate::apply::StoppedRun;
 use crate::apply::offline::script;
 use crate::connect::wait::for_server;
 use crate::error::Error;
@@ -62,5 +62,5 @@ fn print(
         Direction::Up => Plan::upgrade(graph, rows, &range.to.targets(graph, rows)?),
         Direction::Down => Plan::downgrade(graph, rows, &to_undo(graph, rows, &range.to, &BTreeSet::new())?, &BTreeSet::new())?,
     };
-    script(&plan, ledger, &context.config).map_err(|error| Error::Apply(Box::new(Stopped { done: Vec::new(), error })))
+    script(&plan, ledger, &context.config).map_err(|error| Error::Apply(Box::new(StoppedRun { done: Vec::new(), error })))
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Context, ancestry, answer, json, locate, rows};
 use crate::ancestry::LateRevision;
-use crate::apply::note;
+use crate::apply::run_bookkeeping;
 use crate::checksum;
 use crate::cli;
 use crate::connect::wait::for_server;
@@ -56,7 +56,9 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let session = lock.worker(config.wait_timeout, None).await?;
     let state = ledger::read(&session, config, Access::Write).await?;
     if let Some(unfinished) = state.unfinished.iter().find(|unfinished| unfinished.revision == revision.id.as_str()) {
-        note(&session, &lock, state.server.number, config, state.ledger.record_progress_reset(unfinished)).await.map_err(Error::Note)?;
+        run_bookkeeping(&session, &lock, state.server.number, config, state.ledger.record_progress_reset(unfinished))
+            .await
+            .map_err(Error::Note)?;
         lock.release().await;
         return answer(&if words.json {
             json(&Repaired { revision: revision.id.to_string(), accepted: vec!["progress"], not_applied: Vec::new(), diff: String::new() })?
@@ -100,7 +102,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
         let skipped: Vec<&str> = not_applied.iter().map(|late| late.id.as_str()).collect();
         let detail = format!("not applied, and never will be: accepted by repair {}", revision.id);
         statements.extend(state.ledger.record_skipped(&skipped, &detail));
-        note(&session, &lock, state.server.number, config, statements).await.map_err(Error::Note)?;
+        run_bookkeeping(&session, &lock, state.server.number, config, statements).await.map_err(Error::Note)?;
     } else {
         ledger::wait_until_durable(&session, context.wait_deadline()).await?;
     }

@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 
 use super::{Context, Settled, ancestry, is_sealed, rows, settle, snapshot, tell_done};
 use crate::ancestry::Ancestry;
-use crate::apply::{ApplyError, Done, Stopped, apply, check_unfinished, defaults, note};
+use crate::apply::{ApplyError, CompletedStep, StoppedRun, apply, check_unfinished, run_bookkeeping, startup_options};
 use crate::backoff::Pace;
 use crate::config::Snapshots;
 use crate::connect::wait::{Said, for_server};
@@ -41,7 +41,7 @@ pub(super) enum Goal<'n> {
 #[derive(Debug)]
 pub(super) struct Reached {
     /// What was run, in order.
-    pub(super) done: Vec<Done>,
+    pub(super) done: Vec<CompletedStep>,
     /// The version rows at the end.
     pub(super) current: Vec<String>,
 }
@@ -75,7 +75,7 @@ pub(super) async fn persistently(graph: &Graph, mut goal: Goal<'_>, snapshots: S
 }
 
 /// What earlier rounds of the same run had committed belongs to the story of a failure.
-fn told_in_full(mut error: Error, mut earlier: Vec<Done>) -> Error {
+fn told_in_full(mut error: Error, mut earlier: Vec<CompletedStep>) -> Error {
     if let Error::Apply(stopped) = &mut error {
         earlier.append(&mut stopped.done);
         stopped.done = earlier;
@@ -89,7 +89,7 @@ async fn once(
     goal: &mut Goal<'_>,
     snapshots: Snapshots,
     context: &Context,
-    done: &mut Vec<Done>,
+    done: &mut Vec<CompletedStep>,
 ) -> Result<Vec<String>, Error> {
     let config = &context.config;
     let (pool, mut early) = match context.early.0.take() {
@@ -139,7 +139,7 @@ async fn once(
         info!("another run brought the database to {}", current.join(", "));
         return Ok(current);
     };
-    let session = lock.worker(config.wait_timeout, Some(&defaults(config, state.server.number))).await?;
+    let session = lock.worker(config.wait_timeout, Some(&startup_options(config, state.server.number))).await?;
     let mut state = ledger::look_closely(&session, config).await?;
     let Settled { position, changed_down, reset } = settle(graph, &mut state, &session, config).await?;
     if !state.is_complete {
@@ -215,7 +215,7 @@ async fn reached_by_another(graph: &Graph, goal: &Goal<'_>, session: &Session, c
 
 /// Refused before anything was done.
 fn stopped(error: ApplyError) -> Error {
-    Error::Apply(Box::new(Stopped { done: Vec::new(), error }))
+    Error::Apply(Box::new(StoppedRun { done: Vec::new(), error }))
 }
 
 /// The revisions to be at, going up.
@@ -249,7 +249,7 @@ async fn record_changed_down(changed_down: &[Revision], state: &State, session: 
     for revision in changed_down {
         let id = revision.id.as_str();
         let statements = state.ledger.accept_file(revision, "the way down was mended in its file");
-        match note(session, lock, state.server.number, &context.config, statements).await {
+        match run_bookkeeping(session, lock, state.server.number, &context.config, statements).await {
             Ok(()) => info!(revision = id, "the way down of {id} was mended: the ledger keeps the new one"),
             Err(failure) => warn!(revision = id, "the mended way down of {id} is not in the ledger: {}", chain(&failure)),
         }
@@ -261,7 +261,7 @@ async fn record_reset(reset: &SchemaReset, state: &mut State, session: &Session,
     warn!("{reset}");
     let mut statements = state.ledger.record_reset(&reset.to_string());
     statements.extend(state.unfinished.iter().flat_map(|unfinished| state.ledger.record_progress_reset(unfinished)));
-    note(session, lock, state.server.number, &context.config, statements).await.map_err(Error::Note)?;
+    run_bookkeeping(session, lock, state.server.number, &context.config, statements).await.map_err(Error::Note)?;
     state.unfinished.clear();
     Ok(())
 }
@@ -283,7 +283,7 @@ async fn record_ancestry(
     let detail = format!("applied by another tool: the version table was at {}", rows(&state.rows));
     let mut statements = state.ledger.install();
     statements.extend(state.ledger.record_assumed(&unrecorded, &detail));
-    match note(session, lock, state.server.number, &context.config, statements).await {
+    match run_bookkeeping(session, lock, state.server.number, &context.config, statements).await {
         Ok(()) => state.ledger.mark_installed(),
         Err(failure) => debug!("what another tool applied is not in the ledger: {}", chain(&failure)),
     }

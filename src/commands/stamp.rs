@@ -4,7 +4,7 @@ use serde::Serialize;
 use tracing::info;
 
 use super::{Context, answer, json, locate, rows};
-use crate::apply::note;
+use crate::apply::run_bookkeeping;
 use crate::cli;
 use crate::connect::wait::for_server;
 use crate::error::Error;
@@ -60,7 +60,7 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
             // Nothing is applied, nor half applied.
             statements.extend(state.unfinished.iter().flat_map(|unfinished| state.ledger.record_progress_reset(unfinished)));
         }
-        note(&session, &lock, state.server.number, config, statements).await.map_err(Error::Note)?;
+        run_bookkeeping(&session, &lock, state.server.number, config, statements).await.map_err(Error::Note)?;
         info!("{detail} on {}", pool.address());
     } else {
         ledger::wait_until_durable(&session, context.wait_deadline()).await?;

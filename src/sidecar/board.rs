@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::apply::Done;
+use crate::apply::CompletedStep;
 use crate::error::Error;
 use crate::exit::{Exit, Explain as _};
 
@@ -150,7 +150,7 @@ impl Board {
     }
 
     /// An upgrade is over.
-    pub fn ran(&self, exit: Exit, done: &[Done]) {
+    pub fn ran(&self, exit: Exit, done: &[CompletedStep]) {
         let mut sight = self.locked();
         *sight.runs.entry(exit.code()).or_default() += 1;
         sight.applied.extend(done.iter().map(|done| (done.id.to_string(), done.duration.as_secs_f64())));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use clap::CommandFactory;
-use pgmarch::apply::Done;
+use pgmarch::apply::CompletedStep;
 use pgmarch::config::SETTINGS;
 use pgmarch::exit::{EXIT_CODES, Exit};
 use pgmarch::revision::Id;
@@ -100,7 +100,7 @@ fn the_headers_of_a_revision_file_are_those_that_are_read() {
 /// What Prometheus reads from a sidecar to which everything has happened once.
 pub(super) fn exposition() -> String {
     let board = Board::new("head".to_owned());
-    let done = Done { id: Id::parse("001").unwrap(), duration: Duration::from_secs(1) };
+    let done = CompletedStep { id: Id::parse("001").unwrap(), duration: Duration::from_secs(1) };
     board.ran(Exit::Success, &[done]);
     board.saw(Condition::Ready, None, Some((vec!["001".to_owned()], Vec::new())));
     metrics::text(&board).unwrap()

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::error::ApplyError;
-use super::step_session::StepSession;
+use super::session::StepSession;
+use crate::apply::error::ApplyError;
 use crate::connect::wait::Said;
 use crate::ledger::UnfinishedRevision;
 use crate::sql;
@@ -14,49 +14,49 @@ use crate::sql::{Literal, Message};
 use crate::words::left;
 
 /// An idle backend of an earlier run is ended after this long: nothing runs there that could be lost.
-const IDLE: &str = "2 seconds";
+const END_IDLE_AFTER: &str = "2 seconds";
 /// How often to look for it.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+const POLL_EVERY: Duration = Duration::from_millis(200);
 
 impl StepSession<'_, '_> {
     /// Waits for a backend that was left with a statement: while it works, its work may still be the very thing wanted;
     /// once it is idle, it is ended.
-    pub(super) async fn await_earlier(&self, was: &UnfinishedRevision) -> Result<(), ApplyError> {
-        let them = sql!(
+    pub(super) async fn wait_for_earlier_backend(&self, was: &UnfinishedRevision) -> Result<(), ApplyError> {
+        let backend = sql!(
             "FROM pg_stat_activity a WHERE a.pid = {pid} AND a.pid <> pg_backend_pid() AND a.application_name = {application} \
              AND (a.backend_start IS NULL OR (extract(epoch FROM a.backend_start) * 1000000)::bigint = {start})",
             pid = was.pid,
             application = Literal(&was.note.application),
             start = was.backend_start
         );
-        let look = Message::of(sql!(
+        let query = Message::of(sql!(
             "SELECT format('pid %s (role %s, %s, from %s, %s)', a.pid, coalesce(a.usename, '?'), a.application_name, \
              coalesce(host(a.client_addr), 'a local socket'), coalesce(a.state, 'state not for us to see')), \
-             coalesce(a.state <> 'active' AND clock_timestamp() - a.state_change > {idle}, false) {them}",
-            idle = Literal(IDLE),
-            them = them
+             coalesce(a.state <> 'active' AND clock_timestamp() - a.state_change > {idle}, false) {backend}",
+            idle = Literal(END_IDLE_AFTER),
+            backend = backend
         ));
         // Whoever may write to the journal could name any backend there: only one of ours, of the same login, is ended.
-        let end = Message::of(sql!(
-            "SELECT pg_terminate_backend(a.pid) {them} AND a.usename = session_user AND starts_with(a.application_name, 'pgmarch/')",
-            them = them
+        let terminate = Message::of(sql!(
+            "SELECT pg_terminate_backend(a.pid) {backend} AND a.usename = session_user AND starts_with(a.application_name, 'pgmarch/')",
+            backend = backend
         ));
-        let deadline = Instant::now() + self.patience();
-        let mut said = Said::default();
+        let deadline = Instant::now() + self.timeout();
+        let mut log_throttle = Said::default();
         loop {
-            let answers = self.ask(&look).await?;
+            let answers = self.ask(&query).await?;
             let Some([who, idle]) = answers.first().and_then(|rows| rows.first()).map(Vec::as_slice) else { return Ok(()) };
             let who = who.clone().unwrap_or_default();
             if Instant::now() >= deadline {
-                return Err(self.occupied(who));
+                return Err(self.busy(who));
             }
             if idle.as_deref() == Some("t") {
                 info!(target: "pgmarch::apply::stepwise", "ending the idle backend of an earlier run: {who}");
-                self.ask(&end).await?;
-            } else if said.is_news(&who) {
+                self.ask(&terminate).await?;
+            } else if log_throttle.is_news(&who) {
                 info!(target: "pgmarch::apply::stepwise", "waiting for the backend of an earlier run: {who}; {} left", left(deadline));
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_EVERY).await;
         }
     }
 }

@@ -1,0 +1,242 @@
+//! A simple-query message in segments: which are the revision's text and which are pgmarch's own statements, and in which
+//! of them an error of the server is.
+
+use std::ops::Range;
+
+use tokio_postgres::error::{DbError, ErrorPosition};
+
+use crate::connect::Failure;
+use crate::revision::statement::kind::resets;
+use crate::revision::statement::split;
+use crate::sql::{BEGIN, Message, Sql};
+
+/// A message, and what each segment of it is.
+#[derive(Debug, Default)]
+pub(super) struct SegmentedMessage {
+    text: String,
+    /// The length of the text in characters: the server counts those.
+    length: usize,
+    segments: Vec<Segment>,
+    /// How many statements follow the one whose rows are kept.
+    pub(super) trailing_statements: usize,
+}
+
+/// A segment of a message.
+#[derive(Debug)]
+struct Segment {
+    kind: SegmentKind,
+    /// Its range in the message, in characters.
+    characters: Range<usize>,
+    /// How many statements it has.
+    statements: usize,
+}
+
+/// What a segment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SegmentKind {
+    /// Statements of pgmarch ahead of the revision's text.
+    Before,
+    /// Text of the revision: where the segment begins in the section, in characters and in statements.
+    Revision { character: usize, statement: usize },
+    /// `SET CONSTRAINTS ALL IMMEDIATE`: runs what the revision has deferred, so its errors are the revision's.
+    Deferred,
+    /// The check of the version rows and the ledger behind the text.
+    Check,
+    /// Statements of pgmarch amid or behind the text.
+    After,
+    /// COMMIT.
+    Commit,
+}
+
+/// Where in a message something failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ErrorLocation {
+    /// In the settings or the fence.
+    Before,
+    /// At this character of the revision's text, from 0.
+    Character(usize),
+    /// In this statement of the revision's text, from 0; the server gave no position.
+    Statement(usize),
+    /// In the check of the version rows and the ledger.
+    Check,
+    /// In the bookkeeping.
+    After,
+    /// Behind the text: in a deferred constraint or trigger, or at COMMIT.
+    Commit,
+}
+
+/// One statement of a section.
+#[derive(Clone, Copy)]
+pub(super) struct UserStatement<'a> {
+    /// Its text.
+    pub(super) sql: &'a str,
+    /// Where it begins in the section, in characters.
+    pub(super) character: usize,
+    /// Its number, from 0.
+    pub(super) statement: usize,
+}
+
+impl UserStatement<'_> {
+    pub(super) fn kind(self) -> SegmentKind {
+        SegmentKind::Revision { character: self.character, statement: self.statement }
+    }
+}
+
+impl SegmentedMessage {
+    /// The beginning of a transaction.
+    pub(super) fn begin() -> Self {
+        let mut message = Self::default();
+        message.push(SegmentKind::Before, BEGIN, 1);
+        message
+    }
+
+    /// One statement by itself, without a transaction of pgmarch's.
+    pub(super) fn bare(statement: UserStatement<'_>) -> Self {
+        let length = statement.sql.chars().count();
+        let segment = Segment { kind: statement.kind(), characters: 0..length, statements: 1 };
+        Self { text: statement.sql.to_owned(), length, segments: vec![segment], trailing_statements: 0 }
+    }
+
+    pub(super) fn push_before(&mut self, statements: impl IntoIterator<Item = Sql>) {
+        statements.into_iter().for_each(|statement| self.push(SegmentKind::Before, statement.as_str(), 1));
+    }
+
+    pub(super) fn push_after(&mut self, statements: impl IntoIterator<Item = Sql>) {
+        statements.into_iter().for_each(|statement| self.push(SegmentKind::After, statement.as_str(), 1));
+    }
+
+    /// The revision's text. After each statement that resets settings to those the session began with, `settings` are set again.
+    pub(super) fn push_section(&mut self, sql: &str, settings: &Sql) {
+        let statements = split(sql).statements;
+        let (mut start, mut first) = (0, 0);
+        for (number, pair) in statements.windows(2).enumerate() {
+            if resets(&sql[pair[0].range.clone()]) {
+                self.push_text(sql, start..pair[0].range.end, first..number + 1);
+                self.push(SegmentKind::After, settings.as_str(), 1);
+                (start, first) = (pair[1].range.start, number + 1);
+            }
+        }
+        self.push_text(sql, start..sql.len(), first..statements.len());
+    }
+
+    fn push_text(&mut self, sql: &str, bytes: Range<usize>, statements: Range<usize>) {
+        let kind = SegmentKind::Revision { character: sql[..bytes.start].chars().count(), statement: statements.start };
+        self.push(kind, &sql[bytes], statements.len());
+    }
+
+    pub(super) fn push(&mut self, kind: SegmentKind, sql: &str, statements: usize) {
+        let start = self.length;
+        self.length += sql.chars().count();
+        self.segments.push(Segment { kind, characters: start..self.length, statements });
+        self.text += sql;
+        if kind != SegmentKind::Commit {
+            // The text may end in a comment, so the newline; and without a semicolon, so the semicolon.
+            self.text += "\n;\n";
+            self.length += 3;
+        }
+    }
+
+    /// The message. Its text is moved out, as it may be large; the segments stay to locate errors.
+    pub(super) fn take_message(&mut self) -> Message {
+        Message::discarding(Sql::from_file(std::mem::take(&mut self.text)), self.trailing_statements)
+    }
+
+    /// Where a failure is.
+    pub(super) fn locate(&self, failure: &Failure) -> ErrorLocation {
+        // Where a prepared statement of pgmarch's fails, the server's position is one in the text of that statement.
+        if self.locate_at(failure.completed, None) == ErrorLocation::Check {
+            return ErrorLocation::Check;
+        }
+        self.locate_at(failure.completed, failure.source.as_db_error().and_then(position))
+    }
+
+    /// Whether the server refused the bookkeeping. Of a lost connection nothing is known.
+    pub(super) fn is_bookkeeping_failure(&self, failure: &Failure) -> bool {
+        !failure.is_lost() && matches!(self.locate(failure), ErrorLocation::Before | ErrorLocation::Check | ErrorLocation::After)
+    }
+
+    /// Located by the server's position in the message if it gave one, else by how many statements had completed.
+    fn locate_at(&self, completed: usize, position: Option<usize>) -> ErrorLocation {
+        if let Some(position) = position {
+            // At the end of the input the server's position is one behind it.
+            let segment = self.segments.iter().rev().find(|segment| segment.characters.start <= position);
+            return match segment.map(|segment| (segment.kind, position - segment.characters.start)) {
+                Some((SegmentKind::Revision { character, .. }, within)) => ErrorLocation::Character(character + within),
+                Some((SegmentKind::Check, _)) => ErrorLocation::Check,
+                Some((SegmentKind::After, _)) => ErrorLocation::After,
+                Some((SegmentKind::Deferred | SegmentKind::Commit, _)) => ErrorLocation::Commit,
+                Some((SegmentKind::Before, _)) | None => ErrorLocation::Before,
+            };
+        }
+        let mut remaining = completed;
+        for segment in &self.segments {
+            if remaining < segment.statements {
+                return match segment.kind {
+                    SegmentKind::Before => ErrorLocation::Before,
+                    SegmentKind::Revision { statement, .. } => ErrorLocation::Statement(statement + remaining),
+                    SegmentKind::Check => ErrorLocation::Check,
+                    SegmentKind::After => ErrorLocation::After,
+                    SegmentKind::Deferred | SegmentKind::Commit => ErrorLocation::Commit,
+                };
+            }
+            remaining -= segment.statements;
+        }
+        ErrorLocation::After
+    }
+}
+
+/// The server's position of an error in its message, in characters from 0.
+fn position(error: &DbError) -> Option<usize> {
+    match error.position() {
+        Some(ErrorPosition::Original(position)) => Some(*position as usize).filter(|position| *position > 0).map(|position| position - 1),
+        Some(ErrorPosition::Internal { .. }) | None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(sql: &str) -> SegmentedMessage {
+        let mut message = SegmentedMessage::begin();
+        message.push_before(["SELECT 'ä'", "SELECT 2"].map(Sql::of));
+        message.push_section(sql, &Sql::of("SELECT set_config()"));
+        message.push_after([Sql::of("SELECT 3")]);
+        message.push(SegmentKind::Commit, "COMMIT", 1);
+        message
+    }
+
+    fn position(message: &SegmentedMessage, text: &str) -> Option<usize> {
+        message.text.find(text).map(|byte| message.text[..byte].chars().count())
+    }
+
+    #[test]
+    fn a_failure_is_located_by_position_or_by_count() {
+        let message = message("one; two");
+        assert_eq!(message.locate_at(0, position(&message, "'ä'")), ErrorLocation::Before);
+        assert_eq!(message.locate_at(0, position(&message, "one")), ErrorLocation::Character(0));
+        assert_eq!(message.locate_at(0, position(&message, "two")), ErrorLocation::Character(5));
+        assert_eq!(message.locate_at(0, position(&message, "3")), ErrorLocation::After);
+        assert_eq!(message.locate_at(2, None), ErrorLocation::Before);
+        assert_eq!(message.locate_at(3, None), ErrorLocation::Statement(0));
+        assert_eq!(message.locate_at(4, None), ErrorLocation::Statement(1));
+        assert_eq!(message.locate_at(5, None), ErrorLocation::After);
+        assert_eq!(message.locate_at(6, None), ErrorLocation::Commit);
+    }
+
+    #[test]
+    fn a_reset_is_followed_by_our_settings_and_locations_stay_right() {
+        let sql = "SET LOCAL lock_timeout = 1;\nRESET ALL -- ü; not here\n; ALTER x; RESET lock_timeout";
+        let message = message(sql);
+        assert!(message.text.contains("RESET ALL\n;\nSELECT set_config()\n;\n"), "{}", message.text);
+        assert_eq!(message.text.matches("set_config").count(), 1, "nothing follows the last one");
+        let alter = sql.chars().take_while(|c| *c != 'A').count();
+        assert!(alter < sql.chars().count());
+        let ErrorLocation::Character(found) = message.locate_at(0, position(&message, "ALTER x")) else { panic!("not in the text") };
+        assert_eq!(sql.chars().skip(found).take(7).collect::<String>(), "ALTER x");
+        // BEGIN, two of ours, two of the text, the settings: then ALTER.
+        assert_eq!(message.locate_at(6, None), ErrorLocation::Statement(2));
+        assert_eq!(message.locate_at(5, None), ErrorLocation::After);
+        assert_eq!(message.locate_at(7, None), ErrorLocation::Statement(3));
+    }
+}

@@ -1,0 +1,121 @@
+//! Settings that the statements of a step run under.
+
+use super::monitor::take_token;
+use crate::config::Config;
+use crate::connect::application_name;
+use crate::ledger::{Server, set_role};
+use crate::revision::Id;
+use crate::sql;
+use crate::sql::{EscapeString, Literal, Sql, safe};
+
+/// Role, search path and lock timeout for bookkeeping amid a revision's session, until the transaction ends, whatever the
+/// revision has set. Without `PGMARCH_ROLE` the role is the one that the session began with, which `ALTER ROLE … SET role` or
+/// `options` may name.
+pub(super) fn bookkeeping_settings(config: &Config) -> Vec<Sql> {
+    let role = set_role(config).unwrap_or_else(|| Sql::of("SET LOCAL role TO DEFAULT"));
+    let timeout = sql!("SET LOCAL lock_timeout = {milliseconds}", milliseconds = config.lock_timeout.as_millis());
+    [Sql::of("SET LOCAL SESSION AUTHORIZATION DEFAULT"), role].into_iter().chain(safe()).chain([timeout]).collect()
+}
+
+/// `search_path`, `row_security` and `jit` for a revision's text: `PGMARCH_SEARCH_PATH`, else the session's own values. On a direct
+/// connection those are the defaults, to which `RESET ALL` returns. Behind a pooler the defaults may be another client's, so
+/// there they are the values that the first question found.
+pub(super) fn session_settings_for_text(config: &Config, server: &Server) -> [Sql; 3] {
+    let path = match &config.search_path {
+        Some(path) => sql!("SET LOCAL search_path TO {path}", path = *path),
+        None if server.backend.is_direct => Sql::of("SET LOCAL search_path TO DEFAULT"),
+        None => sql!("SELECT set_config('search_path', {path}, true)", path = Literal(&server.search_path)),
+    };
+    let row_security = if server.backend.is_direct {
+        Sql::of("SET LOCAL row_security TO DEFAULT")
+    } else {
+        sql!("SET LOCAL row_security TO {value}", value = EscapeString(&server.row_security))
+    };
+    [Sql::of("SET LOCAL jit TO DEFAULT"), row_security, path]
+}
+
+/// What settings of a step depend on, and how its transaction is found in `pg_stat_activity` and `pg_locks`.
+pub(super) struct SessionContext<'a> {
+    /// The server's version.
+    pub(super) server: u32,
+    /// Whether the session began with [`startup_options`].
+    pub(super) has_defaults: bool,
+    /// A number that only this run has. Held as an advisory lock, it tells which backend runs the step, also behind a pooler.
+    pub(super) token: i64,
+    /// The revision.
+    pub(super) revision: &'a Id,
+}
+
+impl SessionContext<'_> {
+    /// An expression that takes the token's advisory lock until the transaction ends.
+    pub(super) fn take_token(&self) -> Sql {
+        take_token(self.token)
+    }
+}
+
+/// Until when a setting holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SettingScope {
+    /// The end of the transaction.
+    Transaction,
+    /// The end of the session.
+    Session,
+}
+
+/// Timeouts for a revision's statements.
+fn timeouts(config: &Config, server: u32) -> Vec<(&'static str, String)> {
+    let mut settings = vec![
+        ("lock_timeout", config.lock_timeout.as_millis().to_string()),
+        ("statement_timeout", config.statement_timeout.as_millis().to_string()),
+        ("idle_in_transaction_session_timeout", "0".to_owned()),
+    ];
+    if server >= 170_000 {
+        settings.push(("transaction_timeout", "0".to_owned()));
+    }
+    settings
+}
+
+/// Settings by which the server notices a client that died or whose network is gone, and ends its statement (manual, 20.3).
+fn network(server: u32) -> Vec<(&'static str, String)> {
+    let mut settings = vec![
+        ("tcp_keepalives_idle", "10".to_owned()),
+        ("tcp_keepalives_interval", "5".to_owned()),
+        ("tcp_keepalives_count", "3".to_owned()),
+        ("tcp_user_timeout", "25000".to_owned()),
+    ];
+    if server >= 140_000 {
+        settings.push(("client_connection_check_interval", "500".to_owned()));
+    }
+    settings
+}
+
+/// The `options` of a connection that begins with these settings, so that they need not be set for each revision.
+pub fn startup_options(config: &Config, server: u32) -> String {
+    let all: Vec<String> =
+        timeouts(config, server).into_iter().chain(network(server)).map(|(name, value)| format!("-c {name}={value}")).collect();
+    all.join(" ")
+}
+
+/// Timeouts and `application_name` for a revision's statements, as one statement; the revision's own settings come later and
+/// win. A session that began with [`startup_options`] needs only the name. May run under the revision's search path.
+pub(super) fn step_settings(config: &Config, context: &SessionContext<'_>, scope: SettingScope) -> Sql {
+    let local = scope == SettingScope::Transaction;
+    let name = application_name(Some(context.revision.as_str()));
+    if local && context.has_defaults {
+        return sql!("SET LOCAL application_name TO {name}", name = EscapeString(&name));
+    }
+    let set = |(name, value): &(&'static str, String)| {
+        sql!("pg_catalog.set_config('{name}', {value}, {local})", name = Sql::of(name), value = Literal(value), local = local)
+    };
+    let mut parts: Vec<Sql> = timeouts(config, context.server).iter().chain([&("application_name", name)]).map(set).collect();
+    if local {
+        parts.push(context.take_token());
+    }
+    // Only Linux has these options of TCP.
+    let network = Sql::join(network(context.server).iter().map(set), ", ");
+    parts.push(sql!(
+        "CASE WHEN pg_catalog.textlike(pg_catalog.version(), '%linux%') THEN pg_catalog.concat({network}) END",
+        network = network
+    ));
+    sql!("SELECT {parts}", parts = Sql::join(parts, ", "))
+}

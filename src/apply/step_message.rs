@@ -1,0 +1,131 @@
+//! One step, or one statement of it, as one simple-query message: settings, fence, text, ledger.
+
+use std::time::Duration;
+
+use super::segments::{SegmentKind, SegmentedMessage, UserStatement};
+use super::session_context::{SessionContext, SettingScope, bookkeeping_settings, session_settings_for_text, step_settings};
+use crate::config::Config;
+use crate::connect::Answer;
+use crate::ledger::{Ledger, Server, StatementCache, decimal, set_role};
+use crate::plan::{Step, VersionRows};
+use crate::revision::Direction;
+use crate::revision::applied_digest::AppliedDigest;
+use crate::sql;
+use crate::sql::{Flush, Literal, Sql, commit, discard, safe};
+
+/// How a step is run.
+#[derive(Debug)]
+pub(super) struct StepOptions<'h> {
+    /// Up or down.
+    pub(super) direction: Direction,
+    /// Its own COMMIT; `None` in the middle of a longer transaction.
+    pub(super) commit: Option<Flush>,
+    /// The server, and what the session was like before the run.
+    pub(super) server: &'h Server,
+    /// The digest of all applied files, for the last journal line of the run.
+    pub(super) digest: Option<&'h AppliedDigest>,
+    /// The statements that the session has prepared.
+    pub(super) statement_cache: &'h StatementCache,
+}
+
+/// Runs deferred constraints and triggers now, under the settings of the revision that deferred them, and not at COMMIT, where
+/// they could act behind the check.
+const DEFERRED: &str = "SET CONSTRAINTS ALL IMMEDIATE";
+
+/// A step: as a transaction of its own, or a part of a longer one.
+pub(super) fn step_message(
+    step: &Step<'_>,
+    options: &StepOptions<'_>,
+    ledger: &Ledger,
+    config: &Config,
+    context: &SessionContext<'_>,
+) -> SegmentedMessage {
+    let mut message = if options.commit.is_some() { SegmentedMessage::begin() } else { SegmentedMessage::default() };
+    let settings = step_settings(config, context, SettingScope::Transaction);
+    message.push_before(safe());
+    message.push_before([settings.clone()]);
+    message.push_before(set_role(config));
+    message.push_before(ledger.install());
+    message.push_before(ledger.fence_transaction(&step.before, &step.after, options.direction, options.statement_cache));
+    message.push_before(ledger.remember_tables(options.statement_cache));
+    message.push_before(session_settings_for_text(config, options.server));
+    message.push_section(step.sql(), &settings);
+    let deferred =
+        if options.commit.is_some() { Sql::of(DEFERRED) } else { sql!("DO {block}", block = Literal(include_str!("deferred.sql"))) };
+    message.push(SegmentKind::Deferred, deferred.as_str(), 1);
+    push_check(&mut message, &step.after, ledger, config, options.statement_cache);
+    message.push_after(ledger.record_step(step, options.direction, &options.server.backend, options.digest, options.statement_cache));
+    // After the record, whose own sequence is one of what is discarded.
+    let discarded = discard(options.server.backend.discard());
+    message.trailing_statements = discarded.len();
+    message.push_after(discarded);
+    if let Some(flush) = options.commit {
+        push_commit(&mut message, flush);
+    }
+    message
+}
+
+/// The end of a transaction of several steps, which leave the version rows at `rows`.
+pub(super) fn closing_message(rows: &VersionRows, server: &Server, ledger: &Ledger, config: &Config) -> SegmentedMessage {
+    let mut message = SegmentedMessage::default();
+    let statement_cache = StatementCache::default();
+    message.push_before(ledger.remember_tables(&statement_cache));
+    message.push_before(session_settings_for_text(config, server));
+    message.push(SegmentKind::Deferred, DEFERRED, 1);
+    push_check(&mut message, rows, ledger, config, &statement_cache);
+    push_commit(&mut message, Flush::Now);
+    message
+}
+
+/// One statement in a transaction with `check` and `bookkeeping`, which run with pgmarch's own role whatever the revision has set.
+pub(super) fn statement_message(
+    before: Vec<Sql>,
+    statement: UserStatement<'_>,
+    config: &Config,
+    check: Vec<Sql>,
+    bookkeeping: Vec<Sql>,
+) -> SegmentedMessage {
+    let mut message = SegmentedMessage::begin();
+    message.push_before(before);
+    message.push(statement.kind(), statement.sql, 1);
+    message.push(SegmentKind::Deferred, DEFERRED, 1);
+    message.push_after(bookkeeping_settings(config));
+    check.iter().for_each(|statement| message.push(SegmentKind::Check, statement.as_str(), 1));
+    message.push_after(bookkeeping);
+    push_commit(&mut message, Flush::Now);
+    message
+}
+
+/// Bookkeeping in a transaction of its own.
+pub(super) fn bookkeeping_message(config: &Config, statements: Vec<Sql>) -> SegmentedMessage {
+    let mut message = SegmentedMessage::begin();
+    message.push_before(bookkeeping_settings(config));
+    message.push_before(statements);
+    push_commit(&mut message, Flush::Now);
+    message
+}
+
+/// Restores pgmarch's own role, checks that the version rows are at `rows` and that the ledger is unchanged, and then restores
+/// all settings. `RESET ALL` comes after the check, which needs a value that is kept in a setting.
+fn push_check(message: &mut SegmentedMessage, rows: &VersionRows, ledger: &Ledger, config: &Config, statement_cache: &StatementCache) {
+    message.push_after(["RESET SESSION AUTHORIZATION", "RESET ROLE"].map(Sql::of));
+    message.push_after(set_role(config));
+    message.push_after(safe());
+    ledger.verify_unchanged(rows, statement_cache).iter().for_each(|statement| message.push(SegmentKind::Check, statement.as_str(), 1));
+    message.push_after([Sql::of("RESET ALL")]);
+    message.push_after(safe());
+}
+
+fn push_commit(message: &mut SegmentedMessage, flush: Flush) {
+    let [setting, end] = commit(flush);
+    message.push_after([setting]);
+    message.push(SegmentKind::Commit, end.as_str(), 1);
+    message.trailing_statements += 2;
+}
+
+/// How long a step took, as the journal has it: the rows that are kept of its message.
+pub(super) fn step_duration(answers: &[Answer]) -> Duration {
+    let value = answers.last().and_then(|answer| answer.first()).and_then(|row| row.first());
+    let seconds = value.and_then(|value| decimal(value.as_deref()?));
+    Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default()
+}

@@ -1,0 +1,180 @@
+//! A `transaction:false` step that is being executed, and the journal rows about its statements.
+
+use tracing::{debug, warn};
+
+use super::resume::prefix_checksum;
+use super::session::StepSession;
+use crate::apply::bookkeeping::write;
+use crate::apply::error::ApplyError;
+use crate::apply::executor::Executor;
+use crate::apply::retries::LockRetries;
+use crate::apply::segments::{SegmentedMessage, UserStatement};
+use crate::apply::step_message::bookkeeping_message;
+use crate::connect::{Answer, Failure, application_name};
+use crate::ledger::progress::{Stage, StatementNote};
+use crate::ledger::{ReadError, UnfinishedRevision};
+use crate::plan::Step;
+use crate::revision::Statement;
+use crate::revision::statement::{semantic_checksum, split};
+use crate::sql;
+use crate::sql::{Sql, deallocate};
+
+/// One step being executed.
+pub(super) struct StepwiseExecution<'s, 'r> {
+    pub(super) session: StepSession<'s, 'r>,
+    pub(super) statements: Vec<Statement>,
+    /// The last journal row about one of its statements. No other run may have written one since.
+    event: Option<i64>,
+    /// The state of pgmarch's tables when that row was written, which a statement must not change; and when that was.
+    pub(super) tables: Option<String>,
+    noted_at: Option<String>,
+    retries: LockRetries,
+}
+
+impl<'s, 'r> StepwiseExecution<'s, 'r> {
+    pub(super) fn new(executor: &'s Executor<'r>, step: &'s Step<'s>, was: Option<&UnfinishedRevision>) -> Self {
+        Self {
+            session: StepSession { executor, step, pid: None },
+            statements: split(step.sql()).statements,
+            event: was.map(|was| was.event),
+            tables: None,
+            noted_at: None,
+            retries: LockRetries::new(executor.config.retry_for),
+        }
+    }
+
+    /// The executor of the plan.
+    pub(super) fn executor(&self) -> &'s Executor<'r> {
+        self.session.executor
+    }
+
+    pub(super) fn text(&self, number: usize) -> &'s str {
+        &self.session.step.sql()[self.statements[number].range.clone()]
+    }
+
+    pub(super) fn user_statement(&self, number: usize) -> UserStatement<'s> {
+        let start = self.statements[number].range.start;
+        UserStatement { sql: self.text(number), character: self.session.step.sql()[..start].chars().count(), statement: number }
+    }
+
+    /// Creates the tables of the journal, if they are missing.
+    pub(super) async fn install(&mut self) -> Result<(), ApplyError> {
+        let executor = self.executor();
+        let missing = executor.ledger.install();
+        if !missing.is_empty() {
+            self.run_bookkeeping(missing).await?;
+        }
+        match executor.ledger.read_tables(executor.session).await {
+            Ok((_, tables)) => self.tables = Some(tables),
+            Err(ReadError::Server(failure)) => return Err(self.session.diagnose_own(failure).await),
+            Err(error) => {
+                debug!(target: "pgmarch::apply::stepwise", error = %crate::words::chain(&error), "what the tables are like is not known");
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a transaction of pgmarch's about this step; again, while it only meets other sessions' locks.
+    pub(super) async fn run_bookkeeping(&mut self, statements: Vec<Sql>) -> Result<Vec<Answer>, ApplyError> {
+        let executor = self.executor();
+        loop {
+            let context = executor.session_context(self.session.id());
+            let token = (!context.has_defaults).then(|| sql!("SELECT {token}", token = context.take_token()));
+            let mut sent = bookkeeping_message(executor.config, token.into_iter().chain(statements.clone()).collect());
+            let message = sent.take_message();
+            let writing = write(executor.session, executor.config, &message);
+            match self.session.supervise(executor.monitored_backend(), writing).await {
+                Ok(answers) => return Ok(answers),
+                Err(failure) if failure.met_a_lock() && self.retries.has_time_left() => {
+                    executor.roll_back().await;
+                    self.retries.log_and_wait(self.session.id().clone(), "its note was rolled back", &failure, &executor.monitor).await;
+                }
+                Err(failure) => return Err(executor.diagnose(&sent, self.session.step, failure, 0).await),
+            }
+        }
+    }
+
+    /// What the next run must know about a statement.
+    pub(super) fn note(&self, number: usize, indexes: Vec<u32>) -> StatementNote {
+        StatementNote {
+            before: prefix_checksum(self.session.step.sql(), &self.statements, number),
+            own: semantic_checksum(self.text(number)),
+            application: application_name(Some(self.session.id().as_str())),
+            indexes,
+        }
+    }
+
+    /// The statements that write a journal row about a statement, and return it.
+    pub(super) fn record(&self, stage: Stage, number: usize, note: &StatementNote, detail: Option<&str>) -> Vec<Sql> {
+        let (ledger, direction) = (&self.executor().ledger, self.executor().direction);
+        let fence = ledger.fence_statement(&self.session.step.before, self.session.id(), self.event);
+        let row = ledger.record_statement(self.session.id(), direction, stage, number + 1, note, detail);
+        fence.into_iter().chain([row, ledger.last_statement_record(self.session.id())]).collect()
+    }
+
+    /// Remembers the row that was just written: the last answer before COMMIT. Returns the backend that wrote it.
+    pub(super) fn remember(&mut self, answers: &[Answer]) -> Option<i32> {
+        let row = answers.last().and_then(|rows| rows.first())?;
+        let [event, pid, tables, noted_at] = <&[Option<String>; 4]>::try_from(row.as_slice()).ok()?;
+        self.event = event.as_deref().and_then(|id| id.parse().ok());
+        self.tables.clone_from(tables);
+        self.noted_at.clone_from(noted_at);
+        pid.as_deref().and_then(|pid| pid.parse().ok())
+    }
+
+    pub(super) async fn record_finished(&mut self, number: usize, indexes: Vec<u32>) -> Result<(), ApplyError> {
+        let note = self.note(number, indexes);
+        let answers = self.run_bookkeeping(self.record(Stage::Finished, number, &note, None)).await?;
+        self.remember(&answers);
+        Ok(())
+    }
+
+    /// Diagnoses the failure of a statement that is not tried again, and records it, if that is possible.
+    pub(super) async fn record_failed(
+        &mut self,
+        sent: &SegmentedMessage,
+        number: usize,
+        note: StatementNote,
+        failure: Failure,
+    ) -> ApplyError {
+        let detail = failure.source.as_db_error().map(|error| format!("{}: {}", error.code().code(), error.message()));
+        let error = self.executor().diagnose(sent, self.session.step, failure, number).await;
+        let detail = if let ApplyError::OwnTables(changed) = &error { Some(changed.detail.clone()) } else { detail };
+        if matches!(error, ApplyError::Revision(_) | ApplyError::OwnTables(_)) {
+            match self.run_bookkeeping(self.record(Stage::Failed, number, &note, detail.as_deref())).await {
+                Ok(answers) => {
+                    self.remember(&answers);
+                }
+                Err(problem) => {
+                    warn!(target: "pgmarch::apply::stepwise", "the failure is not in the journal: {}", crate::words::chain(&problem));
+                }
+            }
+        }
+        error
+    }
+
+    /// Returns the statements that write the last journal row and move the version row.
+    pub(super) fn record_all_done(&self) -> Vec<Sql> {
+        let (executor, step) = (self.executor(), self.session.step);
+        let mut statements = executor.ledger.fence_last_statement(step, executor.direction, self.event);
+        statements.extend(executor.ledger.record_statements_done(step, executor.direction, executor.digest_for(step)));
+        statements
+    }
+
+    /// Ends the transaction of a failed try, and deallocates what it prepared, which would be in the way of the next.
+    pub(super) async fn roll_back(&self) {
+        let deallocate = self.executor().server.backend.has_plpgsql.then(|| deallocate(self.noted_at.as_deref()));
+        self.executor().end_transaction(deallocate).await;
+    }
+
+    /// Deallocates what a failed statement outside of transactions prepared.
+    pub(super) async fn deallocate_prepared(&self) {
+        if !self.executor().server.backend.has_plpgsql {
+            return;
+        }
+        let deallocate = sql::Message::of(deallocate(self.noted_at.as_deref()));
+        if let Err(failure) = self.executor().session.ask(&deallocate).await {
+            debug!(target: "pgmarch::apply::stepwise", error = %crate::words::chain(&failure.source), "prepared statements of the failed try are left");
+        }
+    }
+}

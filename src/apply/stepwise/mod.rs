@@ -1,0 +1,97 @@
+//! A `transaction:false` step, statement by statement. A statement that may run in a transaction is committed together with
+//! the journal row that it is done. Any other is recorded as started before it runs and as finished after; a run that finds
+//! one started makes sure that its backend is gone before it looks at what became of it.
+
+mod earlier_backend;
+mod execution;
+mod invalid_index;
+mod non_transactional;
+mod pooler;
+mod resume;
+mod session;
+mod transactional;
+
+use tokio::time::Instant;
+use tracing::info;
+
+use super::session_context::{SettingScope, step_settings};
+use super::step_message::step_duration;
+use crate::apply::error::{ApplyError, CompletedStep};
+use crate::apply::executor::Executor;
+use crate::ledger::UnfinishedRevision;
+use crate::ledger::progress::{Stage, returning_duration};
+use crate::plan::Step;
+use crate::revision::statement::kind::{StatementKind, classify};
+use crate::sql;
+use crate::sql::{Message, Sql, discard};
+use crate::words::seconds;
+use execution::StepwiseExecution;
+use pooler::{BACKEND_PID, single_value};
+
+pub(super) use resume::{check_text, needs_session, prefix_checksum};
+
+impl Executor<'_> {
+    /// Runs a step statement by statement, from the first that is not done.
+    pub(super) async fn run_stepwise(&self, step: &Step<'_>) -> Result<CompletedStep, ApplyError> {
+        let id = &step.revision.id;
+        let was = self.unfinished.iter().find(|was| was.revision == id.as_str() && was.direction == self.direction);
+        let mut execution = StepwiseExecution::new(self, step, was);
+        execution.install().await?;
+        let count = execution.statements.len();
+        let mut next = 0;
+        if let Some(was) = was {
+            check_text(step, was)?;
+            next = was.done();
+            info!(revision = %id, "{was}; going on with statement {}", (next + 1).min(count));
+            if was.stage == Stage::Started {
+                execution.session.wait_for_earlier_backend(was).await?;
+            }
+        }
+        if needs_session(step) {
+            execution.prepare_session(next).await?;
+        }
+        for number in next..count {
+            self.wait_if_stopping().await;
+            let resumed = was.filter(|was| was.stage == Stage::Started && was.statement == number + 1);
+            execution.run_statement(number, resumed).await?;
+        }
+        self.wait_if_stopping().await;
+        let answers = execution.run_bookkeeping(returning_duration(execution.record_all_done())).await?;
+        let resets = ["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of);
+        execution.session.ask(&Message::behind(resets, discard(self.server.backend.discard()))).await?;
+        Ok(CompletedStep { id: id.clone(), duration: step_duration(&answers) })
+    }
+}
+
+impl StepwiseExecution<'_, '_> {
+    /// Puts the session into the state in which the revision has it before statement `next`.
+    async fn prepare_session(&mut self, next: usize) -> Result<(), ApplyError> {
+        let config = self.executor().config;
+        let settings = [
+            step_settings(config, &self.executor().session_context(self.session.id()), SettingScope::Session),
+            Sql::of("SET default_transaction_isolation TO 'read committed'"),
+            Sql::of("SET default_transaction_read_only TO off"),
+        ];
+        let role = config.role.as_ref().map(|role| sql!("SET ROLE {role}", role = *role));
+        let path = config.search_path.as_ref().map(|path| sql!("SET search_path TO {path}", path = *path));
+        self.session.ask(&Message::as_it_is(Sql::join(settings.into_iter().chain(role).chain(path), ";\n"))).await?;
+        self.session.pid = single_value(self.session.ask(&Message::of(Sql::of(BACKEND_PID))).await?).and_then(|pid| pid.parse().ok());
+        for number in 0..next {
+            if classify(self.text(number)) == StatementKind::Setting {
+                self.session.ask(&Message::as_it_is(Sql::from_file(self.text(number)))).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn run_statement(&mut self, number: usize, resumed: Option<&UnfinishedRevision>) -> Result<(), ApplyError> {
+        let started = Instant::now();
+        match classify(self.text(number)) {
+            StatementKind::Transactional | StatementKind::Setting => self.run_transactional(number).await?,
+            StatementKind::NonTransactional(kind) => self.run_non_transactional(number, &kind, resumed).await?,
+        }
+        let (id, statement, all) = (self.session.id(), number + 1, self.statements.len());
+        info!(revision = %id, statement, seconds = started.elapsed().as_secs_f64(), "{id}: statement {statement} of {all} done in {}", seconds(started.elapsed()));
+        Ok(())
+    }
+}

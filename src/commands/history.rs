@@ -126,7 +126,7 @@ fn shown(range: &NameRange, position: &Position<'_>, has_database: bool) -> Resu
         match typed.as_str() {
             "current" if has_database => Ok(position.rows.clone()),
             _ if !has_database => name.absolute_targets(graph),
-            _ => name.one_or_heads(graph, &position.rows),
+            _ => name.single_target_or_heads(graph, &position.rows),
         }
     };
     let upper = resolve(&range.to)?;

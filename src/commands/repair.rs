@@ -45,8 +45,8 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
     let state = ledger::read(&session, config, Access::Write).await?;
     let position = locate(&graph, &state, &session).await?;
-    let Some(node) =
-        name.one(&graph, &position.rows.iter().filter_map(|row| graph.node(position.graph.id(*row).as_str())).collect::<Vec<_>>())?
+    let Some(node) = name
+        .single_target(&graph, &position.rows.iter().filter_map(|row| graph.node(position.graph.id(*row).as_str())).collect::<Vec<_>>())?
     else {
         return Err(Error::Missing { problem: "base is no revision, so there is nothing to repair".to_owned() });
     };

@@ -67,5 +67,5 @@ fn find(words: &cli::Show, position: &Position<'_>) -> Result<Vec<Node>, NameErr
     if words.revision == "current" && position.graph.node("current").is_none() {
         return Ok(position.rows.clone());
     }
-    RevisionName::parse(&words.revision)?.one_or_heads(&position.graph, &position.rows)
+    RevisionName::parse(&words.revision)?.single_target_or_heads(&position.graph, &position.rows)
 }

@@ -33,7 +33,7 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
     let names = words.revisions.iter().map(|name| RevisionName::parse(name)).collect::<Result<Vec<_>, _>>()?;
     let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;
     for name in names.iter().filter(|name| !name.is_relative()) {
-        name.one_or_heads(&graph, &[])?;
+        name.single_target_or_heads(&graph, &[])?;
     }
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;

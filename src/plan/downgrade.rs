@@ -1,11 +1,13 @@
 //! The plan of a downgrade: which revisions it undoes, and in which order.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use thiserror::Error;
 
 use super::version_rows::VersionRowTracker;
 use super::{Plan, Step};
+use crate::exit::{Exit, Explain};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::{DowngradeTarget, NameError, RevisionName};
 use crate::revision::{Direction, Id, join_ids};
@@ -19,6 +21,22 @@ pub enum DowngradeError {
     /// Since the user confirmed what is undone, another session applied revisions that depend on it.
     #[error("{} would go as well by now, which was not asked for: the database was moved meanwhile", join_ids(.0))]
     Moved(Vec<Id>),
+}
+
+impl Explain for DowngradeError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Irreversible(_) => Exit::Unsound,
+            Self::Moved(_) => Exit::Locked,
+        }
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        match self {
+            Self::Irreversible(_) => "nothing was undone; write the way down into the files, or name a revision above these".into(),
+            Self::Moved(_) => "nothing more was undone; look at `pgmarch status` and say again what is to go".into(),
+        }
+    }
 }
 
 /// A revision without a `down` section.

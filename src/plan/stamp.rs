@@ -14,7 +14,7 @@ pub fn stamp(graph: &Graph, rows: &[Node], names: &[RevisionName]) -> Result<Ver
             let branch = name.branch(graph)?.map(|branch| Neighbourhood::of(graph, branch));
             kept.retain(|row| branch.as_ref().is_some_and(|branch| !branch.contains(*row)));
         } else {
-            for target in name.one_or_heads(graph, rows)? {
+            for target in name.single_target_or_heads(graph, rows)? {
                 let neighbourhood = Neighbourhood::of(graph, target);
                 kept.retain(|row| !neighbourhood.contains(*row));
                 targets.push(target);

@@ -75,7 +75,15 @@ impl Explain for ImportError {
                 "no file was written; give the output of `alembic upgrade --sql base:heads`, or, where {} is obsolete, remove its file from --versions",
                 missing.first().map_or("a revision", String::as_str)
             ),
-            _ => "no file was written; `alembic upgrade --sql base:heads | pgmarch import` gives it the whole output".to_owned(),
+            Self::NoRevision
+            | Self::Title { .. }
+            | Self::Id { .. }
+            | Self::Statement { .. }
+            | Self::Twice { .. }
+            | Self::OnlyDown(_)
+            | Self::NotFromBase { .. } => {
+                "no file was written; `alembic upgrade --sql base:heads | pgmarch import` gives it the whole output".to_owned()
+            }
         })
     }
 }

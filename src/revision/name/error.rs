@@ -44,10 +44,7 @@ pub enum NameError {
 
 impl Explain for NameError {
     fn exit(&self) -> Exit {
-        match self {
-            Self::SeveralHeads { .. } => Exit::Unsound,
-            _ => Exit::Usage,
-        }
+        if matches!(self, Self::SeveralHeads { .. }) { Exit::Unsound } else { Exit::Usage }
     }
 
     fn next_step(&self) -> Cow<'static, str> {

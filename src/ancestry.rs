@@ -1,11 +1,11 @@
 //! Which revisions below the version rows are applied. Files tell the ancestry of today; what counts is the ancestry of the
 //! time when a revision was applied: one that came in below an applied revision later was never run.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::ledger::{AppliedChecksum, LastEvent, ProvenRevisions};
+use crate::ledger::{LastEvent, LedgerContents};
 use crate::revision::Id;
 use crate::revision::graph::{Graph, Node};
 
@@ -26,7 +26,8 @@ impl Ancestry {
     /// A version row is applied, and so is what the ledger proves. From there on down: what a revision was applied on, as the
     /// ledger recorded it; where it recorded nothing, what the files say. What was recorded as applied by another tool was
     /// recorded with all below it.
-    pub fn of(graph: &Graph, rows: &[Node], kept: &HashMap<String, AppliedChecksum>, proven: &ProvenRevisions) -> Self {
+    pub fn of(graph: &Graph, rows: &[Node], contents: &LedgerContents) -> Self {
+        let LedgerContents { checksums, proven, .. } = contents;
         let below = graph.reach(rows, Graph::prerequisites);
         let mut applied = BTreeSet::new();
         let mut open: Vec<Node> = rows.to_vec();
@@ -36,17 +37,19 @@ impl Ancestry {
                 continue;
             }
             let id = graph.id(node);
-            let recorded = kept.get(id.as_str()).map(|kept| kept.below().filter_map(|id| graph.node(id)).collect());
-            let next: Vec<Node> = match (proven.word(id), recorded) {
+            let recorded = checksums.get(id.as_str()).map(|checksum| checksum.applied_on.iter().filter_map(|id| graph.node(id)).collect());
+            let next: Vec<Node> = match (proven.last_event(id), recorded) {
                 (Some(LastEvent::Assumed), _) => Vec::new(),
                 // Undone, and below a version row again: another tool applied it.
                 (Some(LastEvent::Undone | LastEvent::Skipped), _) | (_, None) => graph.prerequisites(node).to_vec(),
                 (Some(LastEvent::Applied | LastEvent::Stamped) | None, Some(recorded)) => recorded,
             };
-            open.extend(next.into_iter().filter(|node| below.contains(*node) && proven.word(graph.id(*node)) != Some(LastEvent::Skipped)));
+            open.extend(
+                next.into_iter().filter(|node| below.contains(*node) && proven.last_event(graph.id(*node)) != Some(LastEvent::Skipped)),
+            );
         }
         let unapplied: BTreeSet<Node> = below.nodes().filter(|node| !applied.contains(node)).collect();
-        let is_skipped = |node: &Node| proven.word(graph.id(*node)) == Some(LastEvent::Skipped);
+        let is_skipped = |node: &Node| proven.last_event(graph.id(*node)) == Some(LastEvent::Skipped);
         Self {
             accepted: unapplied.iter().copied().filter(is_skipped).collect(),
             unapplied,

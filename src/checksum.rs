@@ -91,7 +91,7 @@ pub fn suspects<'g>(graph: &'g Graph, rows: &[Node], kept: &HashMap<String, Appl
 /// Applied revisions that stand somewhere else than when they were applied.
 pub fn moved(graph: &Graph, rows: &[Node], kept: &HashMap<String, AppliedChecksum>) -> Vec<MovedRevision> {
     let judge = |revision: &Revision| {
-        let recorded: BTreeSet<&str> = kept.get(revision.id.as_str())?.below.split(',').filter(|id| !id.is_empty()).collect();
+        let recorded: BTreeSet<&str> = kept.get(revision.id.as_str())?.applied_on.iter().map(String::as_str).collect();
         let now: BTreeSet<&str> = revision.prerequisites().map(Id::as_str).collect();
         let words =
             |ids: &BTreeSet<&str>| if ids.is_empty() { "base".to_owned() } else { ids.iter().copied().collect::<Vec<_>>().join(", ") };
@@ -111,7 +111,7 @@ pub fn compare<'g>(graph: &'g Graph, recorded: &[AppliedRevision]) -> ChecksumVe
     let mut verdict = ChecksumVerdict::default();
     for recorded in recorded {
         let Some(revision) = graph.node(recorded.id.as_str()).map(|node| graph.revision(node)) else { continue };
-        let applied = recorded.revision();
+        let applied = recorded.to_revision();
         let up = revision.semantic_checksum(&revision.up);
         // What ran has the recorded checksum, however its text is read now. One of a later pgmarch says nothing here.
         let ran = is_known(&recorded.semantic).then_some(recorded.semantic.as_str());
@@ -253,7 +253,10 @@ mod tests {
     fn another_place_in_the_graph_is_found() {
         let graph = crate::revision::graph::tests::graph(&["1", "1b", "2"]);
         let kept = |below: &str| {
-            HashMap::from([("2".to_owned(), AppliedChecksum { exact: String::new(), below: below.into(), semantic: String::new() })])
+            HashMap::from([(
+                "2".to_owned(),
+                AppliedChecksum { exact: String::new(), applied_on: vec![below.into()], semantic: String::new() },
+            )])
         };
         let rows = [graph.node("2").expect("2")];
         assert_eq!(moved(&graph, &rows, &kept("1b")), []);

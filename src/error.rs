@@ -299,7 +299,7 @@ impl Error {
             Self::Read(ReadError::Server(failure)) if failure.is_lost() => Exit::Unreachable,
             Self::Read(ReadError::Locked(_)) => Exit::Locked,
             Self::Read(ReadError::Server(failure)) if crate::ledger::is_trust_failure(failure) => Exit::Unsound,
-            Self::Read(ReadError::Volatile) => Exit::Unreachable,
+            Self::Read(ReadError::NotDurable) => Exit::Unreachable,
             Self::Read(ReadError::Untrusted(_) | ReadError::InTheWay { .. } | ReadError::Format { .. }) => Exit::Unsound,
             Self::Read(_) => Exit::Refused,
             Self::Lock(LockError::Timeout { .. } | LockError::Lost | LockError::Elsewhere) => Exit::Locked,
@@ -372,7 +372,7 @@ impl Error {
                 | ReadError::RowSecurity { .. }
                 | ReadError::Format { .. }
                 | ReadError::Unexpected(_)
-                | ReadError::Volatile,
+                | ReadError::NotDurable,
             )
             | Self::ReadOnly { .. }
             | Self::LostForGood { .. } => false,
@@ -440,9 +440,9 @@ impl Error {
             Self::Wait(WaitError::Timeout { .. }) => "start the server, check host and port, or wait longer with PGMARCH_WAIT_TIMEOUT".to_owned(),
             Self::Wait(WaitError::Refused { advice, .. }) => (*advice).to_owned(),
             Self::Wait(WaitError::Settings(_)) => "mend the connection settings; `pgmarch --help` lists them".to_owned(),
-            Self::Read(ReadError::Volatile) => "look at the server's disk and its WAL writer, then run again; a crash now could undo the last commits".to_owned(),
+            Self::Read(ReadError::NotDurable) => "look at the server's disk and its WAL writer, then run again; a crash now could undo the last commits".to_owned(),
             Self::Read(ReadError::Server(failure)) if crate::ledger::is_trust_failure(failure) => "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted".to_owned(),
-            Self::Read(ReadError::Locked(locked)) => locked.next(),
+            Self::Read(ReadError::Locked(locked)) => locked.next_step(),
             Self::Read(ReadError::Untrusted(problem)) => problem.next(),
             Self::Read(ReadError::InTheWay { kind, name }) => format!("drop or rename the {kind} {name}, or name another place with PGMARCH_VERSION_TABLE=SCHEMA.NAME or PGMARCH_LEDGER_SCHEMA"),
             Self::Read(ReadError::RowSecurity { relation, .. }) => format!(

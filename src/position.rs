@@ -83,7 +83,7 @@ impl<'g> Position<'g> {
         let graph = if more.is_empty() {
             Cow::Borrowed(files)
         } else {
-            let revisions = more.values().map(|recorded| recorded.revision()).collect();
+            let revisions = more.values().map(|recorded| recorded.to_revision()).collect();
             let misfit = |faults: Vec<crate::revision::Fault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             Cow::Owned(files.extended(revisions).map_err(|faults| PositionError::Misfit(misfit(faults)))?)
         };
@@ -94,7 +94,7 @@ impl<'g> Position<'g> {
 
     /// The same with one more revision that the ledger has; `None` if what it stands on is not known.
     pub fn with(&self, recorded: &AppliedRevision) -> Option<Self> {
-        let graph = self.graph.extended(vec![recorded.revision()]).ok()?;
+        let graph = self.graph.extended(vec![recorded.to_revision()]).ok()?;
         let moved = |nodes: &[Node]| nodes.iter().filter_map(|node| graph.node(self.graph.id(*node).as_str())).collect();
         let (rows, beyond) = (moved(&self.rows), moved(&self.beyond));
         Some(Self { graph: Cow::Owned(graph), rows, beyond, files: self.files })

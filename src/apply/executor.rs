@@ -9,7 +9,7 @@ use super::session_context::SessionContext;
 use super::step_message::StepOptions;
 use crate::config::Config;
 use crate::connect::Session;
-use crate::ledger::{Ledger, Server, StatementCache, UnfinishedRevision};
+use crate::ledger::{Backend, Ledger, Server, StatementCache, UnfinishedRevision};
 use crate::plan::{Plan, Step, VersionRows};
 use crate::revision::Direction;
 use crate::revision::Id;
@@ -23,6 +23,7 @@ pub(super) struct Executor<'r> {
     pub(super) config: &'r Config,
     pub(super) session: &'r Session,
     pub(super) server: Server,
+    pub(super) backend: Backend,
     pub(super) unfinished: &'r [UnfinishedRevision],
     pub(super) direction: Direction,
     /// The version rows that the run begins with.
@@ -70,6 +71,7 @@ impl Executor<'_> {
             direction: self.direction,
             commit,
             server: &self.server,
+            backend: &self.backend,
             digest: self.digest_for(step),
             statement_cache: &self.statement_cache,
         }
@@ -91,12 +93,12 @@ impl Executor<'_> {
 
     /// What the watcher looks for: the one backend there is, or the mark that a transaction leaves on any.
     pub(super) fn monitored_backend(&self) -> MonitoredBackend {
-        if self.session.has_defaults() { MonitoredBackend::Pid(self.server.backend.pid) } else { MonitoredBackend::TokenHolder }
+        if self.session.has_defaults() { MonitoredBackend::Pid(self.backend.pid) } else { MonitoredBackend::TokenHolder }
     }
 
     /// The end of a transaction that failed, and of what it has left in the session. Whether the connection is still of use.
     pub(super) async fn roll_back(&self) -> bool {
-        self.end_transaction(discard(self.server.backend.discard())).await
+        self.end_transaction(discard(self.backend.discard())).await
     }
 
     pub(super) async fn end_transaction(&self, statements: impl IntoIterator<Item = Sql>) -> bool {

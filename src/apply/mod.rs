@@ -25,7 +25,7 @@ use tracing::warn;
 
 use crate::config::{Config, Transaction};
 use crate::connect::Session;
-use crate::ledger::{State, StatementCache};
+use crate::ledger::{State, StatementCache, UnfinishedRevision};
 use crate::lock::Lock;
 use crate::plan::{Plan, Step};
 use crate::revision::Direction;
@@ -51,7 +51,8 @@ pub async fn apply(
         config,
         session,
         server: state.server.clone(),
-        unfinished: &state.unfinished,
+        backend: state.backend().cloned().unwrap_or_default(),
+        unfinished: unfinished(state),
         direction: plan.direction,
         last: plan.steps.last().map(|step| step.revision.id.clone()),
         first: plan.steps.first().map(|step| step.before.clone()).unwrap_or_default(),
@@ -84,20 +85,24 @@ pub async fn apply(
 fn is_worth_preparing(plan: &Plan<'_>, state: &State, config: &Config) -> bool {
     const OFTEN: usize = 4;
     config.transaction == Transaction::Revision
-        && state.server.backend.is_direct
-        && state.server.backend.has_plpgsql
+        && state.backend().is_some_and(|backend| backend.is_direct && backend.has_plpgsql)
         && plan.steps.len() >= OFTEN
+}
+
+/// The unfinished revisions of a state; none if it was not necessary to read what the ledger has.
+fn unfinished(state: &State) -> &[UnfinishedRevision] {
+    state.contents().map_or(&[], |contents| &contents.unfinished)
 }
 
 /// Whether no revision is half done when the plan is through: only then its end can be taken for a good one unseen.
 fn leaves_nothing(plan: &Plan<'_>, state: &State) -> bool {
-    state.unfinished.iter().all(|unfinished| plan.steps.iter().any(|step| step.revision.id.as_str() == unfinished.revision))
+    unfinished(state).iter().all(|unfinished| plan.steps.iter().any(|step| step.revision.id.as_str() == unfinished.revision))
 }
 
 /// Refuses a plan that would leave, or build on, a revision that is half done. Also where there is nothing to do: a
 /// database with half a revision undone is not at its target.
 pub fn check_unfinished(plan: &Plan<'_>, state: &State) -> Result<(), ApplyError> {
-    for unfinished in &state.unfinished {
+    for unfinished in unfinished(state) {
         let goes_on = |step: &&Step<'_>| step.revision.id.as_str() == unfinished.revision && plan.direction == unfinished.direction;
         let in_the_way = match (plan.direction, unfinished.direction) {
             (Direction::Up, Direction::Up) => false,

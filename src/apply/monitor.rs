@@ -10,7 +10,7 @@ use tracing::{debug, enabled, info};
 
 use crate::connect::wait::Said;
 use crate::connect::{Answer, Cause, ConnectError, Failure, Pool, Session};
-use crate::ledger::decimal;
+use crate::ledger::parse_numeric;
 use crate::progress::Bar;
 use crate::sql;
 use crate::sql::{Message, Sql};
@@ -251,7 +251,7 @@ impl View {
                 view.running = true;
                 view.pid = pid.and_then(|pid| pid.parse().ok());
                 view.phase = b.map(|phase| format!("{}: {phase}", a.unwrap_or_default()));
-                view.percent = c.and_then(|percent| decimal(&percent));
+                view.percent = c.and_then(|percent| parse_numeric(&percent));
                 continue;
             }
             let pid = pid.unwrap_or_default();

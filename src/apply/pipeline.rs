@@ -112,7 +112,7 @@ impl<'r> Executor<'r> {
     }
 
     fn has_room(&self, window: &VecDeque<InFlight<'_>>) -> bool {
-        let most = if self.server.backend.is_direct { MOST } else { 1 };
+        let most = if self.backend.is_direct { MOST } else { 1 };
         window.is_empty() || window.len() < most && window.iter().map(|in_flight| in_flight.bytes).sum::<usize>() < MOST_BYTES
     }
 }

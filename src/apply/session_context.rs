@@ -3,7 +3,7 @@
 use super::monitor::take_token;
 use crate::config::Config;
 use crate::connect::application_name;
-use crate::ledger::{Server, set_role};
+use crate::ledger::{Backend, Server, set_role};
 use crate::revision::Id;
 use crate::sql;
 use crate::sql::{EscapeString, Literal, Sql, safe};
@@ -20,13 +20,13 @@ pub(super) fn bookkeeping_settings(config: &Config) -> Vec<Sql> {
 /// `search_path`, `row_security` and `jit` for a revision's text: `PGMARCH_SEARCH_PATH`, else the session's own values. On a direct
 /// connection those are the defaults, to which `RESET ALL` returns. Behind a pooler the defaults may be another client's, so
 /// there they are the values that the first question found.
-pub(super) fn session_settings_for_text(config: &Config, server: &Server) -> [Sql; 3] {
+pub(super) fn session_settings_for_text(config: &Config, server: &Server, backend: &Backend) -> [Sql; 3] {
     let path = match &config.search_path {
         Some(path) => sql!("SET LOCAL search_path TO {path}", path = *path),
-        None if server.backend.is_direct => Sql::of("SET LOCAL search_path TO DEFAULT"),
+        None if backend.is_direct => Sql::of("SET LOCAL search_path TO DEFAULT"),
         None => sql!("SELECT set_config('search_path', {path}, true)", path = Literal(&server.search_path)),
     };
-    let row_security = if server.backend.is_direct {
+    let row_security = if backend.is_direct {
         Sql::of("SET LOCAL row_security TO DEFAULT")
     } else {
         sql!("SET LOCAL row_security TO {value}", value = EscapeString(&server.row_security))

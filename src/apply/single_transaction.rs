@@ -68,7 +68,7 @@ impl Executor<'_> {
             ledger.mark_installed();
         }
         self.wait_if_stopping().await;
-        let mut closing = closing_message(&last.after, &self.server, &ledger, self.config);
+        let mut closing = closing_message(&last.after, &self.server, &self.backend, &ledger, self.config);
         let message = closing.take_message();
         let outcome = self.monitor.supervise(last.revision.id.as_str(), self.monitored_backend(), self.session.run(&message)).await;
         outcome.map_err(failed(closing, last, true))?;

@@ -6,7 +6,7 @@ use super::segments::{SegmentKind, SegmentedMessage, UserStatement};
 use super::session_context::{SessionContext, SettingScope, bookkeeping_settings, session_settings_for_text, step_settings};
 use crate::config::Config;
 use crate::connect::Answer;
-use crate::ledger::{Ledger, Server, StatementCache, decimal, set_role};
+use crate::ledger::{Backend, Ledger, Server, StatementCache, parse_numeric, set_role};
 use crate::plan::{Step, VersionRows};
 use crate::revision::Direction;
 use crate::revision::applied_digest::AppliedDigest;
@@ -22,6 +22,7 @@ pub(super) struct StepOptions<'h> {
     pub(super) commit: Option<Flush>,
     /// The server, and what the session was like before the run.
     pub(super) server: &'h Server,
+    pub(super) backend: &'h Backend,
     /// The digest of all applied files, for the last journal line of the run.
     pub(super) digest: Option<&'h AppliedDigest>,
     /// The statements that the session has prepared.
@@ -48,15 +49,15 @@ pub(super) fn step_message(
     message.push_before(ledger.install());
     message.push_before(ledger.fence_transaction(&step.before, &step.after, options.direction, options.statement_cache));
     message.push_before(ledger.remember_tables(options.statement_cache));
-    message.push_before(session_settings_for_text(config, options.server));
+    message.push_before(session_settings_for_text(config, options.server, options.backend));
     message.push_section(step.sql(), &settings);
     let deferred =
         if options.commit.is_some() { Sql::of(DEFERRED) } else { sql!("DO {block}", block = Literal(include_str!("deferred.sql"))) };
     message.push(SegmentKind::Deferred, deferred.as_str(), 1);
     push_check(&mut message, &step.after, ledger, config, options.statement_cache);
-    message.push_after(ledger.record_step(step, options.direction, &options.server.backend, options.digest, options.statement_cache));
+    message.push_after(ledger.record_step(step, options.direction, options.backend, options.digest, options.statement_cache));
     // After the record, whose own sequence is one of what is discarded.
-    let discarded = discard(options.server.backend.discard());
+    let discarded = discard(options.backend.discard());
     message.trailing_statements = discarded.len();
     message.push_after(discarded);
     if let Some(flush) = options.commit {
@@ -66,11 +67,17 @@ pub(super) fn step_message(
 }
 
 /// The end of a transaction of several steps, which leave the version rows at `rows`.
-pub(super) fn closing_message(rows: &VersionRows, server: &Server, ledger: &Ledger, config: &Config) -> SegmentedMessage {
+pub(super) fn closing_message(
+    rows: &VersionRows,
+    server: &Server,
+    backend: &Backend,
+    ledger: &Ledger,
+    config: &Config,
+) -> SegmentedMessage {
     let mut message = SegmentedMessage::default();
     let statement_cache = StatementCache::default();
     message.push_before(ledger.remember_tables(&statement_cache));
-    message.push_before(session_settings_for_text(config, server));
+    message.push_before(session_settings_for_text(config, server, backend));
     message.push(SegmentKind::Deferred, DEFERRED, 1);
     push_check(&mut message, rows, ledger, config, &statement_cache);
     push_commit(&mut message, Flush::Now);
@@ -126,6 +133,6 @@ fn push_commit(message: &mut SegmentedMessage, flush: Flush) {
 /// How long a step took, as the journal has it: the rows that are kept of its message.
 pub(super) fn step_duration(answers: &[Answer]) -> Duration {
     let value = answers.last().and_then(|answer| answer.first()).and_then(|row| row.first());
-    let seconds = value.and_then(|value| decimal(value.as_deref()?));
+    let seconds = value.and_then(|value| parse_numeric(value.as_deref()?));
     Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default()
 }

@@ -14,7 +14,7 @@ use crate::config::Snapshots;
 use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::escape;
-use crate::ledger::{self, Access};
+use crate::ledger::{self, Access, Level, State};
 use crate::plan::Plan;
 use crate::plan::downgrade::{skipped, to_undo};
 use crate::revision::Direction;
@@ -55,7 +55,7 @@ pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error>
     }
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let mut state = ledger::read(&session, config, Access::Write).await?;
+    let mut state = State::load(&session, config, Level::Full(Access::Write)).await?;
     let position = settle(&graph, &mut state, &session, config).await?.position;
     let unapplied = ancestry(&position, &state).unapplied;
     let to_undo = to_undo(&position.graph, &position.rows, &target, &unapplied)?;

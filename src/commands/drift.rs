@@ -227,7 +227,7 @@ async fn replay(
 ) -> Result<Replayed, NotReplayed> {
     let Live { session, state, position, .. } = *live;
     let Some(position) = position else { return Err(NotReplayed::because("the files are not what was applied here")) };
-    if let Some(unfinished) = state.unfinished.first() {
+    if let Some(unfinished) = state.contents().and_then(|contents| contents.unfinished.first()) {
         return Err(NotReplayed::Because(format!("revision {} was begun and has not finished", unfinished.revision)));
     }
     if !position.beyond.is_empty() {
@@ -280,7 +280,7 @@ async fn check_recorded(session: &Session, state: &State, position: &Position<'_
         | ReadError::InTheWay { .. }
         | ReadError::RowSecurity { .. }
         | ReadError::Format { .. }
-        | ReadError::Volatile
+        | ReadError::NotDurable
         | ReadError::Locked(_)
         | ReadError::Unexpected(_)) => NotReplayed::Failed(error.into()),
     })?;

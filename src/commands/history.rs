@@ -8,7 +8,7 @@ use crate::connect::fault::SettingsError;
 use crate::connect::wait::{WaitError, for_server};
 use crate::connect::{ConnectError, Session};
 use crate::error::Error;
-use crate::ledger::{Access, ReadError, State, decimal};
+use crate::ledger::{Access, ReadError, State, parse_numeric};
 use crate::position::Position;
 use crate::report::history::{Entry, History, NOT_APPLIED};
 use crate::revision::graph::{Graph, Node, NodeSet};
@@ -64,7 +64,7 @@ pub(super) async fn entries(files: &Graph, position: &Position<'_>, asked: Optio
     if let Some(asked) = asked {
         for row in asked.state.ledger.last_upgrades(&asked.session).await.map_err(ReadError::Server)? {
             if let Ok([Some(id), at, seconds]) = <[Option<String>; 3]>::try_from(row) {
-                ran.insert(id, (at, seconds.and_then(|seconds| decimal(&seconds))));
+                ran.insert(id, (at, seconds.and_then(|seconds| parse_numeric(&seconds))));
             }
         }
     }

@@ -40,8 +40,8 @@ use crate::connect::{Cancels, Pool, Session};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::escape;
-use crate::ledger::lost::{self, BaseCheck, SchemaReset};
-use crate::ledger::{self, Access, ReadError, State, UntrustedRelation};
+use crate::ledger::lost::{self, SchemaReset};
+use crate::ledger::{Access, LedgerContents, Level, ReadError, State, UntrustedRelation};
 use crate::model::prove::scratch::Leftovers;
 use crate::position::Position;
 use crate::revision::Revision;
@@ -110,7 +110,7 @@ impl Context {
     async fn look(&self) -> Option<(Pool, Session, State)> {
         let pool = self.pool().ok()?;
         let session = pool.session(self.config.wait_timeout.min(EARLY)).await.ok()?;
-        let state = ledger::look(&session, &self.config, Access::Write).await.ok()?;
+        let state = State::load(&session, &self.config, Level::Rows(Access::Write)).await.ok()?;
         Some((pool, session, state))
     }
 
@@ -176,7 +176,8 @@ fn json(value: &impl Serialize) -> Result<String, Error> {
 async fn locate<'g>(graph: &'g Graph, state: &State, session: &Session) -> Result<Position<'g>, Error> {
     let mut recorded = Vec::new();
     if state.rows.iter().any(|row| graph.node(row).is_none()) {
-        let strangers: Vec<&str> = state.recorded.keys().map(String::as_str).filter(|id| graph.node(id).is_none()).collect();
+        let checksums = state.contents().into_iter().flat_map(|contents| contents.checksums.keys());
+        let strangers: Vec<&str> = checksums.map(String::as_str).filter(|id| graph.node(id).is_none()).collect();
         recorded = state.ledger.applied_revisions(session, &strangers).await.map_err(ReadError::Server)?;
     }
     Ok(Position::of(graph, &state.rows, &recorded)?)
@@ -198,17 +199,17 @@ async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session, conf
     if is_sealed(graph, state) {
         return Ok(Settled { position: locate(graph, state, session).await?, changed_down: Vec::new(), reset });
     }
-    if !state.is_complete {
-        state.complete(session).await?;
-    }
+    state.load_contents(session).await?;
     let state = &*state;
     let position = locate(graph, state, session).await?;
-    let moved = checksum::moved(&position.graph, &position.rows, &state.recorded);
+    let unread = LedgerContents::default();
+    let checksums = &state.contents().unwrap_or(&unread).checksums;
+    let moved = checksum::moved(&position.graph, &position.rows, checksums);
     if !moved.is_empty() {
         return Err(Error::Regrafted(moved));
     }
     check_ancestry(&position, state)?;
-    let suspects = checksum::suspects(&position.graph, &position.rows, &state.recorded);
+    let suspects = checksum::suspects(&position.graph, &position.rows, checksums);
     if suspects.is_empty() {
         return Ok(Settled { position, changed_down: Vec::new(), reset });
     }
@@ -227,22 +228,13 @@ async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session, conf
 
 /// Refuses a version table that says base where the ledger knows better.
 async fn check_base(graph: &Graph, state: &mut State, session: &Session, config: &Config) -> Result<Option<SchemaReset>, Error> {
-    if !state.rows.is_empty() || !state.ledger.has_ledger {
-        return Ok(None);
-    }
-    if !state.is_complete {
-        state.complete(session).await?;
-    }
-    match lost::check(session, config, state, graph).await? {
-        Ok(BaseCheck::Agreed) => Ok(None),
-        Ok(BaseCheck::Reset(reset)) => Ok(Some(reset)),
-        Err(lost) => Err(Error::Lost(lost)),
-    }
+    lost::check_base(session, config, state, graph).await?.map_err(Error::Lost)
 }
 
 /// Which revisions below the version rows are applied, as far as the ledger was read.
 fn ancestry(position: &Position<'_>, state: &State) -> Ancestry {
-    Ancestry::of(&position.graph, &position.rows, &state.recorded, &state.proven)
+    let unread = LedgerContents::default();
+    Ancestry::of(&position.graph, &position.rows, state.contents().unwrap_or(&unread))
 }
 
 /// Refuses a database below whose version rows are revisions that were never run there, unless that was accepted.
@@ -271,7 +263,7 @@ fn is_sealed(graph: &Graph, state: &State) -> bool {
 /// Reads the state for a command that only reads. Of an owner whom a run that writes would not trust it says so, once.
 async fn read(session: &Session, config: &Config, access: Access) -> Result<State, ReadError> {
     static TOLD: AtomicBool = AtomicBool::new(false);
-    let state = ledger::read(session, config, access).await?;
+    let state = State::load(session, config, Level::Full(access)).await?;
     if let Some(UntrustedRelation { relation, role, .. }) = &state.untrusted
         && !TOLD.swap(true, Ordering::Relaxed)
     {

@@ -12,7 +12,7 @@ use crate::cli;
 use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::escape;
-use crate::ledger::{self, Access, AppliedRevision, ReadError};
+use crate::ledger::{self, Access, AppliedRevision, Level, ReadError, State};
 use crate::lock::Lock;
 use crate::report::failure;
 use crate::report::history::NOT_APPLIED;
@@ -43,7 +43,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let state = ledger::read(&session, config, Access::Write).await?;
+    let state = State::load(&session, config, Level::Full(Access::Write)).await?;
     let position = locate(&graph, &state, &session).await?;
     let Some(node) = name
         .single_target(&graph, &position.rows.iter().filter_map(|row| graph.node(position.graph.id(*row).as_str())).collect::<Vec<_>>())?
@@ -54,8 +54,10 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     drop(session);
     let lock = Lock::acquire(&pool, &state, config.run_lock_timeout).await?;
     let session = lock.worker(config.wait_timeout, None).await?;
-    let state = ledger::read(&session, config, Access::Write).await?;
-    if let Some(unfinished) = state.unfinished.iter().find(|unfinished| unfinished.revision == revision.id.as_str()) {
+    let state = State::load(&session, config, Level::Full(Access::Write)).await?;
+    if let Some(unfinished) =
+        state.contents().and_then(|contents| contents.unfinished.iter().find(|unfinished| unfinished.revision == revision.id.as_str()))
+    {
         run_bookkeeping(&session, &lock, state.server.number, config, state.ledger.record_progress_reset(unfinished))
             .await
             .map_err(Error::Note)?;

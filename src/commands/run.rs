@@ -18,7 +18,7 @@ use crate::counters::{self, RetryCounter};
 use crate::error::Error;
 use crate::exit::{Explain as _, Retry};
 use crate::ledger::lost::SchemaReset;
-use crate::ledger::{self, Access, State};
+use crate::ledger::{self, Access, Level, State};
 use crate::lock::Lock;
 use crate::plan::Plan;
 use crate::position::Position;
@@ -103,7 +103,7 @@ async fn once(
             Some(early) => early,
             None => {
                 let session = for_server(&pool, &config.wait_for, config.wait_timeout, deadline).await?;
-                let state = ledger::look(&session, config, Access::Write).await?;
+                let state = State::load(&session, config, Level::Rows(Access::Write)).await?;
                 (session, state)
             }
         };
@@ -140,11 +140,9 @@ async fn once(
         return Ok(current);
     };
     let session = lock.worker(config.wait_timeout, Some(&startup_options(config, state.server.number))).await?;
-    let mut state = ledger::look_closely(&session, config).await?;
+    let mut state = State::load(&session, config, Level::Writer).await?;
     let Settled { position, changed_down, reset } = settle(graph, &mut state, &session, config).await?;
-    if !state.is_complete {
-        state.complete(&session).await?;
-    }
+    state.load_contents(&session).await?;
     let targets = targets(goal, &position)?;
     if let Goal::Up(_, fixed) = goal {
         fixed.get_or_insert_with(|| targets.iter().map(|node| position.graph.id(*node).clone()).collect());
@@ -203,7 +201,7 @@ async fn once(
 
 /// The version rows, if another run has reached the goal with these very files, and durably.
 async fn reached_by_another(graph: &Graph, goal: &Goal<'_>, session: &Session, context: &Context) -> Option<Vec<String>> {
-    let state = ledger::look(session, &context.config, Access::Write).await.ok()?;
+    let state = State::load(session, &context.config, Level::Rows(Access::Write)).await.ok()?;
     if !is_sealed(graph, &state) {
         return None;
     }
@@ -259,10 +257,10 @@ async fn record_changed_down(changed_down: &[Revision], state: &State, session: 
 /// The version table's schema was dropped and created again: nothing is applied, nor half applied.
 async fn record_reset(reset: &SchemaReset, state: &mut State, session: &Session, lock: &Lock, context: &Context) -> Result<(), Error> {
     warn!("{reset}");
-    let mut statements = state.ledger.record_reset(&reset.to_string());
-    statements.extend(state.unfinished.iter().flat_map(|unfinished| state.ledger.record_progress_reset(unfinished)));
+    let mut statements = state.ledger.record_schema_reset(&reset.to_string());
+    statements.extend(state.ledger.record_all_progress_reset(state));
     run_bookkeeping(session, lock, state.server.number, &context.config, statements).await.map_err(Error::Note)?;
-    state.unfinished.clear();
+    state.clear_unfinished();
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use crate::cli;
 use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::escape;
-use crate::ledger::{self, Access};
+use crate::ledger::{self, Access, LedgerContents, Level, State};
 use crate::lock::Lock;
 use crate::plan::VersionRows;
 use crate::plan::stamp::stamp;
@@ -37,17 +37,18 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
     }
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let state = ledger::read(&session, config, Access::Write).await?;
+    let state = State::load(&session, config, Level::Full(Access::Write)).await?;
     drop(session);
     let lock = Lock::acquire(&pool, &state, config.run_lock_timeout).await?;
     let session = lock.worker(config.wait_timeout, None).await?;
-    let state = ledger::read(&session, config, Access::Write).await?;
+    let state = State::load(&session, config, Level::Full(Access::Write)).await?;
     let position = if words.purge { Position::of(&graph, &[], &[])? } else { locate(&graph, &state, &session).await? };
     let after = stamp(&position.graph, &position.rows, &names)?;
     let current: Vec<String> = after.iter().map(ToString::to_string).collect();
     let is_same = same(&state.rows, &current);
     // Base, where the ledger says otherwise or nothing: there the stamp is what a run goes by.
-    let is_known = state.ledger.has_version_table && state.proven.is_base(&state.recorded, &position.graph);
+    let is_base = |contents: &LedgerContents| contents.proven.is_base(&contents.checksums, &position.graph);
+    let is_known = state.ledger.has_version_table && state.contents().is_some_and(is_base);
     let settles = current.is_empty() && state.ledger.has_ledger && !is_known;
     if !is_same || settles {
         let mut statements = state.ledger.install();
@@ -58,7 +59,7 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
         statements.extend(state.ledger.record_assumed(&below(&position.graph, &after), &detail));
         if after.is_empty() {
             // Nothing is applied, nor half applied.
-            statements.extend(state.unfinished.iter().flat_map(|unfinished| state.ledger.record_progress_reset(unfinished)));
+            statements.extend(state.ledger.record_all_progress_reset(&state));
         }
         run_bookkeeping(&session, &lock, state.server.number, config, statements).await.map_err(Error::Note)?;
         info!("{detail} on {}", pool.address());

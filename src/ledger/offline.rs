@@ -1,9 +1,12 @@
 //! What a script does about the tables without having asked the server first.
 
-use super::install::TABLES;
-use super::trust::{RelationLock, Trust};
+use super::access::Access;
+use super::handle::Ledger;
+use super::install::format::lock_key;
+use super::state::BACKEND_START;
+use super::table::TABLES;
+use super::trust::{RelationLock, TrustBasis};
 use super::write::step_values;
-use super::{Access, BACKEND_START, Ledger};
 use crate::config::Config;
 use crate::plan::Step;
 use crate::revision::Direction;
@@ -28,7 +31,12 @@ impl Ledger {
             has_format: false,
             unusable: Vec::new(),
             role: config.role.clone(),
-            trust: Trust { access: Access::Write, is_plain: false, owners: Vec::new(), settings: config.trust_owner.clone() },
+            trust: TrustBasis {
+                access: Access::Write,
+                is_plain: false,
+                owners: Vec::new(),
+                trusted_by_settings: config.trust_owner.clone(),
+            },
         }
     }
 
@@ -88,11 +96,11 @@ impl Ledger {
             variables = Sql::join(variables, ""),
             is_missing = is_missing(&self.version_table.to_string()),
             version = version,
-            key = super::install::lock_key(&self.schema),
+            key = lock_key(&self.schema),
             schema = schema,
             creations = Sql::join(creations, ""),
             locks = Sql::join(locks, ""),
-            check = self.checked(Access::Write, &[]),
+            check = self.trust_check(Access::Write, &[]),
             additions = Sql::join(additions, "")
         );
         sql!("DO {body}", body = Literal(body.as_str()))
@@ -100,13 +108,13 @@ impl Ledger {
 
     /// Statements that lock what a step of a script writes.
     pub fn locks_of_a_step(&self) -> Vec<Sql> {
-        self.locks(Some(RelationLock::Table), &["revision", "journal"])
+        self.lock_tables(Some(RelationLock::Table), &["revision", "journal"])
     }
 
     /// One statement that fails if one of the tables can't be trusted, on one line.
     pub fn check_trust(&self) -> Sql {
         // A script shows nothing of what its statements return.
-        let check = self.checked(Access::Write, &[]);
+        let check = self.trust_check(Access::Write, &[]);
         let lines = check.as_str().lines().filter(|line| !line.trim_start().starts_with("--"));
         let check = Sql::from_catalog(lines.collect::<Vec<_>>().join(" "));
         let body = sql!("DECLARE nothing integer; BEGIN {check} INTO nothing; END", check = check);

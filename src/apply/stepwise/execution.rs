@@ -11,8 +11,8 @@ use crate::apply::retries::LockRetries;
 use crate::apply::segments::{SegmentedMessage, UserStatement};
 use crate::apply::step_message::bookkeeping_message;
 use crate::connect::{Answer, Failure, application_name};
-use crate::ledger::progress::{Stage, StatementNote};
 use crate::ledger::{ReadError, UnfinishedRevision};
+use crate::ledger::{Stage, StatementNote};
 use crate::plan::Step;
 use crate::revision::Statement;
 use crate::revision::statement::{semantic_checksum, split};
@@ -24,7 +24,7 @@ pub(super) struct StepwiseExecution<'s, 'r> {
     pub(super) session: StepSession<'s, 'r>,
     pub(super) statements: Vec<Statement>,
     /// The last journal row about one of its statements. No other run may have written one since.
-    event: Option<i64>,
+    journal_id: Option<i64>,
     /// The state of pgmarch's tables when that row was written, which a statement must not change; and when that was.
     pub(super) tables: Option<String>,
     noted_at: Option<String>,
@@ -36,7 +36,7 @@ impl<'s, 'r> StepwiseExecution<'s, 'r> {
         Self {
             session: StepSession { executor, step, pid: None },
             statements: split(step.sql()).statements,
-            event: was.map(|was| was.event),
+            journal_id: was.map(|was| was.journal_id),
             tables: None,
             noted_at: None,
             retries: LockRetries::new(executor.config.retry_for),
@@ -107,7 +107,7 @@ impl<'s, 'r> StepwiseExecution<'s, 'r> {
     /// The statements that write a journal row about a statement, and return it.
     pub(super) fn record(&self, stage: Stage, number: usize, note: &StatementNote, detail: Option<&str>) -> Vec<Sql> {
         let (ledger, direction) = (&self.executor().ledger, self.executor().direction);
-        let fence = ledger.fence_statement(&self.session.step.before, self.session.id(), self.event);
+        let fence = ledger.fence_statement(&self.session.step.before, self.session.id(), self.journal_id);
         let row = ledger.record_statement(self.session.id(), direction, stage, number + 1, note, detail);
         fence.into_iter().chain([row, ledger.last_statement_record(self.session.id())]).collect()
     }
@@ -115,8 +115,8 @@ impl<'s, 'r> StepwiseExecution<'s, 'r> {
     /// Remembers the row that was just written: the last answer before COMMIT. Returns the backend that wrote it.
     pub(super) fn remember(&mut self, answers: &[Answer]) -> Option<i32> {
         let row = answers.last().and_then(|rows| rows.first())?;
-        let [event, pid, tables, noted_at] = <&[Option<String>; 4]>::try_from(row.as_slice()).ok()?;
-        self.event = event.as_deref().and_then(|id| id.parse().ok());
+        let [journal_id, pid, tables, noted_at] = <&[Option<String>; 4]>::try_from(row.as_slice()).ok()?;
+        self.journal_id = journal_id.as_deref().and_then(|id| id.parse().ok());
         self.tables.clone_from(tables);
         self.noted_at.clone_from(noted_at);
         pid.as_deref().and_then(|pid| pid.parse().ok())
@@ -156,20 +156,20 @@ impl<'s, 'r> StepwiseExecution<'s, 'r> {
     /// Returns the statements that write the last journal row and move the version row.
     pub(super) fn record_all_done(&self) -> Vec<Sql> {
         let (executor, step) = (self.executor(), self.session.step);
-        let mut statements = executor.ledger.fence_last_statement(step, executor.direction, self.event);
+        let mut statements = executor.ledger.fence_last_statement(step, executor.direction, self.journal_id);
         statements.extend(executor.ledger.record_statements_done(step, executor.direction, executor.digest_for(step)));
         statements
     }
 
     /// Ends the transaction of a failed try, and deallocates what it prepared, which would be in the way of the next.
     pub(super) async fn roll_back(&self) {
-        let deallocate = self.executor().server.backend.has_plpgsql.then(|| deallocate(self.noted_at.as_deref()));
+        let deallocate = self.executor().backend.has_plpgsql.then(|| deallocate(self.noted_at.as_deref()));
         self.executor().end_transaction(deallocate).await;
     }
 
     /// Deallocates what a failed statement outside of transactions prepared.
     pub(super) async fn deallocate_prepared(&self) {
-        if !self.executor().server.backend.has_plpgsql {
+        if !self.executor().backend.has_plpgsql {
             return;
         }
         let deallocate = sql::Message::of(deallocate(self.noted_at.as_deref()));

@@ -19,7 +19,7 @@ use super::step_message::step_duration;
 use crate::apply::error::{ApplyError, CompletedStep};
 use crate::apply::executor::Executor;
 use crate::ledger::UnfinishedRevision;
-use crate::ledger::progress::{Stage, returning_duration};
+use crate::ledger::{Stage, returning_duration};
 use crate::plan::Step;
 use crate::revision::statement::kind::{StatementKind, classify};
 use crate::sql;
@@ -58,7 +58,7 @@ impl Executor<'_> {
         self.wait_if_stopping().await;
         let answers = execution.run_bookkeeping(returning_duration(execution.record_all_done())).await?;
         let resets = ["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of);
-        execution.session.ask(&Message::behind(resets, discard(self.server.backend.discard()))).await?;
+        execution.session.ask(&Message::behind(resets, discard(self.backend.discard()))).await?;
         Ok(CompletedStep { id: id.clone(), duration: step_duration(&answers) })
     }
 }

@@ -1,8 +1,8 @@
 //! What an earlier run has done of a step, compared with the step's text now.
 
 use crate::apply::error::ApplyError;
+use crate::ledger::Stage;
 use crate::ledger::UnfinishedRevision;
-use crate::ledger::progress::Stage;
 use crate::plan::Step;
 use crate::revision::statement::kind::{StatementKind, classify};
 use crate::revision::statement::{semantic_checksum, split};

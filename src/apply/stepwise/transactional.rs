@@ -5,7 +5,7 @@ use crate::apply::error::ApplyError;
 use crate::apply::retries::LockRetries;
 use crate::apply::session_context::{SettingScope, step_settings};
 use crate::apply::step_message::statement_message;
-use crate::ledger::progress::Stage;
+use crate::ledger::Stage;
 use crate::sql;
 
 impl StepwiseExecution<'_, '_> {

@@ -5,14 +5,14 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::ledger::Ledger;
+use crate::ledger::handle::Ledger;
 use crate::sql;
 use crate::sql::{Ident, Sql};
 
 /// The format that this program makes of a ledger.
 pub(in crate::ledger) const FORMAT: u32 = 2;
 /// The oldest format whose programs can use it.
-pub(in crate::ledger) const OLDEST: u32 = 1;
+pub(super) const OLDEST: u32 = 1;
 
 /// The lock under which tables of a ledger are created: the first eight bytes, big-endian, of the SHA-256 of
 /// `pgmarch-ledger:SCHEMA`.
@@ -24,7 +24,7 @@ pub(in crate::ledger) fn lock_key(schema: &Ident) -> i64 {
 impl Ledger {
     /// A query for the format and its program, if this program is too old for the ledger. A role that may not read the table
     /// is told nothing.
-    pub(in crate::ledger) fn read_format(&self) -> Sql {
+    pub(super) fn read_format(&self) -> Sql {
         sql!(include_str!("format.sql"), ledger = self.schema, format = FORMAT)
     }
 }

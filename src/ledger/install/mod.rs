@@ -1,39 +1,19 @@
-//! Creates the version table and the tables of the ledger, those that are missing.
+//! Creates the version table and the tables of the ledger that are missing.
 
-mod format;
+pub(super) mod format;
 
-pub(in crate::ledger) use format::{FORMAT, lock_key};
-
-use super::{Ledger, ReadError};
+use super::error::ReadError;
+use super::handle::Ledger;
+use super::table::LedgerTable;
 use crate::connect::{Answer, Failure, Session};
 use crate::revision::statement::split;
 use crate::sql;
 use crate::sql::{Ident, Literal, Message, QualifiedName, Sql, set_role};
 
-/// A table of the ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::ledger) struct LedgerTable {
-    pub(in crate::ledger) name: &'static str,
-    /// What creates it.
-    sql: &'static str,
-    /// The variable of a script that says whether the script created it.
-    pub(in crate::ledger) is_new: &'static str,
-    /// Whether a ledger without it is none.
-    pub(in crate::ledger) is_essential: bool,
-}
-
-/// The tables of the ledger. What a later version adds is not essential: a role that may not create it goes on without.
-pub(in crate::ledger) const TABLES: [LedgerTable; 4] = [
-    LedgerTable { name: "revision", sql: include_str!("create_revision.sql"), is_new: "is_new_revision", is_essential: true },
-    LedgerTable { name: "journal", sql: include_str!("create_journal.sql"), is_new: "is_new_journal", is_essential: true },
-    LedgerTable { name: "catalog", sql: include_str!("create_catalog.sql"), is_new: "is_new_catalog", is_essential: false },
-    LedgerTable { name: "format", sql: include_str!("create_format.sql"), is_new: "is_new_format", is_essential: false },
-];
-
 impl Ledger {
-    /// Statements that create the tables that are missing; Alembic's version table is created as Alembic does it. Projects with
-    /// version tables of their own share a ledger, and have run locks of their own: another one may have created its tables
-    /// meanwhile. So may somebody else, so what is there then is checked before anything is written to it.
+    /// Statements that create the tables that are missing; the version table as Alembic creates it. Projects with different version
+    /// tables share a ledger but not the run lock: another project's run may create the ledger's tables at the same time, and so
+    /// may any other session. So they are checked before anything is written to them.
     pub fn install(&self) -> Vec<Sql> {
         let mut statements = Vec::new();
         if !self.has_version_table {
@@ -45,18 +25,13 @@ impl Ledger {
             statements.push(self.create_schema());
             statements.extend(creations);
             let names: Vec<&'static str> = self.missing.iter().map(|table| table.name).collect();
-            statements.extend(self.secure(None, &names));
+            statements.extend(self.lock_and_check(None, &names));
             statements.extend(additions.into_iter().flatten());
         }
         statements
     }
 
-    /// Whether all that is missing of the ledger is to be created.
-    pub(crate) fn is_to_be_created(&self) -> bool {
-        self.missing.iter().any(|table| table.is_essential || self.may_extend)
-    }
-
-    pub(in crate::ledger) fn create_version_table(&self) -> Sql {
+    pub(crate) fn create_version_table(&self) -> Sql {
         let name = &self.version_table.name;
         // A name that is too long for that is left to the server, which finds one that is free.
         let constraint = Ident::parse(&format!("{}_pkc", name.as_str())).map(|name| sql!("CONSTRAINT {name} ", name = name));
@@ -67,13 +42,13 @@ impl Ledger {
         )
     }
 
-    pub(in crate::ledger) fn create_schema(&self) -> Sql {
+    pub(crate) fn create_schema(&self) -> Sql {
         let block = sql!(include_str!("create_schema.sql"), ledger = self.schema, ledger_text = Literal(self.schema.as_str()));
         sql!("DO {block}", block = Literal(block.as_str()))
     }
 
-    /// What creates a table, and what is said about it then.
-    pub(in crate::ledger) fn create(&self, table: &LedgerTable) -> (Sql, Vec<Sql>) {
+    /// The statement that creates a table, and those that follow it: comments, rights, first rows.
+    pub(crate) fn create(&self, table: &LedgerTable) -> (Sql, Vec<Sql>) {
         let template = table.sql;
         let fill = |range: std::ops::Range<usize>| {
             sql!(
@@ -88,7 +63,7 @@ impl Ledger {
         (statements.next().unwrap_or_default(), statements.collect())
     }
 
-    /// Whatever was missing was created in a transaction that is committed.
+    /// Notes that the missing tables were created in a transaction that is committed.
     pub fn mark_installed(&mut self) {
         self.has_version_table = true;
         self.has_ledger = true;
@@ -97,7 +72,7 @@ impl Ledger {
         }
     }
 
-    /// Whether a table that this run was about to create exists by now.
+    /// Whether a table that this run was about to create exists now.
     pub async fn was_installed_meanwhile(&self, session: &Session) -> Result<bool, Failure> {
         let missing = self.missing.iter().map(|table| QualifiedName::new(&self.schema, table.name));
         let version = (!self.has_version_table).then(|| self.version_table.clone());
@@ -118,8 +93,8 @@ impl Ledger {
         Ok(answers.into_iter().flatten().flatten().flatten().any(|exist| exist == "t"))
     }
 
-    /// Queries whose answers are empty where this program may write to the tables, and create those that are missing.
-    pub(in crate::ledger) fn obstacles(&self) -> Vec<Sql> {
+    /// Queries that return a row if this program can't create a missing table, or is too old for the ledger's format.
+    pub(crate) fn obstacles(&self) -> Vec<Sql> {
         let in_the_way = (!self.has_version_table || self.is_to_be_created()).then(|| {
             sql!(
                 include_str!("in_the_way.sql"),
@@ -132,8 +107,8 @@ impl Ledger {
         in_the_way.into_iter().chain(self.has_format.then(|| self.read_format())).collect()
     }
 
-    /// What the answers of [`Self::obstacles`] mean.
-    pub(in crate::ledger) fn refuse(&self, answers: impl IntoIterator<Item = Answer>) -> Result<(), ReadError> {
+    /// The error that an answer of [`Self::obstacles`] means, if one has a row.
+    pub(crate) fn refuse_obstacles(&self, answers: impl IntoIterator<Item = Answer>) -> Result<(), ReadError> {
         match answers.into_iter().flatten().next().as_deref() {
             Some([Some(kind), Some(name), _]) => Err(ReadError::InTheWay { kind: kind.clone(), name: name.clone() }),
             Some([Some(format), Some(program)]) => {

@@ -1,35 +1,46 @@
-//! The fence: the version rows are where the plan says, and move; or nothing happens.
+//! The fence: a statement at the beginning of a transaction that moves the version rows, and fails unless they are what the plan
+//! starts from. Of two runs without any other lock, only one passes it.
+//!
+//! | function | guards | form |
+//! | --- | --- | --- |
+//! | [`Ledger::fence_transaction`] | a revision in one transaction | plain SQL: a cast fails |
+//! | [`Ledger::fence_script`] | a step of a script that people read and run | one `DO` block |
+//! | [`Ledger::fence_stamp`] | a stamp: any rows are replaced | `DO` block |
+//! | [`Ledger::fence_statement`] | one statement of a `transaction:false` revision: no row moves | `DO` block with a check of the journal |
+//! | [`Ledger::fence_last_statement`] | the last transaction of such a revision | `DO` block with a check of the journal |
 
+use super::id;
 use super::statement_cache::{PreparedStatement, StatementCache};
 use crate::connect::Failure;
-use crate::ledger::Ledger;
+use crate::ledger::cast_failure::is_cast_failure;
+use crate::ledger::handle::Ledger;
 use crate::ledger::trust::RelationLock;
 use crate::plan::VersionRows;
 use crate::revision::{Direction, Id, join_ids};
 use crate::sql;
 use crate::sql::{Literal, Sql, TextArray};
 
-/// Our own SQLSTATE: the version table is not where the plan says. No class of PostgreSQL's begins with `PG`.
-pub(in crate::ledger) const MOVED: &str = "PGM01";
-/// What the fence of a revision in one transaction says instead.
+/// The SQLSTATE that the `DO` blocks raise, one of our own: no class of PostgreSQL begins with `PG`.
+pub(super) const MOVED: &str = "PGM01";
+/// The text in the failed cast of [`Ledger::fence_transaction`].
 const ELSEWHERE: &str = "the version table is not where the plan starts";
 
 /// Whether a message failed at its fence.
 pub fn is_fence_failure(failure: &Failure) -> bool {
-    crate::ledger::says(failure, ELSEWHERE) || failure.source.as_db_error().is_some_and(|error| error.code().code() == MOVED)
+    is_cast_failure(failure, ELSEWHERE) || failure.source.as_db_error().is_some_and(|error| error.code().code() == MOVED)
 }
 
-/// Fails if one of our tables is not as it was.
+/// Fails if one of our tables is not as it was when the state was read.
 const TRUST: PreparedStatement = PreparedStatement { name: "pgmarch: trust", types: &[] };
 /// Moves the only version row: from, to.
 const FENCE: PreparedStatement = PreparedStatement { name: "pgmarch: fence", types: &["text", "text"] };
 
 impl Ledger {
-    /// Statements that make sure of our tables, and then move the version rows from `before` to `after`, or fail ([`is_fence_failure`])
-    /// if they are not there. Two runners without any other lock still can't both pass.
+    /// Statements that lock and check our tables, and then move the version rows from `before` to `after`, or fail
+    /// ([`is_fence_failure`]) if they are not there.
     ///
-    /// It is in plain SQL, with a cast that fails: a block in PL/pgSQL is compiled again for each revision, which would take
-    /// as long as all the rest of the bookkeeping.
+    /// They are plain SQL: a block in PL/pgSQL would be compiled again for each revision, which takes as long as all the rest of
+    /// the bookkeeping.
     pub fn fence_transaction(
         &self,
         before: &VersionRows,
@@ -42,14 +53,14 @@ impl Ledger {
             (Some(from), Some(to)) if before.len() == 1 && after.len() == 1 && from != to => Some([from, to]),
             _ => None,
         };
-        let mut statements = self.secure(Some(if single.is_some() { RelationLock::Rows } else { RelationLock::Table }), written);
+        let mut statements = self.lock_and_check(Some(if single.is_some() { RelationLock::Rows } else { RelationLock::Table }), written);
         let check = statements.pop().unwrap_or_default();
         statements.extend(statement_cache.render(TRUST, &[], |_| check.clone()));
         if let Some(ids) = single {
-            statements.extend(statement_cache.render(FENCE, &ids.map(id), |v| self.step_along(&v[0], &v[1])));
+            statements.extend(statement_cache.render(FENCE, &ids.map(id), |v| self.move_single_row(&v[0], &v[1])));
             return statements;
         }
-        // Locked against other writers: what is found stays so.
+        // The table is locked against other writers.
         statements.push(sql!(
             "SELECT CASE WHEN coalesce(array_agg(version_num::text ORDER BY version_num COLLATE \"C\"), '{}') = {expected} THEN 0 \
              ELSE ({elsewhere}::text || ': expected ' || {named} || ', found ' || coalesce(array_to_string(array_agg(version_num::text ORDER BY version_num COLLATE \"C\"), ', '), 'base'))::integer END FROM {table}",
@@ -58,13 +69,13 @@ impl Ledger {
             named = Literal(&join_ids(before)),
             table = self.version_table
         ));
-        statements.extend(self.moves(before, after));
+        statements.extend(self.move_rows(before, after));
         statements
     }
 
     /// One statement that moves the only version row. Of two that try, the second waits for the row's lock, and then
     /// does not find it (manual, 13.2.1): a lock on the whole table is not needed.
-    fn step_along(&self, from: &Sql, to: &Sql) -> Sql {
+    fn move_single_row(&self, from: &Sql, to: &Sql) -> Sql {
         sql!(
             "WITH moved AS (UPDATE {table} SET version_num = {to} WHERE version_num = {from} RETURNING 1) \
              SELECT CASE WHEN EXISTS (SELECT FROM moved) AND NOT EXISTS (SELECT FROM {table} WHERE version_num <> {from}) THEN 0 \
@@ -76,8 +87,8 @@ impl Ledger {
         )
     }
 
-    /// What turns the version rows from `before` into `after`.
-    fn moves(&self, before: &VersionRows, after: &VersionRows) -> Vec<Sql> {
+    /// Statements that turn the version rows from `before` into `after`.
+    fn move_rows(&self, before: &VersionRows, after: &VersionRows) -> Vec<Sql> {
         let table = &self.version_table;
         let gone: Vec<&Id> = before.difference(after).collect();
         let new: Vec<&Id> = after.difference(before).collect();
@@ -88,38 +99,37 @@ impl Ledger {
         let updated = moves.len();
         let delete = |from: &&Id| sql!("DELETE FROM {table} WHERE version_num = {from}", table = *table, from = id(from));
         moves.extend(gone[updated..].iter().map(delete));
-        moves.extend(new[updated..].iter().map(|to| self.insert(to)));
+        moves.extend(new[updated..].iter().map(|to| self.insert_version_row(to)));
         moves
     }
 
-    fn insert(&self, row: &Id) -> Sql {
+    fn insert_version_row(&self, row: &Id) -> Sql {
         sql!("INSERT INTO {table} (version_num) VALUES ({row})", table = self.version_table, row = id(row))
     }
 
-    /// The same as one statement, which raises `MOVED`: for scripts that people read and run.
+    /// One statement that moves the version rows from `before` to `after`, or raises [`MOVED`] if they are not there.
     pub fn fence_script(&self, before: &VersionRows, after: &VersionRows) -> Sql {
         self.fence_block_with(before, after, Sql::default())
     }
 
-    /// One statement that moves the version rows from `before` to `after`, or raises `MOVED` if they are not there,
-    /// with another check while the table is locked.
-    pub(in crate::ledger) fn fence_block_with(&self, before: &VersionRows, after: &VersionRows, check: Sql) -> Sql {
-        let moves = self.moves(before, after).into_iter().map(|statement| sql!("{statement};\n", statement = statement));
+    /// The same, with another check while the table is locked.
+    pub(super) fn fence_block_with(&self, before: &VersionRows, after: &VersionRows, check: Sql) -> Sql {
+        let moves = self.move_rows(before, after).into_iter().map(|statement| sql!("{statement};\n", statement = statement));
         let expected: Vec<&str> = before.iter().map(Id::as_str).collect();
         self.fence_block(&expected, Sql::join([check].into_iter().chain(moves), ""))
     }
 
-    /// Statements that make sure of our tables, and then do the same for rows that may be anything, such as those of another
-    /// tool: they all go, and `after` comes.
+    /// Statements that lock and check our tables, and then replace the version rows by `after`, or raise [`MOVED`] if they are not
+    /// `before`. Those may be any text, such as another tool's.
     pub fn fence_stamp(&self, before: &[String], after: &VersionRows) -> Vec<Sql> {
         let delete = sql!("DELETE FROM {table};\n", table = self.version_table);
-        let inserts = after.iter().map(|row| sql!("{insert};\n", insert = self.insert(row)));
+        let inserts = after.iter().map(|row| sql!("{insert};\n", insert = self.insert_version_row(row)));
         let expected: Vec<&str> = before.iter().map(String::as_str).collect();
-        let put = self.fence_block(&expected, Sql::join([delete].into_iter().chain(inserts), ""));
-        self.secure(Some(RelationLock::Table), &["journal"]).into_iter().chain([put]).collect()
+        let fence = self.fence_block(&expected, Sql::join([delete].into_iter().chain(inserts), ""));
+        self.lock_and_check(Some(RelationLock::Table), &["journal"]).into_iter().chain([fence]).collect()
     }
 
-    /// `moves`, if the rows are as expected and nobody else writes them.
+    /// One `DO` block that locks the version table against other writers, compares its rows, and executes `moves`.
     fn fence_block(&self, expected: &[&str], moves: Sql) -> Sql {
         let mut expected = expected.to_vec();
         expected.sort_unstable();
@@ -138,9 +148,4 @@ impl Ledger {
         );
         sql!("DO {body}", body = Literal(body.as_str()))
     }
-}
-
-/// A revision's id as a constant.
-pub(in crate::ledger) fn id(id: &Id) -> Sql {
-    sql!("{id}", id = Literal(id.as_str()))
 }

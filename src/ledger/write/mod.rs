@@ -1,14 +1,33 @@
-//! What a run's transactions write to the version table and the ledger, and the fence in front of it.
+//! Statements that write to the version table and the ledger.
+//!
+//! # Layout
+//!
+//! - [`fence`]: moves the version rows, or fails if they are not where the plan starts.
+//! - [`revision`]: the table `revision`, the texts.
+//! - [`journal`]: the table `journal`, what was done.
+//! - [`progress`]: the journal rows of a `transaction:false` revision, statement by statement.
+//! - [`verify`]: fails if a revision's own text changed our tables.
+//! - [`statement_cache`]: the statements that each revision repeats, prepared.
 
 mod fence;
-pub mod progress;
-mod record;
+mod journal;
+mod progress;
+mod revision;
 mod statement_cache;
 mod verify;
 
+use crate::revision::Id;
+use crate::sql;
+use crate::sql::{Literal, Sql};
+
 pub use fence::is_fence_failure;
+pub use progress::returning_duration;
 pub use statement_cache::StatementCache;
 pub use verify::{changed_detail, is_verify_failure, same_tables};
 
-pub(in crate::ledger) use fence::id;
-pub(in crate::ledger) use record::{PROGRAM, step_values};
+pub(super) use journal::step_values;
+
+/// A revision's id as a constant.
+fn id(id: &Id) -> Sql {
+    sql!("{id}", id = Literal(id.as_str()))
+}

@@ -1,56 +1,60 @@
-//! Bookkeeping that is said again for each revision: in full, or prepared once by the session that says it often.
-//!
-//! To parse and to plan these statements takes the server longer than to run them (manual, `PREPARE`).
+//! Prepared statements (`PREPARE`, `EXECUTE`) for what each revision repeats: the server takes longer to parse and plan these
+//! statements than to run them.
 
 use std::cell::{Cell, RefCell};
 
 use crate::sql;
 use crate::sql::Sql;
 
-/// A statement with places for values.
+/// A statement with parameters, by its name.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::ledger) struct PreparedStatement {
-    /// What the session knows it by.
-    pub(in crate::ledger) name: &'static str,
-    /// The types of its values.
-    pub(in crate::ledger) types: &'static [&'static str],
+pub(super) struct PreparedStatement {
+    /// Its name in the session.
+    pub(super) name: &'static str,
+    /// The types of its parameters.
+    pub(super) types: &'static [&'static str],
 }
 
-/// What one session has prepared. Prepared statements outlive a rollback, and a revision may drop them
-/// (`DEALLOCATE ALL`): so they are a convenience that is given up at the first failure, never relied on.
+/// The statements that one session has prepared. They outlive a rollback, but a revision may drop them (`DEALLOCATE ALL`): the
+/// first failure disables the cache.
 #[derive(Debug, Default)]
 pub struct StatementCache {
-    wanted: Cell<bool>,
-    known: RefCell<Vec<&'static str>>,
+    is_enabled: Cell<bool>,
+    prepared: RefCell<Vec<&'static str>>,
 }
 
 impl StatementCache {
-    /// Prepares what is said, from the first time on.
+    /// A cache that prepares each statement before its first use; the default one prepares nothing.
     pub fn enabled() -> Self {
-        Self { wanted: Cell::new(true), known: RefCell::default() }
+        Self { is_enabled: Cell::new(true), prepared: RefCell::default() }
     }
 
-    /// From now on all is said in full. Whether it was not before.
+    /// Renders statements in full from now on. Returns whether the cache was enabled before.
     pub fn disable(&self) -> bool {
-        self.wanted.replace(false)
+        self.is_enabled.replace(false)
     }
 
-    /// Statements that say a phrase with these values, the last of them with its answer; `sql` is the phrase with
-    /// expressions in its places.
-    pub(in crate::ledger) fn render(&self, phrase: PreparedStatement, values: &[Sql], sql: impl Fn(&[Sql]) -> Sql) -> Vec<Sql> {
-        if !self.wanted.get() {
+    /// Renders a statement with these values: in full, or as `EXECUTE`, behind `PREPARE` the first time. Only the last statement
+    /// has an answer. `sql` renders the statement itself with expressions as its parameters.
+    pub(super) fn render(&self, statement: PreparedStatement, values: &[Sql], sql: impl Fn(&[Sql]) -> Sql) -> Vec<Sql> {
+        if !self.is_enabled.get() {
             return vec![sql(values)];
         }
         let mut statements = Vec::new();
-        let mut known = self.known.borrow_mut();
-        if !known.contains(&phrase.name) {
-            known.push(phrase.name);
-            let places: Vec<Sql> = (1..=phrase.types.len()).map(|place| sql!("${place}", place = place)).collect();
-            let types = in_parentheses(phrase.types.iter().map(|name| Sql::of(name)));
-            statements.push(sql!("PREPARE \"{name}\"{types} AS {sql}", name = Sql::of(phrase.name), types = types, sql = sql(&places)));
+        let mut prepared = self.prepared.borrow_mut();
+        if !prepared.contains(&statement.name) {
+            prepared.push(statement.name);
+            let parameters: Vec<Sql> = (1..=statement.types.len()).map(|number| sql!("${number}", number = number)).collect();
+            let types = in_parentheses(statement.types.iter().map(|name| Sql::of(name)));
+            statements.push(sql!(
+                "PREPARE \"{name}\"{types} AS {sql}",
+                name = Sql::of(statement.name),
+                types = types,
+                sql = sql(&parameters)
+            ));
         }
         let values = in_parentheses(values.iter().cloned());
-        statements.push(sql!("EXECUTE \"{name}\"{values}", name = Sql::of(phrase.name), values = values));
+        statements.push(sql!("EXECUTE \"{name}\"{values}", name = Sql::of(statement.name), values = values));
         statements
     }
 }
@@ -66,17 +70,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_phrase_is_prepared_once_and_said_in_full_after_a_failure() {
+    fn a_statement_is_prepared_once_and_rendered_in_full_after_a_failure() {
         const COUNT: PreparedStatement = PreparedStatement { name: "pgmarch: count", types: &["integer", "text"] };
         let statement_cache = StatementCache::enabled();
-        let said = |value: i32| {
+        let rendered = |value: i32| {
             let values = [sql!("{value}", value = value), Sql::of("'x'")];
             Sql::join(statement_cache.render(COUNT, &values, |v| sql!("SELECT {a}, {b}", a = v[0], b = v[1])), "; ").to_string()
         };
-        assert_eq!(said(1), "PREPARE \"pgmarch: count\" (integer, text) AS SELECT $1, $2; EXECUTE \"pgmarch: count\" (1, 'x')");
-        assert_eq!(said(2), "EXECUTE \"pgmarch: count\" (2, 'x')");
+        assert_eq!(rendered(1), "PREPARE \"pgmarch: count\" (integer, text) AS SELECT $1, $2; EXECUTE \"pgmarch: count\" (1, 'x')");
+        assert_eq!(rendered(2), "EXECUTE \"pgmarch: count\" (2, 'x')");
         assert!(statement_cache.disable());
-        assert_eq!(said(3), "SELECT 3, 'x'");
+        assert_eq!(rendered(3), "SELECT 3, 'x'");
         assert!(!statement_cache.disable());
     }
 }

@@ -1,43 +1,46 @@
-//! What a revision's text must leave as it is: the version rows, and the tables themselves. What they are like is noted ahead
-//! of the text and compared behind it, in the same transaction.
+//! A revision's own text must not change the version rows or our tables. An expression ([`Ledger::tables_now`]) that identifies
+//! them is stored ahead of the text and compared behind it, in the same transaction.
 
 use super::statement_cache::{PreparedStatement, StatementCache};
 use crate::connect::{Failure, Session};
-use crate::ledger::{LOCK_TIMEOUT, Ledger, ReadError, locked};
+use crate::ledger::answer::{first_column, single_value};
+use crate::ledger::cast_failure::is_cast_failure;
+use crate::ledger::error::ReadError;
+use crate::ledger::handle::Ledger;
 use crate::plan::VersionRows;
 use crate::revision::Id;
 use crate::sql;
 use crate::sql::{Literal, Message, QualifiedName, Sql, TextArray};
 
-/// What the server says when the comparison fails: a cast of this text to a number.
+/// The text in the failed cast of `verify.sql`.
 const CHANGED: &str = "the version table or the ledger was changed";
 
-/// Notes what the tables are like.
-const NOTE: PreparedStatement = PreparedStatement { name: "pgmarch: note", types: &[] };
+/// Stores what identifies the tables in a setting of the transaction.
+const REMEMBER: PreparedStatement = PreparedStatement { name: "pgmarch: note", types: &[] };
 /// Compares: the version rows.
 const VERIFY: PreparedStatement = PreparedStatement { name: "pgmarch: verify", types: &["text[]"] };
 
-/// Whether a message failed because the version rows or the tables were not what they were ahead of the revision's text.
+/// Whether a message failed because the version rows or the tables are not what they were ahead of the revision's text.
 pub fn is_verify_failure(failure: &Failure) -> bool {
-    crate::ledger::says(failure, CHANGED)
+    is_cast_failure(failure, CHANGED)
 }
 
-/// Whether what `tables.sql` says twice is about the same tables.
+/// Whether two values of [`Ledger::tables_now`] are of the same tables, whatever their rows.
 pub fn same_tables(one: &str, other: &str) -> bool {
     const IDENTITIES: usize = 3;
     one.split(' ').take(IDENTITIES).eq(other.split(' ').take(IDENTITIES))
 }
 
-/// What was found, of what the server says in a failure: its own words, or those of `verify.sql`.
-pub fn changed_detail(said: &str) -> String {
-    let found = said.split_once(&format!("{CHANGED}: ")).map_or(said, |(_, found)| found);
+/// The part of a failure's message that tells what was found: the part that `verify.sql` wrote, if it did.
+pub fn changed_detail(message: &str) -> String {
+    let found = message.split_once(&format!("{CHANGED}: ")).map_or(message, |(_, found)| found);
     found.split_once(" [they were").map_or(found, |(found, _)| found).to_owned()
 }
 
-/// What the tables are like, as `tables.sql` says it; what the server says in a failure has it between these.
-fn noted(failure: &Failure) -> Option<&str> {
-    let said = failure.source.as_db_error()?.message();
-    Some(said.split_once("[they were ")?.1.split_once(']')?.0)
+/// The value of [`Ledger::tables_now`] that was stored, as `verify.sql` writes it into the text of its failed cast.
+fn remembered(failure: &Failure) -> Option<&str> {
+    let message = failure.source.as_db_error()?.message();
+    Some(message.split_once("[they were ")?.1.split_once(']')?.0)
 }
 
 fn array(rows: &VersionRows) -> Sql {
@@ -45,9 +48,9 @@ fn array(rows: &VersionRows) -> Sql {
 }
 
 impl Ledger {
-    /// An expression for what the tables are like: which they are, and the last rows of the ledger's. Only this run adds to
+    /// An expression that identifies our tables: their OIDs and files, and the last rows of the ledger's. Only this run adds to
     /// those, as long as it holds the run lock.
-    pub(in crate::ledger) fn tables_now(&self) -> Sql {
+    pub(super) fn tables_now(&self) -> Sql {
         let table = |name: &'static str| QualifiedName::new(&self.schema, name);
         let named = |table: &QualifiedName| table.to_string();
         sql!(
@@ -61,45 +64,45 @@ impl Ledger {
         )
     }
 
-    /// Statements that note what the tables are like, until the transaction ends.
+    /// Statements that store what identifies the tables in a setting, until the transaction ends.
     pub fn remember_tables(&self, statement_cache: &StatementCache) -> Vec<Sql> {
-        statement_cache.render(NOTE, &[], |_| sql!("SELECT set_config('pgmarch.tables', {now}, true)", now = self.tables_now()))
+        statement_cache.render(REMEMBER, &[], |_| sql!("SELECT set_config('pgmarch.tables', {now}, true)", now = self.tables_now()))
     }
 
-    /// Statements that fail ([`is_verify_failure`]) unless the version rows are `rows`, and the tables what [`Self::remember_tables`] has
-    /// noted. A `RESET ALL` in a function of the revision's loses that note: then the rows alone count.
+    /// Statements that fail ([`is_verify_failure`]) unless the version rows are `rows` and the tables are those that
+    /// [`Self::remember_tables`] stored. A `RESET ALL` in a function of the revision resets that setting: then only the rows are
+    /// compared.
     pub fn verify_unchanged(&self, rows: &VersionRows, statement_cache: &StatementCache) -> Vec<Sql> {
-        let noted = Sql::of("nullif(current_setting('pgmarch.tables', true), '')");
-        statement_cache.render(VERIFY, &[array(rows)], |values| self.verified(&values[0], &noted))
+        let stored = Sql::of("nullif(current_setting('pgmarch.tables', true), '')");
+        statement_cache.render(VERIFY, &[array(rows)], |values| self.verify_sql(&values[0], &stored))
     }
 
-    /// The same for what the tables were like according to an earlier answer.
+    /// One statement that does the same for the tables of an earlier answer.
     pub fn verify_unchanged_since(&self, rows: &VersionRows, tables: Option<&str>) -> Sql {
-        self.verified(&array(rows), &Literal::or_null(tables))
+        self.verify_sql(&array(rows), &Literal::or_null(tables))
     }
 
-    fn verified(&self, rows: &Sql, noted: &Sql) -> Sql {
+    fn verify_sql(&self, rows: &Sql, stored: &Sql) -> Sql {
         let now = self.tables_now();
-        sql!(include_str!("verify.sql"), table = self.version_table, rows = *rows, noted = *noted, now = now, changed = Literal(CHANGED))
+        sql!(include_str!("verify.sql"), table = self.version_table, rows = *rows, noted = *stored, now = now, changed = Literal(CHANGED))
     }
 
-    /// Whether it was the message itself that changed the tables, rather than another session: then they are as they were, now
-    /// that it is rolled back. `rows` are the version rows that it began with.
-    /// Of a failure in the middle of a longer transaction only they count.
+    /// Whether the version rows are `rows` and the tables those that a verification failed with. If so, the message that was
+    /// rolled back had changed them itself, and no other session did. Without `failure`, in the middle of a longer transaction,
+    /// only the rows are compared.
     pub async fn is_unchanged(&self, session: &Session, rows: &VersionRows, failure: Option<&Failure>) -> Result<bool, ReadError> {
         let (found, tables) = self.read_tables(session).await?;
-        let same_tables = failure.and_then(noted).is_none_or(|noted| noted == tables);
+        let same_tables = failure.and_then(remembered).is_none_or(|remembered| remembered == tables);
         Ok(same_tables && found.iter().map(String::as_str).eq(rows.iter().map(Id::as_str)))
     }
 
-    /// The version rows, and what the tables are like.
+    /// The version rows, and the value of [`Self::tables_now`].
     pub async fn read_tables(&self, session: &Session) -> Result<(Vec<String>, String), ReadError> {
         let rows = sql!("SELECT version_num::text FROM {table} ORDER BY version_num::text COLLATE \"C\"", table = self.version_table);
         let tables = sql!("SELECT {now}", now = self.tables_now());
-        let message = Message::reading([Sql::of(LOCK_TIMEOUT)].into_iter().chain(sql::set_role(self.role.as_ref())), [], [rows, tables]);
-        let mut answers = locked::ask(session, &message, &self.version_table.name, &self.schema).await?.into_iter();
-        let rows = answers.next().unwrap_or_default().into_iter().filter_map(crate::ledger::first).collect();
-        let tables = answers.next().and_then(|rows| rows.into_iter().next()).and_then(crate::ledger::first).unwrap_or_default();
-        Ok((rows, tables))
+        let message = Message::reading(self.read_settings(), [], [rows, tables]);
+        let mut answers = self.ask(session, &message).await?.into_iter();
+        let rows = answers.next().unwrap_or_default().into_iter().filter_map(first_column).collect();
+        Ok((rows, single_value(answers.next()).unwrap_or_default()))
     }
 }

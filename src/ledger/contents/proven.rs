@@ -1,17 +1,18 @@
-//! Which revisions the ledger proves to be applied: what the journal says last of each.
+//! Which revisions the journal proves to be applied, by the last event that it has about each.
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::connect::{Answer, host_name};
-use crate::ledger::write::PROGRAM;
-use crate::ledger::{AppliedChecksum, BACKEND_START, Ledger};
+use super::checksum::AppliedChecksum;
+use super::journal::BASE;
+use crate::connect::Answer;
+use crate::ledger::handle::Ledger;
 use crate::revision::Id;
 use crate::revision::applied_digest::AppliedDigest;
 use crate::revision::graph::Graph;
 use crate::sql;
-use crate::sql::{Literal, Sql, TextArray};
+use crate::sql::Sql;
 
-/// What the journal says last of a revision.
+/// The last event that the journal has about a revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastEvent {
     /// pgmarch applied it.
@@ -34,24 +35,31 @@ impl LastEvent {
     }
 }
 
-/// What the journal says of all revisions of one version table.
+/// The last event of each revision of one version table.
 #[derive(Clone, Debug, Default)]
 pub struct ProvenRevisions {
-    words: HashMap<String, LastEvent>,
-    /// Whether it says anything at all.
-    has_lines: bool,
-    /// The last revision that was undone, where nothing else is known to be applied and base was not reached.
+    events: HashMap<String, LastEvent>,
+    /// Whether the journal has any event of this version table.
+    has_events: bool,
+    /// The revision of the last downgrade, if nothing else is known to be applied and that downgrade did not reach base.
     above_unknown: Option<String>,
 }
 
 impl ProvenRevisions {
+    /// From the answers to [`Ledger::proof_queries`], with the checksums.
+    pub(in crate::ledger) fn from_answers(answers: &mut impl Iterator<Item = Answer>) -> (Self, HashMap<String, AppliedChecksum>) {
+        let checksums = answers.next().unwrap_or_default().into_iter().filter_map(AppliedChecksum::from_row).collect();
+        let proven = Self::from_rows(answers.next().unwrap_or_default(), &checksums);
+        (proven, checksums)
+    }
+
     /// From the rows of `proven.sql`.
-    pub(in crate::ledger) fn of(rows: Answer, kept: &HashMap<String, AppliedChecksum>) -> Self {
+    pub(super) fn from_rows(rows: Answer, checksums: &HashMap<String, AppliedChecksum>) -> Self {
         let mut proven = Self::default();
         for row in rows {
             let Ok([Some(revision), Some(direction), seal]) = <[Option<String>; 3]>::try_from(row) else { continue };
-            proven.has_lines = true;
-            let word = match direction.as_str() {
+            proven.has_events = true;
+            let event = match direction.as_str() {
                 "stamp" if revision != BASE => LastEvent::Stamped,
                 "assume" => LastEvent::Assumed,
                 "skip" => LastEvent::Skipped,
@@ -61,64 +69,64 @@ impl ProvenRevisions {
                 _ => continue,
             };
             proven.above_unknown = None;
-            if word == LastEvent::Undone {
-                proven.undo(revision, seal.as_deref(), kept);
+            if event == LastEvent::Undone {
+                proven.undo(revision, seal.as_deref(), checksums);
             } else {
-                proven.words.insert(revision, word);
+                proven.events.insert(revision, event);
             }
         }
         proven
     }
 
     /// A revision was undone, so nothing above it is applied either: another tool may have undone that before.
-    fn undo(&mut self, revision: String, seal: Option<&str>, kept: &HashMap<String, AppliedChecksum>) {
+    fn undo(&mut self, revision: String, seal: Option<&str>, checksums: &HashMap<String, AppliedChecksum>) {
         let mut open = vec![revision.clone()];
         let mut undone = BTreeSet::new();
         while let Some(next) = open.pop() {
-            let is_above = |id: &&String| kept.get(*id).is_some_and(|kept| kept.below().any(|below| below == next));
-            open.extend(self.words.keys().filter(is_above).filter(|id| !undone.contains(*id)).cloned().collect::<Vec<_>>());
+            let is_above = |id: &&String| checksums.get(*id).is_some_and(|checksum| checksum.applied_on.contains(&next));
+            open.extend(self.events.keys().filter(is_above).filter(|id| !undone.contains(*id)).cloned().collect::<Vec<_>>());
             undone.insert(next);
         }
         let is_base = seal.is_some_and(AppliedDigest::is_of_base);
-        for (id, word) in &mut self.words {
-            if word.is_applied() && (is_base || undone.contains(id)) {
-                *word = LastEvent::Undone;
+        for (id, event) in &mut self.events {
+            if event.is_applied() && (is_base || undone.contains(id)) {
+                *event = LastEvent::Undone;
             }
         }
-        self.words.insert(revision.clone(), LastEvent::Undone);
-        if !is_base && !self.words.values().any(|word| word.is_applied()) {
+        self.events.insert(revision.clone(), LastEvent::Undone);
+        if !is_base && !self.events.values().any(|event| event.is_applied()) {
             self.above_unknown = Some(revision);
         }
     }
 
-    /// What it says last of a revision.
-    pub fn word(&self, revision: &Id) -> Option<LastEvent> {
-        self.words.get(revision.as_str()).copied()
+    /// The last event of a revision.
+    pub fn last_event(&self, revision: &Id) -> Option<LastEvent> {
+        self.events.get(revision.as_str()).copied()
     }
 
     /// Whether it proves that a revision is applied.
     pub fn is_applied(&self, revision: &Id) -> bool {
-        self.word(revision).is_some_and(LastEvent::is_applied)
+        self.last_event(revision).is_some_and(LastEvent::is_applied)
     }
 
-    /// Whether it says that nothing is applied.
-    pub fn is_base(&self, kept: &HashMap<String, AppliedChecksum>, graph: &Graph) -> bool {
-        self.has_lines && self.rows(kept, graph).is_none()
+    /// Whether the journal proves that no revision is applied.
+    pub fn is_base(&self, checksums: &HashMap<String, AppliedChecksum>, graph: &Graph) -> bool {
+        self.has_events && self.version_rows(checksums, graph).is_none()
     }
 
-    /// Whether it has nothing at all.
-    pub fn is_silent(&self) -> bool {
-        !self.has_lines
+    /// Whether the journal has no event at all.
+    pub fn is_empty(&self) -> bool {
+        !self.has_events
     }
 
-    /// The applied revisions that no applied revision is above, if anything is applied. They are none where something is applied
-    /// and nothing tells what.
-    pub fn rows(&self, kept: &HashMap<String, AppliedChecksum>, graph: &Graph) -> Option<Vec<String>> {
+    /// The version rows that the journal leads to: applied revisions that no other applied revision depends on. `None` if no
+    /// revision is applied; empty if some are, and it is unknown which.
+    pub fn version_rows(&self, checksums: &HashMap<String, AppliedChecksum>, graph: &Graph) -> Option<Vec<String>> {
         let below_in_files = |id: &str| -> Option<Vec<String>> {
             graph.node(id).map(|node| graph.prerequisites(node).iter().map(|below| graph.id(*below).to_string()).collect())
         };
         let below = |id: &str| -> Option<Vec<String>> {
-            kept.get(id).map(|kept| kept.below().map(str::to_owned).collect()).or_else(|| below_in_files(id))
+            checksums.get(id).map(|checksum| checksum.applied_on.clone()).or_else(|| below_in_files(id))
         };
         if let Some(undone) = &self.above_unknown {
             return match below(undone) {
@@ -126,11 +134,11 @@ impl ProvenRevisions {
                 below => Some(below.unwrap_or_default()),
             };
         }
-        // A journal without a line on any of the revisions that are kept was cut short.
-        let applied: BTreeSet<&str> = if self.has_lines {
-            self.words.iter().filter(|(_, word)| word.is_applied()).map(|(id, _)| id.as_str()).collect()
+        // Revisions in the ledger without any event: the journal was truncated.
+        let applied: BTreeSet<&str> = if self.has_events {
+            self.events.iter().filter(|(_, event)| event.is_applied()).map(|(id, _)| id.as_str()).collect()
         } else {
-            kept.keys().map(String::as_str).collect()
+            checksums.keys().map(String::as_str).collect()
         };
         let covered: BTreeSet<String> = applied.iter().flat_map(|id| below(id).unwrap_or_default()).collect();
         let rows: Vec<String> = applied.iter().filter(|id| !covered.contains(**id)).map(|id| (*id).to_owned()).collect();
@@ -138,50 +146,10 @@ impl ProvenRevisions {
     }
 }
 
-/// What the journal calls a stamp that leaves no version row.
-pub const BASE: &str = "base";
-
 impl Ledger {
-    /// A query for the rows of [`ProvenRevisions::of`].
-    pub(in crate::ledger) fn proven(&self) -> Sql {
+    /// A query for the rows of [`ProvenRevisions::from_rows`].
+    pub(super) fn proven_query(&self) -> Sql {
         sql!(include_str!("proven.sql"), ledger = self.schema, key = self.key())
-    }
-
-    /// Statements that write down revisions that are applied, as another tool or a stamp says: the version table had a row at or
-    /// above each of them.
-    pub fn record_assumed(&self, revisions: &[&str], detail: &str) -> Vec<Sql> {
-        self.record_notes("assume", revisions, detail)
-    }
-
-    /// Statements that write down revisions that are not applied and never will be, as `repair` was told.
-    pub fn record_skipped(&self, revisions: &[&str], detail: &str) -> Vec<Sql> {
-        self.record_notes("skip", revisions, detail)
-    }
-
-    /// Statements that write down that the version table's schema was reset: nothing is applied.
-    pub fn record_reset(&self, detail: &str) -> Vec<Sql> {
-        self.record_notes("reset", &[BASE], detail)
-    }
-
-    /// Statements that write a line of the journal for each revision.
-    fn record_notes(&self, direction: &'static str, revisions: &[&str], detail: &str) -> Vec<Sql> {
-        if revisions.is_empty() {
-            return Vec::new();
-        }
-        let lines = sql!(
-            "INSERT INTO {ledger}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, detail) \
-             SELECT {key}, line.revision, '{direction}', 'noted', statement_timestamp(), clock_timestamp(), {host}, {backend_start}, {program}, {detail} \
-             FROM unnest({revisions}) WITH ORDINALITY line (revision, place) ORDER BY line.place",
-            ledger = self.schema,
-            key = self.key(),
-            direction = Sql::of(direction),
-            host = Literal(&host_name()),
-            backend_start = Sql::of(BACKEND_START),
-            program = PROGRAM,
-            detail = Literal(detail),
-            revisions = revisions.iter().copied().collect::<TextArray<'_>>(),
-        );
-        self.secure(None, &["journal"]).into_iter().chain([lines]).collect()
     }
 }
 
@@ -190,9 +158,9 @@ mod tests {
     use super::*;
     use crate::revision::graph::tests::graph;
 
-    fn kept(lines: &[(&str, &str)]) -> HashMap<String, AppliedChecksum> {
-        let kept = |below: &str| AppliedChecksum { exact: String::new(), below: below.to_owned(), semantic: String::new() };
-        lines.iter().map(|(id, below)| ((*id).to_owned(), kept(below))).collect()
+    fn checksums(lines: &[(&str, &str)]) -> HashMap<String, AppliedChecksum> {
+        let row = |(id, below): &(&str, &str)| vec![Some((*id).to_owned()), Some(String::new()), Some((*below).to_owned()), None];
+        lines.iter().map(row).filter_map(AppliedChecksum::from_row).collect()
     }
 
     fn rows(journal: &[&str], recorded: &[(&str, &str)], files: &[&str]) -> Option<String> {
@@ -201,14 +169,16 @@ mod tests {
             words.resize(3, None);
             words
         };
-        let kept = kept(recorded);
-        ProvenRevisions::of(journal.iter().map(line).collect(), &kept).rows(&kept, &graph(files)).map(|rows| rows.join(","))
+        let checksums = checksums(recorded);
+        ProvenRevisions::from_rows(journal.iter().map(line).collect(), &checksums)
+            .version_rows(&checksums, &graph(files))
+            .map(|rows| rows.join(","))
     }
 
     const CHAIN: [(&str, &str); 3] = [("1", ""), ("2", "1"), ("3", "2")];
 
     #[test]
-    fn the_last_word_on_each_revision_counts() {
+    fn the_last_event_of_each_revision_counts() {
         let up = ["1 upgrade", "2 upgrade"];
         assert_eq!(rows(&up, &CHAIN, &["1", "2"]).as_deref(), Some("2"));
         assert_eq!(rows(&["1 upgrade", "2 downgrade"], &CHAIN, &["1"]).as_deref(), Some("1"));

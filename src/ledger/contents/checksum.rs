@@ -1,0 +1,36 @@
+//! The checksums of applied revisions: what every run compares with the files.
+
+use crate::ledger::handle::Ledger;
+use crate::sql;
+use crate::sql::Sql;
+
+/// The checksums of an applied revision, and what it was applied on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedChecksum {
+    /// Exact checksum.
+    pub exact: String,
+    /// The ids of its parents and dependencies when it was applied.
+    pub applied_on: Vec<String>,
+    /// Semantic checksum of its `up` section, as the program that applied it read it.
+    pub semantic: String,
+}
+
+impl AppliedChecksum {
+    /// From a row of [`Ledger::checksums_query`], with its revision's id.
+    pub(super) fn from_row(row: Vec<Option<String>>) -> Option<(String, Self)> {
+        let Ok([Some(revision), Some(exact), applied_on, semantic]) = <[Option<String>; 4]>::try_from(row) else { return None };
+        let applied_on = applied_on.unwrap_or_default().split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect();
+        Some((revision, Self { exact, applied_on, semantic: semantic.unwrap_or_default() }))
+    }
+}
+
+impl Ledger {
+    /// A query for the checksums of each revision.
+    pub(super) fn checksums_query(&self) -> Sql {
+        sql!(
+            "SELECT revision, exact, array_to_string(parents || depends_on, ','), semantic FROM {ledger}.revision WHERE version_table = {key}",
+            ledger = self.schema,
+            key = self.key()
+        )
+    }
+}

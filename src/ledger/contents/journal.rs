@@ -1,0 +1,75 @@
+//! The journal: one row for each run of a revision, append-only.
+
+use crate::connect::{Answer, Failure, Session};
+use crate::ledger::handle::Ledger;
+use crate::revision::Id;
+use crate::sql;
+use crate::sql::Literal;
+
+/// The column `revision` of a stamp that leaves no version row, and of a reset.
+pub const BASE: &str = "base";
+
+/// A row of the journal.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct JournalEntry {
+    /// `upgrade`, `downgrade`, `stamp`, `repair`; `assume`: applied by another tool, or below what was stamped; `skip`: never
+    /// applied, as `repair` accepted; `reset`: the schema was dropped and created again.
+    pub direction: String,
+    /// `done`, `failed`, `started` or `noted`.
+    pub outcome: String,
+    /// When it began, in UTC.
+    pub started: Option<String>,
+    /// How long it took, in seconds.
+    pub seconds: Option<f64>,
+    /// The role.
+    pub role: Option<String>,
+    /// The host that pgmarch ran on.
+    pub host: Option<String>,
+    /// The version of pgmarch.
+    pub pgmarch: Option<String>,
+    /// More, such as what failed.
+    pub detail: Option<String>,
+}
+
+impl Ledger {
+    /// For each revision: its id, when it was last upgraded to, and how many seconds that took.
+    pub async fn last_upgrades(&self, session: &Session) -> Result<Answer, Failure> {
+        if !self.has_ledger {
+            return Ok(Answer::new());
+        }
+        let history = sql!(
+            "SELECT DISTINCT ON (revision) revision, to_char(finished AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), extract(epoch FROM finished - started) \
+             FROM {ledger}.journal WHERE version_table = {key} AND direction = 'upgrade' AND outcome = 'done' ORDER BY revision, id DESC",
+            ledger = self.schema,
+            key = self.key()
+        );
+        Ok(session.ask(&self.reading(&["journal"], [history])).await?.into_iter().next().unwrap_or_default())
+    }
+
+    /// The journal of one revision, oldest first.
+    pub async fn read_journal(&self, session: &Session, revision: &Id) -> Result<Vec<JournalEntry>, Failure> {
+        if !self.has_ledger {
+            return Ok(Vec::new());
+        }
+        let query = sql!(
+            "SELECT direction, outcome, to_char(started AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), extract(epoch FROM finished - started), \
+             role, client_host, pgmarch, detail FROM {ledger}.journal WHERE version_table = {key} AND revision = {revision} ORDER BY id",
+            ledger = self.schema,
+            key = self.key(),
+            revision = Literal(revision.as_str())
+        );
+        let rows: Answer = session.ask(&self.reading(&["journal"], [query])).await?.into_iter().next().unwrap_or_default();
+        let entry = |row: Vec<Option<String>>| {
+            let [direction, outcome, started, seconds, role, host, pgmarch, detail] = <[Option<String>; 8]>::try_from(row).ok()?;
+            let seconds = seconds.and_then(|seconds| parse_numeric(&seconds));
+            let (direction, outcome) = (direction.unwrap_or_default(), outcome.unwrap_or_default());
+            Some(JournalEntry { direction, outcome, started, seconds, role, host, pgmarch, detail })
+        };
+        Ok(rows.into_iter().filter_map(entry).collect())
+    }
+}
+
+/// Parses a `numeric`, as the server prints it. By serde_json, which is linked anyway: the tables of `f64::from_str` take 15 kB.
+pub fn parse_numeric(text: &str) -> Option<f64> {
+    serde_json::from_str(text).ok()
+}

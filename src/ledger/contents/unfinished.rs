@@ -1,0 +1,131 @@
+//! `transaction:false` revisions that were begun and not finished: the last row of the journal about each.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::json::{self, Fault, Fields, FromJson};
+use crate::revision::Direction;
+
+/// How far a statement came, by its last journal row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It was about to be sent; only the database shows whether it was executed.
+    Started,
+    /// It is done.
+    Finished,
+    /// It failed.
+    Failed,
+}
+
+impl Stage {
+    /// The value of the column `outcome`.
+    pub(in crate::ledger) fn outcome(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What a run notes about a statement for the run that continues after it; the journal column `progress`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StatementNote {
+    /// Semantic checksum of the statements before this one.
+    pub before: String,
+    /// Semantic checksum of this one.
+    pub own: String,
+    /// The application name under which it was sent.
+    pub application: String,
+    /// For an index build: the indexes that its table had before, by their OIDs.
+    pub indexes: Vec<u32>,
+}
+
+impl FromJson for StatementNote {
+    fn from_json(value: Value, fault: &mut Fault) -> Self {
+        let mut its = Fields::of(value, fault);
+        Self {
+            before: its.get("before"),
+            own: its.get("own"),
+            application: its.get::<Option<String>>("application").unwrap_or_default(),
+            indexes: its.get::<Option<Vec<u32>>>("indexes").unwrap_or_default(),
+        }
+    }
+}
+
+/// A `transaction:false` revision that was begun and not finished.
+#[derive(Clone, Debug)]
+pub struct UnfinishedRevision {
+    /// The id of the revision.
+    pub revision: String,
+    /// Upgrade or downgrade.
+    pub direction: Direction,
+    /// What that row has about the statement.
+    pub stage: Stage,
+    /// The statement, from 1.
+    pub statement: usize,
+    /// The id of that journal row. The run that continues expects it to be the last one still.
+    pub journal_id: i64,
+    /// The backend that ran it: its pid.
+    pub pid: i32,
+    /// When that backend started, in microseconds since 1970.
+    pub backend_start: i64,
+    /// The host that asked for it.
+    pub host: String,
+    /// What that run noted for the next one.
+    pub note: StatementNote,
+    /// What the server said, if it failed.
+    pub detail: Option<String>,
+}
+
+impl UnfinishedRevision {
+    /// From a row of `unfinished.sql`.
+    pub(super) fn from_row(row: Vec<Option<String>>) -> Option<Self> {
+        let [revision, direction, stage, statement, journal_id, pid, start, host, note, detail] =
+            <[Option<String>; 10]>::try_from(row).ok()?;
+        let stage = [Stage::Started, Stage::Finished, Stage::Failed].into_iter().find(|known| Some(known.outcome()) == stage.as_deref())?;
+        Some(Self {
+            revision: revision?,
+            direction: if direction? == Direction::Up.verb() { Direction::Up } else { Direction::Down },
+            stage,
+            statement: statement?.parse().ok()?,
+            journal_id: journal_id?.parse().ok()?,
+            pid: pid?.parse().ok()?,
+            backend_start: start.and_then(|start| start.parse().ok()).unwrap_or(0),
+            host: host.unwrap_or_default(),
+            note: note.and_then(|note| json::read(&note).ok()).unwrap_or_default(),
+            detail,
+        })
+    }
+
+    /// How many of its statements are certainly done.
+    pub fn done(&self) -> usize {
+        match self.stage {
+            Stage::Finished => self.statement,
+            Stage::Started | Stage::Failed => self.statement.saturating_sub(1),
+        }
+    }
+}
+
+/// `revision 003 is half applied: statements 1 to 2 are done, statement 3 failed (23505: …)`.
+impl fmt::Display for UnfinishedRevision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let participle = match self.direction {
+            Direction::Up => "applied",
+            Direction::Down => "undone",
+        };
+        write!(f, "revision {} is half {participle}: ", self.revision)?;
+        match self.done() {
+            0 => f.write_str("no statement is done for certain")?,
+            1 => f.write_str("statement 1 is done")?,
+            done => write!(f, "statements 1 to {done} are done")?,
+        }
+        match self.stage {
+            Stage::Finished => Ok(()),
+            Stage::Started => write!(f, ", statement {} was started by pid {} for {}", self.statement, self.pid, self.host),
+            Stage::Failed => write!(f, ", statement {} failed ({})", self.statement, self.detail.as_deref().unwrap_or("no reason noted")),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Why the database's state can't be read.
+
+use thiserror::Error;
+
+use super::install::format::FORMAT;
+use super::locked::Locked;
+use super::trust::UntrustedRelation;
+use crate::connect::Failure;
+
+/// Why the database's state can't be read.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// The server refused, or is gone.
+    #[error("the state of the database can't be read")]
+    Server(#[from] Failure),
+    /// No schema to put tables in.
+    #[error(
+        "the search path of {role} names no schema that exists, so the version table has no place; set PGMARCH_SEARCH_PATH or PGMARCH_VERSION_TABLE=SCHEMA.NAME"
+    )]
+    NoSchema {
+        /// The role.
+        role: String,
+    },
+    /// One of our tables is not ours, or runs code of somebody who is not to be trusted.
+    #[error("{0}")]
+    Untrusted(UntrustedRelation),
+    /// Something has the name of one of our tables that is to be created, or of its primary key.
+    #[error("{kind} {name} already exists, so pgmarch can't create its own of that name")]
+    InTheWay {
+        /// A type, or a relation.
+        kind: String,
+        /// `SCHEMA.NAME`.
+        name: String,
+    },
+    /// Row security hides rows of one of our tables from the role.
+    #[error("row-level security is enabled on {relation} and applies to {role}, which would read it as if rows were missing")]
+    RowSecurity {
+        /// `SCHEMA.NAME`.
+        relation: String,
+        /// The role.
+        role: String,
+    },
+    /// The ledger was made by a later pgmarch, for programs that know more than this one.
+    #[error("the ledger in schema {schema} has format {format}, of pgmarch {program}; this is pgmarch {}, which can use formats up to {}", env!("CARGO_PKG_VERSION"), FORMAT)]
+    Format {
+        /// The ledger's schema.
+        schema: String,
+        /// Its format.
+        format: String,
+        /// The program that made it so.
+        program: String,
+    },
+    /// Another session keeps everybody from reading one of our tables.
+    #[error("{0}")]
+    Locked(Locked),
+    /// The server did not flush in time what others had committed.
+    #[error("the database is at the target, but what brought it there is not yet safe on the server's disk")]
+    NotDurable,
+    /// A server that pgmarch does not know.
+    #[error("the server answered in an unexpected way ({0}); is it PostgreSQL 13 or newer?")]
+    Unexpected(&'static str),
+}

@@ -1,0 +1,46 @@
+//! Queries of our tables, in one message each.
+
+use tokio_postgres::error::SqlState;
+
+use super::error::ReadError;
+use super::handle::Ledger;
+use super::locked::Locked;
+use crate::connect::{Answer, Failure, Session};
+use crate::sql;
+use crate::sql::{Ident, Literal, Message, Sql};
+
+impl Ledger {
+    /// A message that reads tables of the ledger, if they are as they were when the state was read. They are locked before
+    /// the transaction's snapshot is taken, so that it shows what is locked.
+    pub(crate) fn reading(&self, tables: &[&'static str], statements: impl IntoIterator<Item = Sql>) -> Message {
+        let ahead = self.read_settings().chain(self.lock_ledger(tables, "ACCESS SHARE"));
+        Message::reading(ahead, [self.trust_check(self.trust.access, tables)], statements)
+    }
+
+    /// Sends such a message; a lock that keeps all sessions from reading our tables becomes an error that names its holder.
+    pub(super) async fn ask(&self, session: &Session, message: &Message) -> Result<Vec<Answer>, ReadError> {
+        ask(session, message, &self.version_table.name, &self.schema).await
+    }
+}
+
+/// Sends a message that reads our tables; a lock that keeps all sessions from reading them becomes an error that names its holder.
+pub(super) async fn ask(session: &Session, message: &Message, version_table: &Ident, ledger: &Ident) -> Result<Vec<Answer>, ReadError> {
+    match session.ask(message).await {
+        Ok(answers) => Ok(answers),
+        Err(failure) => Err(explain(failure, session, version_table, ledger).await),
+    }
+}
+
+/// The error that a failure means. The transaction that failed ends.
+async fn explain(failure: Failure, session: &Session, version_table: &Ident, ledger: &Ident) -> ReadError {
+    if failure.code() != Some(&SqlState::LOCK_NOT_AVAILABLE) {
+        return ReadError::Server(failure);
+    }
+    let holder = sql!(include_str!("locked.sql"), version_name = Literal(version_table.as_str()), ledger = Literal(ledger.as_str()));
+    let found = session.ask(&Message::behind([Sql::of("ROLLBACK")], [holder])).await;
+    let row = found.ok().and_then(|answers| answers.into_iter().next()).and_then(|rows| rows.into_iter().next());
+    match row.map(<[Option<String>; 3]>::try_from) {
+        Some(Ok([Some(relation), Some(pid), who])) => ReadError::Locked(Locked { relation, pid, who: who.unwrap_or_default() }),
+        _ => ReadError::Server(failure),
+    }
+}

@@ -1,0 +1,82 @@
+//! The server, and the backend that serves the session.
+
+use crate::connect::Session;
+use crate::ledger::error::ReadError;
+use crate::ledger::handle::Ledger;
+use crate::sql;
+use crate::sql::{Deallocation, Literal, Sql};
+
+/// The server and the session, as the server reports them.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// `server_version_num`: 150018.
+    pub number: u32,
+    /// `server_version`: 15.18.
+    pub version: String,
+    /// The database.
+    pub database: String,
+    /// The role.
+    pub role: String,
+    /// Whether the server is read-only: a standby, or `default_transaction_read_only`.
+    pub read_only: bool,
+    /// `search_path`: of the settings, or the session's own.
+    pub search_path: String,
+    /// `row_security` of the session.
+    pub row_security: String,
+    /// `current_schema()`: where a table without a schema is created.
+    pub schema: Option<String>,
+}
+
+/// The backend that serves us. It is asked for once: the query for its start takes longer than the rest of a journal row. The
+/// default is an unknown backend, behind a pooler.
+#[derive(Clone, Debug, Default)]
+pub struct Backend {
+    /// Its process.
+    pub pid: i32,
+    start: Option<String>,
+    /// Whether the connection has no pooler in between. A pooler may reuse a connection whose answers to a client that went away
+    /// are still to come, and pass them to the next client: it gets one message at a time.
+    pub is_direct: bool,
+    /// Whether the role may use PL/pgSQL.
+    pub has_plpgsql: bool,
+}
+
+impl Backend {
+    /// Which prepared statements of its session can be discarded.
+    pub fn discard(&self) -> Deallocation {
+        match (self.has_plpgsql, self.is_direct) {
+            (true, _) => Deallocation::OfOthers,
+            (false, true) => Deallocation::All,
+            (false, false) => Deallocation::Nothing,
+        }
+    }
+
+    /// An expression for when it started; NULL if a pooler passes the statement to a different backend.
+    pub(in crate::ledger) fn start_sql(&self) -> Sql {
+        match &self.start {
+            Some(start) => {
+                sql!("CASE WHEN pg_backend_pid() = {pid} THEN {start}::timestamptz END", pid = self.pid, start = Literal(start))
+            }
+            None => Sql::of("NULL"),
+        }
+    }
+}
+
+/// An expression for when the backend that serves us started: together with its pid, that identifies it.
+pub(in crate::ledger) const BACKEND_START: &str = "(SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid()))";
+
+impl Ledger {
+    /// Reads the backend that serves us, and fails if this program may not write to the tables.
+    pub(super) async fn read_backend(&self, session: &Session) -> Result<Backend, ReadError> {
+        let backend = sql!(
+            "SELECT pg_backend_pid(), to_json({start}) #>> '{}', EXISTS (SELECT FROM pg_language WHERE lanname = 'plpgsql' AND has_language_privilege(oid, 'USAGE'))",
+            start = Sql::of(BACKEND_START)
+        );
+        let mut answers = session.ask(&self.reading(&[], [backend].into_iter().chain(self.obstacles()))).await?.into_iter();
+        let row = answers.next().and_then(|rows| rows.into_iter().next());
+        self.refuse_obstacles(answers)?;
+        let Some(Ok([Some(pid), start, has_plpgsql])) = row.map(<[Option<String>; 3]>::try_from) else { return Ok(Backend::default()) };
+        let pid = pid.parse().unwrap_or_default();
+        Ok(Backend { pid, start, is_direct: session.is_direct(pid).await, has_plpgsql: has_plpgsql.as_deref() == Some("t") })
+    }
+}

@@ -4,15 +4,14 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use thiserror::Error;
-use tokio_postgres::error::SqlState;
 
 use crate::alembic::ImportError;
 use crate::ancestry::{self, LateRevision};
-use crate::apply::{ApplyError, BookkeepingError, StoppedRun};
+use crate::apply::{BookkeepingError, StoppedRun};
 use crate::checksum::{ChangedFile, MovedRevision, ReparsedFile};
 use crate::config::ConfigFault;
-use crate::connect::wait::{Verdict, WaitError, verdict};
-use crate::connect::{ConnectError, Failure};
+use crate::connect::Failure;
+use crate::connect::wait::WaitError;
 use crate::exit::{Exit, Explain, Retry};
 use crate::ledger::ReadError;
 use crate::ledger::lost::LostVersionTable;
@@ -284,15 +283,7 @@ impl Error {
             Self::Down(error) => error.exit(),
             Self::Unconfirmed | Self::Missing { .. } => Exit::No,
             Self::NobodyToAsk => Exit::Usage,
-            Self::Note(error) if error.source.is_lost() => Exit::Unreachable,
-            Self::Note(error) if error.source.is_unreplicated() => Exit::Failed,
-            Self::Note(error) if is_blocked(&error.source) => Exit::Locked,
-            Self::Note(BookkeepingError { source, .. })
-                if crate::ledger::is_fence_failure(source) || crate::ledger::is_trust_failure(source) =>
-            {
-                Exit::Locked
-            }
-            Self::Note(_) => Exit::Refused,
+            Self::Note(error) => error.exit(),
             Self::Wait(WaitError::Timeout { .. }) | Self::ReadOnly { .. } | Self::LostForGood { .. } => Exit::Unreachable,
             Self::Wait(WaitError::Refused { .. }) => Exit::Refused,
             Self::Wait(WaitError::Settings(_)) => Exit::Usage,
@@ -302,29 +293,8 @@ impl Error {
             Self::Read(ReadError::NotDurable) => Exit::Unreachable,
             Self::Read(ReadError::Untrusted(_) | ReadError::InTheWay { .. } | ReadError::Format { .. }) => Exit::Unsound,
             Self::Read(_) => Exit::Refused,
-            Self::Lock(LockError::Timeout { .. } | LockError::Lost | LockError::Elsewhere) => Exit::Locked,
-            Self::Lock(LockError::NoWorker { .. }) => Exit::Unreachable,
-            Self::Lock(LockError::Connect(ConnectError::Settings(_))) => Exit::Usage,
-            Self::Lock(LockError::Connect(error)) if verdict(error) == Verdict::Wait => Exit::Unreachable,
-            Self::Lock(LockError::Connect(_)) => Exit::Refused,
-            Self::Lock(LockError::Server(failure)) => {
-                if failure.is_lost() {
-                    Exit::Locked
-                } else {
-                    Exit::Refused
-                }
-            }
-            Self::Apply(stopped) => match &stopped.error {
-                ApplyError::Revision(_) | ApplyError::OwnTables(_) | ApplyError::Unreplicated(..) => Exit::Failed,
-                ApplyError::Broken(..) => Exit::Refused,
-                ApplyError::Bookkeeping { .. } => Exit::Refused,
-                ApplyError::Lost(..) => Exit::Unreachable,
-                ApplyError::Moved(_) | ApplyError::Elsewhere { .. } | ApplyError::LockLost => Exit::Locked,
-                ApplyError::StepwiseInRun(_) | ApplyError::Pooler(_) => Exit::Usage,
-                ApplyError::Rewritten { .. } => Exit::Unsound,
-                ApplyError::Unfinished(_) | ApplyError::Invalid { .. } => Exit::Failed,
-                ApplyError::Occupied { .. } => Exit::Locked,
-            },
+            Self::Lock(error) => error.exit(),
+            Self::Apply(stopped) => stopped.error.exit(),
             Self::Findings { unsound: true, .. } => Exit::Unsound,
             Self::Pending { .. } | Self::NotYet { .. } | Self::Findings { .. } | Self::Different { .. } => Exit::No,
             Self::Import(error) => error.exit(),
@@ -343,9 +313,8 @@ impl Error {
         match self {
             Self::Read(ReadError::Locked(_)) => true,
             Self::Read(ReadError::Server(failure)) => lost(failure) || crate::ledger::is_trust_failure(failure),
-            Self::Lock(LockError::Server(failure)) => lost(failure),
-            Self::Lock(LockError::Connect(error)) => verdict(error) == Verdict::Wait,
-            Self::Apply(stopped) => matches!(stopped.error, ApplyError::Lost(..) | ApplyError::Moved(_) | ApplyError::Elsewhere { .. }),
+            Self::Lock(error) => error.retry().is_worthwhile(),
+            Self::Apply(stopped) => stopped.error.retry().is_worthwhile(),
             Self::Config(_)
             | Self::Command(_)
             | Self::Revisions(_)
@@ -377,12 +346,7 @@ impl Error {
             | Self::ReadOnly { .. }
             | Self::LostForGood { .. } => false,
             Self::Import(_) | Self::Write { .. } | Self::Usage { .. } | Self::Findings { .. } => false,
-            Self::Lock(LockError::Lost | LockError::Elsewhere) => true,
-            Self::Lock(LockError::Timeout { .. } | LockError::NoWorker { .. })
-            | Self::Pending { .. }
-            | Self::Output(_)
-            | Self::System { .. }
-            | Self::Interrupted { .. } => false,
+            Self::Pending { .. } | Self::Output(_) | Self::System { .. } | Self::Interrupted { .. } => false,
             Self::Different { .. } | Self::Scratch(_) | Self::Proof(_) => false,
         }
     }
@@ -395,9 +359,9 @@ impl Error {
     /// Whether the server committed something, but on itself alone.
     fn is_unreplicated(&self) -> bool {
         if let Self::Note(error) = self {
-            return error.source.is_unreplicated();
+            return error.retry() == Retry::Committed;
         }
-        matches!(self, Self::Apply(stopped) if matches!(stopped.error, ApplyError::Unreplicated(..)))
+        matches!(self, Self::Apply(stopped) if stopped.error.retry() == Retry::Committed)
     }
 
     /// What to do next, in one line.
@@ -430,12 +394,7 @@ impl Error {
             Self::Down(error) => error.next_step().into_owned(),
             Self::Unconfirmed => "type `yes`, the whole word, to go on".to_owned(),
             Self::NobodyToAsk => "add --yes, or set PGMARCH_CONFIRM=yes; nothing was done".to_owned(),
-            Self::Note(error) if crate::ledger::is_trust_failure(&error.source) => "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted".to_owned(),
-            Self::Note(error) if crate::ledger::is_fence_failure(&error.source) => "somebody else moved the version table; look at `pgmarch status` and run again".to_owned(),
-            Self::Note(error) if error.source.is_lost() => "`pgmarch status` shows whether it was done".to_owned(),
-            Self::Note(error) if error.source.is_unreplicated() => ON_THIS_SERVER_ONLY.to_owned(),
-            Self::Note(error) if is_blocked(&error.source) => "another session has locked the version table or the ledger: wait until it is done, or end it with SELECT pg_terminate_backend(PID); PGMARCH_LOCK_TIMEOUT waits longer; nothing was changed".to_owned(),
-            Self::Note(_) => "the message says what is in the way; nothing was changed".to_owned(),
+            Self::Note(error) => error.next_step().into_owned(),
             Self::Missing { .. } => "`pgmarch history` lists what there is".to_owned(),
             Self::Wait(WaitError::Timeout { .. }) => "start the server, check host and port, or wait longer with PGMARCH_WAIT_TIMEOUT".to_owned(),
             Self::Wait(WaitError::Refused { advice, .. }) => (*advice).to_owned(),
@@ -452,32 +411,8 @@ impl Error {
             Self::Read(_) => "the role needs CONNECT on the database and SELECT on the version table and the ledger; see the message".to_owned(),
             Self::ReadOnly { .. } => "connect to the primary (target_session_attrs=read-write), or make the database writable".to_owned(),
             Self::LostForGood { .. } => "look at the server's log and the network; a new run goes on where this one stopped".to_owned(),
-            Self::Lock(LockError::Timeout { .. }) => "wait for that run, or end it with SELECT pg_terminate_backend(PID); PGMARCH_RUN_LOCK_TIMEOUT waits longer".to_owned(),
-            Self::Lock(LockError::NoWorker { .. }) => "a run needs two connections at once, and a third to watch: give the pooler a pool size of at least 2, or connect past it (PGMARCH_DATABASE_URL); nothing was changed".to_owned(),
-            Self::Lock(_) => "look at the server's log; nothing was changed, a new run starts afresh".to_owned(),
-            Self::Apply(stopped) => match &stopped.error {
-                ApplyError::Revision(failure) => failure.next(),
-                ApplyError::OwnTables(changed) => changed.next(),
-                ApplyError::Unreplicated(..) => ON_THIS_SERVER_ONLY.to_owned(),
-                ApplyError::Broken(..) => "`pgmarch status` shows what was committed; look at what answers at the server's address".to_owned(),
-                ApplyError::Bookkeeping { advice, .. } => advice.clone(),
-                ApplyError::Lost(..) | ApplyError::Moved(_) | ApplyError::Elsewhere { .. } | ApplyError::LockLost => "run again: a new run goes on from where the database is".to_owned(),
-                ApplyError::StepwiseInRun(_) => "nothing was changed".to_owned(),
-                ApplyError::Pooler(_) => "connect past the pooler: name the server itself in PGMARCH_DATABASE_URL, or a pool in session mode; nothing of the revision was changed".to_owned(),
-                ApplyError::Unfinished(was) => {
-                    let verb = match was.direction {
-                        crate::revision::Direction::Up => "upgrade",
-                        crate::revision::Direction::Down => "downgrade",
-                    };
-                    format!("finish it with `pgmarch {verb}`; or put right by hand what is half done and say so with `pgmarch repair {}`", was.revision)
-                }
-                ApplyError::Rewritten { was, .. } => format!(
-                    "put the text of those statements back; or undo them by hand and start over with `pgmarch repair {}`",
-                    was.revision
-                ),
-                ApplyError::Occupied { .. } => "wait for it, or end it with SELECT pg_terminate_backend(PID); then run again".to_owned(),
-                ApplyError::Invalid { .. } => "look at the server's log, and run again: it is dropped and built again".to_owned(),
-            },
+            Self::Lock(error) => error.next_step().into_owned(),
+            Self::Apply(stopped) => stopped.error.next_step().into_owned(),
             Self::Pending { .. } => "run `pgmarch upgrade`".to_owned(),
             Self::Write { .. } => "check the folder and its rights, or name another with PGMARCH_MIGRATIONS; no file was written over".to_owned(),
             Self::Import(error) => error.next_step().into_owned(),
@@ -499,14 +434,6 @@ impl Error {
             },
         }
     }
-}
-
-/// What to do about a commit that its synchronous standbys may not have.
-const ON_THIS_SERVER_ONLY: &str = "wait until the standbys have it (pg_stat_replication), or set synchronous_standby_names; `pgmarch status` shows the version on this server, and a new run says no more than that it is flushed there";
-
-/// Another session's lock was in the way for as long as `PGMARCH_LOCK_TIMEOUT` says, or until we cancelled the wait.
-fn is_blocked(failure: &Failure) -> bool {
-    failure.met_a_lock() || failure.code() == Some(&SqlState::QUERY_CANCELED)
 }
 
 impl From<ProofError> for Error {

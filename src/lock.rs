@@ -1,6 +1,7 @@
 //! The run lock: an advisory lock in a transaction on a connection of its own, polled, so that nothing waits inside
 //! a statement and nothing can strand it.
 
+use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,9 +13,10 @@ use tokio_postgres::error::SqlState;
 use tracing::{debug, info};
 
 use crate::backoff::Pace;
-use crate::connect::wait::Said;
+use crate::connect::wait::{Said, Verdict, verdict};
 use crate::connect::{Answer, ConnectError, Failure, Pool, SILENCE, Session};
 use crate::counters::{self, Wait};
+use crate::exit::{Exit, Explain, Retry};
 use crate::ledger::State;
 use crate::sql;
 use crate::sql::{Message, Sql};
@@ -42,16 +44,48 @@ pub enum LockError {
     Lost,
     /// The second connection reached another server than the lock's: the hosts of the URL are in the middle of a change.
     #[error("the run lock and the next connection are on different servers")]
-    Elsewhere,
+    DifferentServers,
     /// No second connection, or none that answers.
     #[error("no answer on a connection for the run within {}", crate::words::rough(*.waited))]
-    NoWorker {
+    NoSecondConnection {
         /// How long was waited.
         waited: Duration,
         /// What the last try met; `None` where nothing came at all.
         #[source]
         cause: Option<ConnectError>,
     },
+}
+
+impl Explain for LockError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Timeout { .. } | Self::Lost | Self::DifferentServers => Exit::Locked,
+            Self::NoSecondConnection { .. } => Exit::Unreachable,
+            Self::Connect(ConnectError::Settings(_)) => Exit::Usage,
+            Self::Connect(error) if verdict(error) == Verdict::Wait => Exit::Unreachable,
+            Self::Server(failure) if failure.is_lost() => Exit::Locked,
+            Self::Connect(_) | Self::Server(_) => Exit::Refused,
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        let is_worthwhile = match self {
+            Self::Server(failure) => failure.is_lost(),
+            Self::Connect(error) => verdict(error) == Verdict::Wait,
+            Self::Lost | Self::DifferentServers => true,
+            Self::Timeout { .. } | Self::NoSecondConnection { .. } => false,
+        };
+        if is_worthwhile { Retry::Reconnect } else { Retry::Never }
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        match self {
+            Self::Timeout { .. } => "wait for that run, or end it with SELECT pg_terminate_backend(PID); PGMARCH_RUN_LOCK_TIMEOUT waits longer",
+            Self::NoSecondConnection { .. } => "a run needs two connections at once, and a third to watch: give the pooler a pool size of at least 2, or connect past it (PGMARCH_DATABASE_URL); nothing was changed",
+            Self::Connect(_) | Self::Server(_) | Self::Lost | Self::DifferentServers => "look at the server's log; nothing was changed, a new run starts afresh",
+        }
+        .into()
+    }
 }
 
 /// The lock, held by an idle transaction that has no snapshot and so delays nobody. To have one is the leave to apply.
@@ -217,14 +251,14 @@ impl Lock {
                     continue;
                 }
                 // Several hosts, and this is another one than that of the lock.
-                Ok(_) => return Err(LockError::Elsewhere),
+                Ok(_) => return Err(LockError::DifferentServers),
                 Err(error) => error,
             };
             defaults = None;
             let now = Instant::now();
             let LockError::Connect(cause) = error else { return Err(error) };
             if now >= deadline || matches!(cause, ConnectError::Settings(_)) {
-                return Err(LockError::NoWorker { waited: patience, cause: Some(cause) });
+                return Err(LockError::NoSecondConnection { waited: patience, cause: Some(cause) });
             }
             if said.is_news(&chain(&cause)) {
                 info!("waiting for a second connection beside the run lock's: {}; {} left", chain(&cause), left(deadline));
@@ -300,7 +334,7 @@ async fn patiently(session: &Session, message: &Message, deadline: Instant, said
             return Ok(Some(outcome?));
         }
         if Instant::now() >= deadline {
-            return Err(LockError::NoWorker { waited: started.elapsed(), cause: None });
+            return Err(LockError::NoSecondConnection { waited: started.elapsed(), cause: None });
         }
         if said.is_news("no answer") {
             info!("waiting for an answer: the server is busy, or a pooler has no free connection for us; {} left", left(deadline));

@@ -1,14 +1,18 @@
 //! Bookkeeping alone, without a revision's text: a stamp, a repair, a down migration that was changed in its file.
 
+use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
 use thiserror::Error;
+use tokio_postgres::error::SqlState;
 
+use super::error::ON_THIS_SERVER_ONLY;
 use super::monitor::{MonitoredBackend, StatementMonitor, take_token};
 use crate::config::Config;
 use crate::connect::{Answer, Failure, Session};
-use crate::ledger::set_role;
+use crate::exit::{Exit, Explain, Retry};
+use crate::ledger::{is_fence_failure, is_trust_failure, set_role};
 use crate::lock::Lock;
 use crate::sql;
 use crate::sql::{Message, Sql};
@@ -35,6 +39,49 @@ impl BookkeepingError {
         };
         let in_the_way = self.blockers.as_ref().map(|blockers| format!(" (in the way: {blockers})")).unwrap_or_default();
         format!("{what}{in_the_way}")
+    }
+}
+
+impl BookkeepingError {
+    /// Whether another session held a lock for as long as `PGMARCH_LOCK_TIMEOUT` says, or until the wait was cancelled.
+    fn is_blocked(&self) -> bool {
+        self.source.met_a_lock() || self.source.code() == Some(&SqlState::QUERY_CANCELED)
+    }
+}
+
+impl Explain for BookkeepingError {
+    fn exit(&self) -> Exit {
+        let source = &self.source;
+        if source.is_lost() {
+            Exit::Unreachable
+        } else if source.is_unreplicated() {
+            Exit::Failed
+        } else if self.is_blocked() || is_fence_failure(source) || is_trust_failure(source) {
+            Exit::Locked
+        } else {
+            Exit::Refused
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        if self.source.is_unreplicated() { Retry::Committed } else { Retry::Never }
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        let source = &self.source;
+        if is_trust_failure(source) {
+            "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted".into()
+        } else if is_fence_failure(source) {
+            "somebody else moved the version table; look at `pgmarch status` and run again".into()
+        } else if source.is_lost() {
+            "`pgmarch status` shows whether it was done".into()
+        } else if source.is_unreplicated() {
+            ON_THIS_SERVER_ONLY.into()
+        } else if self.is_blocked() {
+            "another session has locked the version table or the ledger: wait until it is done, or end it with SELECT pg_terminate_backend(PID); PGMARCH_LOCK_TIMEOUT waits longer; nothing was changed".into()
+        } else {
+            "the message says what is in the way; nothing was changed".into()
+        }
     }
 }
 

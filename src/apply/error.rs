@@ -1,11 +1,13 @@
 //! Why a plan was not applied to its end, and what was committed before.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio_postgres::error::{DbError, SqlState};
 
 use crate::connect::Failure;
+use crate::exit::{Exit, Explain, Retry};
 use crate::ledger::UnfinishedRevision;
 use crate::revision::Direction;
 use crate::revision::{Id, LineColumn, SectionMode};
@@ -48,7 +50,7 @@ pub enum ApplyError {
     /// Behind the last COMMIT the version rows are not what they should be: another tool moved them, or a trigger of a revision at
     /// COMMIT.
     #[error("the version table is at {found} behind the run's last COMMIT, not at {expected}")]
-    Elsewhere {
+    UnexpectedVersion {
         /// What the plan says.
         expected: String,
         /// What is there.
@@ -71,7 +73,7 @@ pub enum ApplyError {
     Unfinished(Box<UnfinishedRevision>),
     /// The text of what is done already is another by now.
     #[error("{was}; but in {} its statements up to there say something else by now", .path.display())]
-    Rewritten {
+    TextChanged {
         /// What was done.
         was: Box<UnfinishedRevision>,
         /// The file.
@@ -81,10 +83,10 @@ pub enum ApplyError {
     #[error(
         "revision {0} is marked transaction:false, whose statements need a session of their own, but a pooler in transaction mode stands between us and the server"
     )]
-    Pooler(Id),
+    TransactionPooler(Id),
     /// An earlier run's backend still works on it, or somebody else on an index in the way.
     #[error("revision {revision} can't go on: {who} is still at it")]
-    Occupied {
+    Busy {
         /// Which.
         revision: Id,
         /// Who.
@@ -110,11 +112,11 @@ impl ApplyError {
             | Self::Unreplicated(revision, _)
             | Self::Broken(revision, _)
             | Self::StepwiseInRun(revision)
-            | Self::Pooler(revision)
-            | Self::Occupied { revision, .. }
+            | Self::TransactionPooler(revision)
+            | Self::Busy { revision, .. }
             | Self::Invalid { revision, .. } => Some(revision),
             Self::OwnTables(changed) => Some(&changed.revision),
-            Self::Elsewhere { .. } | Self::Moved(_) | Self::LockLost | Self::Unfinished(_) | Self::Rewritten { .. } => None,
+            Self::UnexpectedVersion { .. } | Self::Moved(_) | Self::LockLost | Self::Unfinished(_) | Self::TextChanged { .. } => None,
         }
     }
 
@@ -124,19 +126,81 @@ impl ApplyError {
             Self::Revision(failure) => Some(failure.error.code().code()),
             Self::Bookkeeping { source, .. } | Self::Moved(source) | Self::Lost(_, source) => source.code().map(SqlState::code),
             Self::OwnTables(_)
-            | Self::Elsewhere { .. }
+            | Self::UnexpectedVersion { .. }
             | Self::Unreplicated(..)
             | Self::Broken(..)
             | Self::LockLost
             | Self::StepwiseInRun(_)
             | Self::Unfinished(_)
-            | Self::Rewritten { .. }
-            | Self::Pooler(_)
-            | Self::Occupied { .. }
+            | Self::TextChanged { .. }
+            | Self::TransactionPooler(_)
+            | Self::Busy { .. }
             | Self::Invalid { .. } => None,
         }
     }
 }
+
+impl Explain for ApplyError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Revision(_) | Self::OwnTables(_) | Self::Unreplicated(..) | Self::Unfinished(_) | Self::Invalid { .. } => Exit::Failed,
+            Self::Broken(..) | Self::Bookkeeping { .. } => Exit::Refused,
+            Self::Lost(..) => Exit::Unreachable,
+            Self::Moved(_) | Self::UnexpectedVersion { .. } | Self::LockLost | Self::Busy { .. } => Exit::Locked,
+            Self::StepwiseInRun(_) | Self::TransactionPooler(_) => Exit::Usage,
+            Self::TextChanged { .. } => Exit::Unsound,
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Lost(..) | Self::Moved(_) | Self::UnexpectedVersion { .. } => Retry::Reconnect,
+            Self::Unreplicated(..) => Retry::Committed,
+            Self::Revision(_)
+            | Self::Bookkeeping { .. }
+            | Self::OwnTables(_)
+            | Self::Broken(..)
+            | Self::LockLost
+            | Self::StepwiseInRun(_)
+            | Self::Unfinished(_)
+            | Self::TextChanged { .. }
+            | Self::TransactionPooler(_)
+            | Self::Busy { .. }
+            | Self::Invalid { .. } => Retry::Never,
+        }
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        match self {
+            Self::Revision(failure) => failure.next().into(),
+            Self::OwnTables(changed) => changed.next().into(),
+            Self::Unreplicated(..) => ON_THIS_SERVER_ONLY.into(),
+            Self::Broken(..) => "`pgmarch status` shows what was committed; look at what answers at the server's address".into(),
+            Self::Bookkeeping { advice, .. } => advice.clone().into(),
+            Self::Lost(..) | Self::Moved(_) | Self::UnexpectedVersion { .. } | Self::LockLost => {
+                "run again: a new run goes on from where the database is".into()
+            }
+            Self::StepwiseInRun(_) => "nothing was changed".into(),
+            Self::TransactionPooler(_) => "connect past the pooler: name the server itself in PGMARCH_DATABASE_URL, or a pool in session mode; nothing of the revision was changed".into(),
+            Self::Unfinished(was) => format!(
+                "finish it with `pgmarch {}`; or put right by hand what is half done and say so with `pgmarch repair {}`",
+                was.direction.verb(),
+                was.revision
+            )
+            .into(),
+            Self::TextChanged { was, .. } => format!(
+                "put the text of those statements back; or undo them by hand and start over with `pgmarch repair {}`",
+                was.revision
+            )
+            .into(),
+            Self::Busy { .. } => "wait for it, or end it with SELECT pg_terminate_backend(PID); then run again".into(),
+            Self::Invalid { .. } => "look at the server's log, and run again: it is dropped and built again".into(),
+        }
+    }
+}
+
+/// What to do about a commit that its synchronous standbys may not have.
+pub(super) const ON_THIS_SERVER_ONLY: &str = "wait until the standbys have it (pg_stat_replication), or set synchronous_standby_names; `pgmarch status` shows the version on this server, and a new run says no more than that it is flushed there";
 
 /// What a revision did to the version table or the ledger.
 #[derive(Debug)]

@@ -180,7 +180,7 @@ async fn once(
             // A trigger that defers itself again and again runs at COMMIT, behind all checks.
             let (found, _) = state.ledger.read_tables(&session).await?;
             if !found.iter().map(String::as_str).eq(last.after.iter().map(Id::as_str)) {
-                return Err(stopped(ApplyError::Elsewhere { expected: at, found: rows(&found) }));
+                return Err(stopped(ApplyError::UnexpectedVersion { expected: at, found: rows(&found) }));
             }
             if snapshots == Snapshots::On {
                 snapshot::save(&state, graph, &at, session, context).await;

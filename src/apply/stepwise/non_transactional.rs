@@ -48,7 +48,7 @@ impl StepwiseExecution<'_, '_> {
             let answers = self.run_bookkeeping(start).await?;
             let pid = self.remember(&answers);
             if pid != self.session.pid {
-                return Err(ApplyError::Pooler(id.clone()));
+                return Err(ApplyError::TransactionPooler(id.clone()));
             }
             let mut sent = SegmentedMessage::bare(self.user_statement(number));
             let message = sent.take_message();

@@ -31,14 +31,14 @@ impl Executor<'_> {
         let first = own_pid().await?;
         let Ok(other) = self.monitor.pool().session(PROBE_TIMEOUT).await else {
             debug!(target: "pgmarch::apply::stepwise", "no third connection to look for a pooler with");
-            return if own_pid().await? == first { Ok(()) } else { Err(ApplyError::Pooler(revision.clone())) };
+            return if own_pid().await? == first { Ok(()) } else { Err(ApplyError::TransactionPooler(revision.clone())) };
         };
         let occupy = Message::behind([Sql::of("BEGIN")], [Sql::of(BACKEND_PID)]);
         for _ in 0..PROBES {
             let Ok(Ok(answer)) = tokio::time::timeout(PROBE_TIMEOUT, other.run(&occupy)).await else {
                 // It waits for a server that the pool, in session mode, has given to us.
                 other.close();
-                return if own_pid().await? == first { Ok(()) } else { Err(ApplyError::Pooler(revision.clone())) };
+                return if own_pid().await? == first { Ok(()) } else { Err(ApplyError::TransactionPooler(revision.clone())) };
             };
             let other_pid = single_value(answer);
             // Of a pool of two, the lock has one and the other connection now the second: the answer waits for it, and comes
@@ -51,7 +51,7 @@ impl Executor<'_> {
             };
             if now != first || other_pid == first {
                 other.close();
-                return Err(ApplyError::Pooler(revision.clone()));
+                return Err(ApplyError::TransactionPooler(revision.clone()));
             }
         }
         self.monitor.lend(other);

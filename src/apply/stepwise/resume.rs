@@ -32,7 +32,7 @@ pub(in crate::apply) fn check_text(step: &Step<'_>, was: &UnfinishedRevision) ->
     if same && same_mode {
         return Ok(());
     }
-    Err(ApplyError::Rewritten { was: Box::new(was.clone()), path: step.revision.path.clone() })
+    Err(ApplyError::TextChanged { was: Box::new(was.clone()), path: step.revision.path.clone() })
 }
 
 /// The semantic checksum of the first `count` statements.

@@ -30,7 +30,7 @@ impl<'s> StepSession<'s, '_> {
     }
 
     pub(super) fn busy(&self, who: String) -> ApplyError {
-        ApplyError::Occupied { revision: self.id().clone(), who }
+        ApplyError::Busy { revision: self.id().clone(), who }
     }
 
     /// Sends a query that takes no time.

@@ -11,7 +11,7 @@ use pgmarch::connect::link::{Link, Ready};
 use pgmarch::connect::target::Target;
 use pgmarch::connect::watch::Policy;
 use pgmarch::environment::{Environment, PROGRAM};
-use pgmarch::revision::{format, name, statement};
+use pgmarch::revision::{checksum, format, name, statement};
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 use tokio_postgres::config::{SslMode, SslNegotiation};
@@ -70,7 +70,7 @@ pub(crate) fn statements(bytes: &[u8]) {
         assert!(statement.range.start >= end && sql.get(statement.range.clone()).is_some_and(|text| !text.trim().is_empty()));
         end = statement.range.end;
     }
-    drop(statement::semantic_checksum(sql));
+    drop(checksum::semantic_checksum(sql));
 }
 
 /// All that a server says to a login and a statement.

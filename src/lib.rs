@@ -16,7 +16,7 @@
 //! - [`error`]: the top error, which collects those of all modules.
 //! - [`commands`]: one file per verb, each composing what follows.
 //! - [`sql`](mod@sql): SQL as a type: quoted names and values, and messages whose names mean the same under any search path.
-//! - [`revision`]: files → [`revision::Graph`]; statements, and the names people type for revisions. Knows no database.
+//! - [`revision`]: files → [`revision::graph::Graph`]; statements, and the names people type for revisions. Knows no database.
 //! - [`connect`]: where and how to connect, the pool, one session: settings as [`connect::conninfo`] reads them, decided by
 //!   [`connect::target`], gone through by [`connect::login`] over a [`connect::link`]; [`connect::wait`]: what is worth waiting for.
 //! - [`lock`]: the run lock: polled, named, its loss noticed.

@@ -14,9 +14,11 @@ use crate::model::emit::{Form, Target, script};
 use crate::model::prove::prove;
 use crate::report::difference::{Difference, unknown};
 use crate::revision::SectionMode;
-use crate::revision::format::draft::{Draft, DraftSection, next_id, now};
-use crate::revision::graph::{Graph, Node, natural};
+use crate::revision::format::draft::{Draft, DraftSection, now};
+use crate::revision::graph::{Graph, Node};
+use crate::revision::id::compare_naturally;
 use crate::revision::name::RevisionName;
+use crate::revision::next_id::next_id;
 use crate::revision::{Fault, FileProblem, Id};
 
 /// The JSON of `create --json` and `merge --json`.
@@ -181,7 +183,8 @@ pub(super) fn draft(words: &cli::Create, graph: Option<&Graph>, up: DraftSection
 pub(super) fn next(graph: Option<&Graph>) -> Result<Id, Error> {
     let ids: Vec<&Id> = graph.map(|graph| graph.nodes().map(|node| graph.id(node)).collect()).unwrap_or_default();
     let fits = |id: &Id| {
-        graph.is_none_or(Graph::says_revises) || ids.iter().all(|other| natural(id.as_str(), other.as_str()) == std::cmp::Ordering::Greater)
+        graph.is_none_or(Graph::says_revises)
+            || ids.iter().all(|other| compare_naturally(id.as_str(), other.as_str()) == std::cmp::Ordering::Greater)
     };
     next_id(&ids, SystemTime::now()).filter(fits).ok_or_else(|| Error::Usage {
         problem: "the ids of this folder don't count, so there is no next one".to_owned(),

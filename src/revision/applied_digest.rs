@@ -4,10 +4,11 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
+use super::Revision;
+use super::checksum::hex;
 use super::folder::FolderDigest;
 use super::graph::{Graph, Node};
 use super::line::normalized;
-use super::{Revision, hex};
 
 /// How this program reads files. Seals carry it: version 1, of pgmarch 0.1, by having nothing before them. In version 2
 /// `--migrate:down` is a marker. A seal of another version says nothing here, so the files are compared with the ledger again,

@@ -7,11 +7,11 @@ use std::ops::Range;
 /// One line of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line<'t> {
-    /// What it says, without its line end.
+    /// Its text, without the line end.
     pub text: &'t str,
-    /// Where that stands, in bytes.
+    /// The byte range of that text.
     pub range: Range<usize>,
-    /// Where the next line begins.
+    /// The byte where the next line begins.
     pub next: usize,
 }
 
@@ -37,16 +37,34 @@ pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
-/// Where the line of byte `offset` begins.
+/// The byte where the line of byte `offset` begins.
 pub fn line_start(text: &str, offset: usize) -> usize {
     let bytes = text.as_bytes();
     let ends_line = |at: &usize| bytes[*at] == b'\n' || bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
     (0..offset).rev().find(ends_line).map_or(0, |end| end + 1)
 }
 
-/// The text with each line end as `\n`: for comparisons and checksums. What is executed and kept is the text itself.
+/// The text with each line end as `\n`, for comparisons and checksums. The original text is what is executed and recorded.
 pub fn normalized(text: &str) -> Cow<'_, str> {
     if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")) } else { Cow::Borrowed(text) }
+}
+
+/// A line and column of a file, both from 1, the column in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LineColumn {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+impl LineColumn {
+    /// The line and column of byte `offset` of `text`.
+    pub fn of(text: &str, offset: usize) -> Self {
+        let before = &text[..text.floor_char_boundary(offset)];
+        let start = line_start(text, before.len());
+        Self { line: lines(&text[..start]).count() + 1, column: before[start..].chars().count() + 1 }
+    }
 }
 
 #[cfg(test)]
@@ -64,5 +82,11 @@ mod tests {
             assert_eq!(line_start(text, line.range.end), line.range.start);
         }
         assert_eq!(line_start(text, 2), 0, "between \\r and \\n the line has not ended");
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        assert_eq!(LineColumn::of("a\nüüx", 6), LineColumn { line: 2, column: 3 });
+        assert_eq!(LineColumn::of("", 0), LineColumn { line: 1, column: 1 });
     }
 }

@@ -14,8 +14,8 @@ use crate::connect::{Answer, Failure, application_name};
 use crate::ledger::{ReadError, UnfinishedRevision};
 use crate::ledger::{Stage, StatementNote};
 use crate::plan::Step;
-use crate::revision::Statement;
-use crate::revision::statement::{semantic_checksum, split};
+use crate::revision::checksum::semantic_checksum;
+use crate::revision::statement::{Statement, split};
 use crate::sql;
 use crate::sql::{Sql, deallocate};
 

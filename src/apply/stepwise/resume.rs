@@ -4,9 +4,10 @@ use crate::apply::error::ApplyError;
 use crate::ledger::Stage;
 use crate::ledger::UnfinishedRevision;
 use crate::plan::Step;
+use crate::revision::SectionMode;
+use crate::revision::checksum::semantic_checksum;
 use crate::revision::statement::kind::{StatementKind, classify};
-use crate::revision::statement::{semantic_checksum, split};
-use crate::revision::{SectionMode, Statement};
+use crate::revision::statement::{Statement, split};
 
 /// Whether a step has statements whose session must stay the same, as their settings last from one message to the next.
 pub(in crate::apply) fn needs_session(step: &Step<'_>) -> bool {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tracing::info;
 
 use crate::revision::format::without_byte_order_mark;
-use crate::revision::graph::natural;
+use crate::revision::id::compare_naturally;
 use crate::revision::statement::kind::reaches_beyond;
 use crate::revision::statement::split;
 use crate::revision::{Fault, FileProblem, LineColumn};
@@ -116,7 +116,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Vec<Fault>> {
             found.push(path);
         }
     }
-    found.sort_by(|a, b| natural(&a.to_string_lossy(), &b.to_string_lossy()));
+    found.sort_by(|a, b| compare_naturally(&a.to_string_lossy(), &b.to_string_lossy()));
     Ok(found)
 }
 

@@ -16,8 +16,9 @@ use rustix::io::{Errno, read};
 use sha2::block_api::compress256;
 use sha2::{Digest as _, Sha256};
 
+use crate::revision::checksum::hex;
 use crate::revision::format::{ParsedRevision, parse};
-use crate::revision::{Fault, FileProblem, hex};
+use crate::revision::{Fault, FileProblem};
 
 /// The name that is the model, not a revision (a file or a folder).
 const MODEL: &str = "schema";

@@ -1,49 +1,46 @@
-//! A revision about to be written: its id in the folder's own style, its file name, its text.
+//! A revision file to be written: its name and its text.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use crate::revision::graph::natural;
-use crate::revision::{Id, LONGEST_ID};
+use crate::revision::{Id, join_ids};
 
 /// The longest slug, in characters, as in Alembic's file names.
 const LONGEST_SLUG: usize = 40;
 
-/// What a new file is to say.
+/// A revision that has no file yet.
 #[derive(Clone, Debug)]
 pub struct Draft {
     /// Its id.
     pub id: Id,
-    /// What it revises; `None` leaves the header out, in a folder where the ids' order is the chain.
+    /// Its parents. `None` leaves the header out, in a folder where the order of the ids makes a chain.
     pub revises: Option<Vec<Id>>,
-    /// What must be applied first.
+    /// Revisions that must be applied first without being parents.
     pub depends_on: Vec<Id>,
     /// A branch label.
     pub branch: Option<String>,
-    /// When it was written.
+    /// When it is written.
     pub created: Option<String>,
-    /// One line for people.
+    /// A description in one line.
     pub message: String,
-    /// The way up: options of its marker and its SQL.
+    /// The `up` section.
     pub up: DraftSection,
-    /// The way down; `None` is irreversible.
+    /// The `down` section; `None`: irreversible.
     pub down: Option<DraftSection>,
 }
 
 /// A section to be written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DraftSection {
-    /// Whether it is run statement by statement.
+    /// Whether it is run statement by statement: `transaction:false`.
     pub stepwise: bool,
-    /// Its SQL; empty is left to the author.
+    /// Its SQL; empty for the author to fill in.
     pub sql: String,
 }
 
 impl DraftSection {
-    /// A section of one statement that does nothing: a merge.
+    /// A section with a statement that does nothing, for a merge.
     pub fn no_op() -> Self {
         Self { stepwise: false, sql: "SELECT 1;".to_owned() }
     }
@@ -58,7 +55,7 @@ impl DraftSection {
 impl Draft {
     /// The file's text.
     pub fn text(&self) -> String {
-        let join = |ids: &[Id]| if ids.is_empty() { "base".to_owned() } else { crate::revision::join_ids(ids) };
+        let join = |ids: &[Id]| if ids.is_empty() { "base".to_owned() } else { join_ids(ids) };
         let mut text = format!("-- revision: {}\n", self.id);
         let mut header = |name: &str, value: Option<String>| {
             if let Some(value) = value {
@@ -82,7 +79,7 @@ impl Draft {
         format!("{}_{}.sql", self.id, slug(&self.message))
     }
 
-    /// Writes the file into `folder`; one that is already there is never written over.
+    /// Writes the file into `folder`. An existing file is not overwritten.
     pub fn write(&self, folder: &Path) -> std::io::Result<PathBuf> {
         let path = folder.join(self.file_name());
         let mut file = std::fs::File::create_new(&path)?;
@@ -92,7 +89,7 @@ impl Draft {
     }
 }
 
-/// Now, as the `created` header has it.
+/// The time now, as in the `created` header.
 pub fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
@@ -118,125 +115,9 @@ pub fn slug(message: &str) -> String {
     if slug.is_empty() { "revision".to_owned() } else { slug }
 }
 
-/// How a folder numbers its revisions, as far as its ids tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Style {
-    /// `007`, `r7`: what stands before the digits, and how many there are at least.
-    Number { prefix: String, width: usize },
-    /// `20261122101500` or `202611221015`: so many digits of the time in UTC.
-    Timestamp(usize),
-    /// `1790000000`: seconds since 1970.
-    Epoch,
-    /// `3f9ab01c22d7`: Alembic's twelve random digits.
-    Random,
-}
-
-/// The id after all of `ids`, in their style; three digits where there is none yet.
-pub fn next_id(ids: &[&Id], now: SystemTime) -> Option<Id> {
-    let mut sorted: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
-    sorted.sort_by(|a, b| natural(a, b));
-    let taken: HashSet<&str> = sorted.iter().copied().collect();
-    let last = sorted.last().copied().unwrap_or("000");
-    let style = style(&sorted, last);
-    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let number = |digits: &str| digits.parse::<u64>().unwrap_or(0);
-    let next = match &style {
-        Style::Random => return random(&taken),
-        Style::Timestamp(width) => number(&timestamp(now, *width)).max(number(last) + 1),
-        Style::Epoch => since.as_secs().max(number(last) + 1),
-        Style::Number { prefix, .. } => {
-            let numbers = sorted.iter().filter_map(|id| id.strip_prefix(prefix.as_str())).map(|rest| number(leading_digits(rest)));
-            numbers.max().unwrap_or(0) + 1
-        }
-    };
-    let (prefix, width) = match &style {
-        Style::Number { prefix, width } => (prefix.as_str(), *width),
-        Style::Timestamp(_) | Style::Epoch | Style::Random => ("", 0),
-    };
-    let text = |number: u64| format!("{prefix}{number:0width$}");
-    (next..next + 1000).map(text).find(|id| !taken.contains(id.as_str()) && id.len() <= LONGEST_ID).and_then(|id| Id::parse(&id).ok())
-}
-
-fn style(sorted: &[&str], last: &str) -> Style {
-    let random = |id: &&&str| id.len() == 12 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let is_hexadecimal = |id: &&&str| random(id) && id.bytes().any(|byte| byte.is_ascii_alphabetic());
-    let hexadecimal = sorted.iter().filter(random).count();
-    if hexadecimal * 2 > sorted.len() && sorted.iter().any(|id| is_hexadecimal(&id)) {
-        return Style::Random;
-    }
-    let digits = last.len() - last.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-    let (prefix, number) = last.split_at(last.len() - digits);
-    match (prefix.is_empty(), digits) {
-        (true, 12 | 14) if is_time(number) => Style::Timestamp(digits),
-        (true, 10) if number.starts_with('1') => Style::Epoch,
-        // No number to count on at the end (`002a`), or one too long to count: the digits at the start, else three.
-        (_, 0 | 16..) => {
-            let width = leading_digits(last).len();
-            Style::Number { prefix: String::new(), width: if (1..16).contains(&width) { width } else { 3 } }
-        }
-        _ => Style::Number { prefix: prefix.to_owned(), width: digits },
-    }
-}
-
-fn leading_digits(text: &str) -> &str {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    &text[..end]
-}
-
-/// `YYYYMMDDHHMM[SS]`, in a plausible year.
-fn is_time(digits: &str) -> bool {
-    let part = |range: std::ops::Range<usize>| digits.get(range).and_then(|part| part.parse::<u32>().ok()).unwrap_or(0);
-    (1970..2200).contains(&part(0..4)) && (1..=12).contains(&part(4..6)) && (1..=31).contains(&part(6..8)) && part(8..10) < 24
-}
-
-fn timestamp(now: SystemTime, width: usize) -> String {
-    let text = humantime::format_rfc3339_seconds(now).to_string();
-    text.chars().filter(char::is_ascii_digit).take(width).collect()
-}
-
-/// Twelve hexadecimal digits that no revision has.
-fn random(taken: &HashSet<&str>) -> Option<Id> {
-    let mut candidates = (0..100u64).map(|salt| {
-        let mut hash = RandomState::new().build_hasher();
-        hash.write_u64(salt);
-        hash.write_u128(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_nanos());
-        format!("{:016x}", hash.finish())[..12].to_owned()
-    });
-    candidates.find(|id| !taken.contains(id.as_str())).and_then(|id| Id::parse(&id).ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn next(ids: &[&str]) -> String {
-        let ids: Vec<Id> = ids.iter().map(|id| Id::parse(id).expect("an id")).collect();
-        let now = UNIX_EPOCH + Duration::from_secs(1_795_342_500);
-        next_id(&ids.iter().collect::<Vec<_>>(), now).expect("a next id").to_string()
-    }
-
-    #[test]
-    fn the_next_id_is_in_the_folders_own_style() {
-        for (ids, expected) in [
-            (&[][..], "001"),
-            (&["001", "002"], "003"),
-            (&["1", "9"], "10"),
-            (&["0001", "0002", "0010"], "0011"),
-            (&["999"], "1000"),
-            (&["r1", "r2"], "r3"),
-            (&["001", "002a"], "003"),
-            (&["initial", "more"], "001"),
-            (&["20240102030405"], "20261122101500"),
-            (&["202401020304"], "202611221015"),
-            (&["20990102030405"], "20990102030406"),
-            (&["1700000000"], "1795342500"),
-            (&["2024-11", "2024-12"], "2024-13"),
-        ] {
-            assert_eq!(next(ids), expected, "{ids:?}");
-        }
-        let random = next(&["1975ea83b712", "ae1027a6acf2", "27c6a30d7c24"]);
-        assert!(random.len() == 12 && random.bytes().all(|byte| byte.is_ascii_hexdigit()), "{random}");
-    }
 
     #[test]
     fn slugs_are_short_and_plain() {

@@ -1,47 +1,49 @@
-//! SQL text into statements, by PostgreSQL's own tokens.
+//! SQL text split into statements, by PostgreSQL's own tokens.
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "the lexer's token kinds are some forty, of which a few matter here")]
 
 pub mod data_loss;
 pub mod identifiers;
 pub mod kind;
+mod leading_words;
+mod routine_body;
 pub mod token;
 
 use std::ops::Range;
 
-use sha2::{Digest, Sha256};
-use squawk_lexer::{LiteralKind, TokenKind, tokenize};
-
-use crate::revision::line::normalized;
-use crate::revision::{FileProblem, hex};
+use leading_words::begins_with;
+use routine_body::RoutineBodies;
+use squawk_lexer::{LiteralKind, TokenKind};
 use token::tokens;
+
+use super::fault::FileProblem;
 
 /// One statement of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// Where it stands in the section's SQL, in bytes, from its first token to its last; without the `;`.
+    /// Its byte range in the section's SQL, from its first token to its last; without the `;`.
     pub range: Range<usize>,
-    /// Its first words in capitals, enough to tell its kind.
+    /// Its first words in capitals, enough to classify it.
     pub words: Vec<String>,
 }
 
-/// How many leading words are kept to tell what a statement is.
+/// How many of a statement's first words are kept.
 const KEPT_WORDS: usize = 12;
 
-/// What [`split`] found: the statements, and the faults with their byte offsets.
+/// The result of [`split`].
 #[derive(Debug, Default)]
 pub struct Split {
-    /// The statements in order; empty ones are left out, as the server does.
+    /// The statements in order, without empty ones.
     pub statements: Vec<Statement>,
     /// What can't be run, each with its byte offset.
     pub problems: Vec<(usize, FileProblem)>,
 }
 
-/// Splits at each `;` that ends a statement: not in quotes, comments, parentheses, or the body of a `BEGIN ATOMIC … END`
-/// function, as the server's grammar has it. (psql counts the words BEGIN, CASE and END instead, names among them.)
+/// Splits SQL at each `;` outside of quotes, comments, parentheses and `BEGIN ATOMIC … END` bodies, as the server's grammar does. (psql
+/// counts the words BEGIN, CASE and END instead, names included.)
 pub fn split(sql: &str) -> Split {
     let mut statements = Vec::new();
-    let Walk { problems, .. } = walk(
+    let WalkResult { problems, .. } = walk(
         sql,
         |_| false,
         |open| {
@@ -51,37 +53,37 @@ pub fn split(sql: &str) -> Split {
     Split { statements, problems }
 }
 
-/// What [`check`] found.
+/// The result of [`check`].
 #[derive(Debug)]
 pub struct Checked {
-    /// How many statements there are.
+    /// The number of statements.
     pub statements: usize,
     /// What can't be run, each with its byte offset.
     pub problems: Vec<(usize, FileProblem)>,
-    /// Where the line comment begins that was to be the end, or else the end of the text.
+    /// The byte where the comment begins that ended the check, or the end of the text.
     pub end: usize,
 }
 
-/// What can't be run, as [`split`] finds it, up to a line comment that `ends` the text: for texts that are only to be checked.
+/// The same problems as [`split`], without the statements, up to a line comment for which `ends` is true.
 pub fn check(sql: &str, ends: impl Fn(&Range<usize>) -> bool) -> Checked {
     let mut statements = 0;
-    let Walk { problems, end } = walk(sql, ends, |_| statements += 1);
+    let WalkResult { problems, end } = walk(sql, ends, |_| statements += 1);
     Checked { statements, problems, end }
 }
 
-struct Walk {
+struct WalkResult {
     problems: Vec<(usize, FileProblem)>,
     end: usize,
 }
 
-/// Goes through the statements, giving each away at its end; what can't be run comes back.
-fn walk<'s>(sql: &'s str, ends: impl Fn(&Range<usize>) -> bool, mut done: impl FnMut(Open<'s>)) -> Walk {
+/// Passes each statement to `done` at its end; returns what can't be run.
+fn walk<'s>(sql: &'s str, ends: impl Fn(&Range<usize>) -> bool, mut done: impl FnMut(OpenStatement<'s>)) -> WalkResult {
     let mut problems = Vec::new();
-    let mut current: Option<Open<'s>> = None;
+    let mut current: Option<OpenStatement<'s>> = None;
     let mut parentheses: Vec<usize> = Vec::new();
-    let mut bodies = Bodies::default();
+    let mut bodies = RoutineBodies::default();
     let (mut end, mut number) = (sql.len(), 0);
-    let mut close = |open: Option<Open<'s>>, problems: &mut Vec<(usize, FileProblem)>| {
+    let mut close = |open: Option<OpenStatement<'s>>, problems: &mut Vec<(usize, FileProblem)>| {
         let Some(open) = open else { return };
         problems.extend(open.problem(sql).map(|problem| (open.range.start, problem)));
         done(open);
@@ -91,7 +93,7 @@ fn walk<'s>(sql: &'s str, ends: impl Fn(&Range<usize>) -> bool, mut done: impl F
             problems.push((range.start, FileProblem::Unterminated(what)));
         }
         match kind {
-            // `0x1$$` is a number and a quote to PostgreSQL 16; to 14 it is `0` and the name `x1$$`, and what follows is no string.
+            // `0x1$$`: since PostgreSQL 16 a number and a dollar quote, before that `0` and the name `x1$$`.
             TokenKind::Literal { kind: LiteralKind::DollarQuotedString { .. } } if number == range.start && number > 0 => {
                 problems.push((range.start, FileProblem::QuoteAtNumber));
             }
@@ -104,7 +106,7 @@ fn walk<'s>(sql: &'s str, ends: impl Fn(&Range<usize>) -> bool, mut done: impl F
                 break;
             }
             TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. } => continue,
-            TokenKind::Semi if parentheses.is_empty() && bodies.are_closed() => {
+            TokenKind::Semi if parentheses.is_empty() && bodies.is_empty() => {
                 close(current.take(), &mut problems);
                 continue;
             }
@@ -117,134 +119,68 @@ fn walk<'s>(sql: &'s str, ends: impl Fn(&Range<usize>) -> bool, mut done: impl F
         }
         let word = if kind == TokenKind::Ident { &sql[range.clone()] } else { "" };
         let open = current.get_or_insert_with(|| {
-            bodies = Bodies::default();
-            Open { range: range.clone(), kept: [""; KEPT_WORDS], count: 0 }
+            bodies = RoutineBodies::default();
+            OpenStatement { range: range.clone(), kept: [""; KEPT_WORDS], count: 0 }
         });
         open.range.end = range.end;
         if !word.is_empty()
-            && let Some(place) = open.kept.get_mut(open.count)
+            && let Some(slot) = open.kept.get_mut(open.count)
         {
-            *place = word;
+            *slot = word;
             open.count += 1;
         }
         if parentheses.is_empty() {
-            bodies.token(kind, word, range.start);
+            bodies.push(kind, word, range.start);
         }
         if kind == TokenKind::OpenParen {
             parentheses.push(range.start);
         }
     }
-    // An open quote has swallowed what would have closed these.
+    // After an unterminated quote these would only be consequences of it.
     if !problems.iter().any(|(_, problem)| matches!(problem, FileProblem::Unterminated(_))) {
         problems.extend(parentheses.first().map(|start| (*start, FileProblem::Unterminated("parenthesis"))));
-        problems.extend(bodies.unclosed().filter(|_| parentheses.is_empty()).map(|start| (start, FileProblem::OpenBody)));
+        problems.extend(bodies.outermost().filter(|_| parentheses.is_empty()).map(|start| (start, FileProblem::OpenBody)));
     }
     close(current, &mut problems);
-    Walk { problems, end }
+    WalkResult { problems, end }
 }
 
-/// The SQL-standard bodies that are open in a statement, as the server's grammar has them: `BEGIN ATOMIC`, statements each
-/// with a `;` behind it, `END`. So a body begins at these two words next to each other in a `CREATE FUNCTION` or
-/// `CREATE PROCEDURE`, outside of parentheses, and ends at an `END` that is the first word of a statement. Everywhere else BEGIN,
-/// ATOMIC, CASE and END are names, labels or parts of an expression.
-#[derive(Default)]
-struct Bodies<'s> {
-    /// Where each begins, and the statement around it, which continues behind it.
-    open: Vec<(usize, Lead<'s>)>,
-    /// The innermost statement.
-    statement: Lead<'s>,
-}
-
-/// How a statement begins, and its last token.
-#[derive(Default)]
-struct Lead<'s> {
-    /// Its first tokens; what is not an unquoted word is empty.
-    words: [&'s str; 4],
-    count: usize,
-    /// The last token and where it begins.
-    last: (&'s str, usize),
-}
-
-impl<'s> Bodies<'s> {
-    /// Takes the next token outside of parentheses; `word` is empty if it is not an unquoted word.
-    fn token(&mut self, kind: TokenKind, word: &'s str, start: usize) {
-        let statement = &mut self.statement;
-        if kind == TokenKind::Semi {
-            *statement = Lead::default();
-        } else if statement.count == 0 && word.eq_ignore_ascii_case("END") && !self.open.is_empty() {
-            self.statement = self.open.pop().map(|(_, around)| around).unwrap_or_default();
-            self.statement.last = (word, start);
-        } else if word.eq_ignore_ascii_case("ATOMIC") && statement.last.0.eq_ignore_ascii_case("BEGIN") && statement.makes_routine() {
-            let begin = statement.last.1;
-            self.open.push((begin, std::mem::take(statement)));
-        } else {
-            if let Some(place) = statement.words.get_mut(statement.count) {
-                *place = word;
-                statement.count += 1;
-            }
-            statement.last = (word, start);
-        }
-    }
-
-    fn are_closed(&self) -> bool {
-        self.open.is_empty()
-    }
-
-    /// Where the outermost body begins that is not closed.
-    fn unclosed(&self) -> Option<usize> {
-        self.open.first().map(|(start, _)| *start)
-    }
-}
-
-impl Lead<'_> {
-    /// Whether this is `CREATE [OR REPLACE] FUNCTION | PROCEDURE`, whose body may hold statements.
-    fn makes_routine(&self) -> bool {
-        begins(&self.words, &["CREATE", "FUNCTION|PROCEDURE"]) || begins(&self.words, &["CREATE", "OR", "REPLACE", "FUNCTION|PROCEDURE"])
-    }
-}
-
-/// A statement whose end is not yet seen.
-struct Open<'s> {
+/// A statement whose end was not reached yet.
+struct OpenStatement<'s> {
     range: Range<usize>,
     kept: [&'s str; KEPT_WORDS],
     count: usize,
 }
 
-/// Whether words begin like this; each may be one of several, divided by `|`.
-fn begins(words: &[&str], with: &[&str]) -> bool {
-    let is_one = |(found, known): (&&str, &&str)| known.split('|').any(|known| found.eq_ignore_ascii_case(known));
-    words.len() >= with.len() && words.iter().zip(with).all(is_one)
-}
-
-impl<'s> Open<'s> {
+impl<'s> OpenStatement<'s> {
     fn words(&self) -> &[&'s str] {
         &self.kept[..self.count]
     }
 
-    fn begins(&self, with: &[&str]) -> bool {
-        begins(self.words(), with)
+    fn begins_with(&self, with: &[&str]) -> bool {
+        begins_with(self.words(), with)
     }
 
-    /// Why it can't be part of a revision.
+    /// Why it can't be in a revision.
     fn problem(&self, sql: &str) -> Option<FileProblem> {
-        if self.begins(&["ROLLBACK", "TO"]) || self.begins(&["ROLLBACK", "WORK|TRANSACTION", "TO"]) {
+        if self.begins_with(&["ROLLBACK", "TO"]) || self.begins_with(&["ROLLBACK", "WORK|TRANSACTION", "TO"]) {
             return None;
         }
-        if self.begins(&["BEGIN|COMMIT|END|ROLLBACK|ABORT"])
-            || self.begins(&["START", "TRANSACTION"])
-            || self.begins(&["PREPARE", "TRANSACTION"])
+        if self.begins_with(&["BEGIN|COMMIT|END|ROLLBACK|ABORT"])
+            || self.begins_with(&["START", "TRANSACTION"])
+            || self.begins_with(&["PREPARE", "TRANSACTION"])
         {
             let shown: Vec<String> = self.words().iter().take(2).map(|word| word.to_ascii_uppercase()).collect();
             return Some(FileProblem::TransactionControl(shown.join(" ")));
         }
-        if self.begins(&["COPY"]) {
+        if self.begins_with(&["COPY"]) {
             return copies_by_client(&sql[self.range.clone()]).map(|stream| FileProblem::CopyStdin(stream.to_owned()));
         }
         None
     }
 }
 
-/// `COPY … FROM STDIN` or `TO STDOUT`: the data would come from the client.
+/// `COPY … FROM STDIN` or `TO STDOUT`, whose data is exchanged with the client.
 fn copies_by_client(sql: &str) -> Option<&'static str> {
     let (mut depth, mut before) = (0usize, String::new());
     for (kind, range) in tokens(sql) {
@@ -266,6 +202,7 @@ fn copies_by_client(sql: &str) -> Option<&'static str> {
     None
 }
 
+/// What is not terminated: the kind of an unterminated token.
 fn unterminated(kind: TokenKind) -> Option<&'static str> {
     match kind {
         TokenKind::BlockComment { terminated: false } => Some("comment"),
@@ -282,26 +219,6 @@ fn unterminated(kind: TokenKind) -> Option<&'static str> {
         },
         _ => None,
     }
-}
-
-/// SHA-256, in hexadecimal, of the tokens of `sql`, each followed by a NUL: comments, white space and the case of
-/// unquoted words don't count, nor does which line ends there are. Two strings joined by a newline stay two tokens.
-pub fn semantic_checksum(sql: &str) -> String {
-    let sql = normalized(sql);
-    let sql = sql.as_ref();
-    let mut hash = Sha256::new();
-    let mut offset = 0;
-    for token in tokenize(sql) {
-        let text = &sql[offset..offset + token.len as usize];
-        offset += token.len as usize;
-        match token.kind {
-            TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. } => continue,
-            TokenKind::Ident => hash.update(text.to_ascii_lowercase()),
-            _ => hash.update(text),
-        }
-        hash.update([0]);
-    }
-    hex(&hash.finalize())
 }
 
 #[cfg(test)]
@@ -398,14 +315,5 @@ mod tests {
         {
             assert_eq!(split(sql).problems.last().map(|(_, problem)| problem.clone()), Some(FileProblem::Unterminated(what)), "{sql}");
         }
-    }
-
-    #[test]
-    fn only_tokens_count_in_the_semantic_checksum() {
-        assert_eq!(semantic_checksum("SELECT  1 -- a\n"), semantic_checksum("select /* b */ 1"));
-        assert_ne!(semantic_checksum("SELECT 'a b'"), semantic_checksum("SELECT 'a  b'"));
-        assert_ne!(semantic_checksum("SELECT \"A\""), semantic_checksum("SELECT \"a\""));
-        assert_ne!(semantic_checksum("SELECT a b"), semantic_checksum("SELECT ab"));
-        assert_ne!(semantic_checksum("SELECT Ä"), semantic_checksum("SELECT ä"), "to PostgreSQL these are two names");
     }
 }

@@ -1,0 +1,129 @@
+//! What can be wrong with a folder of revisions.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::line::LineColumn;
+
+/// A fault of the revisions: the file, the place in it, and the problem.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// The line and column, if the fault has a place.
+    pub place: Option<LineColumn>,
+    /// What is wrong and what to do.
+    pub problem: FileProblem,
+}
+
+impl Fault {
+    pub(crate) fn at(path: &Path, place: LineColumn, problem: FileProblem) -> Self {
+        Self { path: path.to_owned(), place: Some(place), problem }
+    }
+
+    pub(crate) fn of(path: &Path, problem: FileProblem) -> Self {
+        Self { path: path.to_owned(), place: None, problem }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.path.display())?;
+        if let Some(LineColumn { line, column }) = self.place {
+            write!(f, "{line}:{column}:")?;
+        }
+        write!(f, " {}", self.problem)
+    }
+}
+
+/// Every problem that a folder of revisions can have. The message says what is wrong and what to do.
+#[derive(Clone, Debug, Error, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "each variant's message is its documentation")]
+pub enum FileProblem {
+    #[error("the folder does not exist; mount the revisions there or set PGMARCH_MIGRATIONS to their folder")]
+    NoFolder,
+    #[error("can't be read: {0}; give the user that runs pgmarch read access")]
+    Unreadable(String),
+    #[error("the folder holds no revision; add a file NNN_slug.sql with a `-- migrate:up` section")]
+    NoRevisions,
+    #[error("the file is not UTF-8: byte {byte} is not valid; save it as UTF-8")]
+    NotUtf8 { byte: usize },
+    #[error("the name ends in `{0}`, so it would not be read; rename it to end in `.sql`")]
+    Extension(String),
+    #[error(
+        "`{0}` can't be an id: use letters, digits, `_`, `-` and `.`, and not `head`, `heads` or `base`; set it with `-- revision:` or rename the file"
+    )]
+    BadId(String),
+    #[error(
+        "the id `{id}` has {length} characters, the version table holds 32; shorten the name before the first `_`, or set `-- revision:`"
+    )]
+    LongId { id: String, length: usize },
+    #[error("unknown header `{found}`{}; known are revision, revises, depends-on, branch, message, created, breaking; a remark with a colon belongs below `-- migrate:up`", meant(.nearest))]
+    UnknownHeader { found: String, nearest: Option<String> },
+    #[error("the header `{0}` stands twice; keep one")]
+    RepeatedHeader(String),
+    #[error("`breaking` is `{0}`; write `true` or `false`")]
+    BadBreaking(String),
+    #[error("the branch label `{0}` must be letters, digits, `_`, `-` or `.`, and not an id's name")]
+    BadBranch(String),
+    #[error("unknown marker `{found}`{}; known are `-- migrate:up` and `-- migrate:down`", meant(.nearest))]
+    UnknownMarker { found: String, nearest: Option<String> },
+    #[error(
+        "`{found}` looks like a marker and is none; write `{write}` at the start of a line of its own, or, if it is a remark, word it without `migrate:`"
+    )]
+    NearMarker { found: String, write: String },
+    #[error("`{found}` is a marker of another tool, which pgmarch does not read; write `{write}`")]
+    ForeignMarker { found: String, write: String },
+    #[error("`{0}` is a marker of another tool; remove the line: a function body needs no marker")]
+    NeedlessMarker(String),
+    #[error("`-- migrate:when` (a gate) is not supported by this version of pgmarch; remove the section, or use a version that has gates")]
+    NoGates,
+    #[error("unknown option `{found}`{}; known are `transaction:false` and `transaction:true`", meant(.nearest))]
+    UnknownOption { found: String, nearest: Option<String> },
+    #[error("a second `{0}`; a file holds one revision, move the other into a file of its own")]
+    RepeatedMarker(&'static str),
+    #[error("`-- migrate:down` stands before `-- migrate:up`; put the way up first")]
+    DownFirst,
+    #[error("there is no `-- migrate:up` line; put it before the SQL that goes up")]
+    NoUp,
+    #[error("SQL before `-- migrate:up`; move it below that line")]
+    EarlySql,
+    #[error("the `{0}` section holds no statement; write one, or `SELECT 1;` where a revision only joins others")]
+    EmptySection(&'static str),
+    #[error("`{0}` in a revision: pgmarch begins and commits for it; remove the line, or split the file into several revisions")]
+    TransactionControl(String),
+    #[error("`{0}` needs psql's own data stream; write the rows as INSERT … VALUES")]
+    CopyStdin(String),
+    #[error("`{0}` is a psql command, not SQL; only SQL can stand in a revision")]
+    MetaCommand(String),
+    #[error("this {0} is never closed; close it, or what follows is swallowed")]
+    Unterminated(&'static str),
+    #[error(
+        "the function body that `BEGIN ATOMIC` opens here has no end; end each of its statements with `;` and write `END` behind the last `;`"
+    )]
+    OpenBody,
+    #[error("a dollar quote directly behind a number, which not all versions of PostgreSQL read as one; put a blank between them")]
+    QuoteAtNumber,
+    #[error("the file holds a NUL byte, which PostgreSQL can't take; remove it")]
+    Nul,
+    #[error("the id `{id}` is also that of {other}; give one of them another id")]
+    DuplicateId { id: String, other: String },
+    #[error("revises `{parent}`, which no file has{}; add the missing file or mend the header", meant(.nearest))]
+    MissingParent { parent: String, nearest: Option<String> },
+    #[error("depends on `{dependency}`, which no file has{}; add the missing file or mend the header", meant(.nearest))]
+    MissingDependency { dependency: String, nearest: Option<String> },
+    #[error("the revisions stand on each other in a circle: {0}; change `revises` or `depends-on` of one of them")]
+    Cycle(String),
+    #[error("has no `revises` header, but {other} has one; give all of them one (`-- revises: base` on the first), or none")]
+    MixedChain { other: String },
+    #[error("there is also a folder `schema`; the model is one of them, remove the other")]
+    TwoModels,
+    #[error("the branch label `{label}` is also that of {other}; rename one")]
+    DuplicateBranch { label: String, other: String },
+}
+
+fn meant(nearest: &Option<String>) -> String {
+    nearest.as_ref().map(|word| format!(" (did you mean `{word}`?)")).unwrap_or_default()
+}

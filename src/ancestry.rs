@@ -1,13 +1,17 @@
 //! Which revisions below the version rows are applied. Files tell the ancestry of today; what counts is the ancestry of the
 //! time when a revision was applied: one that came in below an applied revision later was never run.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
+use thiserror::Error;
+
+use crate::exit::{Exit, Explain};
 use crate::ledger::{LastEvent, LedgerContents};
-use crate::revision::Id;
 use crate::revision::graph::{Graph, Node};
+use crate::revision::{Id, join_ids};
 
 /// The revisions at and below the version rows.
 #[derive(Clone, Debug, Default)]
@@ -102,7 +106,26 @@ impl fmt::Display for LateRevision {
     }
 }
 
-/// Words for a list of them.
-pub fn ids(late: &[LateRevision]) -> String {
-    crate::revision::join_ids(late.iter().map(|late| &late.id))
+/// The revisions below the version rows that were never run.
+#[derive(Debug, Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct LateRevisions(pub Vec<LateRevision>);
+
+impl Explain for LateRevisions {
+    fn exit(&self) -> Exit {
+        Exit::Unsound
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        format!(
+            "to run {0}, move it to the end (`revises`, or without headers the file name); or, to accept that it is never run on this database, `pgmarch repair {1}`",
+            join_ids(self.0.iter().map(|late| &late.id)),
+            self.0.first().map(|late| late.id.to_string()).unwrap_or_default()
+        )
+        .into()
+    }
+
+    fn faults(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
 }

@@ -1,6 +1,7 @@
 //! The files of applied revisions against what the ledger kept of them. A comment or a line break is no change; another
 //! way up is one, and so is another place in the graph: what came in below an applied revision would never be run.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fmt::Write as _;
@@ -10,7 +11,9 @@ use std::time::{Duration, Instant};
 use similar::algorithms::myers::diff_deadline_raw;
 use similar::algorithms::{Capture, Compact, Replace};
 use similar::udiff::UnifiedHunkHeader;
+use thiserror::Error;
 
+use crate::exit::{Exit, Explain};
 use crate::ledger::{AppliedChecksum, AppliedRevision};
 use crate::revision::applied_digest::is_known;
 use crate::revision::graph::{Graph, Node};
@@ -64,6 +67,60 @@ impl fmt::Display for ReparsedFile {
             self.path.display(),
             self.id
         )
+    }
+}
+
+/// Why the files are not those that were applied.
+#[derive(Debug, Error)]
+pub enum ChecksumError {
+    /// The text of applied revisions has changed.
+    #[error("{} applied: {}", if .0.len() == 1 { "a revision was changed after it was" } else { "revisions were changed after they were" }, .0.iter().map(|changed| changed.path.display().to_string()).collect::<Vec<_>>().join(", "))]
+    Changed(Vec<ChangedFile>),
+    /// Another version of pgmarch found other statements in unchanged files of applied revisions.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Reparsed(Vec<ReparsedFile>),
+    /// Applied revisions have another place in the graph.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Moved(Vec<MovedRevision>),
+}
+
+impl ChecksumError {
+    /// The revisions.
+    pub fn ids(&self) -> Vec<String> {
+        match self {
+            Self::Changed(changed) => changed.iter().map(|changed| changed.id.to_string()).collect(),
+            Self::Reparsed(reparsed) => reparsed.iter().map(|reparsed| reparsed.id.to_string()).collect(),
+            Self::Moved(moved) => moved.iter().map(|moved| moved.id.to_string()).collect(),
+        }
+    }
+}
+
+impl Explain for ChecksumError {
+    fn exit(&self) -> Exit {
+        Exit::Unsound
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        let first = self.ids().into_iter().next().unwrap_or_default();
+        match self {
+            Self::Changed(_) => "put the applied text back and write the change as a new revision; or, if the file is right, accept it with `pgmarch repair REV`".into(),
+            Self::Reparsed(_) => format!(
+                "compare the database with the up section of the file, and put right by hand what differs; then accept it with `pgmarch repair {first}`"
+            )
+            .into(),
+            Self::Moved(_) => format!(
+                "a revision that came in below an applied one is never run: restore `revises` (or, without headers, the file names) and add the new revision at the end; or, to accept the new order without running anything, `pgmarch repair {first}`"
+            )
+            .into(),
+        }
+    }
+
+    fn faults(&self) -> Vec<String> {
+        match self {
+            Self::Changed(_) => Vec::new(),
+            Self::Reparsed(reparsed) => reparsed.iter().map(ToString::to_string).collect(),
+            Self::Moved(moved) => moved.iter().map(ToString::to_string).collect(),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Settings: what the environment says (`Raw`, by `envy`), then what it means ([`Config`]), decided and checked once.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use crate::connect::fault::SettingsError;
 use crate::connect::target::Target;
 use crate::connect::wait::Widen;
 use crate::environment::{Environment, EnvironmentError};
+use crate::exit::{Exit, Explain};
 use crate::sql::{Ident, SearchPath, TableName};
 use crate::words::nearest;
 
@@ -93,6 +95,25 @@ pub enum ConfigFault {
     Environment(#[from] EnvironmentError),
     #[error(transparent)]
     Connection(#[from] SettingsError),
+}
+
+/// All faults of the settings.
+#[derive(Debug, Error)]
+#[error("the settings are wrong")]
+pub struct ConfigError(pub Vec<ConfigFault>);
+
+impl Explain for ConfigError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        "mend the settings above; `pgmarch --help` lists them with their defaults".into()
+    }
+
+    fn faults(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
 }
 
 /// One transaction for each revision, or for all of a run.

@@ -17,6 +17,11 @@ pub trait Explain: std::error::Error {
 
     /// What to do next, in one line.
     fn next_step(&self) -> Cow<'static, str>;
+
+    /// Each fault, if the error is a list of them.
+    fn faults(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Whether a run that ended with an error starts again.

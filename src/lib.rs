@@ -14,6 +14,7 @@
 //! - [`environment`]: environment variables and the files that they name; secrets that can't print.
 //! - [`exit`]: exit codes; what an error explains about itself: [`exit::Explain`].
 //! - [`error`]: the top error, which collects those of all modules.
+//! - [`interruption`]: what a signal ended.
 //! - [`commands`]: one file per verb, each composing what follows.
 //! - [`sql`](mod@sql): SQL as a type: quoted names and values, and messages whose names mean the same under any search path.
 //! - [`revision`]: files → [`revision::graph::Graph`]; statements, and the names people type for revisions. Knows no database.
@@ -53,6 +54,7 @@ pub mod environment;
 pub mod error;
 pub mod escape;
 pub mod exit;
+pub mod interruption;
 pub mod json;
 pub mod ledger;
 pub mod lint;
@@ -76,8 +78,9 @@ use tokio::time::Instant;
 
 use commands::Context;
 use connect::Cancels;
-use error::{Ended, Error};
+use error::Error;
 use exit::{Exit, Explain as _, Retry};
+use interruption::{Ended, ProcessError};
 use model::prove::scratch::Leftovers;
 use signal::Signal;
 
@@ -110,7 +113,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
                 leftovers: Leftovers::default(),
             },
         ),
-        (Err(faults), _) | (_, Err(faults)) => Err(Error::Config(faults)),
+        (Err(faults), _) | (_, Err(faults)) => Err(faults.into()),
     };
     match outcome {
         Ok(()) => Exit::Success.code().into(),
@@ -122,12 +125,12 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn start(cli: cli::Cli, context: Context) -> Result<(), Error> {
-    let system = |what| move |source| Error::System { what, source };
+    let system = |what| move |source| ProcessError::System { what, source };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system("no runtime"))?;
     let outcome = runtime.block_on(async {
         let signals = signal::catch().map_err(system("no signal handlers"))?;
         let outcome = interruptible(commands::run(cli.command, &context), signals, &context.cancels).await;
-        let patience = if matches!(outcome, Err(Error::Interrupted { .. })) { SWEEP_IN_HASTE } else { SWEEP };
+        let patience = if matches!(outcome, Err(Error::Process(ProcessError::Interrupted { .. }))) { SWEEP_IN_HASTE } else { SWEEP };
         context.leftovers.sweep(patience).await;
         context.cancels.leave().await;
         outcome
@@ -175,9 +178,9 @@ async fn interruptible(
                     // It was just about to succeed, and did.
                     Ok(()) => return Ok(()),
                     Err(error) if error.retry() == Retry::Committed => {
-                        return Err(Error::Interrupted { signal, ended: Ended::Unreplicated(Box::new(error)) });
+                        return Err(ProcessError::Interrupted { signal, ended: Ended::Unreplicated(Box::new(error)) }.into());
                     }
-                    Err(_) => return Err(Error::Interrupted { signal, ended: Ended::Cancelled }),
+                    Err(_) => return Err(ProcessError::Interrupted { signal, ended: Ended::Cancelled }.into()),
                 }
             }
             () = &mut request => {}
@@ -185,5 +188,5 @@ async fn interruptible(
         }
     }
     let ended = if cancels.is_busy() { Ended::Unknown } else { Ended::Cancelled };
-    Err(Error::Interrupted { signal, ended })
+    Err(ProcessError::Interrupted { signal, ended }.into())
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use thiserror::Error;
 
 use crate::config::Ahead;
+use crate::exit::{Exit, Explain};
 use crate::ledger::AppliedRevision;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::{NameError, RevisionName};
@@ -61,6 +62,26 @@ pub enum PositionError {
     /// What the ledger kept makes no graph with the files.
     #[error("what the ledger kept does not fit the files: {0}")]
     Misfit(String),
+}
+
+impl Explain for PositionError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Breaking { .. } | Self::Refused { .. } => Exit::Ahead,
+            Self::Unknown { .. } | Self::Diverged { .. } | Self::Misfit(_) => Exit::Unsound,
+        }
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        match self {
+            Self::Unknown { .. } => "run the image that has these revisions, or correct the version with `pgmarch stamp --purge REV`",
+            Self::Diverged { .. } => "the files of this image lack what was applied: was its tag pushed again with other revisions? Run the image that has them, or go back first with `pgmarch downgrade REV`",
+            Self::Misfit(_) => "run the image that has these revisions",
+            Self::Breaking { .. } => "run an image that has these revisions, or undo them with `pgmarch downgrade REV` (their texts are in the ledger)",
+            Self::Refused { .. } => "run an image that has these revisions, or set PGMARCH_AHEAD=allow",
+        }
+        .into()
+    }
 }
 
 impl<'g> Position<'g> {

@@ -258,12 +258,27 @@ impl OwnTablesChanged {
 }
 
 /// What a run had committed when it stopped, and why it stopped.
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[error("{error}")]
 pub struct StoppedRun {
     /// Committed before.
     pub done: Vec<CompletedStep>,
     /// What stopped it.
     pub error: ApplyError,
+}
+
+impl Explain for StoppedRun {
+    fn exit(&self) -> Exit {
+        self.error.exit()
+    }
+
+    fn retry(&self) -> Retry {
+        self.error.retry()
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        self.error.next_step()
+    }
 }
 
 /// A server's error in the text of a revision, and where that is.

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::drift::{self, Live};
+use super::error::CommandError;
 use super::sides::{self, Model, difference};
 use super::{Context, answer, json, settle};
-use crate::ancestry::LateRevision;
-use crate::checksum::ReparsedFile;
+use crate::ancestry::{LateRevision, LateRevisions};
+use crate::checksum::{ChecksumError, ReparsedFile};
 use crate::cli;
 use crate::config::Config;
 use crate::connect::wait::for_server;
@@ -72,7 +73,7 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, bench: &mut 
     check.checked.push("ledger");
     let position = match settle(graph, &mut state, &session, config).await {
         Ok(settled) => Some(settled.position),
-        Err(Error::Changed(changed)) => {
+        Err(Error::Checksum(ChecksumError::Changed(changed))) => {
             let message = |diff: &str| format!("its text is another than what was applied:\n{diff}");
             check.findings.extend(
                 changed.iter().map(|changed| Finding {
@@ -82,14 +83,14 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, bench: &mut 
             );
             None
         }
-        Err(Error::Reread(reread)) => {
+        Err(Error::Checksum(ChecksumError::Reparsed(reread))) => {
             let message = "it is unchanged, but the pgmarch that applied it found other statements in its up section than this one does";
             let finding =
                 |reread: &ReparsedFile| Finding { stops_upgrade: true, ..Finding::about("reread", &reread.path, None, message.to_owned()) };
             check.findings.extend(reread.iter().map(finding));
             None
         }
-        Err(Error::Late(late)) => {
+        Err(Error::Late(LateRevisions(late))) => {
             let finding = |late: &LateRevision| {
                 let message =
                     format!("it has not been applied to this database: it came in below {}, which had been applied before", late.above);
@@ -98,7 +99,7 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, bench: &mut 
             check.findings.extend(late.iter().map(finding));
             None
         }
-        Err(error @ (Error::Regrafted(_) | Error::Position(_) | Error::Lost(_))) => {
+        Err(error @ (Error::Checksum(ChecksumError::Moved(_)) | Error::Position(_) | Error::Lost(_))) => {
             check.findings.push(Finding { stops_upgrade: true, ..Finding::in_general("position", pool.address(), error.to_string()) });
             None
         }
@@ -113,7 +114,9 @@ fn tell(check: &Check, as_json: bool) -> Result<(), Error> {
     answer(&if as_json { json(check)? } else { check.text() })?;
     match check.findings.len() {
         0 => Ok(()),
-        findings => Err(Error::Findings { findings, unsound: check.findings.iter().any(|finding| finding.stops_upgrade) }),
+        findings => {
+            Err(Error::Command(CommandError::Findings { findings, unsound: check.findings.iter().any(|finding| finding.stops_upgrade) }))
+        }
     }
 }
 

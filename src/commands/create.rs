@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use super::error::CommandError;
 use super::sides::{self, Model};
 use super::{Context, answer, json};
 use crate::cli;
@@ -67,7 +68,8 @@ pub async fn run(words: &cli::Create, context: &Context) -> Result<(), Error> {
 
 fn write(draft: &Draft, graph: Option<&Graph>, context: &Context) -> Result<Created, Error> {
     let folder = &context.config.migrations;
-    let path = draft.write(folder).map_err(|source| Error::Write { path: folder.join(draft.file_name()), source })?;
+    let path =
+        draft.write(folder).map_err(|source| Error::Command(CommandError::Write { path: folder.join(draft.file_name()), source }))?;
     Ok(describe(draft, &path, graph))
 }
 
@@ -134,7 +136,7 @@ pub(super) fn load(context: &Context) -> Result<Option<Graph>, Error> {
     match Graph::load(&context.config.migrations) {
         Ok(graph) => Ok(Some(graph)),
         Err(faults) if matches!(faults.as_slice(), [Fault { problem: FileProblem::NoRevisions, .. }]) => Ok(None),
-        Err(faults) => Err(Error::Revisions(faults)),
+        Err(faults) => Err(faults.into()),
     }
 }
 
@@ -153,19 +155,21 @@ pub(super) fn draft(words: &cli::Create, graph: Option<&Graph>, up: DraftSection
         depends_on.extend(RevisionName::parse(name)?.targets(graph, &[])?.iter().filter_map(id));
     }
     if let Some(label) = &words.branch {
-        Id::parse(label).map_err(|_| Error::Usage {
-            problem: FileProblem::BadBranch(label.clone()).to_string(),
-            advice: "give --branch another label; no file was written",
+        Id::parse(label).map_err(|_| {
+            Error::Command(CommandError::Usage {
+                problem: FileProblem::BadBranch(label.clone()).to_string(),
+                advice: "give --branch another label; no file was written",
+            })
         })?;
     }
     let next = next(graph)?;
     let says_revises = graph.is_none_or(Graph::says_revises);
     if !says_revises && words.head.is_some() {
-        return Err(Error::Usage {
+        return Err(Error::Command(CommandError::Usage {
             problem: "no file of this folder says what it revises: their ids' order is the chain, so a revision can only stand at its end"
                 .to_owned(),
             advice: "leave --head away, or give every file a `-- revises:` header first",
-        });
+        }));
     }
     Ok(Draft {
         id: next,
@@ -186,9 +190,11 @@ pub(super) fn next(graph: Option<&Graph>) -> Result<Id, Error> {
         graph.is_none_or(Graph::says_revises)
             || ids.iter().all(|other| compare_naturally(id.as_str(), other.as_str()) == std::cmp::Ordering::Greater)
     };
-    next_id(&ids, SystemTime::now()).filter(fits).ok_or_else(|| Error::Usage {
-        problem: "the ids of this folder don't count, so there is no next one".to_owned(),
-        advice: "write the file by hand, with an id of your own",
+    next_id(&ids, SystemTime::now()).filter(fits).ok_or_else(|| {
+        Error::Command(CommandError::Usage {
+            problem: "the ids of this folder don't count, so there is no next one".to_owned(),
+            advice: "write the file by hand, with an id of your own",
+        })
     })
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use tracing::warn;
 
+use super::error::CommandError;
 use super::sides::{self, Model};
 use super::{Context, answer, json};
 use crate::cli;
@@ -39,14 +40,14 @@ pub async fn run(words: &cli::Diff, context: &Context) -> Result<(), Error> {
     let state = super::read(&session, config, Access::Read).await?;
     let mut bench = sides::bench(context).await?;
     if bench.server / 10_000 != state.server.number / 10_000 {
-        return Err(Error::Usage {
+        return Err(Error::Command(CommandError::Usage {
             problem: format!(
                 "the database is on PostgreSQL {}, the scratch server is {}: they print the same schema in different ways",
                 state.server.number / 10_000,
                 bench.server / 10_000
             ),
             advice: "set PGMARCH_SCRATCH_URL to a server of the same major version",
-        });
+        }));
     }
     if config.search_path.is_none() {
         bench.search_path = Path::Session(state.server.search_path.clone());
@@ -92,7 +93,11 @@ pub async fn run(words: &cli::Diff, context: &Context) -> Result<(), Error> {
         }
         answer(&format!("{text}{}{}", difference.renames_text(), unknown(&not_compared)))?;
     }
-    if found == 0 { Ok(()) } else { Err(Error::Different { what: "the database and the model".to_owned(), changes: found }) }
+    if found == 0 {
+        Ok(())
+    } else {
+        Err(Error::Command(CommandError::Different { what: "the database and the model".to_owned(), changes: found }))
+    }
 }
 
 /// Builds the schema of the live database anew, walks from it to the model, and says what is wrong, if anything is.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tracing::info;
 
+use super::error::CommandError;
 use super::run::{Goal, persistently};
 use super::{Context, ancestry, answer, json, no_range, offline, rows, settle};
 use crate::cli;
@@ -48,10 +49,10 @@ pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error>
     no_range(&words.revision)?;
     let config = &context.config;
     let target = RevisionName::parse(&words.revision)?;
-    let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;
+    let graph = Graph::load(&config.migrations)?;
     let asks = !words.yes && !config.confirmed;
     if asks && !std::io::stdin().is_terminal() {
-        return Err(Error::NobodyToAsk);
+        return Err(Error::Command(CommandError::NobodyToAsk));
     }
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
@@ -116,7 +117,7 @@ fn preview(plan: &Plan<'_>, passed: &[String], address: &str) -> String {
 /// To standard error: the answer on standard output may be for a machine.
 fn tell_what_goes(text: &str) -> Result<(), Error> {
     use std::io::Write as _;
-    std::io::stderr().write_all(text.as_bytes()).map_err(Error::Output)
+    std::io::stderr().write_all(text.as_bytes()).map_err(|error| CommandError::Output(error).into())
 }
 
 /// Only the whole word `yes` goes on; anything else, and the end of input, doesn't.
@@ -128,6 +129,6 @@ async fn ask() -> Result<(), Error> {
     });
     match line.await {
         Ok(Ok(line)) if line.trim() == "yes" => Ok(()),
-        Ok(_) | Err(_) => Err(Error::Unconfirmed),
+        Ok(_) | Err(_) => Err(Error::Command(CommandError::Unconfirmed)),
     }
 }

@@ -40,7 +40,7 @@ pub(super) async fn ask(context: &Context) -> Result<Option<Asked>, Error> {
 
 /// Draws it.
 pub async fn run(words: &cli::History, context: &Context) -> Result<(), Error> {
-    let files = Graph::load(&context.config.migrations).map_err(Error::Revisions)?;
+    let files = Graph::load(&context.config.migrations)?;
     let asked = ask(context).await?;
     let position = match &asked {
         Some(asked) => locate(&files, &asked.state, &asked.session).await?,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::error::CommandError;
 use super::{Context, answer, json};
 use crate::alembic::{VersionFile, import, parse_version_file};
 use crate::cli;
@@ -37,11 +38,11 @@ pub fn run(words: &cli::Import, context: &Context) -> Result<(), Error> {
     let down = words.down.as_deref().map(|path| read(Some(path))).transpose()?;
     let versions = words.versions.as_deref().map(versions).transpose()?.unwrap_or_default();
     let drafts = import(&up, down.as_deref(), &versions, context.config.version_table.name.as_str()).map_err(Error::Import)?;
-    std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.clone(), source })?;
+    std::fs::create_dir_all(folder).map_err(|source| Error::Command(CommandError::Write { path: folder.clone(), source }))?;
     refuse_known(&drafts, folder)?;
     let taken = drafts.iter().map(|draft| folder.join(draft.file_name())).find(|path| path.exists());
     if let Some(path) = taken {
-        return Err(Error::Write { path, source: std::io::Error::from(std::io::ErrorKind::AlreadyExists) });
+        return Err(Error::Command(CommandError::Write { path, source: std::io::Error::from(std::io::ErrorKind::AlreadyExists) }));
     }
     let mut written: Vec<PathBuf> = Vec::new();
     for draft in &drafts {
@@ -52,7 +53,7 @@ pub fn run(words: &cli::Import, context: &Context) -> Result<(), Error> {
                 for path in &written {
                     drop(std::fs::remove_file(path));
                 }
-                return Err(Error::Write { path: folder.join(draft.file_name()), source });
+                return Err(Error::Command(CommandError::Write { path: folder.join(draft.file_name()), source }));
             }
         }
     }
@@ -64,14 +65,14 @@ fn refuse_known(drafts: &[Draft], folder: &Path) -> Result<(), Error> {
     let graph = match Graph::load(folder) {
         Ok(graph) => graph,
         Err(faults) if matches!(faults.as_slice(), [Fault { problem: FileProblem::NoRevisions, .. }]) => return Ok(()),
-        Err(faults) => return Err(Error::Revisions(faults)),
+        Err(faults) => return Err(faults.into()),
     };
     match drafts.iter().find_map(|draft| graph.node(draft.id.as_str())) {
         None => Ok(()),
-        Some(node) => Err(Error::Usage {
+        Some(node) => Err(Error::Command(CommandError::Usage {
             problem: format!("revision {} is there already: {}", graph.id(node), graph.revision(node).path.display()),
             advice: "import into a folder without these revisions; no file was written",
-        }),
+        })),
     }
 }
 
@@ -109,17 +110,21 @@ fn read(path: Option<&Path>) -> Result<String, Error> {
             std::io::stdin().read_to_string(&mut text).map(|_| text)
         }
     };
-    text.map_err(|error| Error::Usage {
-        problem: format!("{named} can't be read: {error}"),
-        advice: "give a file that can be read, in UTF-8",
+    text.map_err(|error| {
+        Error::Command(CommandError::Usage {
+            problem: format!("{named} can't be read: {error}"),
+            advice: "give a file that can be read, in UTF-8",
+        })
     })
 }
 
 /// What the Python files of a folder say.
 fn versions(folder: &Path) -> Result<Vec<VersionFile>, Error> {
-    let unreadable = |error: std::io::Error| Error::Usage {
-        problem: format!("{} can't be read: {error}", folder.display()),
-        advice: "give --versions the folder with Alembic's revisions",
+    let unreadable = |error: std::io::Error| {
+        Error::Command(CommandError::Usage {
+            problem: format!("{} can't be read: {error}", folder.display()),
+            advice: "give --versions the folder with Alembic's revisions",
+        })
     };
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::error::CommandError;
 use super::{Context, answer, json, locate, sides};
 use crate::cli;
 use crate::connect::conninfo::Conninfo;
@@ -43,7 +44,7 @@ struct Told {
 
 /// Finds, shows, and says by the exit code whether there was anything.
 pub async fn run(words: &cli::Lint, context: &Context) -> Result<(), Error> {
-    let graph = Graph::load(&context.config.migrations).map_err(Error::Revisions)?;
+    let graph = Graph::load(&context.config.migrations)?;
     let named: Vec<Node> = names(words, &graph)?;
     let mut server = NEWEST;
     let mut chosen = named.clone();
@@ -72,7 +73,7 @@ pub async fn run(words: &cli::Lint, context: &Context) -> Result<(), Error> {
         found.extend(prove(&graph, &chosen, context).await?);
     }
     tell(&graph, &chosen, &found, words.json)?;
-    if found.is_empty() { Ok(()) } else { Err(Error::Findings { findings: found.len(), unsound: false }) }
+    if found.is_empty() { Ok(()) } else { Err(Error::Command(CommandError::Findings { findings: found.len(), unsound: false })) }
 }
 
 fn names(words: &cli::Lint, graph: &Graph) -> Result<Vec<Node>, Error> {

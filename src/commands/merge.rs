@@ -1,6 +1,7 @@
 //! `merge`: a revision that joins heads.
 
 use super::create::{self, describe};
+use super::error::CommandError;
 use super::{Context, answer, json};
 use crate::cli;
 use crate::error::Error;
@@ -13,7 +14,7 @@ use crate::revision::{Id, join_ids};
 /// Writes it.
 pub fn run(words: &cli::Merge, context: &Context) -> Result<(), Error> {
     let folder = &context.config.migrations;
-    let graph = Graph::load(folder).map_err(Error::Revisions)?;
+    let graph = Graph::load(folder)?;
     let mut joined: Vec<Node> = Vec::new();
     for name in &words.revisions {
         for node in RevisionName::parse(name)?.absolute_targets(&graph)? {
@@ -22,7 +23,9 @@ pub fn run(words: &cli::Merge, context: &Context) -> Result<(), Error> {
             }
         }
     }
-    let usage = |problem: String| Error::Usage { problem, advice: "name at least two heads, or `heads` for all; no file was written" };
+    let usage = |problem: String| {
+        Error::Command(CommandError::Usage { problem, advice: "name at least two heads, or `heads` for all; no file was written" })
+    };
     let parents: Vec<Id> = joined.iter().map(|node| graph.id(*node).clone()).collect();
     if joined.len() < 2 {
         return Err(usage(format!("{} alone is nothing to merge", join_ids(&parents))));
@@ -48,7 +51,8 @@ pub fn run(words: &cli::Merge, context: &Context) -> Result<(), Error> {
         up: DraftSection::no_op(),
         down: Some(DraftSection::no_op()),
     };
-    let path = draft.write(folder).map_err(|source| Error::Write { path: folder.join(draft.file_name()), source })?;
+    let path =
+        draft.write(folder).map_err(|source| Error::Command(CommandError::Write { path: folder.join(draft.file_name()), source }))?;
     let created = describe(&draft, &path, Some(&graph));
     if words.json {
         return answer(&json(&created)?);

@@ -5,6 +5,7 @@ pub mod create;
 pub mod diff;
 pub mod downgrade;
 mod drift;
+pub mod error;
 pub mod help;
 pub mod history;
 pub mod import;
@@ -13,6 +14,7 @@ pub mod merge;
 mod offline;
 pub mod repair;
 mod run;
+pub mod run_error;
 pub mod show;
 pub mod sidecar;
 mod sides;
@@ -32,8 +34,9 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::ancestry::Ancestry;
-use crate::checksum::{self, ChecksumVerdict};
+use self::error::CommandError;
+use crate::ancestry::{Ancestry, LateRevisions};
+use crate::checksum::{self, ChecksumError, ChecksumVerdict};
 use crate::cli::{Cli, Command};
 use crate::config::Config;
 use crate::connect::{Cancels, Pool, Session};
@@ -148,7 +151,7 @@ pub async fn run(command: Option<Command>, context: &Context) -> Result<(), Erro
 /// `PGMARCH_COMMAND`, read as if it had been typed.
 fn configured(config: &Config) -> Result<Command, Error> {
     let words = std::iter::once("pgmarch").chain(config.command.iter().map(String::as_str)).map(OsString::from);
-    let cli = Cli::of(words.collect()).map_err(|error| Error::Command(error.to_string().lines().next().unwrap_or("").to_owned()))?;
+    let cli = Cli::of(words.collect()).map_err(|error| CommandError::Words(error.to_string().lines().next().unwrap_or("").to_owned()))?;
     Ok(cli.command.unwrap_or_else(|| Command::Upgrade(crate::cli::Upgrade::default())))
 }
 
@@ -164,12 +167,12 @@ fn answer(text: &str) -> Result<(), Error> {
     match outcome {
         // Whoever reads has read enough (`pgmarch status | head`).
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome.map_err(Error::Output),
+        outcome => outcome.map_err(|error| CommandError::Output(error).into()),
     }
 }
 
 fn json(value: &impl Serialize) -> Result<String, Error> {
-    serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(|error| Error::Output(error.into()))
+    serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(|error| CommandError::Output(error.into()).into())
 }
 
 /// Where the database stands: what has no file here is looked up in the ledger.
@@ -206,7 +209,7 @@ async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session, conf
     let checksums = &state.contents().unwrap_or(&unread).checksums;
     let moved = checksum::moved(&position.graph, &position.rows, checksums);
     if !moved.is_empty() {
-        return Err(Error::Regrafted(moved));
+        return Err(Error::Checksum(ChecksumError::Moved(moved)));
     }
     check_ancestry(&position, state)?;
     let suspects = checksum::suspects(&position.graph, &position.rows, checksums);
@@ -216,10 +219,10 @@ async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session, conf
     let recorded = state.ledger.applied_revisions(session, &suspects).await.map_err(ReadError::Server)?;
     let ChecksumVerdict { changed, reread, changed_down } = checksum::compare(&position.graph, &recorded);
     if !changed.is_empty() {
-        return Err(Error::Changed(changed));
+        return Err(Error::Checksum(ChecksumError::Changed(changed)));
     }
     if !reread.is_empty() {
-        return Err(Error::Reread(reread));
+        return Err(Error::Checksum(ChecksumError::Reparsed(reread)));
     }
     tracing::debug!("{} differ from what was applied, in comments, layout or the way down alone", suspects.join(", "));
     let changed_down = changed_down.into_iter().cloned().collect();
@@ -240,17 +243,17 @@ fn ancestry(position: &Position<'_>, state: &State) -> Ancestry {
 /// Refuses a database below whose version rows are revisions that were never run there, unless that was accepted.
 fn check_ancestry(position: &Position<'_>, state: &State) -> Result<(), Error> {
     let late = ancestry(position, state).late(&position.graph);
-    if late.is_empty() { Ok(()) } else { Err(Error::Late(late)) }
+    if late.is_empty() { Ok(()) } else { Err(Error::Late(LateRevisions(late))) }
 }
 
 /// A range belongs to `--sql`: a run starts from where the database is.
 fn no_range(typed: &str) -> Result<(), Error> {
     match typed.split_once(':') {
         None => Ok(()),
-        Some((_, to)) => Err(Error::Usage {
+        Some((_, to)) => Err(Error::Command(CommandError::Usage {
             problem: format!("`{typed}` is a range: a run starts from where the database is; write `{to}`, or add --sql for a script"),
             advice: "nothing was done",
-        }),
+        })),
     }
 }
 

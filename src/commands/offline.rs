@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::error::CommandError;
 use super::{Context, answer, settle};
 use crate::apply::StoppedRun;
 use crate::apply::offline::script;
@@ -17,7 +18,7 @@ use crate::revision::name::NameRange;
 /// Prints the way from one end of a range to the other; without the first end, from where the database is.
 pub(super) async fn run(typed: &str, direction: Direction, context: &Context) -> Result<(), Error> {
     let range = NameRange::parse(typed)?;
-    let graph = Graph::load(&context.config.migrations).map_err(Error::Revisions)?;
+    let graph = Graph::load(&context.config.migrations)?;
     let (text, start) = match &range.from {
         Some(from) => {
             let mut rows = Vec::new();
@@ -27,10 +28,10 @@ pub(super) async fn run(typed: &str, direction: Direction, context: &Context) ->
             (print(&graph, &rows, &range, direction, &Ledger::offline(&context.config), context)?, None)
         }
         None if direction == Direction::Down => {
-            return Err(Error::Usage {
+            return Err(Error::Command(CommandError::Usage {
                 problem: "`downgrade --sql` takes FROM:TO".to_owned(),
                 advice: "name both ends, such as head:-1; FROM is where the database is",
-            });
+            }));
         }
         None => {
             let config = &context.config;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::error::CommandError;
 use super::{Context, ancestry, answer, json, locate, rows};
 use crate::ancestry::LateRevision;
 use crate::apply::run_bookkeeping;
@@ -40,7 +41,7 @@ struct Repaired {
 pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let name = RevisionName::parse(&words.revision)?;
-    let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;
+    let graph = Graph::load(&config.migrations)?;
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
     let state = State::load(&session, config, Level::Full(Access::Write)).await?;
@@ -48,7 +49,7 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let Some(node) = name
         .single_target(&graph, &position.rows.iter().filter_map(|row| graph.node(position.graph.id(*row).as_str())).collect::<Vec<_>>())?
     else {
-        return Err(Error::Missing { problem: "base is no revision, so there is nothing to repair".to_owned() });
+        return Err(Error::Command(CommandError::Missing { problem: "base is no revision, so there is nothing to repair".to_owned() }));
     };
     let revision = graph.revision(node);
     drop(session);
@@ -75,9 +76,9 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     let recorded = state.ledger.applied_revisions(&session, &[revision.id.as_str()]).await.map_err(ReadError::Server)?;
     let recorded = recorded.first();
     if recorded.is_none() && this.is_none() {
-        return Err(Error::Missing {
+        return Err(Error::Command(CommandError::Missing {
             problem: format!("the ledger has no text of {}: pgmarch did not apply it, so any file is accepted", revision.id),
-        });
+        }));
     }
     let mut accepted = recorded.map(|recorded| differences(recorded, revision)).unwrap_or_default();
     let mut not_applied: Vec<LateRevision> = Vec::new();

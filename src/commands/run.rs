@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
+use super::run_error::RunError;
 use super::{Context, Settled, ancestry, is_sealed, rows, settle, snapshot, tell_done};
 use crate::ancestry::Ancestry;
 use crate::apply::{ApplyError, CompletedStep, StoppedRun, apply, check_unfinished, run_bookkeeping, startup_options};
@@ -65,7 +66,7 @@ pub(super) async fn persistently(graph: &Graph, mut goal: Goal<'_>, snapshots: S
             return Err(if patience.is_zero() || error.retry() == Retry::WhenUnlocked {
                 error
             } else {
-                Error::LostForGood { patience, last: Box::new(error) }
+                Error::Run(RunError::RetriesExhausted { timeout: patience, last: Box::new(error) })
             });
         }
         counters::retried(RetryCounter::Connection);
@@ -291,7 +292,7 @@ async fn record_ancestry(
 async fn wait_for_writes(pool: &Pool, pending: usize, deadline: Instant, said: &mut Said) -> Result<(), Error> {
     let now = Instant::now();
     if now >= deadline {
-        return Err(Error::ReadOnly { address: pool.address(), pending });
+        return Err(Error::Run(RunError::ReadOnly { address: pool.address(), pending }));
     }
     if said.is_news("read-only") {
         info!(

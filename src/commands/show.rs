@@ -14,7 +14,7 @@ use crate::revision::name::{NameError, RevisionName};
 
 /// Shows it.
 pub async fn run(words: &cli::Show, context: &Context) -> Result<(), Error> {
-    let files = Graph::load(&context.config.migrations).map_err(Error::Revisions)?;
+    let files = Graph::load(&context.config.migrations)?;
     let asked = ask(context).await?;
     let mut position = match &asked {
         Some(asked) => locate(&files, &asked.state, &asked.session).await?,

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Context;
+use super::error::CommandError;
 use super::run::{Goal, Reached, persistently};
 use super::standing::{Standing, fixed_target, look};
 use crate::config::{Changes, Snapshots};
@@ -29,9 +30,9 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 pub async fn run(context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let files = folder::Print::of(&config.migrations);
-    let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;
+    let graph = Graph::load(&config.migrations)?;
     let target = fixed_target(&config.target, &graph)?;
-    let unheard = |source| Error::Listen { address: config.listen, source };
+    let unheard = |source| Error::Command(CommandError::Listen { address: config.listen, source });
     let listener = TcpListener::bind(config.listen).await.map_err(unheard)?;
     let address = listener.local_addr().map_err(unheard)?;
     info!(%address, "answering /livez, /readyz, /status and /metrics on {address}");
@@ -126,7 +127,7 @@ impl Watch<'_> {
             return;
         }
         self.files = files;
-        let loaded = Graph::load(folder).map_err(Error::Revisions);
+        let loaded = Graph::load(folder).map_err(Error::from);
         match loaded.and_then(|graph| fixed_target(&self.context.config.target, &graph).map(|target| (graph, target))) {
             Ok((graph, target)) => {
                 info!("{} changed: {} now", folder.display(), count(graph.len(), "revision"));

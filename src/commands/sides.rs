@@ -5,7 +5,9 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::Context;
+use super::error::CommandError;
 use crate::cli::Ignored;
+use crate::config::ConfigError;
 use crate::connect::conninfo::Conninfo;
 use crate::connect::wait::for_server;
 use crate::connect::{ConnectError, Pool, Session};
@@ -33,11 +35,11 @@ pub(super) enum Model {
 impl Model {
     /// The model that the settings and the folder name, if there is one.
     pub(super) fn find(context: &Context) -> Result<Option<Self>, Error> {
-        let url = context.environment.value("PGMARCH_MODEL_URL").map_err(|fault| Error::Config(vec![fault.into()]))?;
+        let url = context.environment.value("PGMARCH_MODEL_URL").map_err(|fault| Error::Config(ConfigError(vec![fault.into()])))?;
         if url.is_some() {
             return Ok(Some(Self::Database));
         }
-        Ok(source::load(&context.config.migrations).map_err(Error::Revisions)?.map(Self::Files))
+        Ok(source::load(&context.config.migrations)?.map(Self::Files))
     }
 
     /// What to call it.
@@ -53,13 +55,13 @@ impl Model {
 
     /// Without a model there is nothing to compare with.
     pub(super) fn missing(context: &Context) -> Error {
-        Error::Usage {
+        Error::Command(CommandError::Usage {
             problem: format!(
                 "there is no model: neither {0}/schema.sql nor a folder {0}/schema, and PGMARCH_MODEL_URL is not set",
                 context.config.migrations.display()
             ),
             advice: "write the schema as it should be into schema.sql, or set PGMARCH_MODEL_URL to a database that has it; `create --manual` needs none",
-        }
+        })
     }
 
     /// Reads it, by way of a scratch database if it is files.
@@ -71,7 +73,7 @@ impl Model {
                 scratch.read().await?
             }
             Self::Database => {
-                let url = context.environment.value("PGMARCH_MODEL_URL").map_err(|fault| Error::Config(vec![fault.into()]))?;
+                let url = context.environment.value("PGMARCH_MODEL_URL").map_err(|fault| Error::Config(ConfigError(vec![fault.into()])))?;
                 let environment =
                     url.map_or_else(|| context.environment.clone(), |url| context.environment.with("PGMARCH_DATABASE_URL", url));
                 let pool = Pool::new(environment, context.cancels.clone()).map_err(connect)?;
@@ -82,7 +84,10 @@ impl Model {
                 let model = read(&session, &scope).await?;
                 if let Some(problem) = strangers(&model, &session, context).await? {
                     let advice = "give it to the role that reads the model, or name its owner in PGMARCH_TRUST_OWNER";
-                    return Err(Error::Usage { problem: format!("in the database of PGMARCH_MODEL_URL {problem}"), advice });
+                    return Err(Error::Command(CommandError::Usage {
+                        problem: format!("in the database of PGMARCH_MODEL_URL {problem}"),
+                        advice,
+                    }));
                 }
                 model
             }
@@ -112,14 +117,14 @@ fn same_major(one: u32, other: u32, what: &str) -> Result<(), Error> {
     if one / 10_000 == other / 10_000 {
         return Ok(());
     }
-    Err(Error::Usage {
+    Err(Error::Command(CommandError::Usage {
         problem: format!(
             "{what} is PostgreSQL {}, the scratch server is {}: they print the same schema in different ways",
             one / 10_000,
             other / 10_000
         ),
         advice: "set PGMARCH_SCRATCH_URL to a server of the same major version",
-    })
+    }))
 }
 
 /// What is read of a scratch database.
@@ -152,7 +157,8 @@ pub(super) fn scope_of(state: &State, context: &Context) -> Scope {
 /// The scratch server; warns if it is of another major version than the target.
 pub(super) async fn bench(context: &Context) -> Result<Bench, Error> {
     let bench = Bench::open(&context.environment, &context.config, &context.cancels, &context.leftovers).await?;
-    let elsewhere = context.environment.value("PGMARCH_SCRATCH_URL").map_err(|fault| Error::Config(vec![fault.into()]))?.is_some();
+    let elsewhere =
+        context.environment.value("PGMARCH_SCRATCH_URL").map_err(|fault| Error::Config(ConfigError(vec![fault.into()])))?.is_some();
     if elsewhere && Conninfo::resolve(&context.environment).is_ok() {
         match context.pool()?.session(Duration::from_secs(2)).await {
             Ok(session) => {

@@ -31,7 +31,7 @@ struct Stamped {
 pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let names = words.revisions.iter().map(|name| RevisionName::parse(name)).collect::<Result<Vec<_>, _>>()?;
-    let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;
+    let graph = Graph::load(&config.migrations)?;
     for name in names.iter().filter(|name| !name.is_relative()) {
         name.single_target_or_heads(&graph, &[])?;
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::error::CommandError;
 use super::{check_ancestry, check_base, is_sealed, locate};
 use crate::config::Config;
 use crate::connect::Session;
@@ -38,7 +39,7 @@ impl Standing {
 pub fn fixed_target(typed: &str, graph: &Graph) -> Result<RevisionName, Error> {
     let target = RevisionName::parse(typed)?;
     if target.is_relative() {
-        return Err(Error::RelativeTarget(typed.to_owned()));
+        return Err(Error::Command(CommandError::RelativeTarget(typed.to_owned())));
     }
     target.targets(graph, &[])?;
     Ok(target)

@@ -1,5 +1,6 @@
 //! `status`: where the database is. Creates nothing, locks nothing.
 
+use super::error::CommandError;
 use super::history::{Asked, entries};
 use super::{Context, answer, is_sealed, json, locate, settle};
 use crate::cli;
@@ -16,7 +17,7 @@ use crate::revision::name::{NameError, RevisionName};
 pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let target = RevisionName::parse(&config.target)?;
-    let graph = Graph::load(&config.migrations).map_err(Error::Revisions)?;
+    let graph = Graph::load(&config.migrations)?;
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
     let mut state = super::read(&session, config, Access::Read).await?;
@@ -35,14 +36,12 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
         Err(refusal) => Some(Error::Position(refusal)),
         Ok(_) => match settle(&graph, &mut state, &session, config).await {
             Ok(_) => None,
-            Err(refusal @ (Error::Changed(_) | Error::Reread(_) | Error::Regrafted(_) | Error::Late(_) | Error::Lost(_))) => Some(refusal),
+            Err(refusal @ (Error::Checksum(_) | Error::Late(_) | Error::Lost(_))) => Some(refusal),
             Err(error) => return Err(error),
         },
     };
     let changed = match &refusal {
-        Some(Error::Changed(changed)) => changed.iter().map(|changed| changed.id.to_string()).collect(),
-        Some(Error::Reread(reread)) => reread.iter().map(|reread| reread.id.to_string()).collect(),
-        Some(Error::Regrafted(moved)) => moved.iter().map(|moved| moved.id.to_string()).collect(),
+        Some(Error::Checksum(error)) => error.ids(),
         _ => Vec::new(),
     };
     if words.check && plan.is_empty() && refusal.is_none() && !is_sealed(&graph, &state) {
@@ -72,7 +71,7 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
     match refusal {
         _ if !words.check => Ok(()),
         Some(refusal) => Err(refusal),
-        None if !status.at_target => Err(Error::Pending { target: status.target, pending: status.pending.len() }),
+        None if !status.at_target => Err(Error::Command(CommandError::Pending { target: status.target, pending: status.pending.len() })),
         None => Ok(()),
     }
 }

@@ -49,7 +49,7 @@ pub async fn run(words: &cli::Upgrade, context: &Context) -> Result<(), Error> {
         tell_done(&pool, &state.rows);
         return tell(typed, Reached { done: Vec::new(), current: state.rows }, words);
     }
-    let graph = Graph::load(&context.config.migrations).map_err(Error::Revisions)?;
+    let graph = Graph::load(&context.config.migrations)?;
     // A name that can't be right is found before anything is connected to; one that says "from here" can't be.
     if !target.is_relative() {
         target.targets(&graph, &[])?;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
+use super::error::CommandError;
 use super::standing::{Standing, fixed_target, look};
 use super::{Context, answer, json};
 use crate::backoff::Pace;
@@ -33,7 +34,7 @@ struct Waited<'a> {
 pub async fn run(words: &cli::Wait, context: &Context) -> Result<(), Error> {
     let started = Instant::now();
     let typed = words.revision.as_deref().unwrap_or(&context.config.target);
-    let graph = Graph::load(&context.config.migrations).map_err(Error::Revisions)?;
+    let graph = Graph::load(&context.config.migrations)?;
     let target = fixed_target(typed, &graph)?;
     let standing = until_there(&graph, &target, typed, context).await?;
     let took = started.elapsed();
@@ -72,7 +73,12 @@ async fn until_there(graph: &Graph, target: &RevisionName, typed: &str, context:
         let now = Instant::now();
         if now >= deadline {
             let Some(Standing { current, pending }) = last else { continue };
-            return Err(Error::NotYet { target: typed.to_owned(), current, pending, waited: context.config.wait_timeout });
+            return Err(Error::Command(CommandError::NotYet {
+                target: typed.to_owned(),
+                current,
+                pending,
+                waited: context.config.wait_timeout,
+            }));
         }
         tokio::time::sleep(pace.pause().min(deadline - now)).await;
     }

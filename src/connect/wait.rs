@@ -1,5 +1,6 @@
 //! Waiting for the server: what is worth waiting for, and until when.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use super::watch::Breach;
 use super::{ConnectError, Pool, Session};
 use crate::backoff::Pace;
 use crate::counters::{self, Wait};
+use crate::exit::{Exit, Explain};
 use crate::words::{chain, left};
 
 /// How long one try may take; a server that is up answers in far less.
@@ -48,6 +50,32 @@ pub enum WaitError {
     /// The settings don't say where to connect.
     #[error(transparent)]
     Settings(ConnectError),
+}
+
+impl Explain for WaitError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Timeout { .. } => Exit::Unreachable,
+            Self::Refused { .. } => Exit::Refused,
+            Self::Settings(_) => Exit::Usage,
+        }
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        match self {
+            Self::Timeout { .. } => "start the server, check host and port, or wait longer with PGMARCH_WAIT_TIMEOUT",
+            Self::Refused { advice, .. } => advice,
+            Self::Settings(_) => "mend the connection settings; `pgmarch --help` lists them",
+        }
+        .into()
+    }
+
+    fn faults(&self) -> Vec<String> {
+        match self {
+            Self::Settings(ConnectError::Settings(faults)) => faults.iter().map(ToString::to_string).collect(),
+            Self::Settings(_) | Self::Timeout { .. } | Self::Refused { .. } => Vec::new(),
+        }
+    }
 }
 
 /// What a failed try means.

@@ -1,11 +1,15 @@
 //! Why the database's state can't be read.
 
+use std::borrow::Cow;
+
 use thiserror::Error;
 
 use super::install::format::FORMAT;
 use super::locked::Locked;
 use super::trust::UntrustedRelation;
+use super::trust::is_trust_failure;
 use crate::connect::Failure;
+use crate::exit::{Exit, Explain, Retry};
 
 /// Why the database's state can't be read.
 #[derive(Debug, Error)]
@@ -59,4 +63,58 @@ pub enum ReadError {
     /// A server that pgmarch does not know.
     #[error("the server answered in an unexpected way ({0}); is it PostgreSQL 13 or newer?")]
     Unexpected(&'static str),
+}
+
+impl Explain for ReadError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Server(failure) if failure.is_lost() => Exit::Unreachable,
+            Self::Server(failure) if is_trust_failure(failure) => Exit::Unsound,
+            Self::Locked(_) => Exit::Locked,
+            Self::NotDurable => Exit::Unreachable,
+            Self::Untrusted(_) | Self::InTheWay { .. } | Self::Format { .. } => Exit::Unsound,
+            Self::Server(_) | Self::NoSchema { .. } | Self::RowSecurity { .. } | Self::Unexpected(_) => Exit::Refused,
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Locked(_) => Retry::WhenUnlocked,
+            Self::Server(failure) if failure.is_lost() || is_trust_failure(failure) => Retry::Reconnect,
+            Self::Server(_)
+            | Self::NoSchema { .. }
+            | Self::Untrusted(_)
+            | Self::InTheWay { .. }
+            | Self::RowSecurity { .. }
+            | Self::Format { .. }
+            | Self::Unexpected(_)
+            | Self::NotDurable => Retry::Never,
+        }
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        match self {
+            Self::NotDurable => {
+                "look at the server's disk and its WAL writer, then run again; a crash now could undo the last commits".into()
+            }
+            Self::Server(failure) if is_trust_failure(failure) => {
+                "another session changed the version table or the ledger meanwhile; run again, to see whether they can still be trusted"
+                    .into()
+            }
+            Self::Locked(locked) => locked.next_step().into(),
+            Self::Untrusted(relation) => relation.next().into(),
+            Self::InTheWay { kind, name } => format!(
+                "drop or rename the {kind} {name}, or name another place with PGMARCH_VERSION_TABLE=SCHEMA.NAME or PGMARCH_LEDGER_SCHEMA"
+            )
+            .into(),
+            Self::RowSecurity { relation, .. } => format!(
+                "as its owner run ALTER TABLE {relation} DISABLE ROW LEVEL SECURITY; or connect as its owner, or as a role with BYPASSRLS"
+            )
+            .into(),
+            Self::Format { program, .. } => format!("run pgmarch {program} or newer; nothing was changed").into(),
+            Self::Server(_) | Self::NoSchema { .. } | Self::Unexpected(_) => {
+                "the role needs CONNECT on the database and SELECT on the version table and the ledger; see the message".into()
+            }
+        }
+    }
 }

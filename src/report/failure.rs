@@ -8,9 +8,8 @@ use tracing::{error, warn};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::apply::{ApplyError, SqlFailure};
+use crate::checksum::ChecksumError;
 use crate::config::{LogFormat, Reporting};
-use crate::connect::ConnectError;
-use crate::connect::wait::WaitError;
 use crate::error::Error;
 use crate::escape;
 use crate::exit::Explain as _;
@@ -100,26 +99,9 @@ pub fn summary(failure: &Error) -> String {
 
 /// Each fault of a failure that is a list of them, otherwise the failure itself.
 fn faults(failure: &Error) -> Vec<String> {
-    fn each(faults: &[impl ToString]) -> Vec<String> {
-        faults.iter().map(ToString::to_string).collect()
-    }
-    if let Error::Config(faults) = failure {
-        return each(faults);
-    }
-    if let Error::Wait(WaitError::Settings(ConnectError::Settings(faults))) = failure {
-        return each(faults);
-    }
-    if let Error::Revisions(faults) = failure {
-        return each(faults);
-    }
-    if let Error::Regrafted(moved) = failure {
-        return each(moved);
-    }
-    if let Error::Late(late) = failure {
-        return each(late);
-    }
-    if let Error::Reread(reread) = failure {
-        return each(reread);
+    let faults = failure.faults();
+    if !faults.is_empty() {
+        return faults;
     }
     let problem = match (failed_revision(failure), failure) {
         (Some(sql), _) => revision_failed(sql),
@@ -165,7 +147,7 @@ fn text(failure: &Error) -> String {
             }
         }
     }
-    if let Error::Changed(changed) = failure {
+    if let Error::Checksum(ChecksumError::Changed(changed)) = failure {
         for changed in changed {
             text += &diff(&changed.path, &changed.diff);
         }

@@ -1,11 +1,13 @@
 //! What can be wrong with a folder of revisions.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::line::LineColumn;
+use crate::exit::{Exit, Explain};
 
 /// A fault of the revisions: the file, the place in it, and the problem.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +18,29 @@ pub struct Fault {
     pub place: Option<LineColumn>,
     /// What is wrong and what to do.
     pub problem: FileProblem,
+}
+
+/// All faults of the revisions, which are no graph.
+#[derive(Debug, Error)]
+#[error("the revisions are unsound")]
+pub struct UnsoundRevisions(pub Vec<Fault>);
+
+impl Explain for UnsoundRevisions {
+    fn exit(&self) -> Exit {
+        match self.0.as_slice() {
+            // A folder that isn't there is the deployment's mistake, not an author's.
+            [Fault { problem: FileProblem::NoFolder, .. }] => Exit::Usage,
+            _ => Exit::Unsound,
+        }
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        "mend the files above; nothing was connected to, nothing was changed".into()
+    }
+
+    fn faults(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
 }
 
 impl Fault {

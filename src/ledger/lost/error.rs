@@ -1,8 +1,10 @@
 //! A version table without rows, or none, where the ledger has applied revisions.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::reset::rows_text;
+use crate::exit::{Exit, Explain};
 use crate::sql::QualifiedName;
 
 /// Why an upgrade does not start at base although the version table says so.
@@ -30,6 +32,18 @@ pub enum LostVersionTable {
         /// Its rows.
         rows: Vec<String>,
     },
+}
+
+impl std::error::Error for LostVersionTable {}
+
+impl Explain for LostVersionTable {
+    fn exit(&self) -> Exit {
+        Exit::Unsound
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        self.next().into()
+    }
 }
 
 impl fmt::Display for LostVersionTable {

@@ -4,8 +4,11 @@ pub mod rename;
 pub mod scratch;
 pub mod source;
 
+use std::borrow::Cow;
+
 use thiserror::Error;
 
+use crate::exit::{Exit, Explain};
 use crate::model::Catalog;
 use crate::model::compare::{Change, Ignore, compare};
 use crate::model::emit::{Part, Statement, Target, emit, emit_at_once};
@@ -53,6 +56,27 @@ pub enum ProofError {
     /// A rename of something that is not there.
     #[error(transparent)]
     Rename(#[from] Unusable),
+}
+
+impl Explain for ProofError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Scratch(error) => error.exit(),
+            Self::Rename(_) => Exit::Usage,
+            Self::Fails { .. } | Self::Remains { .. } => Exit::No,
+        }
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        match self {
+            Self::Scratch(error) => error.next_step(),
+            Self::Rename(_) => "nothing was written".into(),
+            Self::Fails { .. } | Self::Remains { .. } => {
+                "nothing was written; write this revision with `pgmarch create --manual MESSAGE`, or change the model in smaller steps"
+                    .into()
+            }
+        }
+    }
 }
 
 fn first_line(sql: &str) -> &str {

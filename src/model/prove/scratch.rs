@@ -1,5 +1,6 @@
 //! Databases that live as long as one command: made on the scratch server, dropped at its end, whatever the end is.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::connect::conninfo::Conninfo;
 use crate::connect::wait::{WaitError, for_server};
 use crate::connect::{Cancels, ConnectError, Failure, Pool, Session};
 use crate::environment::{Environment, EnvironmentError};
+use crate::exit::{Exit, Explain};
 use crate::model::Catalog;
 use crate::model::read::{Path, Scope, Unreadable, of_rows};
 use crate::revision::statement::kind::reaches_beyond;
@@ -51,6 +53,30 @@ pub enum ScratchError {
     /// Texts that don't run.
     #[error("{}", .0.iter().map(Broken::line).collect::<Vec<_>>().join("\n"))]
     Broken(Vec<Broken>),
+}
+
+impl Explain for ScratchError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Wait(error) => error.exit(),
+            Self::Server(failure) if failure.is_lost() => Exit::Unreachable,
+            Self::Broken(_) => Exit::Unsound,
+            Self::NoRight { .. } | Self::Server(_) | Self::Unreadable(_) => Exit::Refused,
+        }
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        match self {
+            Self::NoRight { role, .. } => format!(
+                "as an administrator run ALTER ROLE {role} CREATEDB; or set PGMARCH_SCRATCH_URL to a server where databases may be made"
+            )
+            .into(),
+            Self::Broken(_) => "mend the statements above; nothing was written".into(),
+            Self::Wait(error @ WaitError::Refused { .. }) => error.next_step(),
+            Self::Wait(_) => "check PGMARCH_SCRATCH_URL, or without it the database's own settings".into(),
+            Self::Server(_) | Self::Unreadable(_) => "look at the server's log; PGMARCH_SCRATCH_URL names another server".into(),
+        }
+    }
 }
 
 impl ScratchError {

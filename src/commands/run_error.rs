@@ -1,0 +1,44 @@
+//! Errors of the loop that changes a database, where no module below it has them.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::exit::{Exit, Explain};
+
+/// Why the loop gave up.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The server can't be written to.
+    #[error("{address} is read-only and {} pending", crate::words::count(*.pending, "revision"))]
+    ReadOnly {
+        /// The database, without its password.
+        address: String,
+        /// How many.
+        pending: usize,
+    },
+    /// Connections were lost until `PGMARCH_RETRY_FOR` was over.
+    #[error("the run did not finish within PGMARCH_RETRY_FOR ({}) after its first interruption; the last cause", humantime::format_duration(*.timeout))]
+    RetriesExhausted {
+        /// The setting.
+        timeout: Duration,
+        /// The last time.
+        #[source]
+        last: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Explain for RunError {
+    fn exit(&self) -> Exit {
+        Exit::Unreachable
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        match self {
+            Self::ReadOnly { .. } => "connect to the primary (target_session_attrs=read-write), or make the database writable",
+            Self::RetriesExhausted { .. } => "look at the server's log and the network; a new run goes on where this one stopped",
+        }
+        .into()
+    }
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::connect::{Failure, Session};
 use crate::ledger::handle::Ledger;
 use crate::revision::format::marker::TextOrigin;
-use crate::revision::format::parse_as;
+use crate::revision::format::parse_from;
 use crate::revision::{Id, Revision, Section, SectionMode};
 use crate::sql;
 use crate::sql::TextArray;
@@ -37,7 +37,7 @@ impl AppliedRevision {
     pub fn to_revision(&self) -> Revision {
         let path = Path::new("ledger").join(&self.file);
         let (parents, depends_on) = (self.parents.clone(), self.depends_on.clone());
-        match parse_as(TextOrigin::Ledger, &path, self.text.clone().into_bytes()) {
+        match parse_from(TextOrigin::Ledger, &path, self.text.clone().into_bytes()) {
             Ok(parsed) => Revision { id: self.id.clone(), parents, depends_on, ..parsed.revision },
             Err(_) => Revision {
                 id: self.id.clone(),

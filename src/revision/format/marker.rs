@@ -1,55 +1,61 @@
-//! The comment lines that begin a section, and those that look as if they did.
+//! Markers: the comment lines that begin a section. A comment that looks like a marker without being one is a fault.
 
-use crate::revision::{FileProblem, SectionMode};
+use crate::revision::{Direction, FileProblem, SectionMode};
 use crate::words::nearest;
 
-/// Whose rules a text is read by.
+/// Where a text comes from, which decides how strictly it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextOrigin {
-    /// A file: a comment that looks like a marker and is none is a problem.
+    /// A file: a comment that looks like a marker without being one is a fault.
     File,
-    /// A text that is in the ledger, so it was applied: what an earlier pgmarch took for a comment stays one.
+    /// The ledger, so the text was applied: what pgmarch 0.1 read as a comment stays a comment.
     Ledger,
 }
 
 /// A line that begins a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marker {
-    /// 0 is up, 1 is down.
-    pub way: usize,
+    /// `up` or `down`.
+    pub direction: Direction,
     /// How the section is run.
     pub mode: SectionMode,
 }
 
-/// The markers, by [`Marker::way`].
-pub const MARKERS: [&str; 2] = ["-- migrate:up", "-- migrate:down"];
-
-/// The marker that a line comment is, or what is wrong with it; nothing if it is a remark. `begins_line` if nothing stands
-/// before it in its line.
-pub fn read(comment: &str, begins_line: bool, reading: TextOrigin) -> Option<Result<Marker, FileProblem>> {
-    let likeness = likeness(comment)?;
-    match (spelled(comment).filter(|_| begins_line), reading) {
-        (Some(words), _) => Some(marker(words)),
-        (None, TextOrigin::File) => Some(Err(wrong(comment, likeness))),
-        // pgmarch 0.1: `-- migrate:`, any blanks, the word.
-        (None, TextOrigin::Ledger) => comment.strip_prefix("-- migrate:").filter(|_| begins_line).map(marker),
+/// A marker as it must be written.
+pub(super) fn marker_line(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Up => "-- migrate:up",
+        Direction::Down => "-- migrate:down",
     }
 }
 
-/// Whether [`read`] has anything to say about a comment.
-pub fn is_like(comment: &str) -> bool {
+/// Reads a line comment as a marker: `None` if it is an ordinary comment, or the problem if it only looks like a marker. `begins_line`:
+/// it is at the beginning of its line.
+pub(super) fn read_marker(comment: &str, begins_line: bool, origin: TextOrigin) -> Option<Result<Marker, FileProblem>> {
+    let likeness = likeness(comment)?;
+    match (correctly_spelled(comment).filter(|_| begins_line), origin) {
+        (Some(words), _) => Some(parse_marker(words)),
+        (None, TextOrigin::File) => Some(Err(describe_problem(comment, likeness))),
+        // The rule of pgmarch 0.1: `-- migrate:`, any blanks, the word.
+        (None, TextOrigin::Ledger) => comment.strip_prefix("-- migrate:").filter(|_| begins_line).map(parse_marker),
+    }
+}
+
+/// Whether [`read_marker`] may return something else than `None`.
+pub(super) fn is_like_marker(comment: &str) -> bool {
     likeness(comment).is_some()
 }
 
-/// What a comment looks like.
+/// Which marker a comment looks like.
 #[derive(Clone, Copy)]
 enum Likeness<'c> {
-    /// `migrate:` in any spelling; with what follows the colon.
+    /// pgmarch's: `migrate:` in any spelling. With what follows the colon.
     Own(&'c str),
-    /// `+goose` or `+migrate`; with what follows.
+    /// goose's or sql-migrate's: `+goose` or `+migrate`. With what follows.
     Foreign(&'c str),
 }
 
+/// Which marker a comment looks like, if any.
 fn likeness(comment: &str) -> Option<Likeness<'_>> {
     let rest = comment.trim_start_matches(|c: char| c == '-' || is_blank(c));
     if let Some(rest) = without_word(rest, "migrate") {
@@ -65,28 +71,28 @@ fn without_word<'t>(text: &'t str, word: &str) -> Option<&'t str> {
     start.eq_ignore_ascii_case(word).then_some(rest)
 }
 
-/// White space as Unicode has it, and what is as invisible.
+/// White space and invisible characters of Unicode.
 fn is_blank(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
 
-/// What follows `migrate:`, if that is spelled as it must be: `--`, blanks or none, lower case, and the next word at once.
-fn spelled(comment: &str) -> Option<&str> {
+/// What follows `migrate:` in a marker that is spelled correctly: `--`, blanks or none, `migrate:` in lower case, a word.
+fn correctly_spelled(comment: &str) -> Option<&str> {
     let rest = comment.strip_prefix("--")?.trim_start_matches([' ', '\t', '\x0b', '\x0c']).strip_prefix("migrate:")?;
     (!rest.is_empty() && !rest.starts_with(is_blank)).then_some(rest)
 }
 
-/// `up`, `down transaction:false`…: which section begins, and how it is run.
-fn marker(words: &str) -> Result<Marker, FileProblem> {
+/// Parses `up`, `down transaction:false`….
+fn parse_marker(words: &str) -> Result<Marker, FileProblem> {
     let mut words = words.split_whitespace();
     let word = words.next().unwrap_or("");
-    let way = match word {
-        "up" => 0,
-        "down" => 1,
+    let direction = match word {
+        "up" => Direction::Up,
+        "down" => Direction::Down,
         "when" => return Err(FileProblem::NoGates),
         _ => {
             let nearest = nearest(word, ["up", "down"]).map(|word| format!("-- migrate:{word}"));
-            return Err(FileProblem::UnknownMarker { found: format!("-- migrate:{}", visible(word)), nearest });
+            return Err(FileProblem::UnknownMarker { found: format!("-- migrate:{}", escape_blanks(word)), nearest });
         }
     };
     let mut mode = SectionMode::Transaction;
@@ -103,28 +109,30 @@ fn marker(words: &str) -> Result<Marker, FileProblem> {
             }
         }
     }
-    Ok(Marker { way, mode })
+    Ok(Marker { direction, mode })
 }
 
-/// How much of a comment a message shows, in characters.
+/// How many characters of a comment a message shows.
 const SHOWN: usize = 60;
 
-/// A text in which every blank but the space can be told from a space.
-fn visible(text: &str) -> String {
+/// The text with every blank except the space escaped.
+fn escape_blanks(text: &str) -> String {
     let show = |c: char| if is_blank(c) && c != ' ' { c.escape_default().to_string() } else { c.to_string() };
     text.chars().map(show).collect()
 }
 
-fn wrong(comment: &str, likeness: Likeness<'_>) -> FileProblem {
+/// The problem of a comment that looks like a marker without being one.
+fn describe_problem(comment: &str, likeness: Likeness<'_>) -> FileProblem {
     let comment = comment.trim_end();
     let (start, rest) = comment.split_at(comment.char_indices().nth(SHOWN).map_or(comment.len(), |(end, _)| end));
-    let found = visible(start) + if rest.is_empty() { "" } else { "…" };
+    let found = escape_blanks(start) + if rest.is_empty() { "" } else { "…" };
     let after = match likeness {
         Likeness::Own(after) | Likeness::Foreign(after) => after,
     };
     let word = |c: char| !c.is_alphanumeric() && c != '_';
     let word = after.split(word).find(|word| !word.is_empty()).unwrap_or("").to_ascii_lowercase();
-    let write = nearest(&word, ["up", "down"]).map_or_else(|| MARKERS.join("` or `"), |word| format!("-- migrate:{word}"));
+    let write = nearest(&word, ["up", "down"])
+        .map_or_else(|| [Direction::Up, Direction::Down].map(marker_line).join("` or `"), |word| format!("-- migrate:{word}"));
     match likeness {
         Likeness::Own(_) => FileProblem::NearMarker { found, write },
         Likeness::Foreign(_) if word.starts_with("statement") => FileProblem::NeedlessMarker(found),
@@ -142,7 +150,7 @@ mod tests {
     use super::*;
 
     fn of(comment: &str) -> Option<Result<Marker, FileProblem>> {
-        read(comment, true, TextOrigin::File)
+        read_marker(comment, true, TextOrigin::File)
     }
 
     #[test]
@@ -150,9 +158,9 @@ mod tests {
         for comment in
             ["-- migrate:up", "--migrate:up", "--   migrate:up", "--\tmigrate:up", "-- migrate:up \t", "-- \t migrate:up transaction:true"]
         {
-            assert_eq!(of(comment), Some(Ok(Marker { way: 0, mode: SectionMode::Transaction })), "{comment}");
+            assert_eq!(of(comment), Some(Ok(Marker { direction: Direction::Up, mode: SectionMode::Transaction })), "{comment}");
         }
-        assert_eq!(of("--migrate:down  transaction:false"), Some(Ok(Marker { way: 1, mode: SectionMode::Stepwise })));
+        assert_eq!(of("--migrate:down  transaction:false"), Some(Ok(Marker { direction: Direction::Down, mode: SectionMode::Stepwise })));
     }
 
     #[test]
@@ -192,9 +200,9 @@ mod tests {
             assert!(matches!(of(comment), Some(Err(FileProblem::UnknownOption { .. }))), "{comment}");
         }
         for begins_line in [true, false] {
-            assert!(matches!(read("-- Migrate:down", begins_line, TextOrigin::File), Some(Err(FileProblem::NearMarker { .. }))));
+            assert!(matches!(read_marker("-- Migrate:down", begins_line, TextOrigin::File), Some(Err(FileProblem::NearMarker { .. }))));
         }
-        assert!(matches!(read("-- migrate:down", false, TextOrigin::File), Some(Err(FileProblem::NearMarker { .. }))));
+        assert!(matches!(read_marker("-- migrate:down", false, TextOrigin::File), Some(Err(FileProblem::NearMarker { .. }))));
     }
 
     #[test]
@@ -218,11 +226,11 @@ mod tests {
 
     #[test]
     fn what_was_a_comment_when_it_was_applied_stays_one() {
-        let ledger = |comment| read(comment, true, TextOrigin::Ledger);
+        let ledger = |comment| read_marker(comment, true, TextOrigin::Ledger);
         assert_eq!(ledger("-- Migrate:Down"), None);
         assert_eq!(ledger("-- +goose Down"), None);
-        assert_eq!(ledger("-- migrate: down"), Some(Ok(Marker { way: 1, mode: SectionMode::Transaction })));
-        assert_eq!(read(" -- migrate:down".trim_start(), false, TextOrigin::Ledger), None);
+        assert_eq!(ledger("-- migrate: down"), Some(Ok(Marker { direction: Direction::Down, mode: SectionMode::Transaction })));
+        assert_eq!(read_marker(" -- migrate:down".trim_start(), false, TextOrigin::Ledger), None);
         assert_eq!(ledger("--migrate:down"), of("--migrate:down"), "the checksum tells whether it was read so");
     }
 
@@ -243,7 +251,7 @@ mod tests {
 
         #[test]
         fn any_comment_is_read(comment in "--\\PC*") {
-            prop_assert_eq!(of(&comment).is_some(), is_like(&comment));
+            prop_assert_eq!(of(&comment).is_some(), is_like_marker(&comment));
         }
     }
 }

@@ -1,46 +1,42 @@
-//! One file into one revision.
+//! pgmarch's own file format: headers, markers, and the sections that the markers begin. Reads a file's content into a
+//! [`Revision`], and writes a [`draft::Draft`] as a file. Another tool's format belongs in a folder beside this one.
 
 pub mod draft;
+mod headers;
 pub mod marker;
+mod section_reader;
 
 use std::path::Path;
 
-use marker::{MARKERS, Marker, TextOrigin};
+pub use headers::HEADERS;
+use marker::{TextOrigin, read_marker};
+use section_reader::SectionReader;
 
-use crate::revision::line::{line_at, line_start, lines};
+use crate::revision::line::lines;
+use crate::revision::{Fault, FileProblem, Id, LineColumn, Revision};
 
-use crate::revision::statement::{Checked, check};
-use crate::revision::{Fault, FileProblem, Id, LineColumn, Revision, Section};
-use crate::words::nearest;
-
-/// What a header may be called.
-pub const HEADERS: [&str; 7] = ["revision", "revises", "depends-on", "branch", "message", "created", "breaking"];
-
-/// A revision as its file states it: whether it says what it revises is known only here.
+/// A revision as its file states it.
 #[derive(Debug)]
 pub struct ParsedRevision {
-    /// The revision; without a `revises` header its parents are still to be told.
+    /// The revision. Without a `revises` header it has no parents yet: the graph sets them.
     pub revision: Revision,
     /// Whether the file has a `revises` header.
     pub has_revises: bool,
 }
 
-/// Reads `bytes`, the content of the file at `path`, into a revision; or all that is wrong with it.
+/// Parses `bytes`, the content of the file at `path`, or returns all faults in it.
 pub fn parse(path: &Path, bytes: Vec<u8>) -> Result<ParsedRevision, Vec<Fault>> {
-    parse_as(TextOrigin::File, path, bytes)
+    parse_from(TextOrigin::File, path, bytes)
 }
 
-/// The same, by the rules of a `reading`.
-pub fn parse_as(reading: TextOrigin, path: &Path, bytes: Vec<u8>) -> Result<ParsedRevision, Vec<Fault>> {
+/// The same, by the rules for the text's `origin`.
+pub fn parse_from(origin: TextOrigin, path: &Path, bytes: Vec<u8>) -> Result<ParsedRevision, Vec<Fault>> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let byte = error.utf8_error().valid_up_to();
         vec![Fault::of(path, FileProblem::NotUtf8 { byte })]
     })?;
     let text = without_byte_order_mark(text);
-    let mut reader =
-        Reader { path, reading, text: &text, faults: Vec::new(), headers: Default::default(), sections: [None, None], astray: false };
-    reader.lines();
-    let Reader { mut faults, headers, sections: [up, down], .. } = reader;
+    let SectionReader { mut faults, headers, up, down, .. } = SectionReader::read(path, origin, &text);
     if let Some(nul) = text.find('\0') {
         faults.push(Fault::at(path, LineColumn::of(&text, nul), FileProblem::Nul));
     }
@@ -93,7 +89,7 @@ pub fn parse_as(reading: TextOrigin, path: &Path, bytes: Vec<u8>) -> Result<Pars
     })
 }
 
-/// A byte order mark is no part of what was written.
+/// The text without its byte order mark.
 pub fn without_byte_order_mark(mut text: String) -> String {
     if text.starts_with('\u{feff}') {
         text.drain(..'\u{feff}'.len_utf8());
@@ -101,127 +97,21 @@ pub fn without_byte_order_mark(mut text: String) -> String {
     text
 }
 
-/// Where a header of a revision stands, if it has it.
+/// The line of a header, if the revision has it.
 pub fn header_place(revision: &Revision, header: &str) -> Option<LineColumn> {
-    let is_it = |line: &str| {
+    let is_header = |line: &str| {
         line.strip_prefix("--").and_then(|rest| rest.trim_start().strip_prefix(header)).is_some_and(|rest| rest.starts_with(':'))
     };
-    let is_marker = |line: &str| matches!(marker::read(line, true, TextOrigin::Ledger), Some(Ok(_)));
-    let line = lines(&revision.text).map(|line| line.text).take_while(|line| !is_marker(line)).position(is_it)?;
+    let is_marker = |line: &str| matches!(read_marker(line, true, TextOrigin::Ledger), Some(Ok(_)));
+    let line = lines(&revision.text).map(|line| line.text).take_while(|line| !is_marker(line)).position(is_header)?;
     Some(LineColumn { line: line + 1, column: 1 })
-}
-
-#[derive(Default)]
-struct Headers<'a>(Vec<(&'a str, &'a str, usize)>);
-
-impl<'a> Headers<'a> {
-    /// The value of a header and the byte offset of its line.
-    fn find(&self, name: &str) -> Option<(&'a str, usize)> {
-        self.0.iter().find(|(known, ..)| *known == name).map(|(_, value, offset)| (*value, *offset))
-    }
-}
-
-struct Reader<'a> {
-    path: &'a Path,
-    reading: TextOrigin,
-    text: &'a str,
-    faults: Vec<Fault>,
-    headers: Headers<'a>,
-    /// Up and down.
-    sections: [Option<Section>; 2],
-    /// Below a marker nobody knows: what stands there can't be told.
-    astray: bool,
-}
-
-impl<'a> Reader<'a> {
-    fn lines(&mut self) {
-        let mut start = 0;
-        while start < self.text.len() {
-            let line = line_at(self.text, start);
-            let comment = line.text.trim_start();
-            let begins_line = comment.len() == line.text.len();
-            let found = if comment.starts_with("--") { marker::read(comment, begins_line, self.reading) } else { None };
-            match found {
-                Some(marker) => return self.sections(line.range.end - comment.len(), marker),
-                None if !self.astray => self.header(line.text, start),
-                None => {}
-            }
-            start = line.next;
-        }
-    }
-
-    /// A marker that begins at `start`, and all that follows. From here on the text is SQL: what stands in quotes or in a block
-    /// comment is no marker.
-    fn sections(&mut self, mut start: usize, mut found: Result<Marker, FileProblem>) {
-        loop {
-            let section = line_at(self.text, start).next;
-            let rest = &self.text[section..];
-            let marker_at = |comment: &std::ops::Range<usize>| {
-                let begins_line = line_start(self.text, section + comment.start) == section + comment.start;
-                marker::read(&rest[comment.clone()], begins_line, self.reading)
-            };
-            let checked = check(rest, |comment| marker::is_like(&rest[comment.clone()]) && marker_at(comment).is_some());
-            let end = section + checked.end;
-            let next = (end < self.text.len()).then(|| marker_at(&(checked.end..line_at(self.text, end).range.end - section))).flatten();
-            match found {
-                Ok(marker) => self.section(marker, start, section, checked, matches!(next, Some(Err(_)))),
-                Err(problem) => {
-                    self.astray = true;
-                    self.fault(start, problem);
-                }
-            }
-            let Some(next) = next else { return };
-            (start, found) = (end, next);
-        }
-    }
-
-    /// `cut` if a wrong marker ends it.
-    fn section(&mut self, Marker { way, mode }: Marker, start: usize, section: usize, checked: Checked, cut: bool) {
-        if self.sections[way].is_some() {
-            self.fault(start, FileProblem::RepeatedMarker(MARKERS[way]));
-        } else if way == 1 && self.sections[0].is_none() && !self.astray {
-            self.fault(start, FileProblem::DownFirst);
-        }
-        if checked.statements == 0 && checked.problems.is_empty() && !cut {
-            self.fault(line_at(self.text, start).range.end, FileProblem::EmptySection(MARKERS[way]));
-        }
-        for (offset, problem) in checked.problems {
-            self.fault(section + offset, problem);
-        }
-        self.sections[way].get_or_insert(Section { range: section..section + checked.end, mode });
-    }
-
-    fn header(&mut self, line: &'a str, start: usize) {
-        let line = line.trim_end();
-        let Some(comment) = line.strip_prefix("--") else {
-            if !line.trim().is_empty() {
-                self.fault(start, FileProblem::EarlySql);
-            }
-            return;
-        };
-        let Some((key, value)) = comment.trim_start().split_once(':') else { return };
-        let is_word = |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '-' | '_'));
-        if !is_word(key) {
-            return;
-        }
-        if !HEADERS.contains(&key) {
-            self.fault(start, FileProblem::UnknownHeader { found: key.to_owned(), nearest: nearest(key, HEADERS) });
-        } else if self.headers.find(key).is_some() {
-            self.fault(start, FileProblem::RepeatedHeader(key.to_owned()));
-        } else {
-            self.headers.0.push((key, value.trim(), start));
-        }
-    }
-
-    fn fault(&mut self, offset: usize, problem: FileProblem) {
-        self.faults.push(Fault::at(self.path, LineColumn::of(self.text, offset), problem));
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::revision::SectionMode;
+    use crate::revision::statement::check;
 
     fn read(text: &str) -> Result<ParsedRevision, Vec<Fault>> {
         parse(Path::new("m/002_add_rate_limit.sql"), text.as_bytes().to_vec())
@@ -301,7 +191,7 @@ mod tests {
     fn a_text_of_the_ledger_is_read_as_it_was_applied() {
         let text = "-- migrate: up\nSELECT 1; -- migrate:down\n-- Migrate:Down\n-- migrate:\tdown\nSELECT 2;\n";
         assert!(read(text).is_err());
-        let revision = parse_as(TextOrigin::Ledger, Path::new("ledger/1.sql"), text.into()).expect("sound").revision;
+        let revision = parse_from(TextOrigin::Ledger, Path::new("ledger/1.sql"), text.into()).expect("sound").revision;
         assert_eq!(revision.sql(&revision.up), "SELECT 1; -- migrate:down\n-- Migrate:Down\n");
         assert_eq!(revision.down.clone().map(|down| revision.sql(&down).to_owned()).as_deref(), Some("SELECT 2;\n"));
     }

@@ -1,5 +1,5 @@
-//! Which revisions below the version rows are applied. Files tell the ancestry of today; what counts is the ancestry of the
-//! time when a revision was applied: one that came in below an applied revision later was never run.
+//! Which revisions below the version rows are applied. The parents in the files may differ from those at the time when a revision
+//! was applied, which count: a revision inserted below an applied one later was never run.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -18,18 +18,18 @@ use crate::revision::{Id, join_ids};
 pub struct Ancestry {
     /// Those that are applied.
     applied: BTreeSet<Node>,
-    /// Those that are not: an upgrade passes them by.
+    /// Those that are not: an upgrade skips them.
     pub unapplied: BTreeSet<Node>,
-    /// Of these, those of which `repair` accepted that they are never run here.
+    /// The unapplied ones of which `repair` accepted that they are never run on this database.
     pub accepted: BTreeSet<Node>,
-    /// Those that are applied as the version rows and the files say, without a word in the ledger.
+    /// Those that are applied according to the version rows and the files, but not recorded in the journal.
     pub unrecorded: Vec<Node>,
 }
 
 impl Ancestry {
-    /// A version row is applied, and so is what the ledger proves. From there on down: what a revision was applied on, as the
-    /// ledger recorded it; where it recorded nothing, what the files say. What was recorded as applied by another tool was
-    /// recorded with all below it.
+    /// Version rows are applied, and so is what the journal proves. Below them, so are the parents and dependencies that the
+    /// ledger recorded for an applied revision; where it recorded none, those of its file. Revisions applied by another tool were
+    /// recorded together with all below them.
     pub fn of(graph: &Graph, rows: &[Node], contents: &LedgerContents) -> Self {
         let LedgerContents { checksums, proven, .. } = contents;
         let below = graph.reach(rows, Graph::prerequisites);
@@ -44,7 +44,7 @@ impl Ancestry {
             let recorded = checksums.get(id.as_str()).map(|checksum| checksum.applied_on.iter().filter_map(|id| graph.node(id)).collect());
             let next: Vec<Node> = match (proven.last_event(id), recorded) {
                 (Some(LastEvent::Assumed), _) => Vec::new(),
-                // Undone, and below a version row again: another tool applied it.
+                // A revision that was undone is below a version row again: another tool applied it.
                 (Some(LastEvent::Undone | LastEvent::Skipped), _) | (_, None) => graph.prerequisites(node).to_vec(),
                 (Some(LastEvent::Applied | LastEvent::Stamped) | None, Some(recorded)) => recorded,
             };
@@ -62,18 +62,18 @@ impl Ancestry {
         }
     }
 
-    /// Those that are not applied, and of which nobody has accepted that.
-    pub fn late(&self, graph: &Graph) -> Vec<LateRevision> {
-        self.late_nodes().map(|node| self.late_one(graph, node)).collect()
+    /// The unapplied revisions that were not accepted with `repair`.
+    pub fn late_revisions(&self, graph: &Graph) -> Vec<LateRevision> {
+        self.late_nodes().map(|node| self.late_revision(graph, node)).collect()
     }
 
-    /// The same as nodes.
+    /// The same, as nodes.
     pub fn late_nodes(&self) -> impl Iterator<Item = Node> {
         self.unapplied.difference(&self.accepted).copied()
     }
 
-    /// A revision that is not applied, and the nearest one above it that is.
-    pub fn late_one(&self, graph: &Graph, node: Node) -> LateRevision {
+    /// An unapplied revision, with the nearest applied one above it.
+    pub fn late_revision(&self, graph: &Graph, node: Node) -> LateRevision {
         let mut open = vec![node];
         let mut above = node;
         while let Some(next) = open.pop() {
@@ -88,7 +88,7 @@ impl Ancestry {
     }
 }
 
-/// A revision that came in below an applied one, and so was never run.
+/// A revision that was inserted below an applied one, so it was never run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LateRevision {
     /// Its id.

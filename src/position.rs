@@ -1,4 +1,5 @@
-//! Where the database stands, seen from the files of this image: behind them, at them, or ahead (what the ledger knows).
+//! Where the version rows are in the graph of this image's files: behind its heads, at them, or ahead, at revisions that only the
+//! ledger has.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,40 +13,40 @@ use crate::revision::graph::{Graph, Node};
 use crate::revision::name::{NameError, RevisionName};
 use crate::revision::{Id, join_ids};
 
-/// The version rows in a graph that knows all of them.
+/// The version rows as nodes of a graph that has all of them.
 #[derive(Clone, Debug)]
 pub struct Position<'g> {
-    /// The files and, where the database is ahead, what the ledger kept of the revisions that have none.
+    /// The files and, if the database is ahead, the revisions without a file, from the ledger.
     pub graph: Cow<'g, Graph>,
     /// The version rows.
     pub rows: Vec<Node>,
     /// Applied revisions that have no file here, in an applicable order.
-    pub beyond: Vec<Node>,
+    pub without_file: Vec<Node>,
     files: &'g Graph,
 }
 
-/// Why an image and a database don't fit.
+/// Why the files of this image can't be used with the database.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum PositionError {
-    /// Rows that neither the files nor the ledger know.
+    /// A version row is neither in the files nor in the ledger.
     #[error("the database is at {rows}, which neither the files nor the ledger know{}", .missing.as_ref().map(|missing| format!(" (the ledger knows it, but not {missing}, on which it stands)")).unwrap_or_default())]
     Unknown {
         /// The rows.
         rows: String,
-        /// What the ledger's own revision stands on, if only that is missing.
+        /// The missing parent or dependency, if the ledger has the revision itself.
         missing: Option<String>,
     },
-    /// The ledger knows the row, but it does not stand on what this image wants.
+    /// The ledger has the revision, but it does not depend on the target.
     #[error("the database is at {rows}, which has no file here and does not stand on {target}: the ways part after {after}")]
     Diverged {
         /// The rows.
         rows: String,
-        /// What this image wants.
+        /// The target.
         target: String,
-        /// The last revisions that both have.
+        /// The last revisions on which both depend.
         after: String,
     },
-    /// A revision in between is marked breaking.
+    /// A revision without a file is marked breaking.
     #[error("the database is ahead of these files by {beyond}, and {breaking} is marked breaking: this image can't run on it")]
     Breaking {
         /// What is applied and has no file.
@@ -59,16 +60,16 @@ pub enum PositionError {
         /// What is applied and has no file.
         beyond: String,
     },
-    /// What the ledger kept makes no graph with the files.
+    /// The revisions from the ledger and the files make no graph.
     #[error("what the ledger kept does not fit the files: {0}")]
-    Misfit(String),
+    Inconsistent(String),
 }
 
 impl Explain for PositionError {
     fn exit(&self) -> Exit {
         match self {
             Self::Breaking { .. } | Self::Refused { .. } => Exit::Ahead,
-            Self::Unknown { .. } | Self::Diverged { .. } | Self::Misfit(_) => Exit::Unsound,
+            Self::Unknown { .. } | Self::Diverged { .. } | Self::Inconsistent(_) => Exit::Unsound,
         }
     }
 
@@ -76,7 +77,7 @@ impl Explain for PositionError {
         match self {
             Self::Unknown { .. } => "run the image that has these revisions, or correct the version with `pgmarch stamp --purge REV`",
             Self::Diverged { .. } => "the files of this image lack what was applied: was its tag pushed again with other revisions? Run the image that has them, or go back first with `pgmarch downgrade REV`",
-            Self::Misfit(_) => "run the image that has these revisions",
+            Self::Inconsistent(_) => "run the image that has these revisions",
             Self::Breaking { .. } => "run an image that has these revisions, or undo them with `pgmarch downgrade REV` (their texts are in the ledger)",
             Self::Refused { .. } => "run an image that has these revisions, or set PGMARCH_AHEAD=allow",
         }
@@ -85,16 +86,16 @@ impl Explain for PositionError {
 }
 
 impl<'g> Position<'g> {
-    /// Finds `rows` among the files and, for those without one, in what the ledger recorded.
-    pub fn of(files: &'g Graph, rows: &[String], recorded: &[AppliedRevision]) -> Result<Self, PositionError> {
+    /// Finds `rows` among the files and, for those without one, among the revisions of the ledger.
+    pub fn resolve(files: &'g Graph, rows: &[String], recorded: &[AppliedRevision]) -> Result<Self, PositionError> {
         let known: HashMap<&str, &AppliedRevision> = recorded.iter().map(|recorded| (recorded.id.as_str(), recorded)).collect();
         let mut open: Vec<&str> = rows.iter().map(String::as_str).filter(|row| files.node(row).is_none()).collect();
-        let strangers = open.clone();
+        let unknown = open.clone();
         let mut more: HashMap<&str, &AppliedRevision> = HashMap::new();
         while let Some(id) = open.pop() {
             let Some(recorded) = known.get(id) else {
-                let missing = (!strangers.contains(&id)).then(|| id.to_owned());
-                return Err(PositionError::Unknown { rows: strangers.join(", "), missing });
+                let missing = (!unknown.contains(&id)).then(|| id.to_owned());
+                return Err(PositionError::Unknown { rows: unknown.join(", "), missing });
             };
             if more.insert(id, recorded).is_none() {
                 let below = recorded.parents.iter().chain(&recorded.depends_on).map(Id::as_str);
@@ -105,53 +106,53 @@ impl<'g> Position<'g> {
             Cow::Borrowed(files)
         } else {
             let revisions = more.values().map(|recorded| recorded.to_revision()).collect();
-            let misfit = |faults: Vec<crate::revision::Fault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            Cow::Owned(files.extended(revisions).map_err(|faults| PositionError::Misfit(misfit(faults)))?)
+            let inconsistent = |faults: Vec<crate::revision::Fault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            Cow::Owned(files.extended(revisions).map_err(|faults| PositionError::Inconsistent(inconsistent(faults)))?)
         };
         let rows = rows.iter().filter_map(|row| graph.node(row)).collect();
-        let beyond = graph.nodes().filter(|node| more.contains_key(graph.id(*node).as_str())).collect();
-        Ok(Self { graph, rows, beyond, files })
+        let without_file = graph.nodes().filter(|node| more.contains_key(graph.id(*node).as_str())).collect();
+        Ok(Self { graph, rows, without_file, files })
     }
 
-    /// The same with one more revision that the ledger has; `None` if what it stands on is not known.
-    pub fn with(&self, recorded: &AppliedRevision) -> Option<Self> {
+    /// The same with one more revision of the ledger; `None` if its parents or dependencies are missing.
+    pub fn with_revision(&self, recorded: &AppliedRevision) -> Option<Self> {
         let graph = self.graph.extended(vec![recorded.to_revision()]).ok()?;
         let moved = |nodes: &[Node]| nodes.iter().filter_map(|node| graph.node(self.graph.id(*node).as_str())).collect();
-        let (rows, beyond) = (moved(&self.rows), moved(&self.beyond));
-        Some(Self { graph: Cow::Owned(graph), rows, beyond, files: self.files })
+        let (rows, without_file) = (moved(&self.rows), moved(&self.without_file));
+        Some(Self { graph: Cow::Owned(graph), rows, without_file, files: self.files })
     }
 
-    /// What `name` means here: a name that says "from where the database is" in all that is known, any other among the
-    /// files, so that `head` is always this image's.
+    /// The targets that `name` means: a name relative to the version rows is resolved in the whole graph, any other among the
+    /// files, so that `head` is this image's.
     pub fn targets(&self, name: &RevisionName) -> Result<Vec<Node>, NameError> {
-        if name.is_relative() || self.beyond.is_empty() {
+        if name.is_relative() || self.without_file.is_empty() {
             return name.targets(&self.graph, &self.rows);
         }
         let targets = name.targets(self.files, &[])?;
         Ok(targets.into_iter().filter_map(|node| self.graph.node(self.files.id(node).as_str())).collect())
     }
 
-    /// Whether what is ahead lets this image run on it; the applied revisions it has no file for.
-    pub fn ahead(&self, targets: &[Node], policy: Ahead) -> Result<String, PositionError> {
-        let beyond = self.join_ids(self.beyond.iter().copied());
-        if self.beyond.is_empty() || targets.is_empty() {
+    /// Checks whether this image may run on a database that is ahead; returns the applied revisions without a file.
+    pub fn check_ahead(&self, targets: &[Node], policy: Ahead) -> Result<String, PositionError> {
+        let beyond = self.join_ids(self.without_file.iter().copied());
+        if self.without_file.is_empty() || targets.is_empty() {
             return Ok(beyond);
         }
         let above = self.graph.reach(targets, Graph::dependents);
-        let astray = self.rows.iter().copied().filter(|row| self.beyond.contains(row) && !above.contains(*row));
-        let astray: Vec<Node> = astray.collect();
-        if !astray.is_empty() {
-            let common = self.graph.reach(&astray, Graph::prerequisites);
+        let diverged = self.rows.iter().copied().filter(|row| self.without_file.contains(row) && !above.contains(*row));
+        let diverged: Vec<Node> = diverged.collect();
+        if !diverged.is_empty() {
+            let common = self.graph.reach(&diverged, Graph::prerequisites);
             let wanted = self.graph.reach(targets, Graph::prerequisites);
             let both = |node: &Node| common.contains(*node) && wanted.contains(*node);
             let last = common.nodes().filter(|node| both(node) && !self.graph.dependents(*node).iter().any(both));
             return Err(PositionError::Diverged {
                 after: self.join_ids(last),
-                rows: self.join_ids(astray.iter().copied()),
+                rows: self.join_ids(diverged.iter().copied()),
                 target: self.join_ids(targets.iter().copied()),
             });
         }
-        let breaking: Vec<Node> = self.beyond.iter().copied().filter(|node| self.graph.revision(*node).breaking).collect();
+        let breaking: Vec<Node> = self.without_file.iter().copied().filter(|node| self.graph.revision(*node).breaking).collect();
         match policy {
             _ if !breaking.is_empty() => Err(PositionError::Breaking { beyond, breaking: self.join_ids(breaking) }),
             Ahead::Refuse => Err(PositionError::Refused { beyond }),
@@ -187,12 +188,12 @@ mod tests {
     fn ahead(files: &[&str], rows: &[&str], later: &[AppliedRevision], target: &str, policy: Ahead) -> String {
         let files = graph(files);
         let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
-        let position = match Position::of(&files, &rows, later) {
+        let position = match Position::resolve(&files, &rows, later) {
             Ok(position) => position,
             Err(error) => return error.to_string(),
         };
         let targets = position.targets(&RevisionName::parse(target).expect("a name")).expect("targets");
-        position.ahead(&targets, policy).unwrap_or_else(|error| error.to_string())
+        position.check_ahead(&targets, policy).unwrap_or_else(|error| error.to_string())
     }
 
     #[test]

@@ -230,7 +230,7 @@ async fn replay(
     if let Some(unfinished) = state.contents().and_then(|contents| contents.unfinished.first()) {
         return Err(NotReplayed::Because(format!("revision {} was begun and has not finished", unfinished.revision)));
     }
-    if !position.beyond.is_empty() {
+    if !position.without_file.is_empty() {
         check_recorded(session, state, position).await?;
     }
     let graph = &position.graph;
@@ -272,7 +272,7 @@ async fn check_recorded(session: &Session, state: &State, position: &Position<'_
     let graph = &position.graph;
     state.ledger.check_revision_writers(session).await.map_err(|error| match error {
         ReadError::Untrusted(_) => {
-            let beyond = join_ids(position.beyond.iter().map(|node| graph.id(*node)));
+            let beyond = join_ids(position.without_file.iter().map(|node| graph.id(*node)));
             NotReplayed::Because(format!("{beyond} would be replayed from the ledger, as there is no file here: {error}"))
         }
         error @ (ReadError::Server(_)
@@ -285,7 +285,7 @@ async fn check_recorded(session: &Session, state: &State, position: &Position<'_
         | ReadError::Unexpected(_)) => NotReplayed::Failed(error.into()),
     })?;
     let is_readable = |revision: &&Revision| parse(&revision.path, revision.text.clone().into_bytes()).is_ok();
-    let mut beyond = position.beyond.iter().map(|node| graph.revision(*node));
+    let mut beyond = position.without_file.iter().map(|node| graph.revision(*node));
     match beyond.find(|revision| !is_readable(revision)) {
         Some(revision) => {
             Err(NotReplayed::Because(format!("revision {} has no file here, and the text in the ledger can't be read", revision.id)))

@@ -44,7 +44,7 @@ pub async fn run(words: &cli::History, context: &Context) -> Result<(), Error> {
     let asked = ask(context).await?;
     let position = match &asked {
         Some(asked) => locate(&files, &asked.state, &asked.session).await?,
-        None => Position::of(&files, &[], &[])?,
+        None => Position::resolve(&files, &[], &[])?,
     };
     let entries = entries(&files, &position, asked.as_ref()).await?;
     let shown = match &words.range {

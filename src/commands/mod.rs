@@ -183,7 +183,7 @@ async fn locate<'g>(graph: &'g Graph, state: &State, session: &Session) -> Resul
         let strangers: Vec<&str> = checksums.map(String::as_str).filter(|id| graph.node(id).is_none()).collect();
         recorded = state.ledger.applied_revisions(session, &strangers).await.map_err(ReadError::Server)?;
     }
-    Ok(Position::of(graph, &state.rows, &recorded)?)
+    Ok(Position::resolve(graph, &state.rows, &recorded)?)
 }
 
 /// Where the database stands, and what was found out about it on the way.
@@ -207,22 +207,22 @@ async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session, conf
     let position = locate(graph, state, session).await?;
     let unread = LedgerContents::default();
     let checksums = &state.contents().unwrap_or(&unread).checksums;
-    let moved = checksum::moved(&position.graph, &position.rows, checksums);
+    let moved = checksum::moved_revisions(&position.graph, &position.rows, checksums);
     if !moved.is_empty() {
         return Err(Error::Checksum(ChecksumError::Moved(moved)));
     }
     check_ancestry(&position, state)?;
-    let suspects = checksum::suspects(&position.graph, &position.rows, checksums);
+    let suspects = checksum::differing_revisions(&position.graph, &position.rows, checksums);
     if suspects.is_empty() {
         return Ok(Settled { position, changed_down: Vec::new(), reset });
     }
     let recorded = state.ledger.applied_revisions(session, &suspects).await.map_err(ReadError::Server)?;
-    let ChecksumVerdict { changed, reread, changed_down } = checksum::compare(&position.graph, &recorded);
+    let ChecksumVerdict { changed, reparsed, changed_down } = checksum::compare_texts(&position.graph, &recorded);
     if !changed.is_empty() {
         return Err(Error::Checksum(ChecksumError::Changed(changed)));
     }
-    if !reread.is_empty() {
-        return Err(Error::Checksum(ChecksumError::Reparsed(reread)));
+    if !reparsed.is_empty() {
+        return Err(Error::Checksum(ChecksumError::Reparsed(reparsed)));
     }
     tracing::debug!("{} differ from what was applied, in comments, layout or the way down alone", suspects.join(", "));
     let changed_down = changed_down.into_iter().cloned().collect();
@@ -242,7 +242,7 @@ fn ancestry(position: &Position<'_>, state: &State) -> Ancestry {
 
 /// Refuses a database below whose version rows are revisions that were never run there, unless that was accepted.
 fn check_ancestry(position: &Position<'_>, state: &State) -> Result<(), Error> {
-    let late = ancestry(position, state).late(&position.graph);
+    let late = ancestry(position, state).late_revisions(&position.graph);
     if late.is_empty() { Ok(()) } else { Err(Error::Late(LateRevisions(late))) }
 }
 

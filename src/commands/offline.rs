@@ -39,8 +39,8 @@ pub(super) async fn run(typed: &str, direction: Direction, context: &Context) ->
             let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
             let mut state = super::read(&session, config, Access::Read).await?;
             let position = settle(&graph, &mut state, &session, config).await?.position;
-            if !position.beyond.is_empty() {
-                position.ahead(&position.targets(&range.to)?, config.ahead)?;
+            if !position.without_file.is_empty() {
+                position.check_ahead(&position.targets(&range.to)?, config.ahead)?;
             }
             (print(&position.graph, &position.rows, &range, direction, &state.ledger, context)?, Some(pool.address()))
         }

@@ -85,11 +85,11 @@ pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
     if accepted.contains(&"parents") {
         let below = position.graph.reach(position.graph.node(revision.id.as_str()).as_slice(), Graph::prerequisites);
         let late = ancestry.late_nodes().filter(|node| below.contains(*node));
-        not_applied = late.map(|node| ancestry.late_one(&position.graph, node)).collect();
+        not_applied = late.map(|node| ancestry.late_revision(&position.graph, node)).collect();
     }
     if let Some(node) = this.filter(|node| !ancestry.accepted.contains(node)) {
         accepted.push(NOT_APPLIED);
-        not_applied = vec![ancestry.late_one(&position.graph, node)];
+        not_applied = vec![ancestry.late_revision(&position.graph, node)];
     }
     let mut statements = Vec::new();
     let accepted_of_file: Vec<&str> = accepted.iter().copied().filter(|what| *what != NOT_APPLIED).collect();

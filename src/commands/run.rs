@@ -206,7 +206,7 @@ async fn reached_by_another(graph: &Graph, goal: &Goal<'_>, session: &Session, c
     if !is_sealed(graph, &state) {
         return None;
     }
-    let position = Position::of(graph, &state.rows, &[]).ok()?;
+    let position = Position::resolve(graph, &state.rows, &[]).ok()?;
     // Whatever was never run is not among what the goal names.
     let plan = plan(goal, &position, &targets(goal, &position).ok()?, &Ancestry::default()).ok()?;
     plan.is_empty().then_some(state.rows)
@@ -235,10 +235,10 @@ fn plan<'p>(goal: &Goal<'_>, position: &'p Position<'_>, targets: &[Node], ances
 
 /// Going up, a database that is ahead is let be, or refused; going down is the way back from it.
 fn tell_ahead(goal: &Goal<'_>, position: &Position<'_>, targets: &[Node], context: &Context) -> Result<(), Error> {
-    if matches!(goal, Goal::Down(_)) || position.beyond.is_empty() {
+    if matches!(goal, Goal::Down(_)) || position.without_file.is_empty() {
         return Ok(());
     }
-    let beyond = position.ahead(targets, context.config.ahead)?;
+    let beyond = position.check_ahead(targets, context.config.ahead)?;
     warn!("the database is ahead of these files by {beyond}, none of them marked breaking: letting it be");
     Ok(())
 }

@@ -18,13 +18,13 @@ pub async fn run(words: &cli::Show, context: &Context) -> Result<(), Error> {
     let asked = ask(context).await?;
     let mut position = match &asked {
         Some(asked) => locate(&files, &asked.state, &asked.session).await?,
-        None => Position::of(&files, &[], &[])?,
+        None => Position::resolve(&files, &[], &[])?,
     };
     let mut found = find(words, &position);
     // One that was undone, or never followed by this image: the ledger may still have its text.
     if let (Err(NameError::Unknown { id, .. }), Some(asked)) = (&found, &asked)
         && let Some(recorded) = asked.state.ledger.applied_revisions(&asked.session, &[id]).await.map_err(ReadError::Server)?.first()
-        && let Some(with) = position.with(recorded)
+        && let Some(with) = position.with_revision(recorded)
     {
         found = Ok(with.graph.node(id).into_iter().collect());
         position = with;

@@ -42,7 +42,7 @@ pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
     let lock = Lock::acquire(&pool, &state, config.run_lock_timeout).await?;
     let session = lock.worker(config.wait_timeout, None).await?;
     let state = State::load(&session, config, Level::Full(Access::Write)).await?;
-    let position = if words.purge { Position::of(&graph, &[], &[])? } else { locate(&graph, &state, &session).await? };
+    let position = if words.purge { Position::resolve(&graph, &[], &[])? } else { locate(&graph, &state, &session).await? };
     let after = stamp(&position.graph, &position.rows, &names)?;
     let current: Vec<String> = after.iter().map(ToString::to_string).collect();
     let is_same = same(&state.rows, &current);

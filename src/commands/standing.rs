@@ -54,7 +54,7 @@ pub async fn look(session: Session, graph: &Graph, target: &RevisionName, config
     check_base(graph, &mut state, &session, config).await?;
     let position = locate(graph, &state, &session).await?;
     let targets = position.targets(target)?;
-    position.ahead(&targets, config.ahead)?;
+    position.check_ahead(&targets, config.ahead)?;
     check_ancestry(&position, &state)?;
     let plan = Plan::upgrade(&position.graph, &position.rows, &targets);
     if plan.is_empty() && !is_sealed(graph, &state) {

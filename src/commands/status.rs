@@ -31,7 +31,7 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
     };
     let plan = Plan::upgrade(&position.graph, &position.rows, &targets);
     // What would stop an upgrade is part of where the database is.
-    let refusal = match position.ahead(&targets, config.ahead) {
+    let refusal = match position.check_ahead(&targets, config.ahead) {
         _ if named.is_err() => named.err().map(Error::Name),
         Err(refusal) => Some(Error::Position(refusal)),
         Ok(_) => match settle(&graph, &mut state, &session, config).await {
@@ -60,7 +60,7 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
         branches: branches(&graph),
         target: config.target.clone(),
         pending: plan.steps.iter().map(|step| step.revision.id.to_string()).collect(),
-        ahead: ids(&position.graph, &position.beyond),
+        ahead: ids(&position.graph, &position.without_file),
         changed,
         not_applied: history.iter().filter(|entry| entry.state == Some(NOT_APPLIED)).map(|entry| entry.revision.clone()).collect(),
         at_target: plan.is_empty() && refusal.is_none(),

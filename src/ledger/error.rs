@@ -102,7 +102,7 @@ impl Explain for ReadError {
                     .into()
             }
             Self::Locked(locked) => locked.next_step().into(),
-            Self::Untrusted(relation) => relation.next().into(),
+            Self::Untrusted(relation) => relation.next_step().into(),
             Self::InTheWay { kind, name } => format!(
                 "drop or rename the {kind} {name}, or name another place with PGMARCH_VERSION_TABLE=SCHEMA.NAME or PGMARCH_LEDGER_SCHEMA"
             )

@@ -22,7 +22,7 @@ impl fmt::Display for Locked {
 
 impl Locked {
     /// What to do about it, in one line.
-    pub(crate) fn next_step(&self) -> String {
+    pub(super) fn next_step(&self) -> String {
         format!("wait until that session is done, or end it with SELECT pg_terminate_backend({}); nothing was changed", self.pid)
     }
 }

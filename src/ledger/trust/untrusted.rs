@@ -26,7 +26,7 @@ pub(crate) struct TrustProblem {
 
 impl UntrustedRelation {
     /// What to do about it, in one line.
-    pub fn next(&self) -> String {
+    pub(in crate::ledger) fn next_step(&self) -> String {
         let Self { relation, role, is_version_table, .. } = self;
         let named = Ident::parse(role).map(|role| role.to_string()).unwrap_or_default();
         let role = if role.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') { role } else { &named };

@@ -1,0 +1,114 @@
+//! Files that are not what was applied.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::exit::{Exit, Explain};
+use crate::revision::Id;
+
+/// A revision whose file has a different `up` section from the one that was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedFile {
+    /// Its id.
+    pub id: Id,
+    /// The file.
+    pub path: PathBuf,
+    /// A text diff from the applied text to the file.
+    pub diff: String,
+}
+
+/// A revision that had different parents or dependencies when it was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovedRevision {
+    /// Its id.
+    pub id: Id,
+    /// The file.
+    pub path: PathBuf,
+    /// Parents and dependencies when it was applied.
+    pub recorded: String,
+    /// Parents and dependencies by its file.
+    pub now: String,
+}
+
+impl fmt::Display for MovedRevision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} was applied on {}, now it stands on {}", self.path.display(), self.id, self.recorded, self.now)
+    }
+}
+
+/// A revision whose file is what was applied, but is parsed into statements different from those that ran.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReparsedFile {
+    /// Its id.
+    pub id: Id,
+    /// The file.
+    pub path: PathBuf,
+}
+
+impl fmt::Display for ReparsedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: the file is unchanged, but the pgmarch that applied {} found other statements in its up section than this one does",
+            self.path.display(),
+            self.id
+        )
+    }
+}
+
+/// Why an upgrade stops: the files of applied revisions are not what was applied.
+#[derive(Debug, Error)]
+pub enum ChecksumError {
+    /// Their `up` sections have changed.
+    #[error("{} applied: {}", if .0.len() == 1 { "a revision was changed after it was" } else { "revisions were changed after they were" }, .0.iter().map(|changed| changed.path.display().to_string()).collect::<Vec<_>>().join(", "))]
+    Changed(Vec<ChangedFile>),
+    /// Their files are unchanged, but a different version of pgmarch found different statements in them.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Reparsed(Vec<ReparsedFile>),
+    /// Their parents or dependencies have changed.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Moved(Vec<MovedRevision>),
+}
+
+impl ChecksumError {
+    /// The ids of the revisions.
+    pub fn ids(&self) -> Vec<String> {
+        match self {
+            Self::Changed(changed) => changed.iter().map(|changed| changed.id.to_string()).collect(),
+            Self::Reparsed(reparsed) => reparsed.iter().map(|reparsed| reparsed.id.to_string()).collect(),
+            Self::Moved(moved) => moved.iter().map(|moved| moved.id.to_string()).collect(),
+        }
+    }
+}
+
+impl Explain for ChecksumError {
+    fn exit(&self) -> Exit {
+        Exit::Unsound
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        let first = self.ids().into_iter().next().unwrap_or_default();
+        match self {
+            Self::Changed(_) => "put the applied text back and write the change as a new revision; or, if the file is right, accept it with `pgmarch repair REV`".into(),
+            Self::Reparsed(_) => format!(
+                "compare the database with the up section of the file, and put right by hand what differs; then accept it with `pgmarch repair {first}`"
+            )
+            .into(),
+            Self::Moved(_) => format!(
+                "a revision that came in below an applied one is never run: restore `revises` (or, without headers, the file names) and add the new revision at the end; or, to accept the new order without running anything, `pgmarch repair {first}`"
+            )
+            .into(),
+        }
+    }
+
+    fn faults(&self) -> Vec<String> {
+        match self {
+            Self::Changed(_) => Vec::new(),
+            Self::Reparsed(reparsed) => reparsed.iter().map(ToString::to_string).collect(),
+            Self::Moved(moved) => moved.iter().map(ToString::to_string).collect(),
+        }
+    }
+}

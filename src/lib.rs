@@ -86,7 +86,7 @@ use signal::Signal;
 
 /// The whole program: words and environment in, exit code out.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match cli::Cli::of(words.into_iter().collect()) {
+    let cli = match cli::Cli::from_arguments(words.into_iter().collect()) {
         Ok(cli) => cli,
         Err(asked) => {
             // `--help` and `--version` come this way too, with code 0; clap prints each where it belongs.
@@ -118,7 +118,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     match outcome {
         Ok(()) => Exit::Success.code().into(),
         Err(failure) => {
-            report::failure::tell(&failure, &reporting);
+            report::failure::print(&failure, &reporting);
             failure.exit().code().into()
         }
     }

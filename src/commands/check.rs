@@ -15,13 +15,13 @@ use crate::error::Error;
 use crate::ledger::Access;
 use crate::model::compare::Ignore;
 use crate::model::prove::scratch::Bench;
-use crate::report::check::{Check, Finding};
+use crate::report::check::{CheckFinding, CheckReport};
 use crate::revision::format::header_place;
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
 
 /// Looks at the files; without `--offline`, at the database too.
-pub async fn run(words: &cli::Check, context: &Context) -> Result<(), Error> {
+pub async fn run(words: &cli::CheckArgs, context: &Context) -> Result<(), Error> {
     let (mut check, graph) = files(&context.config);
     let sound = !check.findings.iter().any(|finding| finding.stops_upgrade);
     if let (Some(graph), true, false) = (&graph, sound, words.offline) {
@@ -43,7 +43,7 @@ pub async fn run(words: &cli::Check, context: &Context) -> Result<(), Error> {
 
 /// Whether the revisions lead to the model.
 async fn compare_model(
-    check: &mut Check,
+    check: &mut CheckReport,
     model: &Model,
     bench: &Bench,
     graph: &Graph,
@@ -58,14 +58,20 @@ async fn compare_model(
     if count > 0 {
         let differ = if count == 1 { "1 object differs".to_owned() } else { format!("{count} objects differ") };
         let message = format!("the revisions don't lead to the model: {differ}; `pgmarch create MESSAGE` writes the revision that does");
-        check.findings.push(Finding::in_general("model", model.name(context), message));
+        check.findings.push(CheckFinding::in_general("model", model.name(context), message));
         check.model = Some(difference);
     }
     Ok(())
 }
 
 /// Whether the files are what was applied, and the database is as they create it; leaves the scratch server, if it was needed.
-async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, bench: &mut Option<Bench>, context: &Context) -> Result<(), Error> {
+async fn database(
+    check: &mut CheckReport,
+    graph: &Graph,
+    ignore: Ignore,
+    bench: &mut Option<Bench>,
+    context: &Context,
+) -> Result<(), Error> {
     let config = &context.config;
     let pool = context.pool()?;
     let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
@@ -75,18 +81,18 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, bench: &mut 
         Ok(settled) => Some(settled.position),
         Err(Error::Checksum(ChecksumError::Changed(changed))) => {
             let message = |diff: &str| format!("its text is another than what was applied:\n{diff}");
-            check.findings.extend(
-                changed.iter().map(|changed| Finding {
-                    stops_upgrade: true,
-                    ..Finding::about("changed", &changed.path, None, message(&changed.diff))
-                }),
-            );
+            check.findings.extend(changed.iter().map(|changed| CheckFinding {
+                stops_upgrade: true,
+                ..CheckFinding::about("changed", &changed.path, None, message(&changed.diff))
+            }));
             None
         }
         Err(Error::Checksum(ChecksumError::Reparsed(reread))) => {
             let message = "it is unchanged, but the pgmarch that applied it found other statements in its up section than this one does";
-            let finding =
-                |reread: &ReparsedFile| Finding { stops_upgrade: true, ..Finding::about("reread", &reread.path, None, message.to_owned()) };
+            let finding = |reread: &ReparsedFile| CheckFinding {
+                stops_upgrade: true,
+                ..CheckFinding::about("reread", &reread.path, None, message.to_owned())
+            };
             check.findings.extend(reread.iter().map(finding));
             None
         }
@@ -94,13 +100,15 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, bench: &mut 
             let finding = |late: &LateRevision| {
                 let message =
                     format!("it has not been applied to this database: it came in below {}, which had been applied before", late.above);
-                Finding { stops_upgrade: true, ..Finding::about("late", &late.path, None, message) }
+                CheckFinding { stops_upgrade: true, ..CheckFinding::about("late", &late.path, None, message) }
             };
             check.findings.extend(late.iter().map(finding));
             None
         }
         Err(error @ (Error::Checksum(ChecksumError::Moved(_)) | Error::Position(_) | Error::Lost(_))) => {
-            check.findings.push(Finding { stops_upgrade: true, ..Finding::in_general("position", pool.address(), error.to_string()) });
+            check
+                .findings
+                .push(CheckFinding { stops_upgrade: true, ..CheckFinding::in_general("position", pool.address(), error.to_string()) });
             None
         }
         Err(error) => return Err(error),
@@ -110,7 +118,7 @@ async fn database(check: &mut Check, graph: &Graph, ignore: Ignore, bench: &mut 
 }
 
 /// Prints the findings, and says by the exit code whether there are any.
-fn tell(check: &Check, as_json: bool) -> Result<(), Error> {
+fn tell(check: &CheckReport, as_json: bool) -> Result<(), Error> {
     answer(&if as_json { json(check)? } else { check.text() })?;
     match check.findings.len() {
         0 => Ok(()),
@@ -121,12 +129,12 @@ fn tell(check: &Check, as_json: bool) -> Result<(), Error> {
 }
 
 /// What the files alone tell; the graph, if they make one.
-fn files(config: &Config) -> (Check, Option<Graph>) {
-    let mut check = Check { checked: vec!["files"], ..Check::default() };
+fn files(config: &Config) -> (CheckReport, Option<Graph>) {
+    let mut check = CheckReport { checked: vec!["files"], ..CheckReport::default() };
     let graph = match Graph::load(&config.migrations) {
         Ok(graph) => graph,
         Err(faults) => {
-            check.findings = faults.iter().map(Finding::of).collect();
+            check.findings = faults.iter().map(CheckFinding::of).collect();
             return (check, None);
         }
     };
@@ -137,10 +145,10 @@ fn files(config: &Config) -> (Check, Option<Graph>) {
 }
 
 /// The target, `head` by default, must mean something: with two heads it doesn't.
-fn target(graph: &Graph, config: &Config) -> Option<Finding> {
+fn target(graph: &Graph, config: &Config) -> Option<CheckFinding> {
     let problem =
         RevisionName::parse(&config.target).and_then(|name| if name.is_relative() { Ok(Vec::new()) } else { name.targets(graph, &[]) });
-    problem.err().map(|error| Finding {
+    problem.err().map(|error| CheckFinding {
         kind: "target",
         path: config.migrations.display().to_string(),
         line: None,
@@ -151,26 +159,26 @@ fn target(graph: &Graph, config: &Config) -> Option<Finding> {
 }
 
 /// What runs, but ought to be better: names, dates, the way down.
-fn details(graph: &Graph) -> Vec<Finding> {
+fn details(graph: &Graph) -> Vec<CheckFinding> {
     let mut findings = Vec::new();
     for node in graph.nodes() {
         let revision = graph.revision(node);
         let path = &revision.path;
         if revision.down.is_none() {
             let message = "there is no `-- migrate:down` section, so it can't be undone; write one".to_owned();
-            findings.push(Finding::about("irreversible", path, None, message));
+            findings.push(CheckFinding::about("irreversible", path, None, message));
         }
         let stem = revision.file_name().trim_end_matches(".sql");
         let rest = stem.strip_prefix(revision.id.as_str());
         if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_')) {
             let message = format!("the file's name does not begin with its id; rename it to {}_….sql", revision.id);
-            findings.push(Finding::about("name", path, header_place(revision, "revision"), message));
+            findings.push(CheckFinding::about("name", path, header_place(revision, "revision"), message));
         }
         if let Some(created) = &revision.created
             && humantime::parse_rfc3339_weak(created).is_err()
         {
             let message = format!("`created` is `{created}`; write a date such as 2026-11-22T10:15:00Z");
-            findings.push(Finding::about("created", path, header_place(revision, "created"), message));
+            findings.push(CheckFinding::about("created", path, header_place(revision, "created"), message));
         }
     }
     findings

@@ -48,7 +48,7 @@ struct FromModel {
 }
 
 /// Writes it and says what to do with it.
-pub async fn run(words: &cli::Create, context: &Context) -> Result<(), Error> {
+pub async fn run(words: &cli::CreateArgs, context: &Context) -> Result<(), Error> {
     let graph = load(context)?;
     if !words.manual {
         return from_model(words, graph.as_ref(), context).await;
@@ -74,7 +74,7 @@ fn write(draft: &Draft, graph: Option<&Graph>, context: &Context) -> Result<Crea
 }
 
 /// The difference between revisions and model, proven, as the next revision; as several where one transaction can't hold it.
-async fn from_model(words: &cli::Create, graph: Option<&Graph>, context: &Context) -> Result<(), Error> {
+async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Context) -> Result<(), Error> {
     let ignore = sides::ignore(&words.ignore);
     // Found before anything is connected to: no head, two heads, no next id, no model.
     let first = draft(words, graph, DraftSection::default(), None)?;
@@ -119,7 +119,7 @@ async fn from_model(words: &cli::Create, graph: Option<&Graph>, context: &Contex
 }
 
 /// The revision after one that was just written.
-fn following(above: &Draft, words: &cli::Create, context: &Context) -> Result<Draft, Error> {
+fn following(above: &Draft, words: &cli::CreateArgs, context: &Context) -> Result<Draft, Error> {
     let graph = load(context)?;
     Ok(Draft {
         id: next(graph.as_ref())?,
@@ -141,7 +141,7 @@ pub(super) fn load(context: &Context) -> Result<Option<Graph>, Error> {
 }
 
 /// A revision on the one head, or on the one named, with the next id.
-pub(super) fn draft(words: &cli::Create, graph: Option<&Graph>, up: DraftSection, down: Option<DraftSection>) -> Result<Draft, Error> {
+pub(super) fn draft(words: &cli::CreateArgs, graph: Option<&Graph>, up: DraftSection, down: Option<DraftSection>) -> Result<Draft, Error> {
     let parents = match (graph, &words.head) {
         (None, None) => Vec::new(),
         (None, Some(head)) if head == "base" => Vec::new(),

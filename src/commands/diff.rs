@@ -31,7 +31,7 @@ struct Answer {
 }
 
 /// Prints it; exit 1 if there is a difference.
-pub async fn run(words: &cli::Diff, context: &Context) -> Result<(), Error> {
+pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let ignore = sides::ignore(&words.ignore);
     let model = Model::find(context)?.ok_or_else(|| Model::missing(context))?;

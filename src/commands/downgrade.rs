@@ -42,7 +42,7 @@ struct Undone<'a> {
 }
 
 /// Takes the database down to the target.
-pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error> {
+pub async fn run(words: &cli::DowngradeArgs, context: &Context) -> Result<(), Error> {
     if words.sql {
         return offline::run(&words.revision, Direction::Down, context).await;
     }
@@ -78,7 +78,7 @@ pub async fn run(words: &cli::Downgrade, context: &Context) -> Result<(), Error>
     tell(words, &reached.current, &reached.done)
 }
 
-fn tell(words: &cli::Downgrade, current: &[String], done: &[crate::apply::CompletedStep]) -> Result<(), Error> {
+fn tell(words: &cli::DowngradeArgs, current: &[String], done: &[crate::apply::CompletedStep]) -> Result<(), Error> {
     if words.json {
         let undone = done.iter().map(|done| Undone { revision: done.id.as_str(), seconds: done.duration.as_secs_f64() }).collect();
         return answer(&json(&Downgraded { target: &words.revision, current: current.to_vec(), undone })?);

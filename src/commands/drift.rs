@@ -19,7 +19,7 @@ use crate::model::read::surroundings::{Schema, Surroundings};
 use crate::model::read::{Schemas, Scope, of_snapshot};
 use crate::model::snapshot::Saved;
 use crate::position::Position;
-use crate::report::check::{Check, Finding};
+use crate::report::check::{CheckFinding, CheckReport};
 use crate::revision::format::parse;
 use crate::revision::graph::Graph;
 use crate::revision::statement::identifiers::creates_schema;
@@ -89,7 +89,7 @@ fn scratch(error: ScratchError, is_named: bool) -> NotReplayed {
 /// Compares, and adds to the check what was found. Without a position the revisions are not replayed. Leaves the scratch server
 /// open for more comparisons: what its session has created would count as abandoned without it.
 pub(super) async fn compare(
-    check: &mut Check,
+    check: &mut CheckReport,
     live: &Live<'_>,
     ignore: Ignore,
     bench: &mut Option<Bench>,
@@ -156,7 +156,7 @@ pub(super) async fn compare(
             let message = format!(
                 "{were} changed outside of the revisions since the run that ended at {taken} (at {at}); undo it, or write a revision that does it"
             );
-            check.findings.push(Finding::in_general("database", address.to_owned(), message));
+            check.findings.push(CheckFinding::in_general("database", address.to_owned(), message));
             check.database = Some(difference);
         }
     }
@@ -186,7 +186,7 @@ pub(super) async fn compare(
                     let message = format!(
                         "{objects} differed from what the applied revisions (at {at}) create already when the run ended at {taken}; write a revision that makes up for it"
                     );
-                    check.findings.push(Finding::in_general("replay", path, message));
+                    check.findings.push(CheckFinding::in_general("replay", path, message));
                     check.replay = Some(difference);
                 }
                 None => {
@@ -194,7 +194,7 @@ pub(super) async fn compare(
                     let message = format!(
                         "{objects} {differ} from what the applied revisions (at {at}) create; undo what was changed by hand, or write a revision that does it"
                     );
-                    check.findings.push(Finding::in_general("database", path, message));
+                    check.findings.push(CheckFinding::in_general("database", path, message));
                     check.database = Some(difference);
                 }
             }

@@ -10,7 +10,7 @@ use crate::connect::{ConnectError, Session};
 use crate::error::Error;
 use crate::ledger::{Access, ReadError, State, parse_numeric};
 use crate::position::Position;
-use crate::report::history::{Entry, History, NOT_APPLIED};
+use crate::report::history::{HistoryEntry, HistoryReport, NOT_APPLIED};
 use crate::revision::graph::{Graph, Node, NodeSet};
 use crate::revision::name::{NameError, NameRange, RevisionName};
 
@@ -39,7 +39,7 @@ pub(super) async fn ask(context: &Context) -> Result<Option<Asked>, Error> {
 }
 
 /// Draws it.
-pub async fn run(words: &cli::History, context: &Context) -> Result<(), Error> {
+pub async fn run(words: &cli::HistoryArgs, context: &Context) -> Result<(), Error> {
     let files = Graph::load(&context.config.migrations)?;
     let asked = ask(context).await?;
     let position = match &asked {
@@ -54,12 +54,12 @@ pub async fn run(words: &cli::History, context: &Context) -> Result<(), Error> {
     let order = newest_first(&position.graph);
     let history = order.into_iter().filter(|node| shown.as_ref().is_none_or(|shown| shown.iter().all(|set| set.contains(*node))));
     let history = history.map(|node| entries[node.index()].clone()).collect();
-    let history = History { connection: asked.map(|asked| asked.address), history };
+    let history = HistoryReport { connection: asked.map(|asked| asked.address), history };
     answer(&if words.json { json(&history)? } else { history.text() })
 }
 
 /// All revisions, in the graph's order.
-pub(super) async fn entries(files: &Graph, position: &Position<'_>, asked: Option<&Asked>) -> Result<Vec<Entry>, Error> {
+pub(super) async fn entries(files: &Graph, position: &Position<'_>, asked: Option<&Asked>) -> Result<Vec<HistoryEntry>, Error> {
     let mut ran = HashMap::new();
     if let Some(asked) = asked {
         for row in asked.state.ledger.last_upgrades(&asked.session).await.map_err(ReadError::Server)? {
@@ -77,7 +77,7 @@ pub(super) async fn entries(files: &Graph, position: &Position<'_>, asked: Optio
         let is_applied = below.contains(node) && !ancestry.unapplied.contains(&node);
         let ran = is_applied.then(|| ran.remove(revision.id.as_str())).flatten();
         let (applied_at, seconds) = ran.unwrap_or((None, None));
-        Entry {
+        HistoryEntry {
             revision: revision.id.to_string(),
             parents: words(&revision.parents),
             depends_on: words(&revision.depends_on),

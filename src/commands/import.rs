@@ -32,7 +32,7 @@ struct Written {
 }
 
 /// Reads the whole output, and writes all files or none.
-pub fn run(words: &cli::Import, context: &Context) -> Result<(), Error> {
+pub fn run(words: &cli::ImportArgs, context: &Context) -> Result<(), Error> {
     let folder = &context.config.migrations;
     let up = read(words.file.as_deref())?;
     let down = words.down.as_deref().map(|path| read(Some(path))).transpose()?;
@@ -76,7 +76,7 @@ fn refuse_known(drafts: &[Draft], folder: &Path) -> Result<(), Error> {
     }
 }
 
-fn tell(words: &cli::Import, drafts: &[Draft], written: &[PathBuf]) -> Result<(), Error> {
+fn tell(words: &cli::ImportArgs, drafts: &[Draft], written: &[PathBuf]) -> Result<(), Error> {
     let parents = |draft: &Draft| draft.revises.iter().flatten().map(ToString::to_string).collect();
     let revisions = drafts.iter().zip(written).map(|(draft, path)| Written {
         revision: draft.id.to_string(),

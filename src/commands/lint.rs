@@ -12,7 +12,7 @@ use crate::escape;
 use crate::ledger::Access;
 use crate::lint::{DOWN_DOES_NOT_RESTORE, Finding, SEVERAL_HEADS, is_ignored, lint};
 use crate::model::compare::compare;
-use crate::report::failure::picture;
+use crate::report::failure::code_frame;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::line::line_at;
 use crate::revision::name::RevisionName;
@@ -43,7 +43,7 @@ struct Told {
 }
 
 /// Finds, shows, and says by the exit code whether there was anything.
-pub async fn run(words: &cli::Lint, context: &Context) -> Result<(), Error> {
+pub async fn run(words: &cli::LintArgs, context: &Context) -> Result<(), Error> {
     let graph = Graph::load(&context.config.migrations)?;
     let named: Vec<Node> = names(words, &graph)?;
     let mut server = NEWEST;
@@ -76,7 +76,7 @@ pub async fn run(words: &cli::Lint, context: &Context) -> Result<(), Error> {
     if found.is_empty() { Ok(()) } else { Err(Error::Command(CommandError::Findings { findings: found.len(), unsound: false })) }
 }
 
-fn names(words: &cli::Lint, graph: &Graph) -> Result<Vec<Node>, Error> {
+fn names(words: &cli::LintArgs, graph: &Graph) -> Result<Vec<Node>, Error> {
     let mut nodes = Vec::new();
     for name in &words.revisions {
         nodes.extend(RevisionName::parse(name)?.targets(graph, &[])?);
@@ -158,7 +158,7 @@ fn tell(graph: &Graph, chosen: &[Node], found: &[(&Revision, Finding)], as_json:
     let mut text = String::new();
     for (revision, finding) in found {
         text += &format!("{}: {}\n", finding.rule, escape::lines(&finding.message, 2));
-        text += &picture(&revision.path, &revision.text, &finding.range, place(revision, finding));
+        text += &code_frame(&revision.path, &revision.text, &finding.range, place(revision, finding));
         if let Some(help) = &finding.help {
             text += &format!("  help: {}\n", escape::lines(help, 4));
         }

@@ -12,7 +12,7 @@ use crate::revision::name::RevisionName;
 use crate::revision::{Id, join_ids};
 
 /// Writes it.
-pub fn run(words: &cli::Merge, context: &Context) -> Result<(), Error> {
+pub fn run(words: &cli::MergeArgs, context: &Context) -> Result<(), Error> {
     let folder = &context.config.migrations;
     let graph = Graph::load(folder)?;
     let mut joined: Vec<Node> = Vec::new();

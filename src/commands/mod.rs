@@ -2,11 +2,11 @@
 
 pub mod check;
 pub mod create;
+pub mod database_status;
 pub mod diff;
 pub mod downgrade;
 mod drift;
 pub mod error;
-pub mod help;
 pub mod history;
 pub mod import;
 pub mod lint;
@@ -20,7 +20,6 @@ pub mod sidecar;
 mod sides;
 mod snapshot;
 pub mod stamp;
-pub mod standing;
 pub mod status;
 pub mod upgrade;
 pub mod wait;
@@ -151,8 +150,9 @@ pub async fn run(command: Option<Command>, context: &Context) -> Result<(), Erro
 /// `PGMARCH_COMMAND`, read as if it had been typed.
 fn configured(config: &Config) -> Result<Command, Error> {
     let words = std::iter::once("pgmarch").chain(config.command.iter().map(String::as_str)).map(OsString::from);
-    let cli = Cli::of(words.collect()).map_err(|error| CommandError::Words(error.to_string().lines().next().unwrap_or("").to_owned()))?;
-    Ok(cli.command.unwrap_or_else(|| Command::Upgrade(crate::cli::Upgrade::default())))
+    let cli = Cli::from_arguments(words.collect())
+        .map_err(|error| CommandError::Words(error.to_string().lines().next().unwrap_or("").to_owned()))?;
+    Ok(cli.command.unwrap_or_else(|| Command::Upgrade(crate::cli::UpgradeArgs::default())))
 }
 
 /// Writes an answer to standard output: text, SQL, or one JSON object. On a terminal the control characters that are left in

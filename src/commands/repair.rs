@@ -38,7 +38,7 @@ struct Repaired {
 }
 
 /// Accepts the file as it is now.
-pub async fn run(words: &cli::Repair, context: &Context) -> Result<(), Error> {
+pub async fn run(words: &cli::RepairArgs, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let name = RevisionName::parse(&words.revision)?;
     let graph = Graph::load(&config.migrations)?;

@@ -7,13 +7,13 @@ use crate::cli;
 use crate::error::Error;
 use crate::ledger::ReadError;
 use crate::position::Position;
-use crate::report::show::Show;
+use crate::report::show::ShowReport;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::line::normalized;
 use crate::revision::name::{NameError, RevisionName};
 
 /// Shows it.
-pub async fn run(words: &cli::Show, context: &Context) -> Result<(), Error> {
+pub async fn run(words: &cli::ShowArgs, context: &Context) -> Result<(), Error> {
     let files = Graph::load(&context.config.migrations)?;
     let asked = ask(context).await?;
     let mut position = match &asked {
@@ -42,7 +42,7 @@ pub async fn run(words: &cli::Show, context: &Context) -> Result<(), Error> {
             let differs = recorded.first().filter(|recorded| normalized(&recorded.text) != normalized(&revision.text));
             changed = differs.map(|recorded| checksum::diff(&recorded.text, &revision.text));
         }
-        shown.push(Show {
+        shown.push(ShowReport {
             entry: entries[node.index()].clone(),
             reversible: revision.down.is_some(),
             text: revision.text.clone(),
@@ -58,12 +58,12 @@ pub async fn run(words: &cli::Show, context: &Context) -> Result<(), Error> {
             several => answer(&json(&several)?),
         };
     }
-    let texts: Vec<String> = shown.iter().map(Show::text).collect();
+    let texts: Vec<String> = shown.iter().map(ShowReport::text).collect();
     answer(&texts.join("\n"))
 }
 
 /// `current` and `heads` may mean several, base none.
-fn find(words: &cli::Show, position: &Position<'_>) -> Result<Vec<Node>, NameError> {
+fn find(words: &cli::ShowArgs, position: &Position<'_>) -> Result<Vec<Node>, NameError> {
     if words.revision == "current" && position.graph.node("current").is_none() {
         return Ok(position.rows.clone());
     }

@@ -28,7 +28,7 @@ struct Stamped {
 }
 
 /// Stamps it, under the lock and through the fence.
-pub async fn run(words: &cli::Stamp, context: &Context) -> Result<(), Error> {
+pub async fn run(words: &cli::StampArgs, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let names = words.revisions.iter().map(|name| RevisionName::parse(name)).collect::<Result<Vec<_>, _>>()?;
     let graph = Graph::load(&config.migrations)?;

@@ -1,4 +1,4 @@
-//! `status`: where the database is. Creates nothing, locks nothing.
+//! `status`: the version rows and what is pending. Creates nothing, locks nothing.
 
 use super::error::CommandError;
 use super::history::{Asked, entries};
@@ -9,12 +9,12 @@ use crate::error::Error;
 use crate::ledger::{self, Access};
 use crate::plan::Plan;
 use crate::report::history::NOT_APPLIED;
-use crate::report::status::{Branch, Status};
+use crate::report::status::{BranchHeads, StatusReport};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::{NameError, RevisionName};
 
-/// Shows it; with `--check`, says by the exit code whether something is pending, or in the way.
-pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
+/// Prints the status; with `--check`, the exit code tells whether revisions are pending or an upgrade would refuse.
+pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let target = RevisionName::parse(&config.target)?;
     let graph = Graph::load(&config.migrations)?;
@@ -50,7 +50,7 @@ pub async fn run(words: &cli::Status, context: &Context) -> Result<(), Error> {
     let asked = Asked { address: pool.address(), session, state };
     let history = entries(&graph, &position, Some(&asked)).await?;
     let Asked { address, state, .. } = asked;
-    let status = Status {
+    let status = StatusReport {
         connection: address,
         server: state.server.version.clone(),
         version_table: state.ledger.version_table.plain(),
@@ -80,7 +80,7 @@ fn ids(graph: &Graph, nodes: &[Node]) -> Vec<String> {
     nodes.iter().map(|node| graph.id(*node).to_string()).collect()
 }
 
-fn branches(graph: &Graph) -> Vec<Branch> {
+fn branches(graph: &Graph) -> Vec<BranchHeads> {
     let labelled = graph.nodes().filter_map(|node| graph.revision(node).branch.clone().map(|label| (node, label)));
     let heads = graph.heads();
     let above = |node: Node| graph.reach(&[node], Graph::children);
@@ -88,7 +88,7 @@ fn branches(graph: &Graph) -> Vec<Branch> {
         .map(|(node, label)| {
             let above = above(node);
             let heads: Vec<Node> = heads.iter().copied().filter(|head| above.contains(*head)).collect();
-            Branch { label, revision: graph.id(node).to_string(), heads: ids(graph, &heads) }
+            BranchHeads { label, revision: graph.id(node).to_string(), heads: ids(graph, &heads) }
         })
         .collect()
 }

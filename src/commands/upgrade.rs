@@ -35,7 +35,7 @@ struct Applied<'a> {
 const WHOLE: &str = "head";
 
 /// Brings the database to the target.
-pub async fn run(words: &cli::Upgrade, context: &Context) -> Result<(), Error> {
+pub async fn run(words: &cli::UpgradeArgs, context: &Context) -> Result<(), Error> {
     let typed = words.revision.as_deref().unwrap_or(&context.config.target);
     if words.sql {
         return offline::run(typed, Direction::Up, context).await;
@@ -58,7 +58,7 @@ pub async fn run(words: &cli::Upgrade, context: &Context) -> Result<(), Error> {
     tell(typed, persistently(&graph, Goal::Up(&target, None), snapshots, context).await?, words)
 }
 
-fn tell(typed: &str, reached: Reached, words: &cli::Upgrade) -> Result<(), Error> {
+fn tell(typed: &str, reached: Reached, words: &cli::UpgradeArgs) -> Result<(), Error> {
     if words.json {
         let applied =
             reached.done.iter().map(|done| Applied { revision: done.id.as_str(), seconds: done.duration.as_secs_f64() }).collect();

@@ -1,4 +1,4 @@
-//! `wait`: for what must not migrate itself. Reads until the database is at the target; creates nothing, locks nothing.
+//! `wait`: for containers that must not migrate. Reads until the database is at the target; creates and locks nothing.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use serde::Serialize;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
+use super::database_status::{DatabaseStatus, fixed_target, read_status};
 use super::error::CommandError;
-use super::standing::{Standing, fixed_target, look};
 use super::{Context, answer, json};
 use crate::backoff::Pace;
 use crate::cli;
@@ -21,7 +21,7 @@ use crate::words::{chain, count, left, seconds};
 
 /// The JSON of `wait --json`.
 #[derive(Debug, Serialize)]
-struct Waited<'a> {
+struct WaitReport<'a> {
     /// The target as it was named.
     target: &'a str,
     /// The version rows at the end.
@@ -30,39 +30,39 @@ struct Waited<'a> {
     seconds: f64,
 }
 
-/// Ends well as soon as the database is at the target, or ahead of it compatibly.
-pub async fn run(words: &cli::Wait, context: &Context) -> Result<(), Error> {
+/// Succeeds as soon as the database is at the target, or ahead of it by revisions that are not breaking.
+pub async fn run(words: &cli::WaitArgs, context: &Context) -> Result<(), Error> {
     let started = Instant::now();
     let typed = words.revision.as_deref().unwrap_or(&context.config.target);
     let graph = Graph::load(&context.config.migrations)?;
     let target = fixed_target(typed, &graph)?;
-    let standing = until_there(&graph, &target, typed, context).await?;
+    let found = wait_until_at_target(&graph, &target, typed, context).await?;
     let took = started.elapsed();
     answer(&if words.json {
-        json(&Waited { target: typed, current: &standing.current, seconds: took.as_secs_f64() })?
+        json(&WaitReport { target: typed, current: &found.current, seconds: took.as_secs_f64() })?
     } else {
-        format!("at {}, after {}\n", standing.at(), seconds(took))
+        format!("at {}, after {}\n", found.at(), seconds(took))
     })
 }
 
-async fn until_there(graph: &Graph, target: &RevisionName, typed: &str, context: &Context) -> Result<Standing, Error> {
+async fn wait_until_at_target(graph: &Graph, target: &RevisionName, typed: &str, context: &Context) -> Result<DatabaseStatus, Error> {
     let pool = context.pool()?;
     let deadline = context.wait_deadline();
     let mut pace = Pace::new(Duration::from_millis(50), Duration::from_secs(1));
     let mut said = Said::default();
-    let mut last: Option<Standing> = None;
+    let mut last: Option<DatabaseStatus> = None;
     loop {
-        match one_look(&pool, graph, target, context, deadline).await {
-            Ok(standing) if standing.is_there() => return Ok(standing),
-            Ok(standing) => {
-                let pending = standing.pending.join(", ");
+        match read_once(&pool, graph, target, context, deadline).await {
+            Ok(found) if found.is_at_target() => return Ok(found),
+            Ok(found) => {
+                let pending = found.pending.join(", ");
                 if said.is_news(&pending) {
-                    let number = count(standing.pending.len(), "revision");
+                    let number = count(found.pending.len(), "revision");
                     info!("waiting for {} to be at {typed}: {number} pending ({pending}); {} left", pool.address(), left(deadline));
                 }
-                last = Some(standing);
+                last = Some(found);
             }
-            Err(error) if passes(&error) => {
+            Err(error) if may_pass(&error) => {
                 debug!("not readable now: {}", chain(&error));
                 if last.is_none() && Instant::now() >= deadline {
                     return Err(error);
@@ -72,7 +72,7 @@ async fn until_there(graph: &Graph, target: &RevisionName, typed: &str, context:
         }
         let now = Instant::now();
         if now >= deadline {
-            let Some(Standing { current, pending }) = last else { continue };
+            let Some(DatabaseStatus { current, pending }) = last else { continue };
             return Err(Error::Command(CommandError::NotYet {
                 target: typed.to_owned(),
                 current,
@@ -84,13 +84,19 @@ async fn until_there(graph: &Graph, target: &RevisionName, typed: &str, context:
     }
 }
 
-async fn one_look(pool: &Pool, graph: &Graph, target: &RevisionName, context: &Context, deadline: Instant) -> Result<Standing, Error> {
+async fn read_once(
+    pool: &Pool,
+    graph: &Graph,
+    target: &RevisionName,
+    context: &Context,
+    deadline: Instant,
+) -> Result<DatabaseStatus, Error> {
     let config = &context.config;
     let session = for_server(pool, &config.wait_for, config.wait_timeout, deadline).await?;
-    look(session, graph, target, config).await
+    read_status(session, graph, target, config).await
 }
 
-/// Whether a later look may succeed. `for_server` itself gives up only when the time is over.
-fn passes(error: &Error) -> bool {
+/// Whether a later read may succeed. `for_server` itself gives up only at the deadline.
+fn may_pass(error: &Error) -> bool {
     error.retry().is_worthwhile() || matches!(error, Error::Wait(WaitError::Timeout { .. }))
 }

@@ -10,7 +10,7 @@ use crate::revision::{Fault, LineColumn};
 
 /// One thing that is wrong, or ought to be looked at.
 #[derive(Debug, Serialize)]
-pub struct Finding {
+pub struct CheckFinding {
     /// What kind it is, a word that stays the same.
     pub kind: &'static str,
     /// The file or folder.
@@ -27,7 +27,7 @@ pub struct Finding {
     pub stops_upgrade: bool,
 }
 
-impl Finding {
+impl CheckFinding {
     /// A fault that stops every run.
     pub fn of(fault: &Fault) -> Self {
         Self {
@@ -60,7 +60,7 @@ impl Finding {
 
 /// What was looked at and what was found. The JSON of `check --json` is this object.
 #[derive(Debug, Default, Serialize)]
-pub struct Check {
+pub struct CheckReport {
     /// How many revisions there are.
     pub revisions: usize,
     /// The revisions that nothing revises.
@@ -68,7 +68,7 @@ pub struct Check {
     /// What was compared: `files`, and without `--offline` `model`, `ledger` and `database`.
     pub checked: Vec<&'static str>,
     /// What was found; nothing is exit 0.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<CheckFinding>,
     /// How the model differs from what the revisions make, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<Difference>,
@@ -84,7 +84,7 @@ pub struct Check {
     pub not_compared: Vec<String>,
 }
 
-impl Check {
+impl CheckReport {
     /// For a person.
     pub fn text(&self) -> String {
         let mut text = String::new();

@@ -11,16 +11,16 @@ use crate::model::emit::hazard::Hazard;
 #[derive(Debug, Serialize)]
 pub struct Difference {
     /// Each object that differs.
-    pub changes: Vec<Changed>,
+    pub changes: Vec<ChangedObject>,
     /// In order.
-    pub statements: Vec<Told>,
+    pub statements: Vec<DifferenceStatement>,
     /// Columns that may have been renamed: what to type after `--rename` if they were.
     pub likely_renames: Vec<String>,
 }
 
 /// One object that differs.
 #[derive(Debug, Serialize)]
-pub struct Changed {
+pub struct ChangedObject {
     /// Its kind.
     pub kind: &'static str,
     /// Its full name.
@@ -31,7 +31,7 @@ pub struct Changed {
 
 /// One statement.
 #[derive(Debug, Serialize)]
-pub struct Told {
+pub struct DifferenceStatement {
     /// Its SQL.
     pub sql: String,
     /// What it may do.
@@ -41,9 +41,9 @@ pub struct Told {
 impl Difference {
     /// From what was compared and what was emitted.
     pub fn new(changes: &[Change], statements: &[&Statement], likely_renames: Vec<String>) -> Self {
-        let changed = |change: &Change| Changed { kind: change.key.kind.name(), name: change.key.name.clone(), change: change.how };
-        let told = |statement: &&Statement| Told { sql: statement.sql.clone(), hazards: statement.hazards.clone() };
-        Self { changes: changes.iter().map(changed).collect(), statements: statements.iter().map(told).collect(), likely_renames }
+        let changed = |change: &Change| ChangedObject { kind: change.key.kind.name(), name: change.key.name.clone(), change: change.how };
+        let listed = |statement: &&Statement| DifferenceStatement { sql: statement.sql.clone(), hazards: statement.hazards.clone() };
+        Self { changes: changes.iter().map(changed).collect(), statements: statements.iter().map(listed).collect(), likely_renames }
     }
 
     /// Each object with a sign, then the statements.

@@ -24,7 +24,7 @@ const TERMINATION_BYTES: usize = 4096;
 
 /// What a machine reads about a failure.
 #[derive(Debug, Serialize)]
-struct Cause<'a> {
+struct FailureReport<'a> {
     exit: u8,
     error: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,9 +39,9 @@ struct Cause<'a> {
 }
 
 /// Tells a failure to everybody who may want to know: stderr, and the termination log if there is one.
-pub fn tell(failure: &Error, reporting: &Reporting) {
+pub fn print(failure: &Error, reporting: &Reporting) {
     match reporting.format {
-        LogFormat::Text => eprint_all(&text(failure)),
+        LogFormat::Text => print_to_stderr(&text(failure)),
         LogFormat::Json => {
             let cause = cause(failure);
             let (revision, sqlstate, place) = (cause.revision, cause.sqlstate, cause.place.as_deref());
@@ -54,17 +54,17 @@ pub fn tell(failure: &Error, reporting: &Reporting) {
 }
 
 /// Standard error may be gone; there is nobody left to tell then.
-fn eprint_all(text: &str) {
+fn print_to_stderr(text: &str) {
     use std::io::Write as _;
     drop(std::io::stderr().write_all(text.as_bytes()));
 }
 
-fn write_termination(path: &Path, cause: &Cause<'_>) {
+fn write_termination(path: &Path, cause: &FailureReport<'_>) {
     let mut json = serde_json::to_string(cause).unwrap_or_default();
     if json.len() > TERMINATION_BYTES {
         let error: String = cause.error.chars().take(1000).collect();
         let next: String = cause.next.chars().take(500).collect();
-        let short = Cause { error, next, applied: Vec::new(), place: cause.place.clone(), ..*cause };
+        let short = FailureReport { error, next, applied: Vec::new(), place: cause.place.clone(), ..*cause };
         json = serde_json::to_string(&short).unwrap_or_default();
     }
     if let Err(problem) = std::fs::write(path, json + "\n") {
@@ -72,8 +72,8 @@ fn write_termination(path: &Path, cause: &Cause<'_>) {
     }
 }
 
-fn cause(failure: &Error) -> Cause<'_> {
-    let mut cause = Cause {
+fn cause(failure: &Error) -> FailureReport<'_> {
+    let mut cause = FailureReport {
         exit: failure.exit().code(),
         error: summary(failure),
         revision: None,
@@ -173,7 +173,7 @@ fn broken_snippet(broken: &Broken) -> String {
         let _ = writeln!(text, "{name}: {}", escape::lines(more, FURTHER_LINES));
     }
     match (&broken.range, broken.place()) {
-        (Some(range), Some(place)) => text += &picture(&broken.path, &broken.text, range, place),
+        (Some(range), Some(place)) => text += &code_frame(&broken.path, &broken.text, range, place),
         _ => {
             let _ = writeln!(text, "  --> {}", escape::line(broken.path.display()));
         }
@@ -195,12 +195,12 @@ fn snippet(failure: &SqlFailure) -> String {
         let _ = writeln!(text, "  --> {} (at COMMIT: a deferred constraint or trigger)", escape::line(failure.path.display()));
         return text;
     };
-    text += &picture(&failure.path, &failure.text, range, place);
+    text += &code_frame(&failure.path, &failure.text, range, place);
     text
 }
 
 /// A line of a file, its control characters but tabs escaped, with a caret under what is meant.
-pub fn picture(path: &Path, whole: &str, range: &std::ops::Range<usize>, place: LineColumn) -> String {
+pub fn code_frame(path: &Path, whole: &str, range: &std::ops::Range<usize>, place: LineColumn) -> String {
     // Only the line itself: a file may be large, and its neighbours may hold what is nobody's business.
     let start = line_start(whole, range.start);
     let end = line_at(whole, start).range.end.max(range.start);
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_caret_stands_below_what_is_meant() {
-        let shown = |text: &str, range| picture(Path::new("a.sql"), text, &range, crate::revision::LineColumn::of(text, range.start));
+        let shown = |text: &str, range| code_frame(Path::new("a.sql"), text, &range, crate::revision::LineColumn::of(text, range.start));
         assert_eq!(shown("a;\n\tb 表 c;", 10..11), " --> a.sql:2:6\n  |\n2 | \tb 表 c;\n  | \t     ^\n");
         // Escapes are wider than what they are for.
         let escaped = "2 | '\\u{1b}\\u{202e}' c\\u{8};\n  |                  ^^^^^^\n";

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::lanes;
+use super::graph_drawing;
 use crate::escape;
 
 /// The state of a revision below an applied one that was not applied itself: it came in there later.
@@ -14,7 +14,7 @@ pub const NOT_APPLIED: &str = "not applied";
 
 /// One revision of a history.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Entry {
+pub struct HistoryEntry {
     /// Its id.
     pub revision: String,
     /// What it revises.
@@ -46,7 +46,7 @@ pub struct Entry {
     pub seconds: Option<f64>,
 }
 
-impl Entry {
+impl HistoryEntry {
     /// Whether it is applied, when, how long it took.
     pub fn state_text(&self) -> String {
         match (self.state, &self.applied_at, self.seconds) {
@@ -85,14 +85,14 @@ impl Entry {
 
 /// The graph or a part of it. The JSON of `history --json` is this object.
 #[derive(Debug, Serialize)]
-pub struct History {
+pub struct HistoryReport {
     /// The database, without its password; `null` where none is named.
     pub connection: Option<String>,
     /// The revisions, newest first.
-    pub history: Vec<Entry>,
+    pub history: Vec<HistoryEntry>,
 }
 
-impl History {
+impl HistoryReport {
     /// Drawn as `git log --graph` does.
     pub fn text(&self) -> String {
         let keys: HashMap<&str, usize> = self.history.iter().enumerate().map(|(key, entry)| (entry.revision.as_str(), key)).collect();
@@ -110,6 +110,6 @@ impl History {
                 (key, below, vec![escape::line(line).to_string()])
             })
             .collect();
-        lanes::draw(&rows)
+        graph_drawing::draw(&rows)
     }
 }

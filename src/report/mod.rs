@@ -3,8 +3,9 @@
 pub mod check;
 pub mod difference;
 pub mod failure;
+pub mod graph_drawing;
 pub mod history;
-pub mod lanes;
+
 pub mod log;
 pub mod show;
 pub mod status;

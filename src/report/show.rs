@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::history::Entry;
+use super::history::HistoryEntry;
 use crate::escape;
 
 /// One revision. The JSON of `show --json` is this object.
 #[derive(Debug, Serialize)]
-pub struct Show {
+pub struct ShowReport {
     /// What `history` says of it.
     #[serde(flatten)]
-    pub entry: Entry,
+    pub entry: HistoryEntry,
     /// Whether it can be undone.
     pub reversible: bool,
     /// The whole text of the file; of one that has none here, as the ledger kept it.
@@ -28,7 +28,7 @@ pub struct Show {
     pub journal: Vec<crate::ledger::JournalEntry>,
 }
 
-impl Show {
+impl ShowReport {
     /// For a person. The text of the revision stays as it is.
     pub fn text(&self) -> String {
         let entry = &self.entry;

@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::history::Entry;
+use super::history::HistoryEntry;
 use crate::escape;
 
 /// Where a database is. The JSON of `status --json` is this object.
 #[derive(Debug, Serialize)]
-pub struct Status {
+pub struct StatusReport {
     /// `user@host:port/database`, never a password.
     pub connection: String,
     /// The server's version.
@@ -23,7 +23,7 @@ pub struct Status {
     /// The heads of the files.
     pub heads: Vec<String>,
     /// Branch labels.
-    pub branches: Vec<Branch>,
+    pub branches: Vec<BranchHeads>,
     /// The target asked for.
     pub target: String,
     /// What an upgrade to the target would apply, in order.
@@ -40,12 +40,12 @@ pub struct Status {
     /// Whether nothing is pending and nothing stands in the way.
     pub at_target: bool,
     /// All revisions, in an applicable order.
-    pub history: Vec<Entry>,
+    pub history: Vec<HistoryEntry>,
 }
 
 /// A branch label and where it leads.
 #[derive(Debug, Serialize)]
-pub struct Branch {
+pub struct BranchHeads {
     /// The label.
     pub label: String,
     /// The revision that carries it.
@@ -54,7 +54,7 @@ pub struct Branch {
     pub heads: Vec<String>,
 }
 
-impl Status {
+impl StatusReport {
     /// For a person.
     pub fn text(&self) -> String {
         let mut text = String::new();

@@ -1,6 +1,6 @@
-//! What stays when a sidecar has upgraded: a board of what was last seen, read by probes and by Prometheus.
+//! What a sidecar serves after its upgrade: its last known status, over HTTP, to probes and to Prometheus.
 
-pub mod board;
-pub mod folder;
+pub mod fingerprint;
 pub mod http;
 pub mod metrics;
+pub mod status;

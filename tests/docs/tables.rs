@@ -10,8 +10,8 @@ use pgmarch::config::SETTINGS;
 use pgmarch::exit::{EXIT_CODES, Exit};
 use pgmarch::revision::Id;
 use pgmarch::revision::format::HEADERS;
-use pgmarch::sidecar::board::{Board, Condition};
 use pgmarch::sidecar::metrics;
+use pgmarch::sidecar::status::{Condition, SharedStatus};
 use pgmarch::signal::Signal;
 
 use super::mentions::check_command;
@@ -99,11 +99,11 @@ fn the_headers_of_a_revision_file_are_those_that_are_read() {
 
 /// What Prometheus reads from a sidecar to which everything has happened once.
 pub(super) fn exposition() -> String {
-    let board = Board::new("head".to_owned());
+    let status = SharedStatus::new("head".to_owned());
     let done = CompletedStep { id: Id::parse("001").unwrap(), duration: Duration::from_secs(1) };
-    board.ran(Exit::Success, &[done]);
-    board.saw(Condition::Ready, None, Some((vec!["001".to_owned()], Vec::new())));
-    metrics::text(&board).unwrap()
+    status.record_upgrade(Exit::Success, &[done]);
+    status.record_check(Condition::Ready, None, Some((vec!["001".to_owned()], Vec::new())));
+    metrics::text(&status).unwrap()
 }
 
 /// One row of the table of metrics: a sample's name, and each label with the values that it has.

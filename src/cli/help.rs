@@ -1,12 +1,12 @@
-//! What `--help` says below a verb's own words: examples, and the settings that go with it.
+//! What `--help` prints below a command's options: examples and settings.
 
 use std::fmt::Write as _;
 
 use crate::config::{SETTINGS, Setting};
 use crate::exit::EXIT_CODES;
 
-/// Below the verbs: how it is mostly called, every setting, every exit code.
-pub fn of_the_program() -> String {
+/// Below the commands: examples, every setting, every exit code.
+pub(super) fn program_help() -> String {
     let mut text = String::from(
         "Examples:
   pgmarch                                # wait, lock, apply what is pending, exit 0
@@ -25,8 +25,8 @@ Settings, from the environment; each also as NAME_FILE, the file that holds the 
     text
 }
 
-/// Below a verb's options. `settings` are names without `PGMARCH_`, in the order of the table.
-pub fn of_a_verb(examples: &[&str], settings: &[&str]) -> String {
+/// Below a command's options. `settings` are names without `PGMARCH_`, in the order of the table.
+pub(super) fn command_help(examples: &[&str], settings: &[&str]) -> String {
     let mut text = String::from("Examples:\n");
     for example in examples {
         let _ = writeln!(text, "  {example}");

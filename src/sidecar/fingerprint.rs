@@ -1,4 +1,4 @@
-//! Whether a folder is still the one that was read.
+//! A fingerprint of the folder of revisions, to detect changes.
 
 use std::ffi::OsString;
 use std::fs;
@@ -8,11 +8,11 @@ use std::path::Path;
 /// Names, inodes, sizes and times of a folder's files. Links are followed: a ConfigMap changes by one link to another folder
 /// (Kubernetes documentation, "Mounted ConfigMaps are updated automatically"), behind which every file is a new one.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Print(Vec<(OsString, Option<File>)>);
+pub struct FolderFingerprint(Vec<(OsString, Option<WatchedFile>)>);
 
 /// The inode counts, as a file system's clock may tick only every few milliseconds.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct File {
+struct WatchedFile {
     device: u64,
     inode: u64,
     size: u64,
@@ -20,7 +20,7 @@ struct File {
     changed: (i64, i64),
 }
 
-impl From<fs::Metadata> for File {
+impl From<fs::Metadata> for WatchedFile {
     fn from(file: fs::Metadata) -> Self {
         Self {
             device: file.dev(),
@@ -32,11 +32,11 @@ impl From<fs::Metadata> for File {
     }
 }
 
-impl Print {
-    /// As it is now; a folder that can't be listed looks like an empty one, and a file that is gone like one without a size.
+impl FolderFingerprint {
+    /// Of the folder now. A folder that can't be listed counts as empty, a file that can't be read as one without metadata.
     pub fn of(folder: &Path) -> Self {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let mut files: Vec<_> = entries.map(|entry| (entry.file_name(), fs::metadata(entry.path()).ok().map(File::from))).collect();
+        let mut files: Vec<_> = entries.map(|entry| (entry.file_name(), fs::metadata(entry.path()).ok().map(WatchedFile::from))).collect();
         files.sort();
         Self(files)
     }
@@ -58,24 +58,24 @@ mod tests {
         }
         symlink("..2026_1", path("..data")).expect("linked");
         symlink("..data/001_a.sql", path("001_a.sql")).expect("linked");
-        let before = Print::of(folder.path());
-        assert_eq!(Print::of(folder.path()), before);
+        let before = FolderFingerprint::of(folder.path());
+        assert_eq!(FolderFingerprint::of(folder.path()), before);
         // Kubernetes renames a new link over the old one.
         symlink("..2026_2", path("..data_tmp")).expect("linked");
         fs::rename(path("..data_tmp"), path("..data")).expect("swapped");
-        assert_ne!(Print::of(folder.path()), before);
+        assert_ne!(FolderFingerprint::of(folder.path()), before);
     }
 
     #[test]
     fn a_file_that_comes_or_goes_or_grows_shows() {
         let folder = tempfile::tempdir().expect("a folder");
-        let empty = Print::of(folder.path());
+        let empty = FolderFingerprint::of(folder.path());
         fs::write(folder.path().join("1.sql"), "a").expect("written");
-        let one = Print::of(folder.path());
+        let one = FolderFingerprint::of(folder.path());
         assert_ne!(one, empty);
         fs::write(folder.path().join("1.sql"), "ab").expect("written");
-        assert_ne!(Print::of(folder.path()), one);
+        assert_ne!(FolderFingerprint::of(folder.path()), one);
         fs::remove_file(folder.path().join("1.sql")).expect("removed");
-        assert_eq!(Print::of(folder.path()), empty);
+        assert_eq!(FolderFingerprint::of(folder.path()), empty);
     }
 }

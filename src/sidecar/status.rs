@@ -1,4 +1,4 @@
-//! What was last seen, where probes and metrics read it: no request ever reaches the database.
+//! The last known status, which probes and metrics read: no HTTP request reaches the database.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use crate::apply::CompletedStep;
 use crate::error::Error;
 use crate::exit::{Exit, Explain as _};
 
-/// How things stand, in one word.
+/// The sidecar's condition, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Condition {
@@ -24,13 +24,13 @@ pub enum Condition {
     Ahead,
     /// The server can't be reached.
     Unreachable,
-    /// The server refuses us.
+    /// The server refuses the connection.
     Refused,
     /// Another run holds the lock.
     Locked,
     /// A revision failed.
     Failed,
-    /// The folder or the settings make no sense.
+    /// The folder or the settings are invalid.
     Unsound,
 }
 
@@ -48,7 +48,7 @@ impl Condition {
         Self::Unsound,
     ];
 
-    /// What an error says about how things stand.
+    /// The condition that an error means.
     pub fn of(error: &Error) -> Self {
         match error.exit() {
             Exit::Success => Self::Ready,
@@ -78,12 +78,12 @@ impl Condition {
     }
 }
 
-/// Everything on the board. `/status` is this object.
+/// The whole status. `/status` is this object.
 #[derive(Clone, Debug, Serialize)]
-pub struct Sight {
+pub struct SidecarStatus {
     /// Whether the database is at the target.
     pub ready: bool,
-    /// How things stand.
+    /// The condition.
     pub condition: Condition,
     /// Why it is not ready.
     pub reason: Option<String>,
@@ -91,9 +91,9 @@ pub struct Sight {
     pub target: String,
     /// The version rows, as they were last read.
     pub current: Vec<String>,
-    /// What is pending, in order; `null` until the first look.
+    /// What is pending, in order; `null` until the first check.
     pub pending: Option<Vec<String>>,
-    /// When the database was last looked at, in seconds since 1970.
+    /// When the database was last checked, in seconds since 1970.
     pub checked: Option<f64>,
     /// When the database was last seen at the target, in seconds since 1970.
     pub last_success: Option<f64>,
@@ -101,7 +101,7 @@ pub struct Sight {
     pub applied: BTreeMap<String, f64>,
     /// How often the folder of revisions changed.
     pub folder_changes: u64,
-    /// How many looks there were, by what they found.
+    /// How many checks there were, by condition.
     pub checks: BTreeMap<Condition, u64>,
     /// How many upgrades there were, by exit code.
     pub runs: BTreeMap<u8, u64>,
@@ -109,14 +109,14 @@ pub struct Sight {
     pub version: &'static str,
 }
 
-/// The board; clones share it.
+/// A status that clones share.
 #[derive(Clone, Debug)]
-pub struct Board(Arc<Mutex<Sight>>);
+pub struct SharedStatus(Arc<Mutex<SidecarStatus>>);
 
-impl Board {
-    /// An upgrade begins, nothing is known yet.
+impl SharedStatus {
+    /// The status before the first upgrade: nothing is known.
     pub fn new(target: String) -> Self {
-        let sight = Sight {
+        let snapshot = SidecarStatus {
             ready: false,
             condition: Condition::Upgrading,
             reason: Some(UPGRADING.to_owned()),
@@ -131,60 +131,60 @@ impl Board {
             runs: BTreeMap::new(),
             version: env!("CARGO_PKG_VERSION"),
         };
-        Self(Arc::new(Mutex::new(sight)))
+        Self(Arc::new(Mutex::new(snapshot)))
     }
 
-    /// A copy of what is on it.
-    pub fn sight(&self) -> Sight {
+    /// A copy of the status.
+    pub fn snapshot(&self) -> SidecarStatus {
         self.locked().clone()
     }
 
-    /// How things stand.
+    /// The condition.
     pub fn condition(&self) -> Condition {
         self.locked().condition
     }
 
     /// Another upgrade begins.
-    pub fn applies(&self) {
-        self.stands(Condition::Upgrading, Some(UPGRADING.to_owned()));
+    pub fn start_upgrade(&self) {
+        self.set_condition(Condition::Upgrading, Some(UPGRADING.to_owned()));
     }
 
     /// An upgrade is over.
-    pub fn ran(&self, exit: Exit, done: &[CompletedStep]) {
-        let mut sight = self.locked();
-        *sight.runs.entry(exit.code()).or_default() += 1;
-        sight.applied.extend(done.iter().map(|done| (done.id.to_string(), done.duration.as_secs_f64())));
+    pub fn record_upgrade(&self, exit: Exit, done: &[CompletedStep]) {
+        let mut snapshot = self.locked();
+        *snapshot.runs.entry(exit.code()).or_default() += 1;
+        snapshot.applied.extend(done.iter().map(|done| (done.id.to_string(), done.duration.as_secs_f64())));
     }
 
-    /// A look is over; `rows` are the version rows and what is pending, if they could be read.
-    pub fn saw(&self, condition: Condition, reason: Option<String>, rows: Option<(Vec<String>, Vec<String>)>) {
-        self.stands(condition, reason);
-        let mut sight = self.locked();
+    /// A check is over; `rows` are the version rows and what is pending, if they could be read.
+    pub fn record_check(&self, condition: Condition, reason: Option<String>, rows: Option<(Vec<String>, Vec<String>)>) {
+        self.set_condition(condition, reason);
+        let mut snapshot = self.locked();
         let now = now();
-        sight.checked = Some(now);
-        *sight.checks.entry(condition).or_default() += 1;
+        snapshot.checked = Some(now);
+        *snapshot.checks.entry(condition).or_default() += 1;
         if condition == Condition::Ready {
-            sight.last_success = Some(now);
+            snapshot.last_success = Some(now);
         }
         if let Some((current, pending)) = rows {
-            sight.current = current;
-            sight.pending = Some(pending);
+            snapshot.current = current;
+            snapshot.pending = Some(pending);
         }
     }
 
-    /// The folder is another one.
-    pub fn folder_changed(&self) {
+    /// The folder of revisions changed.
+    pub fn record_folder_change(&self) {
         self.locked().folder_changes += 1;
     }
 
-    fn stands(&self, condition: Condition, reason: Option<String>) {
-        let mut sight = self.locked();
-        sight.ready = condition == Condition::Ready;
-        sight.condition = condition;
-        sight.reason = reason;
+    fn set_condition(&self, condition: Condition, reason: Option<String>) {
+        let mut snapshot = self.locked();
+        snapshot.ready = condition == Condition::Ready;
+        snapshot.condition = condition;
+        snapshot.reason = reason;
     }
 
-    fn locked(&self) -> MutexGuard<'_, Sight> {
+    fn locked(&self) -> MutexGuard<'_, SidecarStatus> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

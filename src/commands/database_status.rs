@@ -1,4 +1,4 @@
-//! Where a database stands, seen from a target: one read by a role that may do little else, for those who only wait or watch.
+//! A database's version rows against a target: read with the least rights, for `wait` and the sidecar.
 
 use std::time::Duration;
 
@@ -14,28 +14,28 @@ use crate::plan::Plan;
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
 
-/// What one look at a database showed.
+/// What one read of the database found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct DatabaseStatus {
     /// The version rows.
     pub current: Vec<String>,
     /// What an upgrade to the target would apply, in order; none when the database is there, or compatibly ahead.
     pub pending: Vec<String>,
 }
 
-impl Standing {
+impl DatabaseStatus {
     /// Whether nothing is pending.
-    pub fn is_there(&self) -> bool {
+    pub fn is_at_target(&self) -> bool {
         self.pending.is_empty()
     }
 
-    /// The version rows for a person.
+    /// The version rows, for a message.
     pub fn at(&self) -> String {
         super::rows(&self.current)
     }
 }
 
-/// A name that means the same revision wherever the database is: the only kind that can be waited for.
+/// Parses a target that means the same revision wherever the database is: only such a target can be waited for.
 pub fn fixed_target(typed: &str, graph: &Graph) -> Result<RevisionName, Error> {
     let target = RevisionName::parse(typed)?;
     if target.is_relative() {
@@ -45,11 +45,11 @@ pub fn fixed_target(typed: &str, graph: &Graph) -> Result<RevisionName, Error> {
     Ok(target)
 }
 
-/// How long a look waits for what others committed to be safe on the server's disk: its WAL writer takes less than a second.
-const FLUSHED_WITHIN: Duration = Duration::from_secs(5);
+/// How long a read waits until the server has flushed other sessions' commits: its WAL writer takes less than a second.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Looks once, over a session that the caller got, and gives the connection back or ends it.
-pub async fn look(session: Session, graph: &Graph, target: &RevisionName, config: &Config) -> Result<Standing, Error> {
+/// Reads once, over the caller's session, and returns the connection to the pool or closes it.
+pub async fn read_status(session: Session, graph: &Graph, target: &RevisionName, config: &Config) -> Result<DatabaseStatus, Error> {
     let mut state = super::read(&session, config, Access::ReadPermitted).await?;
     check_base(graph, &mut state, &session, config).await?;
     let position = locate(graph, &state, &session).await?;
@@ -58,7 +58,7 @@ pub async fn look(session: Session, graph: &Graph, target: &RevisionName, config
     check_ancestry(&position, &state)?;
     let plan = Plan::upgrade(&position.graph, &position.rows, &targets);
     if plan.is_empty() && !is_sealed(graph, &state) {
-        ledger::wait_until_durable(&session, Instant::now() + FLUSHED_WITHIN).await?;
+        ledger::wait_until_durable(&session, Instant::now() + FLUSH_TIMEOUT).await?;
     }
-    Ok(Standing { pending: plan.steps.iter().map(|step| step.revision.id.to_string()).collect(), current: state.rows })
+    Ok(DatabaseStatus { pending: plan.steps.iter().map(|step| step.revision.id.to_string()).collect(), current: state.rows })
 }

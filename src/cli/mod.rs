@@ -1,14 +1,14 @@
-//! What a person may type. No work, no thought.
+//! The command line: each command's arguments and its help. Parses, and does nothing else.
+
+mod help;
 
 use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::help;
-
 /// Brings a PostgreSQL database to the revision that a deployment needs, and lets what depends on it start only then.
 #[derive(Debug, Parser)]
-#[command(name = "pgmarch", version, after_long_help = help::of_the_program(), max_term_width = 100)]
+#[command(name = "pgmarch", version, after_long_help = help::program_help(), max_term_width = 100)]
 pub struct Cli {
     /// What to do; without it, what PGMARCH_COMMAND says, else `upgrade`.
     #[command(subcommand)]
@@ -16,22 +16,22 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Understands the words, the program's name first. Nothing, and `upgrade` alone, need no parser: it makes up all
-    /// verbs with their help before it reads a word, which takes longer than all else that is done before the first packet.
-    pub fn of(words: Vec<OsString>) -> Result<Self, clap::Error> {
+    /// Parses the arguments, the program's name first. No argument, or `upgrade` alone, needs no parser: clap builds all commands
+    /// with their help before it parses, which takes longer than everything else before the first packet.
+    pub fn from_arguments(words: Vec<OsString>) -> Result<Self, clap::Error> {
         match words.get(1..).unwrap_or_default() {
             [] => Ok(Self { command: None }),
-            [word] if word == "upgrade" => Ok(Self { command: Some(Command::Upgrade(Upgrade::default())) }),
+            [word] if word == "upgrade" => Ok(Self { command: Some(Command::Upgrade(UpgradeArgs::default())) }),
             _ => Self::try_parse_from(words),
         }
     }
 }
 
-/// The verbs.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Wait for the server, take the lock, apply what is pending, exit.
-    #[command(after_help = help::of_a_verb(
+    #[command(after_help = help::command_help(
         &[
             "pgmarch                              # to PGMARCH_TARGET, else head",
             "pgmarch upgrade +1                   # the next revision alone",
@@ -40,9 +40,9 @@ pub enum Command {
         ],
         &["TARGET", "WAIT_TIMEOUT", "RUN_LOCK_TIMEOUT", "LOCK_TIMEOUT", "STATEMENT_TIMEOUT", "RETRY_FOR", "TRANSACTION", "AHEAD", "SNAPSHOT"],
     ))]
-    Upgrade(Upgrade),
+    Upgrade(UpgradeArgs),
     /// Undo revisions, after showing which and asking.
-    #[command(after_help = help::of_a_verb(
+    #[command(after_help = help::command_help(
         &[
             "pgmarch downgrade -1                 # undo the last revision",
             "pgmarch downgrade 002 --yes          # undo what stands on 002, without a question",
@@ -51,9 +51,9 @@ pub enum Command {
         ],
         &["WAIT_TIMEOUT", "RUN_LOCK_TIMEOUT", "LOCK_TIMEOUT", "STATEMENT_TIMEOUT", "RETRY_FOR", "CONFIRM", "SNAPSHOT"],
     ))]
-    Downgrade(Downgrade),
+    Downgrade(DowngradeArgs),
     /// Show where the database is and what is pending; changes nothing.
-    #[command(after_help = help::of_a_verb(
+    #[command(after_help = help::command_help(
         &[
             "pgmarch status                       # for people",
             "pgmarch status --check               # for scripts: exit 1 when something is pending",
@@ -61,9 +61,9 @@ pub enum Command {
         ],
         &["TARGET", "WAIT_TIMEOUT", "AHEAD"],
     ))]
-    Status(Status),
+    Status(StatusArgs),
     /// Draw the graph of revisions, newest first.
-    #[command(after_help = help::of_a_verb(
+    #[command(after_help = help::command_help(
         &[
             "pgmarch history                      # everything",
             "pgmarch history current:head         # what is still to come",
@@ -71,18 +71,18 @@ pub enum Command {
         ],
         &["WAIT_TIMEOUT", "VERSION_TABLE"],
     ))]
-    History(History),
+    History(HistoryArgs),
     /// Show one revision: its header, its text, what became of it.
-    #[command(after_help = help::of_a_verb(
+    #[command(after_help = help::command_help(
         &[
             "pgmarch show head                    # the newest revision",
             "pgmarch show 002 --json              # with its checksums and its journal",
         ],
         &["MIGRATIONS"],
     ))]
-    Show(Show),
+    Show(ShowArgs),
     /// Write the next revision: what leads from the revisions to the model, proven both ways.
-    #[command(after_help = help::of_a_verb(
+    #[command(after_help = help::command_help(
         &[
             "pgmarch create 'Add rate limits'     # from schema.sql, tried in scratch databases",
             "pgmarch create --online 'Add index'  # in small steps, so that nobody waits",
@@ -91,44 +91,44 @@ pub enum Command {
         ],
         &["MIGRATIONS", "MODEL_URL", "SCRATCH_URL", "SEARCH_PATH"],
     ))]
-    Create(Create),
+    Create(CreateArgs),
     /// Write a revision that joins heads.
-    #[command(after_help = help::of_a_verb(
+    #[command(after_help = help::command_help(
         &[
             "pgmarch merge heads                  # join all heads",
             "pgmarch merge 002 003 -m 'Join billing'",
         ],
         &["MIGRATIONS"],
     ))]
-    Merge(Merge),
+    Merge(MergeArgs),
     /// Say where the database is, without running anything.
-    #[command(after_help = help::of_a_verb(
+    #[command(after_help = help::command_help(
         &[
             "pgmarch stamp head                   # a database that has the schema already",
             "pgmarch stamp --purge 002            # a version table that holds what nobody knows",
         ],
         &["WAIT_TIMEOUT", "RUN_LOCK_TIMEOUT", "VERSION_TABLE"],
     ))]
-    Stamp(Stamp),
+    Stamp(StampArgs),
     /// Accept a file that is another than what was applied.
-    #[command(after_help = help::of_a_verb(
+    #[command(after_help = help::command_help(
         &[
             "pgmarch repair 002                   # take the file of 002 as it is now",
         ],
         &["WAIT_TIMEOUT", "RUN_LOCK_TIMEOUT"],
     ))]
-    Repair(Repair),
+    Repair(RepairArgs),
     /// Turn what `alembic upgrade --sql base:heads` prints into revision files.
-    #[command(after_help = help::of_a_verb(
+    #[command(after_help = help::command_help(
         &[
             "alembic upgrade --sql base:heads | pgmarch import",
             "pgmarch import up.sql --down down.sql --versions alembic/versions",
         ],
         &["MIGRATIONS", "VERSION_TABLE"],
     ))]
-    Import(Import),
+    Import(ImportArgs),
     /// Look for faults: exit 0 when there is none.
-    #[command(after_help = help::of_a_verb(
+    #[command(after_help = help::command_help(
         &[
             "pgmarch check --offline              # in CI, without a database",
             "pgmarch check                        # files, ledger, database and model",
@@ -136,18 +136,18 @@ pub enum Command {
         ],
         &["WAIT_TIMEOUT", "MODEL_URL", "SCRATCH_URL"],
     ))]
-    Check(Check),
+    Check(CheckArgs),
     /// Wait until the database is at the target; changes nothing.
-    #[command(after_help = help::of_a_verb(
+    #[command(after_help = help::command_help(
         &[
             "pgmarch wait && exec ./your-api      # beside a Job that migrates",
             "pgmarch wait 002                     # until 002 is there",
         ],
         &["TARGET", "WAIT_TIMEOUT", "WAIT_FOR", "AHEAD"],
     ))]
-    Wait(Wait),
+    Wait(WaitArgs),
     /// Upgrade, then stay and answer probes: /livez, /readyz, /status, /metrics.
-    #[command(after_help = help::of_a_verb(
+    #[command(after_help = help::command_help(
         &[
             "pgmarch sidecar                      # as a native sidecar: an init container with restartPolicy: Always",
         ],
@@ -155,28 +155,28 @@ pub enum Command {
     ))]
     Sidecar,
     /// Print the SQL that leads from the database to the model; changes nothing.
-    #[command(after_help = help::of_a_verb(
+    #[command(after_help = help::command_help(
         &[
             "pgmarch diff                         # what a database that was changed by hand lacks",
             "pgmarch diff --online > catch-up.sql",
         ],
         &["WAIT_TIMEOUT", "MODEL_URL", "SCRATCH_URL", "SEARCH_PATH"],
     ))]
-    Diff(Diff),
+    Diff(DiffArgs),
     /// Show what may hurt in revisions that are not applied yet: exit 1 when there is anything.
-    #[command(after_help = help::of_a_verb(
+    #[command(after_help = help::command_help(
         &[
             "pgmarch lint                         # what is not applied yet",
             "pgmarch lint --prove 004             # and whether 004 can be undone",
         ],
         &["WAIT_TIMEOUT", "SCRATCH_URL"],
     ))]
-    Lint(Lint),
+    Lint(LintArgs),
 }
 
-/// Words of `upgrade`.
+/// Arguments of `upgrade`.
 #[derive(Debug, Default, Args)]
-pub struct Upgrade {
+pub struct UpgradeArgs {
     /// The revision to be at: head, heads, an id or the start of one, +N, ID+N, BRANCH@head [default: PGMARCH_TARGET, else head].
     #[arg(allow_hyphen_values = true)]
     pub revision: Option<String>,
@@ -188,9 +188,9 @@ pub struct Upgrade {
     pub json: bool,
 }
 
-/// Words of `downgrade`.
+/// Arguments of `downgrade`.
 #[derive(Debug, Default, Args)]
-pub struct Downgrade {
+pub struct DowngradeArgs {
     /// What to go down to: -N, base, an id or the start of one, ID-N, BRANCH@-N, BRANCH@base.
     #[arg(allow_hyphen_values = true)]
     pub revision: String,
@@ -205,9 +205,9 @@ pub struct Downgrade {
     pub json: bool,
 }
 
-/// Words of `history`.
+/// Arguments of `history`.
 #[derive(Debug, Default, Args)]
-pub struct History {
+pub struct HistoryArgs {
     /// Only what lies between two revisions, both included: FROM:TO, FROM:, :TO; `current` is where the database is.
     #[arg(allow_hyphen_values = true)]
     pub range: Option<String>,
@@ -216,9 +216,9 @@ pub struct History {
     pub json: bool,
 }
 
-/// Words of `show`.
+/// Arguments of `show`.
 #[derive(Debug, Default, Args)]
-pub struct Show {
+pub struct ShowArgs {
     /// The revision: head, an id or the start of one, `current`, -N…
     #[arg(allow_hyphen_values = true)]
     pub revision: String,
@@ -227,9 +227,9 @@ pub struct Show {
     pub json: bool,
 }
 
-/// Words of `merge`.
+/// Arguments of `merge`.
 #[derive(Debug, Default, Args)]
-pub struct Merge {
+pub struct MergeArgs {
     /// The revisions to join: at least two, or `heads`.
     #[arg(required = true)]
     pub revisions: Vec<String>,
@@ -244,9 +244,9 @@ pub struct Merge {
     pub json: bool,
 }
 
-/// Words of `stamp`.
+/// Arguments of `stamp`.
 #[derive(Debug, Default, Args)]
-pub struct Stamp {
+pub struct StampArgs {
     /// Where the database is to be: one revision or several, head, heads, base.
     #[arg(required = true, allow_negative_numbers = true)]
     pub revisions: Vec<String>,
@@ -258,9 +258,9 @@ pub struct Stamp {
     pub json: bool,
 }
 
-/// Words of `repair`.
+/// Arguments of `repair`.
 #[derive(Debug, Default, Args)]
-pub struct Repair {
+pub struct RepairArgs {
     /// The revision.
     #[arg(allow_hyphen_values = true)]
     pub revision: String,
@@ -269,9 +269,9 @@ pub struct Repair {
     pub json: bool,
 }
 
-/// Words of `status`.
+/// Arguments of `status`.
 #[derive(Debug, Default, Args)]
-pub struct Status {
+pub struct StatusArgs {
     /// Exit 1 when something is pending.
     #[arg(long)]
     pub check: bool,
@@ -280,9 +280,9 @@ pub struct Status {
     pub json: bool,
 }
 
-/// Words of `create`.
+/// Arguments of `create`.
 #[derive(Debug, Default, Args)]
-pub struct Create {
+pub struct CreateArgs {
     /// What the revision does, in one line; the file's name is made from it.
     #[arg(required = true)]
     pub message: Vec<String>,
@@ -312,9 +312,9 @@ pub struct Create {
     pub json: bool,
 }
 
-/// Words of `import`.
+/// Arguments of `import`.
 #[derive(Debug, Default, Args)]
-pub struct Import {
+pub struct ImportArgs {
     /// The output of `alembic upgrade --sql base:heads`, with or without its log [default: standard input].
     pub file: Option<std::path::PathBuf>,
     /// The output of `alembic downgrade --sql heads:base`, for the ways down.
@@ -328,9 +328,9 @@ pub struct Import {
     pub json: bool,
 }
 
-/// Words of `check`.
+/// Arguments of `check`.
 #[derive(Debug, Default, Args)]
-pub struct Check {
+pub struct CheckArgs {
     /// Look at the files alone, without a database: the graph, one head, headers, names, both directions.
     #[arg(long)]
     pub offline: bool,
@@ -353,9 +353,9 @@ pub enum Ignored {
     Comments,
 }
 
-/// Words of `diff`.
+/// Arguments of `diff`.
 #[derive(Debug, Default, Args)]
-pub struct Diff {
+pub struct DiffArgs {
     /// Write the careful form: what would make others wait comes afterwards, in small steps.
     #[arg(long)]
     pub online: bool,
@@ -367,9 +367,9 @@ pub struct Diff {
     pub json: bool,
 }
 
-/// Words of `lint`.
+/// Arguments of `lint`.
 #[derive(Debug, Default, Args)]
-pub struct Lint {
+pub struct LintArgs {
     /// Revisions to look at [default: those that are not applied].
     pub revisions: Vec<String>,
     /// Run each up and down in a scratch database too, and see whether down brings the schema back.
@@ -380,9 +380,9 @@ pub struct Lint {
     pub json: bool,
 }
 
-/// Words of `wait`.
+/// Arguments of `wait`.
 #[derive(Debug, Default, Args)]
-pub struct Wait {
+pub struct WaitArgs {
     /// The revision to be at, at least: head, heads, an id or the start of one, ID+N, BRANCH@head [default: PGMARCH_TARGET, else head].
     pub revision: Option<String>,
     /// Answer with one JSON object.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use tokio_postgres::error::{DbError, ErrorPosition};
 
 use crate::connect::Failure;
-use crate::revision::statement::kind::resets;
+use crate::revision::statement::kind::resets_setting;
 use crate::revision::statement::split;
 use crate::sql::{BEGIN, Message, Sql};
 
@@ -110,7 +110,7 @@ impl SegmentedMessage {
         let statements = split(sql).statements;
         let (mut start, mut first) = (0, 0);
         for (number, pair) in statements.windows(2).enumerate() {
-            if resets(&sql[pair[0].range.clone()]) {
+            if resets_setting(&sql[pair[0].range.clone()]) {
                 self.push_text(sql, start..pair[0].range.end, first..number + 1);
                 self.push(SegmentKind::After, settings.as_str(), 1);
                 (start, first) = (pair[1].range.start, number + 1);

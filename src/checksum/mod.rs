@@ -7,7 +7,7 @@ mod error;
 use std::collections::{BTreeSet, HashMap};
 
 use crate::ledger::{AppliedChecksum, AppliedRevision};
-use crate::revision::applied_digest::is_known;
+use crate::revision::applied_digest::is_known_checksum;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::{Id, Revision};
 
@@ -63,7 +63,7 @@ pub fn compare_texts<'g>(graph: &'g Graph, recorded: &[AppliedRevision]) -> Chec
         let up = revision.semantic_checksum(&revision.up);
         // The recorded checksum is that of the statements that ran, however their text is parsed now. One of a later pgmarch is
         // not known here.
-        let ran = is_known(&recorded.semantic).then_some(recorded.semantic.as_str());
+        let ran = is_known_checksum(&recorded.semantic).then_some(recorded.semantic.as_str());
         let is_same = ran == Some(up.as_str()) || up == applied.semantic_checksum(&applied.up);
         let was_parsed_so = ran.is_none_or(|ran| ran == up);
         if is_same && !was_parsed_so {

@@ -14,7 +14,7 @@ use crate::ledger::State;
 use crate::model::read::Schemas;
 use crate::model::read::surroundings::{Schema, Surroundings};
 use crate::revision::graph::Graph;
-use crate::revision::statement::identifiers::words;
+use crate::revision::statement::identifiers::find_identifiers;
 use crate::sql::Message;
 use crate::words::chain;
 
@@ -99,7 +99,7 @@ async fn attempt(state: &State, graph: &Graph, at: &str, session: &Session, cont
 /// The schemas that a run uses: those on its search path, that of its version table, and those that its revisions name.
 fn schemas_of_run<'s>(surroundings: &'s Surroundings, graph: &Graph, version_schema: &str) -> Vec<&'s Schema> {
     let texts = graph.nodes().map(|node| graph.revision(node).text.as_str());
-    let named: HashSet<String> = texts.flat_map(words).map(std::borrow::Cow::into_owned).collect();
+    let named: HashSet<String> = texts.flat_map(find_identifiers).map(std::borrow::Cow::into_owned).collect();
     let is_used = |schema: &&Schema| schema.is_on_path || schema.name == version_schema || named.contains(&schema.name);
     surroundings.schemas.iter().filter(is_used).collect()
 }

@@ -1,4 +1,4 @@
-//! What a set of applied revisions comes to, as one checksum.
+//! The digest of all applied revisions, which the last journal entry of a run records.
 
 use std::fmt;
 
@@ -10,73 +10,72 @@ use super::folder::FolderDigest;
 use super::graph::{Graph, Node};
 use super::line::normalized;
 
-/// How this program reads files. Seals carry it: version 1, of pgmarch 0.1, by having nothing before them. In version 2
-/// `--migrate:down` is a marker. A seal of another version says nothing here, so the files are compared with the ledger again,
-/// and one that is read otherwise now is found by its semantic checksum.
+/// The version of the rules by which this program reads files, as a prefix of the digest. Version 1 (pgmarch 0.1) has no prefix. In
+/// version 2 `--migrate:down` is a marker. A digest of another version is ignored: the files are then compared with the ledger, where
+/// the semantic checksum shows a file that is now read differently.
 const VERSION: &str = "2:";
 
-/// Whether a checksum is made as this program makes it, so that the two can be compared. That is still version 1, which has nothing
-/// before it (a later one would write itself there, as `2:`): what a section's tokens come to did not change, only where
-/// some files' sections end.
-pub fn is_known(checksum: &str) -> bool {
+/// Whether a semantic checksum in the ledger was computed by the rules of this program. Those are still version 1, without a prefix (a
+/// later version would have one, as in `2:`): the checksum of tokens did not change, only where the sections of some files end.
+pub fn is_known_checksum(checksum: &str) -> bool {
     !checksum.contains(':')
 }
 
-/// The last word of a run in the journal: which files are applied. It says that these were compared with the ledger, and
-/// that the run committed synchronously. Who finds it there, and the same files, need not compare them again.
+/// The digest of all applied revisions. A run records it with its last journal entry, after it has compared the files with the ledger
+/// and committed synchronously. A later run that finds the same digest need not compare the files again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppliedDigest {
-    /// The checksum of the files of all that is applied, and of the place of each in the graph.
+    /// The checksum of the texts of all applied revisions, and of their ids and prerequisites.
     applied: String,
-    /// The checksum of the folder, where all of it is applied and comes to one head. Who finds the same folder need not even
-    /// understand its files.
+    /// The digest of the folder, if all of it is applied and it has one head. A run that finds the same folder need not parse its files.
     folder: Option<String>,
 }
 
 impl AppliedDigest {
-    /// The seal of the revisions at `rows` and below.
+    /// The digest of the revisions at `rows` and their prerequisites.
     pub fn of(graph: &Graph, rows: &[Node]) -> Self {
         let folder = match (rows, graph.digest()) {
-            ([row], Some(digest)) if graph.heads() == rows => Some(folder(digest, graph.id(*row).as_str())),
+            ([row], Some(digest)) if graph.heads() == rows => Some(hash_folder(digest, graph.id(*row).as_str())),
             _ => None,
         };
-        Self { applied: applied(graph, rows), folder }
+        Self { applied: hash_applied(graph, rows), folder }
     }
 
-    /// A seal as the journal has it; none where a line has none, or that of another version.
+    /// Parses a digest of the journal; `None` if it is of another version.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_prefix(VERSION).filter(|text| !text.contains(':'))?;
         let (applied, folder) = text.split_once(' ').map_or((text, None), |(applied, folder)| (applied, Some(folder.to_owned())));
         (!text.is_empty()).then(|| Self { applied: applied.to_owned(), folder })
     }
 
-    /// Whether the text of a seal, without the folder's, is that of no revision: of base.
+    /// Whether `text`, a digest without the folder's part, is that of base: of no revision.
     pub fn is_of_base(text: &str) -> bool {
         text.strip_prefix(VERSION) == Some(hex(&Sha256::new().finalize()).as_str())
     }
 
-    /// Whether the revisions at `rows` and below are those that were applied.
+    /// Whether the revisions at `rows` and their prerequisites are those that were applied.
     pub fn matches(&self, graph: &Graph, rows: &[Node]) -> bool {
-        self.applied == applied(graph, rows)
+        self.applied == hash_applied(graph, rows)
     }
 
-    /// Whether a whole folder is what was applied, up to its head, which is where the database is.
+    /// Whether the folder is the one that was applied completely, with the version row at its head.
     pub fn matches_folder(&self, digest: &FolderDigest, rows: &[String]) -> bool {
-        matches!(rows, [row] if self.folder.as_ref() == Some(&folder(digest, row)))
+        matches!(rows, [row] if self.folder.as_ref() == Some(&hash_folder(digest, row)))
     }
 }
 
-fn applied(graph: &Graph, rows: &[Node]) -> String {
+/// The checksum of the revisions at `rows` and their prerequisites.
+fn hash_applied(graph: &Graph, rows: &[Node]) -> String {
     let applied = graph.reach(rows, Graph::prerequisites);
     let mut revisions: Vec<&Revision> = applied.nodes().map(|node| graph.revision(node)).collect();
     revisions.sort_by(|a, b| a.id.cmp(&b.id));
     let mut hash = Sha256::new();
     for revision in revisions {
         hash.update(revision.id.as_str());
-        // Ids hold neither of these signs, and the parents' order means nothing.
-        let mut below: Vec<&str> = revision.prerequisites().map(|id| id.as_str()).collect();
-        below.sort_unstable();
-        for id in below {
+        // Ids contain neither separator. The order of the parents has no meaning.
+        let mut prerequisites: Vec<&str> = revision.prerequisites().map(|id| id.as_str()).collect();
+        prerequisites.sort_unstable();
+        for id in prerequisites {
             hash.update(" ");
             hash.update(id);
         }
@@ -86,8 +85,8 @@ fn applied(graph: &Graph, rows: &[Node]) -> String {
     hex(&hash.finalize())
 }
 
-/// Another version of this program may understand the same files otherwise.
-fn folder(digest: &FolderDigest, row: &str) -> String {
+/// The digest of a folder together with its head and with the version of this program, which decides how files are read.
+fn hash_folder(digest: &FolderDigest, row: &str) -> String {
     hex(&Sha256::digest(format!("{} {row} {digest}", env!("CARGO_PKG_VERSION"))))
 }
 
@@ -104,7 +103,7 @@ mod tests {
     use crate::revision::folder::RevisionFiles;
     use crate::revision::graph::tests::graph;
 
-    fn seal(lines: &[&str], rows: &[&str]) -> AppliedDigest {
+    fn digest_of(lines: &[&str], rows: &[&str]) -> AppliedDigest {
         let graph = graph(lines);
         let rows: Vec<Node> = rows.iter().map(|id| graph.node(id).expect("a row")).collect();
         AppliedDigest::of(&graph, &rows)
@@ -112,11 +111,11 @@ mod tests {
 
     #[test]
     fn what_is_not_applied_does_not_count() {
-        let two = seal(&["1", "2"], &["2"]);
-        assert_eq!(seal(&["1", "2", "3"], &["2"]), two);
-        assert_eq!(seal(&["1 <", "2 < 1", "2b < 1"], &["2"]), seal(&["1 <", "2 < 1"], &["2"]));
-        assert_ne!(seal(&["1", "2", "3"], &["3"]), two);
-        assert_ne!(seal(&["1", "2"], &["1"]), two);
+        let two = digest_of(&["1", "2"], &["2"]);
+        assert_eq!(digest_of(&["1", "2", "3"], &["2"]), two);
+        assert_eq!(digest_of(&["1 <", "2 < 1", "2b < 1"], &["2"]), digest_of(&["1 <", "2 < 1"], &["2"]));
+        assert_ne!(digest_of(&["1", "2", "3"], &["3"]), two);
+        assert_ne!(digest_of(&["1", "2"], &["1"]), two);
     }
 
     #[test]
@@ -124,17 +123,17 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
         let digest = || RevisionFiles::read(folder.path()).expect("files").digest().expect("a digest");
-        let seal = |row: &str| {
+        let recorded = |row: &str| {
             let graph = Graph::load(folder.path()).expect("sound");
-            let seal = AppliedDigest::of(&graph, &[graph.node(row).expect("a row")]).to_string();
-            AppliedDigest::parse(&seal).expect("a seal")
+            let digest = AppliedDigest::of(&graph, &[graph.node(row).expect("a row")]).to_string();
+            AppliedDigest::parse(&digest).expect("a digest")
         };
         let at = |row: &str| [row.to_owned()];
         write("1_a.sql", "-- migrate:up\nSELECT 1;\n");
         write("2_b.sql", "-- migrate:up\nSELECT 2;\n");
-        assert!(seal("2").matches_folder(&digest(), &at("2")));
-        assert!(!seal("1").matches_folder(&digest(), &at("1")), "not all of it");
-        let before = seal("2");
+        assert!(recorded("2").matches_folder(&digest(), &at("2")));
+        assert!(!recorded("1").matches_folder(&digest(), &at("1")), "not all of it");
+        let before = recorded("2");
         assert!(!before.matches_folder(&digest(), &at("1")), "moved by another tool");
         assert!(!before.matches_folder(&digest(), &["1".to_owned(), "2".to_owned()]));
         write("2_b.sql", "-- migrate:up\nSELECT 3;\n");
@@ -148,18 +147,18 @@ mod tests {
     }
 
     #[test]
-    fn a_seal_of_another_version_seals_nothing_here() {
-        let seal = seal(&["1"], &["1"]).to_string();
-        assert!(AppliedDigest::parse(&seal).is_some());
-        let (_, of_0_1) = seal.split_once(':').expect("a version");
-        for other in [of_0_1.to_owned(), format!("3:{of_0_1}"), format!("2:{seal}")] {
+    fn a_digest_of_another_version_is_ignored() {
+        let digest = digest_of(&["1"], &["1"]).to_string();
+        assert!(AppliedDigest::parse(&digest).is_some());
+        let (_, of_0_1) = digest.split_once(':').expect("a version");
+        for other in [of_0_1.to_owned(), format!("3:{of_0_1}"), format!("2:{digest}")] {
             assert_eq!(AppliedDigest::parse(&other), None, "{other}");
         }
         assert_eq!(AppliedDigest::parse(""), None);
     }
 
     #[test]
-    fn another_place_in_the_graph_is_another_seal() {
-        assert_ne!(seal(&["1 <", "2 < 1", "3 < 1, 2"], &["3"]), seal(&["1 <", "2 < 1", "3 < 2"], &["3"]));
+    fn another_place_in_the_graph_is_another_digest() {
+        assert_ne!(digest_of(&["1 <", "2 < 1", "3 < 1, 2"], &["3"]), digest_of(&["1 <", "2 < 1", "3 < 2"], &["3"]));
     }
 }

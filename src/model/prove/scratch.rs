@@ -19,7 +19,7 @@ use crate::environment::{Environment, EnvironmentError};
 use crate::exit::{Exit, Explain};
 use crate::model::Catalog;
 use crate::model::read::{Path, Scope, Unreadable, of_rows};
-use crate::revision::statement::kind::reaches_beyond;
+use crate::revision::statement::kind::affects_whole_server;
 use crate::revision::statement::split;
 use crate::revision::{Revision, Section, SectionMode};
 use crate::sql;
@@ -343,7 +343,7 @@ impl Scratch {
         self.session.run(&Message::as_it_is(self.settings(false))).await?;
         for statement in split(source.sql()).statements {
             let sql = &source.sql()[statement.range.clone()];
-            if reaches_beyond(sql) {
+            if affects_whole_server(sql) {
                 continue;
             }
             if let Err(failure) = self.session.run(&Message::discarding(Sql::from_file(sql), 0)).await {

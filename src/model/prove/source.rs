@@ -8,7 +8,7 @@ use tracing::info;
 
 use crate::revision::format::without_byte_order_mark;
 use crate::revision::id::compare_naturally;
-use crate::revision::statement::kind::reaches_beyond;
+use crate::revision::statement::kind::affects_whole_server;
 use crate::revision::statement::split;
 use crate::revision::{Fault, FileProblem, LineColumn};
 
@@ -40,7 +40,7 @@ impl Source {
         // From the end, so that places ahead of what is replaced stay as they are.
         for statement in split(self.sql()).statements.into_iter().rev() {
             let text = &self.sql()[statement.range.clone()];
-            if reaches_beyond(text) {
+            if affects_whole_server(text) {
                 let place = LineColumn::of(&self.text, self.range.start + statement.range.start);
                 info!("{}:{}: reaches beyond the database, so it is not run in a scratch database", self.path.display(), place.line);
                 // As many characters, which is what the server counts.
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_reaches_beyond_the_database_is_left_out_and_the_rest_keeps_its_place() {
+    fn what_affects_whole_server_the_database_is_left_out_and_the_rest_keeps_its_place() {
         let text = "CREATE TABLE a ();\nCREATE ROLE \"ü\" LOGIN -- x\n;\nALTER ROLE r NOLOGIN; SELECT 1";
         let source = Source { what: "the model".into(), path: "schema.sql".into(), text: text.into(), range: 0..text.len() };
         let contained = source.contained();

@@ -1,4 +1,4 @@
-//! Statements after which data is gone.
+//! Statements that delete data.
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "the lexer's token kinds are some forty, of which a few matter here")]
 
@@ -6,30 +6,30 @@ use squawk_lexer::{TokenKind, tokenize};
 
 use crate::revision::statement::split;
 
-/// Words behind `DROP` in `ALTER TABLE` that drop something other than a column.
+/// Words after `DROP` in `ALTER TABLE` that drop something other than a column.
 const NO_DATA: [&str; 5] = ["CONSTRAINT", "DEFAULT", "NOT", "IDENTITY", "EXPRESSION"];
 
-/// The statements of `sql` that lose data, each in one line.
+/// The statements of `sql` that delete data, each in one line.
 pub fn statements_losing_data(sql: &str) -> Vec<String> {
     let statements = split(sql).statements;
     let texts = statements.iter().map(|statement| &sql[statement.range.clone()]);
-    texts.filter(|text| loses(text)).map(one_line).collect()
+    texts.filter(|text| loses_data(text)).map(one_line).collect()
 }
 
-fn loses(statement: &str) -> bool {
+fn loses_data(statement: &str) -> bool {
     let words = words(statement);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["DROP", "TABLE" | "SCHEMA" | "DATABASE" | "SEQUENCE" | "FOREIGN" | "OWNED", ..] | ["TRUNCATE", ..] | ["DELETE", ..] => true,
         ["DROP", .., "CASCADE"] => true,
         ["ALTER", "TABLE", rest @ ..] => rest.windows(2).any(|pair| pair[0] == "DROP" && !NO_DATA.contains(&pair[1])),
-        // What a common table expression deletes is deleted too.
+        // A common table expression can delete rows.
         ["WITH", rest @ ..] => rest.windows(2).any(|pair| pair == ["DELETE", "FROM"]),
         _ => false,
     }
 }
 
-/// The words of a statement in capitals, without what is quoted or commented out.
+/// The words of a statement, unquoted ones in capitals; without strings and comments.
 fn words(statement: &str) -> Vec<String> {
     let mut offset = 0;
     let mut words = Vec::new();
@@ -45,7 +45,7 @@ fn words(statement: &str) -> Vec<String> {
     words
 }
 
-/// Shortened to what fits a line.
+/// The text in one line, cut after 99 characters.
 fn one_line(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if text.chars().count() <= 100 { text } else { text.chars().take(99).chain(['…']).collect() }

@@ -1,14 +1,14 @@
-//! The words of a text: everything in it that could be a name in SQL, wherever it stands. Pure.
+//! Identifiers in a text: every word that could be a name in SQL.
 
 use std::borrow::Cow;
 
-/// Names in double quotes as they are, others in lower case; also those in comments, strings and bodies of functions, whose
-/// statements nobody else reads.
-pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+/// All identifiers, quoted ones as they are and others in lower case. Those in comments, strings and function bodies are included,
+/// because the statements in a body are not parsed.
+pub fn find_identifiers(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let mut rest = text;
     std::iter::from_fn(move || {
         loop {
-            let start = rest.find(|c: char| c == '"' || is_part(c))?;
+            let start = rest.find(|c: char| c == '"' || is_identifier_part(c))?;
             rest = &rest[start..];
             if let Some(quoted) = rest.strip_prefix('"') {
                 let Some(end) = end_of_quoted(quoted) else {
@@ -19,7 +19,7 @@ pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
                 let name = &quoted[..end];
                 return Some(if name.contains("\"\"") { Cow::Owned(name.replace("\"\"", "\"")) } else { Cow::Borrowed(name) });
             }
-            let end = rest.find(|c: char| !is_part(c)).unwrap_or(rest.len());
+            let end = rest.find(|c: char| !is_identifier_part(c)).unwrap_or(rest.len());
             let (word, behind) = rest.split_at(end);
             rest = behind;
             return Some(if word.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -33,18 +33,18 @@ pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
 
 /// Whether a text has `CREATE SCHEMA` with this name.
 pub fn creates_schema(text: &str, name: &str) -> bool {
-    let words: Vec<Cow<'_, str>> = words(text).collect();
+    let words: Vec<Cow<'_, str>> = find_identifiers(text).collect();
     words.windows(2).enumerate().filter(|(_, pair)| pair[0] == "create" && pair[1] == "schema").any(|(place, _)| {
         let mut behind = words.iter().skip(place + 2).map(AsRef::as_ref);
         behind.find(|word| !["if", "not", "exists", "authorization"].contains(word)) == Some(name)
     })
 }
 
-fn is_part(c: char) -> bool {
+fn is_identifier_part(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'
 }
 
-/// Where the quote closes: two quotes are one in the name.
+/// The byte of the closing quote. Two quotes are one quote in the name.
 fn end_of_quoted(text: &str) -> Option<usize> {
     let mut from = 0;
     loop {
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn names_are_found_wherever_they_stand() {
         let text = "CREATE TABLE App.\"My \"\"x\"\"\" (); -- in Other.t\nDO $$ BEGIN EXECUTE 'DROP TABLE third.u'; END $$; \"open";
-        let found: Vec<_> = words(text).collect();
+        let found: Vec<_> = find_identifiers(text).collect();
         for name in ["app", "My \"x\"", "other", "third", "open"] {
             assert!(found.iter().any(|word| word == name), "{name}: {found:?}");
         }

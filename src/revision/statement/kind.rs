@@ -1,5 +1,5 @@
-//! What a statement is, as far as running it by itself needs: whether it may share a transaction with its journal row,
-//! and what it leaves behind when it is interrupted.
+//! What kind of statement a text is: whether it can run in a transaction, what it leaves when it is interrupted, and whether it affects
+//! more than its database.
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "the lexer's token kinds are some forty, of which a few matter here")]
 
@@ -8,15 +8,15 @@ use squawk_lexer::{TokenKind, tokenize};
 /// How a statement of a `transaction:false` section is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatementKind {
-    /// In a transaction, committed together with the note that it is done: it happens once or not at all.
+    /// In a transaction together with its progress row, so it is executed exactly once.
     Transactional,
-    /// `SET` or `RESET`: like [`StatementKind::Transactional`], and done again by a run that resumes behind it.
+    /// `SET` or `RESET`: like [`StatementKind::Transactional`], and executed again by a run that resumes after it.
     Setting,
-    /// By itself, because it can't run in a transaction or may end one of its own.
+    /// Without a transaction, because it can't run in one or may end the one it runs in.
     NonTransactional(NonTransactional),
 }
 
-/// A statement that has to be alone, by what it leaves behind when it is interrupted.
+/// A statement that can't run in a transaction, by what it leaves when it is interrupted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NonTransactional {
     /// `CREATE INDEX CONCURRENTLY`: an INVALID index.
@@ -26,7 +26,7 @@ pub enum NonTransactional {
         /// The index, as written and without a schema; `None` leaves its name to the server.
         index: Option<String>,
     },
-    /// `REINDEX … CONCURRENTLY`: INVALID indexes called `…_ccnew` or `…_ccold`.
+    /// `REINDEX … CONCURRENTLY`: INVALID indexes named `…_ccnew` or `…_ccold`.
     Reindex {
         /// What is rebuilt.
         target: ReindexTarget,
@@ -35,7 +35,7 @@ pub enum NonTransactional {
     },
     /// `DROP INDEX CONCURRENTLY`: an INVALID index of the same name, or none.
     DropIndexConcurrently,
-    /// `ALTER TABLE … DETACH PARTITION … CONCURRENTLY`: a partition that is half detached.
+    /// `ALTER TABLE … DETACH PARTITION … CONCURRENTLY`: a partition whose detach is pending.
     DetachPartition {
         /// The partitioned table, as written.
         table: String,
@@ -60,58 +60,57 @@ pub enum ReindexTarget {
 }
 
 impl NonTransactional {
-    /// Whether a lock timeout would do harm: it would end the wait for older snapshots and leave an INVALID index.
+    /// Whether it runs without a lock timeout, which would also end its wait for older snapshots and leave an INVALID index.
     pub fn is_concurrent(&self) -> bool {
         !matches!(self, Self::Other)
     }
 }
 
-/// A token that counts: its text, and its text in capitals if it is an unquoted word.
-struct Word<'a> {
+/// A token that is no white space or comment: its text, and in capitals if it is an unquoted word.
+struct SignificantToken<'a> {
     text: &'a str,
     upper: String,
 }
 
-/// Tells what a statement is by its words.
+/// Classifies a statement by its words.
 pub fn classify(sql: &str) -> StatementKind {
-    let words = words(sql);
+    let words = significant_tokens(sql);
     let upper: Vec<&str> = words.iter().map(|word| word.upper.as_str()).collect();
     let has = |word: &str| upper.contains(&word);
-    let alone = |alone| StatementKind::NonTransactional(alone);
+    let non_transactional = StatementKind::NonTransactional;
     match upper.as_slice() {
         ["SET", "LOCAL" | "TRANSACTION" | "CONSTRAINTS", ..] => StatementKind::Transactional,
         ["SET" | "RESET", ..] => StatementKind::Setting,
-        ["CREATE", "UNIQUE", "INDEX", "CONCURRENTLY", ..] => alone(build(&words[4..])),
-        ["CREATE", "INDEX", "CONCURRENTLY", ..] => alone(build(&words[3..])),
-        ["DROP", "INDEX", "CONCURRENTLY", ..] => alone(NonTransactional::DropIndexConcurrently),
-        ["REINDEX", ..] if has("CONCURRENTLY") => alone(rebuild(&words)),
-        ["REINDEX" | "VACUUM" | "CLUSTER" | "REPACK" | "CALL" | "DISCARD", ..] => alone(NonTransactional::Other),
-        ["DO", ..] if may_commit(sql) => alone(NonTransactional::Other),
-        ["CREATE" | "DROP", "DATABASE" | "TABLESPACE", ..] => alone(NonTransactional::Other),
-        ["CREATE" | "ALTER" | "DROP", "SUBSCRIPTION", ..] | ["ALTER", "SYSTEM", ..] => alone(NonTransactional::Other),
-        ["ALTER", "DATABASE", ..] if has("TABLESPACE") => alone(NonTransactional::Other),
-        ["ALTER", "TABLE", ..] if has("DETACH") && (has("CONCURRENTLY") || has("FINALIZE")) => alone(detach(&words)),
+        ["CREATE", "UNIQUE", "INDEX", "CONCURRENTLY", ..] => non_transactional(parse_create_index(&words[4..])),
+        ["CREATE", "INDEX", "CONCURRENTLY", ..] => non_transactional(parse_create_index(&words[3..])),
+        ["DROP", "INDEX", "CONCURRENTLY", ..] => non_transactional(NonTransactional::DropIndexConcurrently),
+        ["REINDEX", ..] if has("CONCURRENTLY") => non_transactional(parse_reindex(&words)),
+        ["REINDEX" | "VACUUM" | "CLUSTER" | "REPACK" | "CALL" | "DISCARD", ..] => non_transactional(NonTransactional::Other),
+        ["DO", ..] if may_commit(sql) => non_transactional(NonTransactional::Other),
+        ["CREATE" | "DROP", "DATABASE" | "TABLESPACE", ..] => non_transactional(NonTransactional::Other),
+        ["CREATE" | "ALTER" | "DROP", "SUBSCRIPTION", ..] | ["ALTER", "SYSTEM", ..] => non_transactional(NonTransactional::Other),
+        ["ALTER", "DATABASE", ..] if has("TABLESPACE") => non_transactional(NonTransactional::Other),
+        ["ALTER", "TABLE", ..] if has("DETACH") && (has("CONCURRENTLY") || has("FINALIZE")) => non_transactional(parse_detach(&words)),
         _ => StatementKind::Transactional,
     }
 }
 
-/// Whether the text of a `DO` may end a transaction, itself or by a procedure that it calls. Where it can't, it happens once
-/// or not at all.
+/// Whether a `DO` block may end its transaction, itself or in a procedure that it calls.
 fn may_commit(sql: &str) -> bool {
     let lower = sql.to_ascii_lowercase();
     ["commit", "rollback", "call"].iter().any(|word| lower.contains(word))
 }
 
-/// Whether a statement sets `lock_timeout` for what follows: the revision's own wish wins over ours.
+/// Whether a statement sets `lock_timeout` for the session. Such a setting of the revision has precedence over pgmarch's.
 pub fn sets_lock_timeout(sql: &str) -> bool {
-    let words = words(sql);
+    let words = significant_tokens(sql);
     let upper: Vec<&str> = words.iter().map(|word| word.upper.as_str()).collect();
     matches!(upper.as_slice(), ["SET", "LOCK_TIMEOUT", ..] | ["SET", "SESSION", "LOCK_TIMEOUT", ..]) && !upper.contains(&"DEFAULT")
 }
 
-/// Whether a statement may put a setting back to what the session began with: `RESET …`, `SET … TO DEFAULT`.
-pub fn resets(sql: &str) -> bool {
-    let words = words(sql);
+/// Whether a statement may reset a setting to its value at the session's start: `RESET …`, `SET … TO DEFAULT`.
+pub fn resets_setting(sql: &str) -> bool {
+    let words = significant_tokens(sql);
     match words.first().map(|word| word.upper.as_str()) {
         Some("RESET") => true,
         Some("SET") => words.last().is_some_and(|word| word.upper == "DEFAULT"),
@@ -119,10 +118,10 @@ pub fn resets(sql: &str) -> bool {
     }
 }
 
-/// Whether a statement changes what all databases of a server share, roles and settings among it, or connects to another server.
-/// What a function or a `DO` block does can't be seen.
-pub fn reaches_beyond(sql: &str) -> bool {
-    let words = words(sql);
+/// Whether a statement affects more than its database: shared objects such as roles, settings of the server, or another server. What a
+/// function or a `DO` block does is not known.
+pub fn affects_whole_server(sql: &str) -> bool {
+    let words = significant_tokens(sql);
     let upper: Vec<&str> = words.iter().map(|word| word.upper.as_str()).collect();
     match upper.as_slice() {
         ["CREATE" | "ALTER" | "DROP", "USER", "MAPPING", ..] => false,
@@ -130,7 +129,7 @@ pub fn reaches_beyond(sql: &str) -> bool {
         | ["COMMENT", "ON", "ROLE" | "DATABASE" | "TABLESPACE" | "SUBSCRIPTION", ..]
         | ["DROP" | "REASSIGN", "OWNED", ..]
         | ["ALTER", "SYSTEM", ..] => true,
-        // Without ON it is about who is a member of which role.
+        // Without ON it grants membership in a role.
         ["GRANT" | "REVOKE", rest @ ..] => match rest.iter().position(|word| *word == "ON") {
             Some(on) => matches!(rest.get(on + 1), Some(&("DATABASE" | "TABLESPACE" | "PARAMETER"))),
             None => true,
@@ -139,7 +138,8 @@ pub fn reaches_beyond(sql: &str) -> bool {
     }
 }
 
-fn words(sql: &str) -> Vec<Word<'_>> {
+/// The tokens of a statement, without white space and comments.
+fn significant_tokens(sql: &str) -> Vec<SignificantToken<'_>> {
     let mut words = Vec::new();
     let mut offset = 0;
     for token in tokenize(sql) {
@@ -147,15 +147,15 @@ fn words(sql: &str) -> Vec<Word<'_>> {
         offset += token.len as usize;
         match token.kind {
             TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. } => {}
-            TokenKind::Ident => words.push(Word { text, upper: text.to_ascii_uppercase() }),
-            _ => words.push(Word { text, upper: String::new() }),
+            TokenKind::Ident => words.push(SignificantToken { text, upper: text.to_ascii_uppercase() }),
+            _ => words.push(SignificantToken { text, upper: String::new() }),
         }
     }
     words
 }
 
-/// `a.b` from the words at its beginning, as written; and what follows it.
-fn name<'w, 'a>(words: &'w [Word<'a>]) -> (String, &'w [Word<'a>]) {
+/// The name at the beginning (`a.b`), as written, and the tokens after it.
+fn split_name<'w, 'a>(words: &'w [SignificantToken<'a>]) -> (String, &'w [SignificantToken<'a>]) {
     let mut name = String::new();
     let mut rest = words;
     while let [first, after @ ..] = rest {
@@ -172,28 +172,28 @@ fn name<'w, 'a>(words: &'w [Word<'a>]) -> (String, &'w [Word<'a>]) {
     (name, rest)
 }
 
-/// Steps over these words if they stand there.
-fn skip<'w, 'a>(words: &'w [Word<'a>], skipped: &[&str]) -> &'w [Word<'a>] {
+/// The tokens after these words, if they begin with them.
+fn skip<'w, 'a>(words: &'w [SignificantToken<'a>], skipped: &[&str]) -> &'w [SignificantToken<'a>] {
     let there = words.len() >= skipped.len() && words.iter().zip(skipped).all(|(word, skipped)| word.upper == *skipped);
     if there { &words[skipped.len()..] } else { words }
 }
 
 /// `[[IF NOT EXISTS] name] ON [ONLY] table …`
-fn build(words: &[Word<'_>]) -> NonTransactional {
+fn parse_create_index(words: &[SignificantToken<'_>]) -> NonTransactional {
     let words = skip(words, &["IF", "NOT", "EXISTS"]);
     let (index, words) = match words.first() {
         Some(word) if word.upper != "ON" => {
-            let (index, rest) = name(words);
+            let (index, rest) = split_name(words);
             (Some(index), rest)
         }
         _ => (None, words),
     };
-    let (table, _) = name(skip(skip(words, &["ON"]), &["ONLY"]));
+    let (table, _) = split_name(skip(skip(words, &["ON"]), &["ONLY"]));
     NonTransactional::CreateIndexConcurrently { table, index }
 }
 
 /// `REINDEX [(option, …)] INDEX | TABLE | SCHEMA | DATABASE | SYSTEM [CONCURRENTLY] [name]`
-fn rebuild(words: &[Word<'_>]) -> NonTransactional {
+fn parse_reindex(words: &[SignificantToken<'_>]) -> NonTransactional {
     let kinds = [
         ("INDEX", ReindexTarget::Index),
         ("TABLE", ReindexTarget::Table),
@@ -202,16 +202,16 @@ fn rebuild(words: &[Word<'_>]) -> NonTransactional {
         ("SYSTEM", ReindexTarget::Database),
     ];
     let found =
-        words.iter().enumerate().find_map(|(at, word)| kinds.iter().find(|(kind, _)| *kind == word.upper).map(|(_, what)| (at, *what)));
-    let Some((at, what)) = found else { return NonTransactional::Other };
-    let (name, _) = name(skip(&words[at + 1..], &["CONCURRENTLY"]));
-    NonTransactional::Reindex { target: what, name }
+        words.iter().enumerate().find_map(|(at, word)| kinds.iter().find(|(kind, _)| *kind == word.upper).map(|(_, target)| (at, *target)));
+    let Some((at, target)) = found else { return NonTransactional::Other };
+    let (name, _) = split_name(skip(&words[at + 1..], &["CONCURRENTLY"]));
+    NonTransactional::Reindex { target, name }
 }
 
 /// `ALTER TABLE [IF EXISTS] [ONLY] table DETACH PARTITION partition …`
-fn detach(words: &[Word<'_>]) -> NonTransactional {
-    let (table, rest) = name(skip(skip(&words[2..], &["IF", "EXISTS"]), &["ONLY"]));
-    let (partition, _) = name(skip(rest, &["DETACH", "PARTITION"]));
+fn parse_detach(words: &[SignificantToken<'_>]) -> NonTransactional {
+    let (table, rest) = split_name(skip(skip(&words[2..], &["IF", "EXISTS"]), &["ONLY"]));
+    let (partition, _) = split_name(skip(rest, &["DETACH", "PARTITION"]));
     NonTransactional::DetachPartition { table, partition }
 }
 
@@ -267,7 +267,7 @@ mod tests {
             "COMMENT ON ROLE r IS 'x'",
             "CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p",
         ] {
-            assert!(reaches_beyond(sql), "{sql}");
+            assert!(affects_whole_server(sql), "{sql}");
         }
         for sql in [
             "CREATE TABLE role (id int)",
@@ -278,7 +278,7 @@ mod tests {
             "SET ROLE r",
             "COMMENT ON TABLE t IS 'x'",
         ] {
-            assert!(!reaches_beyond(sql), "{sql}");
+            assert!(!affects_whole_server(sql), "{sql}");
         }
     }
 
@@ -293,7 +293,7 @@ mod tests {
             build("s.\"T\"", Some("\"I x\""))
         );
         assert_eq!(classify("CREATE INDEX CONCURRENTLY /* unnamed */ ON t USING gin (a)"), build("t", None));
-        let rebuild = |what, name: &str| StatementKind::NonTransactional(NonTransactional::Reindex { target: what, name: name.into() });
+        let rebuild = |target, name: &str| StatementKind::NonTransactional(NonTransactional::Reindex { target, name: name.into() });
         assert_eq!(classify("REINDEX TABLE CONCURRENTLY s.t"), rebuild(ReindexTarget::Table, "s.t"));
         assert_eq!(classify("REINDEX (VERBOSE, CONCURRENTLY) INDEX i"), rebuild(ReindexTarget::Index, "i"));
         let detach = NonTransactional::DetachPartition { table: "p".into(), partition: "s.c".into() };
@@ -304,6 +304,6 @@ mod tests {
     fn settings_that_touch_the_lock_timeout_are_known() {
         assert!(sets_lock_timeout("SET lock_timeout = '1s'") && sets_lock_timeout("set session lock_timeout to 1"));
         assert!(!sets_lock_timeout("SET lock_timeout TO DEFAULT") && !sets_lock_timeout("SET statement_timeout = 1"));
-        assert!(resets("RESET ALL") && resets("set local lock_timeout to default") && !resets("SET a = 1"));
+        assert!(resets_setting("RESET ALL") && resets_setting("set local lock_timeout to default") && !resets_setting("SET a = 1"));
     }
 }

@@ -1,4 +1,4 @@
-//! SQL text into tokens with their places, where PostgreSQL's lexer (`scan.l`) ends them.
+//! The tokens of SQL text, delimited as in PostgreSQL's lexer (`scan.l`).
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "the lexer's token kinds are some forty, of which a few matter here")]
 
@@ -6,44 +6,46 @@ use std::ops::Range;
 
 use squawk_lexer::{LiteralKind, Token, TokenKind, tokenize};
 
-/// The tokens of `sql`, white space and comments among them, each with its range in bytes.
+/// The tokens of `sql`, white space and comments included, each with its byte range.
 pub fn tokens(sql: &str) -> impl Iterator<Item = (TokenKind, Range<usize>)> {
     let mut lexer = tokenize(sql);
-    let (mut end, mut before) = (0, Before::Other);
+    let (mut end, mut preceding) = (0, Preceding::Other);
     std::iter::from_fn(move || {
         let Token { mut kind, len } = lexer.next()?;
         let start = end;
         end += len as usize;
-        before = match (kind, &before) {
-            (TokenKind::Literal { kind: LiteralKind::Str { .. } }, Before::EscapesAndBreak) => {
-                let length = escaped_string(&sql[start..]);
+        preceding = match (kind, &preceding) {
+            (TokenKind::Literal { kind: LiteralKind::Str { .. } }, Preceding::EscapeStringAndLineBreak) => {
+                let length = escape_string_length(&sql[start..]);
                 kind = TokenKind::Literal { kind: LiteralKind::EscStr { terminated: length.is_some() } };
                 end = length.map_or(sql.len(), |length| start + length);
                 lexer = tokenize(&sql[end..]);
-                Before::Escapes
+                Preceding::EscapeString
             }
-            (TokenKind::Literal { kind: LiteralKind::EscStr { .. } }, _) => Before::Escapes,
-            (TokenKind::Whitespace, Before::Escapes) if sql[start..end].contains(['\n', '\r']) => Before::EscapesAndBreak,
-            (TokenKind::Whitespace | TokenKind::LineComment, Before::Escapes) => Before::Escapes,
-            (TokenKind::Whitespace | TokenKind::LineComment, Before::EscapesAndBreak) => Before::EscapesAndBreak,
-            _ => Before::Other,
+            (TokenKind::Literal { kind: LiteralKind::EscStr { .. } }, _) => Preceding::EscapeString,
+            (TokenKind::Whitespace, Preceding::EscapeString) if sql[start..end].contains(['\n', '\r']) => {
+                Preceding::EscapeStringAndLineBreak
+            }
+            (TokenKind::Whitespace | TokenKind::LineComment, Preceding::EscapeString) => Preceding::EscapeString,
+            (TokenKind::Whitespace | TokenKind::LineComment, Preceding::EscapeStringAndLineBreak) => Preceding::EscapeStringAndLineBreak,
+            _ => Preceding::Other,
         };
         Some((kind, start..end))
     })
 }
 
-/// What stands before the next token.
-enum Before {
+/// What precedes a token, as far as it decides whether a string continues the one before.
+enum Preceding {
     /// `E'…'`, then only spaces, tabs and line comments.
-    Escapes,
-    /// The same with a line break: a string that follows continues the first one, backslashes and all.
-    EscapesAndBreak,
+    EscapeString,
+    /// The same with a line break: a string after it continues the first one, with its backslash escapes.
+    EscapeStringAndLineBreak,
     /// Anything else.
     Other,
 }
 
-/// How long a string in single quotes is whose backslashes escape; nothing if it is never closed.
-fn escaped_string(sql: &str) -> Option<usize> {
+/// The length of a string in single quotes with backslash escapes; `None` if it is unterminated.
+fn escape_string_length(sql: &str) -> Option<usize> {
     let bytes = sql.as_bytes();
     let mut at = 1;
     loop {

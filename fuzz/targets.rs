@@ -25,7 +25,7 @@ pub(crate) fn settings(bytes: &[u8]) {
     let Ok(environment) = Environment::new(PROGRAM, pairs.map(|(name, value)| (OsString::from(name), OsString::from(value)))) else {
         return;
     };
-    let (_, decided) = config::decide(&environment);
+    let (_, decided) = config::decide::decide(&environment);
     if let Err(faults) = decided {
         faults.iter().for_each(|fault| assert!(!fault.to_string().is_empty()));
     }

@@ -10,7 +10,7 @@ use crate::apply::{BookkeepingError, StoppedRun};
 use crate::checksum::ChecksumError;
 use crate::commands::error::CommandError;
 use crate::commands::run_error::RunError;
-use crate::config::{ConfigError, ConfigFault};
+use crate::config::error::{ConfigError, ConfigFault};
 use crate::connect::wait::WaitError;
 use crate::exit::{Exit, Explain, Retry};
 use crate::interruption::ProcessError;

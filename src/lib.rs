@@ -96,10 +96,10 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let environment = environment::Environment::of_process(environment::PROGRAM)
-        .map_err(|faults| faults.into_iter().map(config::ConfigFault::from).collect::<Vec<_>>());
+        .map_err(|faults| faults.into_iter().map(config::error::ConfigFault::from).collect::<Vec<_>>());
     let (reporting, decided) = match &environment {
-        Ok(environment) => config::decide(environment),
-        Err(_) => config::decide(&environment::Environment::default()),
+        Ok(environment) => config::decide::decide(environment),
+        Err(_) => config::decide::decide(&environment::Environment::default()),
     };
     report::log::start(&reporting);
     let outcome = match (environment, decided) {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::config::{SETTINGS, Setting};
+use crate::config::settings::{SETTINGS, Setting};
 use crate::exit::EXIT_CODES;
 
 /// Below the commands: examples, every setting, every exit code.

@@ -7,7 +7,7 @@ use tracing::{info, warn};
 use super::Context;
 use super::error::CommandError;
 use crate::cli::Ignored;
-use crate::config::ConfigError;
+use crate::config::error::ConfigError;
 use crate::connect::conninfo::Conninfo;
 use crate::connect::wait::for_server;
 use crate::connect::{ConnectError, Pool, Session};

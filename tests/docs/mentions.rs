@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 use pgmarch::cli::Cli;
-use pgmarch::config::SETTINGS;
+use pgmarch::config::settings::SETTINGS;
 
 use super::tables::exposition;
 use super::{document, documents, files, root};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::CommandFactory;
 use pgmarch::apply::CompletedStep;
-use pgmarch::config::SETTINGS;
+use pgmarch::config::settings::SETTINGS;
 use pgmarch::exit::{EXIT_CODES, Exit};
 use pgmarch::revision::Id;
 use pgmarch::revision::format::HEADERS;

@@ -1,0 +1,48 @@
+//! What is wrong with the settings.
+
+use std::borrow::Cow;
+
+use thiserror::Error;
+
+use crate::connect::fault::SettingsError;
+use crate::environment::EnvironmentError;
+use crate::exit::{Exit, Explain};
+
+/// One thing wrong with the settings. Values that may be secret are never part of it.
+#[derive(Debug, Error)]
+#[allow(missing_docs, reason = "each variant's message is its documentation")]
+pub enum ConfigFault {
+    #[error("{found} is not a setting{}; `pgmarch --help` lists them", .nearest.as_ref().map(|name| format!(" (did you mean {name}?)")).unwrap_or_default())]
+    Unknown { found: String, nearest: Option<String> },
+    #[error("{name} is `{value}`, which is no duration; write 500ms, 30s, 5m, 1h, or 0 for off")]
+    Duration { name: &'static str, value: String },
+    #[error("{name} is `{value}`; write {expected}")]
+    Choice { name: &'static str, value: String, expected: &'static str },
+    #[error(
+        "{name} is `{value}`, which can't be a name in PostgreSQL: it must be 1 to 63 bytes without a NUL, and a version table at most SCHEMA.NAME"
+    )]
+    Name { name: &'static str, value: String },
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    #[error(transparent)]
+    Connection(#[from] SettingsError),
+}
+
+/// All faults of the settings.
+#[derive(Debug, Error)]
+#[error("the settings are wrong")]
+pub struct ConfigError(pub Vec<ConfigFault>);
+
+impl Explain for ConfigError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        "mend the settings above; `pgmarch --help` lists them with their defaults".into()
+    }
+
+    fn faults(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+}

@@ -1,0 +1,115 @@
+//! Settings, decided and checked: [`Config`]. [`settings`] reads them from the environment, [`decide`](mod@decide) checks them.
+
+pub mod decide;
+pub mod error;
+pub mod settings;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::connect::wait::Widen;
+use crate::sql::{Ident, SearchPath, TableName};
+
+/// One transaction for each revision, or for all of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transaction {
+    /// Each revision commits on its own.
+    Revision,
+    /// All pending revisions commit together.
+    Run,
+}
+
+/// What to do about a database that is ahead of these files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    /// Carry on with a warning, unless a breaking revision is in between.
+    Allow,
+    /// Stop.
+    Refuse,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Every setting, decided and checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the revisions are.
+    pub migrations: PathBuf,
+    /// The words of `PGMARCH_COMMAND`.
+    pub command: Vec<String>,
+    /// The name of the revision to be at, not yet looked up.
+    pub target: String,
+    /// How long to wait for the server.
+    pub wait_timeout: Duration,
+    /// Refusals that are waited for as well.
+    pub wait_for: Widen,
+    /// How long to wait for another runner.
+    pub run_lock_timeout: Duration,
+    /// `lock_timeout` of the revisions; zero is off.
+    pub lock_timeout: Duration,
+    /// `statement_timeout` of the revisions; zero is off.
+    pub statement_timeout: Duration,
+    /// How long to try again after a lost connection or a lock timeout.
+    pub retry_for: Duration,
+    /// What commits together.
+    pub transaction: Transaction,
+    /// The version table; without a schema, the one on the search path.
+    pub version_table: TableName,
+    /// The ledger's schema.
+    pub ledger_schema: Ident,
+    /// The role that owns what revisions make.
+    pub role: Option<Ident>,
+    /// The search path of the revisions, as SQL takes it.
+    pub search_path: Option<SearchPath>,
+    /// Whether a run saves a snapshot of the catalog; by default the command decides.
+    pub snapshot: Option<Snapshots>,
+    /// Roles that may own our tables, and the code on them, beside those that could do harm anyway.
+    pub trust_owner: Vec<Ident>,
+    /// What to do about a database that is ahead.
+    pub ahead: Ahead,
+    /// Whether a downgrade needs no more asking.
+    pub confirmed: bool,
+    /// Where the sidecar answers.
+    pub listen: SocketAddr,
+    /// How often the sidecar looks; never zero.
+    pub check_every: Duration,
+    /// What the sidecar does about a folder that changes.
+    pub changes: Changes,
+}
+
+/// Whether a run that changed something saves a snapshot of the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Snapshots {
+    /// It does.
+    On,
+    /// It does not: nothing is written but the version table and the journal.
+    Off,
+}
+
+/// What becomes of revisions that are added while the sidecar stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changes {
+    /// They are reported as pending.
+    Report,
+    /// They are applied.
+    Apply,
+}
+
+/// What is needed to report anything, known even if the other settings are wrong.
+#[derive(Clone, Debug)]
+pub struct Reporting {
+    /// Level and modules, as `tracing_subscriber` takes them.
+    pub filter: tracing_subscriber::filter::Targets,
+    /// How log lines look.
+    pub format: LogFormat,
+    /// Where the cause of a failure is written for Kubernetes.
+    pub termination_log: Option<PathBuf>,
+}

@@ -1,0 +1,117 @@
+//! The table of settings, and the settings as the environment has them.
+
+use std::collections::BTreeMap;
+
+use super::error::ConfigFault;
+use crate::environment::Environment;
+use crate::words::nearest;
+
+/// One setting: its name, its default as the docs print it, and its meaning.
+#[derive(Debug)]
+pub struct Setting {
+    /// The environment variable; with `_FILE` appended, the file that holds the value.
+    pub name: &'static str,
+    /// The default in words; empty where there is none.
+    pub default: &'static str,
+    /// One line.
+    pub meaning: &'static str,
+}
+
+/// One table for the raw settings, their names and their documentation.
+macro_rules! settings {
+    ($($field:ident, $name:literal, $default:literal, $meaning:literal;)*) => {
+        /// The settings as the environment has them, unchecked.
+        #[derive(Debug)]
+        #[allow(dead_code, reason = "the connection settings are read at each try, by connect::conninfo")]
+        pub(super) struct RawSettings { $(pub(super) $field: Option<String>,)* }
+
+        impl From<BTreeMap<String, String>> for RawSettings {
+            fn from(mut found: BTreeMap<String, String>) -> Self {
+                Self { $($field: found.remove(stringify!($field)),)* }
+            }
+        }
+
+        /// Every `PGMARCH_` setting, in the order of the documentation.
+        pub const SETTINGS: &[Setting] = &[$(Setting { name: $name, default: $default, meaning: $meaning },)*];
+    };
+}
+
+settings! {
+    database_url, "PGMARCH_DATABASE_URL", "", "where to connect: a libpq URL or key=value string; then DATABASE_URL, then PGHOST…";
+    migrations, "PGMARCH_MIGRATIONS", "/migrations, else ./migrations", "folder of revisions";
+    command, "PGMARCH_COMMAND", "upgrade", "the verb, with its words, when no argument is given";
+    target, "PGMARCH_TARGET", "head", "the revision to be at";
+    wait_timeout, "PGMARCH_WAIT_TIMEOUT", "60s", "how long to wait for the server";
+    wait_for, "PGMARCH_WAIT_FOR", "", "refusals to wait for as well: password, database, rights, tls, all, or SQLSTATEs, comma separated";
+    run_lock_timeout, "PGMARCH_RUN_LOCK_TIMEOUT", "10m", "how long to wait for another runner";
+    lock_timeout, "PGMARCH_LOCK_TIMEOUT", "5s", "how long a statement of a revision waits for a lock";
+    statement_timeout, "PGMARCH_STATEMENT_TIMEOUT", "0", "how long a statement of a revision may run";
+    retry_for, "PGMARCH_RETRY_FOR", "5m", "how long to try again after a lost connection or a lock timeout";
+    transaction, "PGMARCH_TRANSACTION", "revision", "one transaction for each revision, or for the whole run: revision, run";
+    version_table, "PGMARCH_VERSION_TABLE", "alembic_version", "table that says where the database is, [SCHEMA.]NAME";
+    ledger_schema, "PGMARCH_LEDGER_SCHEMA", "pgmarch", "schema of the ledger";
+    role, "PGMARCH_ROLE", "", "role to SET ROLE to, for revisions and bookkeeping";
+    model_url, "PGMARCH_MODEL_URL", "", "a database that holds the model, instead of schema.sql: what an ORM made";
+    scratch_url, "PGMARCH_SCRATCH_URL", "", "where create, check and diff may make databases for a moment; default: the same server";
+    search_path, "PGMARCH_SEARCH_PATH", "", "search path of the revisions";
+    snapshot, "PGMARCH_SNAPSHOT", "on in sidecar, off in other commands", "whether a run that changed something saves a snapshot of the catalog for check: on, off";
+    trust_owner, "PGMARCH_TRUST_OWNER", "", "further roles that may own the version table, the ledger and the code on them, comma separated";
+    ahead, "PGMARCH_AHEAD", "allow", "a database ahead of these files: allow (unless by a breaking revision), refuse";
+    confirm, "PGMARCH_CONFIRM", "", "yes: downgrade without asking";
+    listen, "PGMARCH_LISTEN", "0.0.0.0:8080", "sidecar: where probes and metrics are answered, ADDRESS:PORT";
+    check_every, "PGMARCH_CHECK_EVERY", "30s", "sidecar: how often database and folder are looked at";
+    apply_changes, "PGMARCH_APPLY_CHANGES", "false", "sidecar: whether revisions that are added to the folder are applied: true, false";
+    log, "PGMARCH_LOG", "info", "what to log: off, error, warn, info, debug, trace, or MODULE=LEVEL, comma separated";
+    log_format, "PGMARCH_LOG_FORMAT", "auto", "text, json, or auto: text on a terminal, JSON lines elsewhere";
+    termination_log, "PGMARCH_TERMINATION_LOG", "/dev/termination-log where it exists", "file for the cause of a failure, as short JSON";
+}
+
+/// Reads the raw settings, also from files; and what is wrong with names and files.
+pub(super) fn read(environment: &Environment) -> (RawSettings, Vec<ConfigFault>) {
+    let mut faults = Vec::new();
+    for found in environment.names().filter(|name| name.starts_with("PGMARCH_") && !is_service_link(name)) {
+        let plain = found.strip_suffix("_FILE").unwrap_or(found);
+        if !SETTINGS.iter().any(|setting| setting.name == plain) {
+            let nearest = nearest(plain, SETTINGS.iter().map(|setting| setting.name));
+            faults.push(ConfigFault::Unknown { found: found.to_owned(), nearest });
+        }
+    }
+    let mut pairs = Vec::new();
+    for name in SETTINGS.iter().map(|setting| setting.name) {
+        match environment.value(name) {
+            Ok(Some(value)) => pairs.push((name.to_owned(), value.reveal().to_owned())),
+            Ok(None) => {}
+            Err(fault) => faults.push(fault.into()),
+        }
+    }
+    // All values are texts, so this can't fail.
+    let found: BTreeMap<String, String> = envy::prefixed("PGMARCH_").from_iter(pairs).unwrap_or_default();
+    (found.into(), faults)
+}
+
+/// Kubernetes and Docker links announce a service called `pgmarch…` by variables that look like settings
+/// (Kubernetes documentation, "Service", environment variables): those are no mistakes.
+fn is_service_link(name: &str) -> bool {
+    name.ends_with("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || name == "PGMARCH_PORT" || name.ends_with("_PORT") || {
+        let protocol = |part: &str| matches!(part, "TCP" | "UDP" | "SCTP");
+        name.split('_').any(protocol) && name.contains("_PORT_")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::PROGRAM;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        Environment::new(PROGRAM, pairs.iter().map(|(name, value)| ((*name).into(), (*value).into()))).expect("UTF-8")
+    }
+
+    #[test]
+    fn every_setting_of_the_table_reaches_its_field() {
+        for setting in SETTINGS {
+            let (raw, faults) = read(&environment(&[(setting.name, "here")]));
+            assert!(faults.is_empty() && format!("{raw:?}").contains("here"), "{}", setting.name);
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! `import`: what Alembic prints with `--sql` into revision files.
+//! `import`: writes revision files from the output of `alembic upgrade --sql`.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -17,13 +17,13 @@ use crate::revision::{Fault, FileProblem};
 
 /// The JSON of `import --json`.
 #[derive(Debug, Serialize)]
-struct Imported {
+struct ImportReport {
     /// The revisions in the output's order.
-    revisions: Vec<Written>,
+    revisions: Vec<WrittenRevision>,
 }
 
 #[derive(Debug, Serialize)]
-struct Written {
+struct WrittenRevision {
     revision: String,
     parents: Vec<String>,
     message: String,
@@ -31,15 +31,15 @@ struct Written {
     reversible: bool,
 }
 
-/// Reads the whole output, and writes all files or none.
-pub fn run(words: &cli::ImportArgs, context: &Context) -> Result<(), Error> {
+/// Reads the whole output, then writes all files or none.
+pub fn run(args: &cli::ImportArgs, context: &Context) -> Result<(), Error> {
     let folder = &context.config.migrations;
-    let up = read(words.file.as_deref())?;
-    let down = words.down.as_deref().map(|path| read(Some(path))).transpose()?;
-    let versions = words.versions.as_deref().map(versions).transpose()?.unwrap_or_default();
+    let up = read_output(args.file.as_deref())?;
+    let down = args.down.as_deref().map(|path| read_output(Some(path))).transpose()?;
+    let versions = args.versions.as_deref().map(read_version_files).transpose()?.unwrap_or_default();
     let drafts = import(&up, down.as_deref(), &versions, context.config.version_table.name.as_str()).map_err(Error::Import)?;
     std::fs::create_dir_all(folder).map_err(|source| Error::Command(CommandError::Write { path: folder.clone(), source }))?;
-    refuse_known(&drafts, folder)?;
+    refuse_existing(&drafts, folder)?;
     let taken = drafts.iter().map(|draft| folder.join(draft.file_name())).find(|path| path.exists());
     if let Some(path) = taken {
         return Err(Error::Command(CommandError::Write { path, source: std::io::Error::from(std::io::ErrorKind::AlreadyExists) }));
@@ -49,7 +49,7 @@ pub fn run(words: &cli::ImportArgs, context: &Context) -> Result<(), Error> {
         match draft.write(folder) {
             Ok(path) => written.push(path),
             Err(source) => {
-                // All or none: those just written go again.
+                // All or none: remove those that were written.
                 for path in &written {
                     drop(std::fs::remove_file(path));
                 }
@@ -57,11 +57,11 @@ pub fn run(words: &cli::ImportArgs, context: &Context) -> Result<(), Error> {
             }
         }
     }
-    tell(words, &drafts, &written)
+    print(args, &drafts, &written)
 }
 
-/// Under another message the same revision would get another file, and then there are two.
-fn refuse_known(drafts: &[Draft], folder: &Path) -> Result<(), Error> {
+/// Fails if a revision has a file already: with another message it would get a second one.
+fn refuse_existing(drafts: &[Draft], folder: &Path) -> Result<(), Error> {
     let graph = match Graph::load(folder) {
         Ok(graph) => graph,
         Err(faults) if matches!(faults.as_slice(), [Fault { problem: FileProblem::NoRevisions, .. }]) => return Ok(()),
@@ -76,32 +76,32 @@ fn refuse_known(drafts: &[Draft], folder: &Path) -> Result<(), Error> {
     }
 }
 
-fn tell(words: &cli::ImportArgs, drafts: &[Draft], written: &[PathBuf]) -> Result<(), Error> {
+fn print(args: &cli::ImportArgs, drafts: &[Draft], written: &[PathBuf]) -> Result<(), Error> {
     let parents = |draft: &Draft| draft.revises.iter().flatten().map(ToString::to_string).collect();
-    let revisions = drafts.iter().zip(written).map(|(draft, path)| Written {
+    let revisions = drafts.iter().zip(written).map(|(draft, path)| WrittenRevision {
         revision: draft.id.to_string(),
         parents: parents(draft),
         message: draft.message.clone(),
         path: path.display().to_string(),
         reversible: draft.down.is_some(),
     });
-    let imported = Imported { revisions: revisions.collect() };
-    if words.json {
+    let imported = ImportReport { revisions: revisions.collect() };
+    if args.json {
         return answer(&json(&imported)?);
     }
     let mut text: String = imported.revisions.iter().map(|written| format!("{}\n", escape::line(&written.path))).collect();
     text += &format!("\n{} written", crate::words::count(drafts.len(), "revision"));
-    if words.down.is_none() {
+    if args.down.is_none() {
         text += ", without a way down (give --down the output of `alembic downgrade --sql heads:base`)";
     }
-    if words.versions.is_none() {
+    if args.versions.is_none() {
         text += "\ndependencies and branch labels are not in that output: --versions FOLDER reads them from Alembic's own files";
     }
     answer(&(text + "\nnext: pgmarch check --offline, then pgmarch status: a database that Alembic manages is taken over as it is\n"))
 }
 
-/// A file, or what comes from standard input.
-fn read(path: Option<&Path>) -> Result<String, Error> {
+/// Reads a file, or standard input.
+fn read_output(path: Option<&Path>) -> Result<String, Error> {
     let named = path.map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
     let text = match path {
         Some(path) if path != Path::new("-") => std::fs::read_to_string(path),
@@ -118,8 +118,8 @@ fn read(path: Option<&Path>) -> Result<String, Error> {
     })
 }
 
-/// What the Python files of a folder say.
-fn versions(folder: &Path) -> Result<Vec<VersionFile>, Error> {
+/// Reads the Python files of a folder.
+fn read_version_files(folder: &Path) -> Result<Vec<VersionFile>, Error> {
     let unreadable = |error: std::io::Error| {
         Error::Command(CommandError::Usage {
             problem: format!("{} can't be read: {error}", folder.display()),

@@ -1,4 +1,4 @@
-//! `lint`: what may hurt in revisions that are not applied yet, or in those that are named.
+//! `lint`: risky statements in the revisions that are not applied yet, or in those that are named.
 
 use serde::Serialize;
 
@@ -19,20 +19,20 @@ use crate::revision::name::RevisionName;
 use crate::revision::{LineColumn, Revision};
 use crate::words::count;
 
-/// Without a database to ask, the newest version that is known.
-const NEWEST: u32 = 180_000;
+/// The server version to lint for without a database: the newest that pgmarch knows.
+const NEWEST_SERVER: u32 = 180_000;
 
 /// The JSON of `lint --json`.
 #[derive(Debug, Serialize)]
-struct Answer {
-    /// What was looked at.
+struct LintReport {
+    /// The revisions that were checked.
     revisions: Vec<String>,
-    /// What was found; nothing is exit 0.
-    findings: Vec<Told>,
+    /// The findings; with none the exit code is 0.
+    findings: Vec<LocatedFinding>,
 }
 
 #[derive(Debug, Serialize)]
-struct Told {
+struct LocatedFinding {
     rule: String,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,11 +42,11 @@ struct Told {
     column: usize,
 }
 
-/// Finds, shows, and says by the exit code whether there was anything.
-pub async fn run(words: &cli::LintArgs, context: &Context) -> Result<(), Error> {
+/// Prints the findings, and fails if there are any.
+pub async fn run(args: &cli::LintArgs, context: &Context) -> Result<(), Error> {
     let graph = Graph::load(&context.config.migrations)?;
-    let named: Vec<Node> = names(words, &graph)?;
-    let mut server = NEWEST;
+    let named: Vec<Node> = named_revisions(args, &graph)?;
+    let mut server = NEWEST_SERVER;
     let mut chosen = named.clone();
     if named.is_empty() || Conninfo::resolve(&context.environment).is_ok() {
         let config = &context.config;
@@ -69,22 +69,22 @@ pub async fn run(words: &cli::LintArgs, context: &Context) -> Result<(), Error> 
         found.extend(lint(revision, server).into_iter().map(|finding| (revision, finding)));
     }
     found.extend(several_heads(&graph, &chosen));
-    if words.prove {
+    if args.prove {
         found.extend(prove(&graph, &chosen, context).await?);
     }
-    tell(&graph, &chosen, &found, words.json)?;
+    print(&graph, &chosen, &found, args.json)?;
     if found.is_empty() { Ok(()) } else { Err(Error::Command(CommandError::Findings { findings: found.len(), unsound: false })) }
 }
 
-fn names(words: &cli::LintArgs, graph: &Graph) -> Result<Vec<Node>, Error> {
+fn named_revisions(args: &cli::LintArgs, graph: &Graph) -> Result<Vec<Node>, Error> {
     let mut nodes = Vec::new();
-    for name in &words.revisions {
+    for name in &args.revisions {
         nodes.extend(RevisionName::parse(name)?.targets(graph, &[])?);
     }
     Ok(nodes)
 }
 
-/// Two heads: an `upgrade` to `head` would not know where to go.
+/// A finding for each head, if there are several: `head` would be ambiguous.
 fn several_heads<'g>(graph: &'g Graph, chosen: &[Node]) -> Vec<(&'g Revision, Finding)> {
     let heads = graph.heads();
     let ours = heads.iter().filter(|head| chosen.contains(head) && heads.len() > 1);
@@ -100,7 +100,7 @@ fn several_heads<'g>(graph: &'g Graph, chosen: &[Node]) -> Vec<(&'g Revision, Fi
         .collect()
 }
 
-/// Runs each revision up, down and up again in a scratch database, and tells where down leads elsewhere.
+/// Runs each revision up, down and up again in a scratch database. A finding for each whose `down` does not restore the schema.
 async fn prove<'g>(graph: &'g Graph, chosen: &[Node], context: &Context) -> Result<Vec<(&'g Revision, Finding)>, Error> {
     let bench = sides::bench(context).await?;
     let mut scratch = bench.database("lint", sides::scope(context, &bench)).await?;
@@ -117,19 +117,19 @@ async fn prove<'g>(graph: &'g Graph, chosen: &[Node], context: &Context) -> Resu
         scratch.run_section(revision, &revision.up).await?;
         scratch.run_section(revision, down).await?;
         let after = scratch.read().await?;
-        let left = compare(&before, &after);
+        let differences = compare(&before, &after);
         done.push(revision);
-        if left.is_empty() {
+        if differences.is_empty() {
             scratch.run_section(revision, &revision.up).await?;
         } else {
-            // What down left behind would be in the way of what follows.
+            // Continue in a new scratch database, without what the `down` section left.
             scratch = bench.database(&format!("lint{}", done.len()), sides::scope(context, &bench)).await?;
             for revision in &done {
                 scratch.run_section(revision, &revision.up).await?;
             }
         }
-        if !left.is_empty() && !is_ignored(&revision.text, DOWN_DOES_NOT_RESTORE) {
-            let list: Vec<String> = left.iter().map(ToString::to_string).collect();
+        if !differences.is_empty() && !is_ignored(&revision.text, DOWN_DOES_NOT_RESTORE) {
+            let list: Vec<String> = differences.iter().map(ToString::to_string).collect();
             found.push((
                 revision,
                 Finding {
@@ -144,16 +144,16 @@ async fn prove<'g>(graph: &'g Graph, chosen: &[Node], context: &Context) -> Resu
     Ok(found)
 }
 
-fn tell(graph: &Graph, chosen: &[Node], found: &[(&Revision, Finding)], as_json: bool) -> Result<(), Error> {
+fn print(graph: &Graph, chosen: &[Node], found: &[(&Revision, Finding)], as_json: bool) -> Result<(), Error> {
     let place = |revision: &Revision, finding: &Finding| LineColumn::of(&revision.text, finding.range.start);
     if as_json {
-        let told = |(revision, finding): &(&Revision, Finding)| {
+        let locate = |(revision, finding): &(&Revision, Finding)| {
             let LineColumn { line, column } = place(revision, finding);
             let Finding { rule, message, help, .. } = finding.clone();
-            Told { rule, message, help, path: revision.path.display().to_string(), line, column }
+            LocatedFinding { rule, message, help, path: revision.path.display().to_string(), line, column }
         };
         let revisions = chosen.iter().map(|node| graph.id(*node).to_string()).collect();
-        return answer(&json(&Answer { revisions, findings: found.iter().map(told).collect() })?);
+        return answer(&json(&LintReport { revisions, findings: found.iter().map(locate).collect() })?);
     }
     let mut text = String::new();
     for (revision, finding) in found {

@@ -1,4 +1,4 @@
-//! `merge`: a revision that joins heads.
+//! `merge`: writes a revision that joins heads.
 
 use super::create::{self, describe};
 use super::error::CommandError;
@@ -11,12 +11,12 @@ use crate::revision::graph::{Graph, Node};
 use crate::revision::name::RevisionName;
 use crate::revision::{Id, join_ids};
 
-/// Writes it.
-pub fn run(words: &cli::MergeArgs, context: &Context) -> Result<(), Error> {
+/// Writes the file.
+pub fn run(args: &cli::MergeArgs, context: &Context) -> Result<(), Error> {
     let folder = &context.config.migrations;
     let graph = Graph::load(folder)?;
     let mut joined: Vec<Node> = Vec::new();
-    for name in &words.revisions {
+    for name in &args.revisions {
         for node in RevisionName::parse(name)?.absolute_targets(&graph)? {
             if !joined.contains(&node) {
                 joined.push(node);
@@ -31,21 +31,21 @@ pub fn run(words: &cli::MergeArgs, context: &Context) -> Result<(), Error> {
         return Err(usage(format!("{} alone is nothing to merge", join_ids(&parents))));
     }
     for node in &joined {
-        let below = graph.reach(&[*node], Graph::parents);
-        if let Some(other) = joined.iter().find(|other| *other != node && below.contains(**other)) {
+        let ancestors = graph.reach(&[*node], Graph::parents);
+        if let Some(other) = joined.iter().find(|other| *other != node && ancestors.contains(**other)) {
             return Err(usage(format!("{} already stands on {}", graph.id(*node), graph.id(*other))));
         }
     }
     let ids: Vec<&str> = parents.iter().map(Id::as_str).collect();
-    let message = words.message.clone().unwrap_or_else(|| format!("Merge {}", ids.join(" and ")));
-    if let Some(label) = &words.branch {
+    let message = args.message.clone().unwrap_or_else(|| format!("Merge {}", ids.join(" and ")));
+    if let Some(label) = &args.branch {
         Id::parse(label).map_err(|_| usage(crate::revision::FileProblem::BadBranch(label.clone()).to_string()))?;
     }
     let draft = Draft {
         id: create::next(Some(&graph))?,
         revises: Some(parents),
         depends_on: Vec::new(),
-        branch: words.branch.clone(),
+        branch: args.branch.clone(),
         created: Some(now()),
         message,
         up: DraftSection::no_op(),
@@ -54,7 +54,7 @@ pub fn run(words: &cli::MergeArgs, context: &Context) -> Result<(), Error> {
     let path =
         draft.write(folder).map_err(|source| Error::Command(CommandError::Write { path: folder.join(draft.file_name()), source }))?;
     let created = describe(&draft, &path, Some(&graph));
-    if words.json {
+    if args.json {
         return answer(&json(&created)?);
     }
     let path = escape::line(&created.path);

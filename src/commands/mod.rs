@@ -3,6 +3,7 @@
 pub mod check;
 pub mod create;
 pub mod database_status;
+mod database_view;
 pub mod diff;
 pub mod downgrade;
 mod drift;

@@ -1,4 +1,4 @@
-//! `--sql`: the script instead of the run. With both ends named no database is asked.
+//! `--sql`: prints the script instead of running it. With both ends of a range no database is read.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::revision::Direction;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::NameRange;
 
-/// Prints the way from one end of a range to the other; without the first end, from where the database is.
+/// Prints the script from one end of a range to the other; without the first end, from the version rows of the database.
 pub(super) async fn run(typed: &str, direction: Direction, context: &Context) -> Result<(), Error> {
     let range = NameRange::parse(typed)?;
     let graph = Graph::load(&context.config.migrations)?;

@@ -1,6 +1,6 @@
-//! `show`: one revision: header, text, ledger. Creates nothing, locks nothing.
+//! `show`: one revision with its headers, its text and what the ledger recorded. Creates nothing, locks nothing.
 
-use super::history::{ask, entries};
+use super::database_view::{entries, read_database};
 use super::{Context, answer, json, locate};
 use crate::checksum;
 use crate::cli;
@@ -12,33 +12,33 @@ use crate::revision::graph::{Graph, Node};
 use crate::revision::line::normalized;
 use crate::revision::name::{NameError, RevisionName};
 
-/// Shows it.
-pub async fn run(words: &cli::ShowArgs, context: &Context) -> Result<(), Error> {
+/// Prints it.
+pub async fn run(args: &cli::ShowArgs, context: &Context) -> Result<(), Error> {
     let files = Graph::load(&context.config.migrations)?;
-    let asked = ask(context).await?;
-    let mut position = match &asked {
-        Some(asked) => locate(&files, &asked.state, &asked.session).await?,
+    let database = read_database(context).await?;
+    let mut position = match &database {
+        Some(database) => locate(&files, &database.state, &database.session).await?,
         None => Position::resolve(&files, &[], &[])?,
     };
-    let mut found = find(words, &position);
-    // One that was undone, or never followed by this image: the ledger may still have its text.
-    if let (Err(NameError::Unknown { id, .. }), Some(asked)) = (&found, &asked)
-        && let Some(recorded) = asked.state.ledger.applied_revisions(&asked.session, &[id]).await.map_err(ReadError::Server)?.first()
-        && let Some(with) = position.with_revision(recorded)
+    let mut found = find(args, &position);
+    // A revision without a file may be in the ledger: undone, or applied by another image.
+    if let (Err(NameError::Unknown { id, .. }), Some(database)) = (&found, &database)
+        && let Some(recorded) = database.state.ledger.applied_revisions(&database.session, &[id]).await.map_err(ReadError::Server)?.first()
+        && let Some(extended) = position.with_revision(recorded)
     {
-        found = Ok(with.graph.node(id).into_iter().collect());
-        position = with;
+        found = Ok(extended.graph.node(id).into_iter().collect());
+        position = extended;
     }
     let found = found?;
-    let entries = entries(&files, &position, asked.as_ref()).await?;
+    let entries = entries(&files, &position, database.as_ref()).await?;
     let mut shown = Vec::new();
     for node in found {
         let revision = position.graph.revision(node);
         let (mut journal, mut changed) = (Vec::new(), None);
-        if let Some(asked) = &asked {
-            let ledger = &asked.state.ledger;
-            journal = ledger.read_journal(&asked.session, &revision.id).await.map_err(ReadError::Server)?;
-            let recorded = ledger.applied_revisions(&asked.session, &[revision.id.as_str()]).await.map_err(ReadError::Server)?;
+        if let Some(database) = &database {
+            let ledger = &database.state.ledger;
+            journal = ledger.read_journal(&database.session, &revision.id).await.map_err(ReadError::Server)?;
+            let recorded = ledger.applied_revisions(&database.session, &[revision.id.as_str()]).await.map_err(ReadError::Server)?;
             let differs = recorded.first().filter(|recorded| normalized(&recorded.text) != normalized(&revision.text));
             changed = differs.map(|recorded| checksum::diff(&recorded.text, &revision.text));
         }
@@ -52,7 +52,7 @@ pub async fn run(words: &cli::ShowArgs, context: &Context) -> Result<(), Error> 
             journal,
         });
     }
-    if words.json {
+    if args.json {
         return match shown.as_slice() {
             [one] => answer(&json(one)?),
             several => answer(&json(&several)?),
@@ -62,10 +62,10 @@ pub async fn run(words: &cli::ShowArgs, context: &Context) -> Result<(), Error> 
     answer(&texts.join("\n"))
 }
 
-/// `current` and `heads` may mean several, base none.
-fn find(words: &cli::ShowArgs, position: &Position<'_>) -> Result<Vec<Node>, NameError> {
-    if words.revision == "current" && position.graph.node("current").is_none() {
+/// The revisions to show. `current` and `heads` may be several, base is none.
+fn find(args: &cli::ShowArgs, position: &Position<'_>) -> Result<Vec<Node>, NameError> {
+    if args.revision == "current" && position.graph.node("current").is_none() {
         return Ok(position.rows.clone());
     }
-    RevisionName::parse(&words.revision)?.single_target_or_heads(&position.graph, &position.rows)
+    RevisionName::parse(&args.revision)?.single_target_or_heads(&position.graph, &position.rows)
 }

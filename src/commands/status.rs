@@ -1,7 +1,7 @@
 //! `status`: the version rows and what is pending. Creates nothing, locks nothing.
 
+use super::database_view::{DatabaseView, entries};
 use super::error::CommandError;
-use super::history::{Asked, entries};
 use super::{Context, answer, is_sealed, json, locate, settle};
 use crate::cli;
 use crate::connect::wait::for_server;
@@ -47,9 +47,9 @@ pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error
     if words.check && plan.is_empty() && refusal.is_none() && !is_sealed(&graph, &state) {
         ledger::wait_until_durable(&session, context.wait_deadline()).await?;
     }
-    let asked = Asked { address: pool.address(), session, state };
-    let history = entries(&graph, &position, Some(&asked)).await?;
-    let Asked { address, state, .. } = asked;
+    let database = DatabaseView { address: pool.address(), session, state };
+    let history = entries(&graph, &position, Some(&database)).await?;
+    let DatabaseView { address, state, .. } = database;
     let status = StatusReport {
         connection: address,
         server: state.server.version.clone(),

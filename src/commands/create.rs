@@ -11,7 +11,7 @@ use crate::cli;
 use crate::error::Error;
 use crate::escape;
 use crate::model::compare::compare;
-use crate::model::emit::{Form, Target, script};
+use crate::model::emit::{EmitOptions, Form, script};
 use crate::model::prove::prove;
 use crate::report::difference::{Difference, unknown};
 use crate::revision::SectionMode;
@@ -89,7 +89,7 @@ async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Co
     let changes = compare(&before, &wanted);
     let not_compared: Vec<String> = before.unknown.union(&wanted.unknown).cloned().collect();
     let form = if words.online { Form::Online } else { Form::Plain };
-    let target = Target { server: bench.server, form };
+    let target = EmitOptions { server: bench.server, form };
     let renames = if words.rename.is_empty() { before.likely_renames(&wanted) } else { Vec::new() };
     let proven = prove(&scratch, before, &wanted, &words.rename, target, ignore).await?;
     let statements: Vec<_> = proven.iter().flat_map(|step| &step.up).collect();

@@ -13,7 +13,7 @@ use crate::escape;
 use crate::ledger::Access;
 use crate::model::Catalog;
 use crate::model::compare::{Ignore, compare};
-use crate::model::emit::{Form, Part, Target, emit, script};
+use crate::model::emit::{EmitOptions, Form, StatementGroup, emit, script};
 use crate::model::prove::scratch::{Bench, read};
 use crate::model::read::{Path, Scope};
 use crate::report::difference::{Difference, unknown};
@@ -56,7 +56,7 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
     let live = read(&session, &scope).await?.ignoring(ignore);
     let wanted = model.read(&bench, context, ignore).await?;
     let form = if words.online { Form::Online } else { Form::Plain };
-    let target = Target { server: state.server.number, form };
+    let target = EmitOptions { server: state.server.number, form };
     let parts = emit(&live, &wanted, target);
     let changes = compare(&live, &wanted);
     let outcome = if parts.is_empty() {
@@ -105,14 +105,14 @@ async fn prove(
     bench: &Bench,
     live: &Catalog,
     wanted: &Catalog,
-    parts: &[Part],
-    target: Target,
+    parts: &[StatementGroup],
+    target: EmitOptions,
     ignore: Ignore,
     context: &Context,
 ) -> Result<Option<String>, Error> {
     let scratch = bench.database("copy", sides::scope(context, bench)).await?;
     let empty = scratch.read().await?.ignoring(ignore);
-    let plain = Target { form: Form::Plain, ..target };
+    let plain = EmitOptions { form: Form::Plain, ..target };
     for (what, parts) in
         [("a copy of its schema can't be made", emit(&empty, live, plain)), ("the statements fail on a copy", parts.to_vec())]
     {

@@ -13,12 +13,12 @@ use crate::connect::wait::for_server;
 use crate::connect::{ConnectError, Pool, Session};
 use crate::error::Error;
 use crate::ledger::{self, State};
+use crate::model::Catalog;
 use crate::model::compare::{Ignore, compare};
-use crate::model::emit::{Form, Target, emit};
+use crate::model::emit::{EmitOptions, Form, emit};
 use crate::model::prove::scratch::{Bench, Scratch, ScratchError, read, server_number};
 use crate::model::prove::source::{self, Source};
 use crate::model::read::{Path, Schemas, Scope};
-use crate::model::{Catalog, Key, Kind};
 use crate::report::difference::Difference;
 use crate::revision::graph::{Graph, Node};
 use crate::sql::{Ident, QualifiedName};
@@ -104,9 +104,8 @@ fn connect(error: ConnectError) -> Error {
 /// is not trusted.
 pub(super) async fn strangers(catalog: &Catalog, session: &Session, context: &Context) -> Result<Option<String>, Error> {
     let trusted = ledger::trusted_roles(session, &context.config).await.map_err(ScratchError::Server)?;
-    let runs_code = |key: &Key| matches!(key.kind, Kind::Routine | Kind::Aggregate | Kind::View);
     let mut owned =
-        catalog.objects.iter().filter(|(key, _)| runs_code(key)).filter_map(|(key, object)| Some((key, object.owner.as_ref()?)));
+        catalog.objects.iter().filter(|(key, _)| key.kind.runs_code()).filter_map(|(key, object)| Some((key, object.owner.as_ref()?)));
     Ok(owned
         .find(|(_, owner)| !trusted.contains(owner))
         .map(|(key, owner)| format!("{key} belongs to {owner}, which is not trusted, and would run in a scratch database as us")))
@@ -220,7 +219,7 @@ pub(super) fn ignore(words: &[Ignored]) -> Ignore {
 
 /// What differs, as it is told; and how many objects that are.
 pub(super) fn difference(old: &Catalog, new: &Catalog, server: u32) -> (Difference, usize) {
-    let parts = emit(old, new, Target { server, form: Form::Plain });
+    let parts = emit(old, new, EmitOptions { server, form: Form::Plain });
     let statements: Vec<_> = parts.iter().flat_map(|part| &part.statements).collect();
     let changes = compare(old, new);
     (Difference::new(&changes, &statements, old.likely_renames(new)), changes.len())

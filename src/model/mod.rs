@@ -1,77 +1,39 @@
 //! The schema of a database as plain data: read from the catalog, compared, and written as SQL from one to the other.
 //!
+//! - [`kinds`]: the kinds of objects, a file each: definition, statements, dependencies.
 //! - [`read`]: the catalog queries, and their rows into a [`Catalog`]; the schemas of a database.
 //! - [`compare`]: the differences between two catalogs, and the drift of a live database. Pure.
-//! - [`emit`]: the statements that lead from one catalog to another, in order, with their hazards. Pure.
+//! - [`emit`]: what is done with each object, and in which order. Pure.
+//! - [`statement`]: a statement with its tags; [`hazard`]: what it may do.
 //! - [`prove`]: `schema.sql`, scratch databases, and the proof that up leads to the model and down leads back.
 //! - [`snapshot`]: the catalog that a run saves in the ledger.
 
-#![allow(clippy::wildcard_enum_match_arm, reason = "twenty kinds of object, and most functions are about a few of them")]
-
 pub mod compare;
 pub mod emit;
+pub mod hazard;
+mod index_text;
+pub mod kinds;
 pub mod prove;
 pub mod read;
 pub mod snapshot;
+mod sql_text;
+pub mod statement;
+mod type_change;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// What kind of object something is; in the order in which a person would list them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs, reason = "PostgreSQL's own words")]
-pub enum Kind {
-    Schema,
-    Extension,
-    Type,
-    Domain,
-    Sequence,
-    Table,
-    Column,
-    Default,
-    Constraint,
-    Index,
-    View,
-    Routine,
-    Aggregate,
-    Trigger,
-    Rule,
-    Policy,
-    Statistics,
-    EventTrigger,
-}
+use serde_json::Value;
 
-impl Kind {
-    /// Its name in a sentence.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Schema => "schema",
-            Self::Extension => "extension",
-            Self::Type => "type",
-            Self::Domain => "domain",
-            Self::Sequence => "sequence",
-            Self::Table => "table",
-            Self::Column => "column",
-            Self::Default => "default of",
-            Self::Constraint => "constraint",
-            Self::Index => "index",
-            Self::View => "view",
-            Self::Routine => "routine",
-            Self::Aggregate => "aggregate",
-            Self::Trigger => "trigger",
-            Self::Rule => "rule",
-            Self::Policy => "policy",
-            Self::Statistics => "statistics",
-            Self::EventTrigger => "event trigger",
-        }
-    }
-}
+use crate::json::{Fields, FromJson, JsonError};
+
+pub use kinds::{Definition, ObjectKind};
 
 /// Which object: its kind and its full name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// The kind.
-    pub kind: Kind,
+    pub kind: ObjectKind,
     /// Schema-qualified and quoted where needed; for parts of a table behind the table's name.
     pub name: String,
 }
@@ -132,7 +94,7 @@ pub struct Catalog {
 
 impl Catalog {
     /// The parts of an object.
-    pub fn parts<'c>(&'c self, whole: &'c Key, kind: Kind) -> impl Iterator<Item = (&'c Key, &'c Object)> {
+    pub fn parts<'c>(&'c self, whole: &'c Key, kind: ObjectKind) -> impl Iterator<Item = (&'c Key, &'c Object)> {
         let start = Key { kind, name: String::new() };
         self.objects
             .range(start..)
@@ -141,65 +103,13 @@ impl Catalog {
     }
 }
 
-/// A value that is known and doesn't count in a comparison.
+/// A value that is known and not compared.
 #[derive(Clone, Debug, Default)]
-pub struct Aside<T>(pub T);
+pub struct NotCompared<T>(pub T);
 
-impl<T> PartialEq for Aside<T> {
+impl<T> PartialEq for NotCompared<T> {
     fn eq(&self, _: &Self) -> bool {
         true
-    }
-}
-
-/// What an object is, by its kind; texts as the server prints them.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the catalog's own words; the rest stands on the types")]
-pub enum Definition {
-    Schema {},
-    Extension { version: String, schema: String, usual_comment: Aside<Option<String>> },
-    Enum { labels: Vec<String> },
-    Composite { attributes: Vec<Attribute> },
-    Range { options: Vec<String> },
-    Domain(Domain),
-    Sequence(Sequence),
-    Table(Table),
-    Column(Column),
-    Default { expression: String },
-    Constraint(Constraint),
-    Index(Index),
-    View(View),
-    Routine(Routine),
-    Aggregate { arguments: String, options: Vec<String> },
-    Trigger { definition: String, enabled: char },
-    Rule { definition: String, enabled: char },
-    Policy(Policy),
-    Statistics { definition: String, schema: String, target: Option<i32> },
-    EventTrigger { event: String, tags: Vec<String>, function: String, enabled: char },
-}
-
-impl Definition {
-    /// Its kind.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Schema {} => Kind::Schema,
-            Self::Extension { .. } => Kind::Extension,
-            Self::Enum { .. } | Self::Composite { .. } | Self::Range { .. } => Kind::Type,
-            Self::Domain(_) => Kind::Domain,
-            Self::Sequence(_) => Kind::Sequence,
-            Self::Table(_) => Kind::Table,
-            Self::Column(_) => Kind::Column,
-            Self::Default { .. } => Kind::Default,
-            Self::Constraint(_) => Kind::Constraint,
-            Self::Index(_) => Kind::Index,
-            Self::View(_) => Kind::View,
-            Self::Routine(_) => Kind::Routine,
-            Self::Aggregate { .. } => Kind::Aggregate,
-            Self::Trigger { .. } => Kind::Trigger,
-            Self::Rule { .. } => Kind::Rule,
-            Self::Policy(_) => Kind::Policy,
-            Self::Statistics { .. } => Kind::Statistics,
-            Self::EventTrigger { .. } => Kind::EventTrigger,
-        }
     }
 }
 
@@ -214,147 +124,21 @@ pub struct Attribute {
     pub comment: Option<String>,
 }
 
-/// A domain; its constraints are objects of their own.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the catalog's own words")]
-pub struct Domain {
-    pub base: String,
-    pub collation: Option<String>,
-    pub default: Option<String>,
-    pub not_null: bool,
+impl<T: FromJson> FromJson for NotCompared<T> {
+    fn from_json(value: Value, error: &mut JsonError) -> Self {
+        Self(T::from_json(value, error))
+    }
 }
 
-/// A sequence that is no identity column's.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the catalog's own words")]
-pub struct Sequence {
-    pub numbers: Numbers,
-    pub unlogged: bool,
-    /// Table's full name, table as shown, column as shown.
-    pub owned_by: Option<(String, String, String)>,
-}
-
-/// How a sequence counts.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the catalog's own words")]
-pub struct Numbers {
-    pub type_name: String,
-    pub start: i64,
-    pub increment: i64,
-    pub min: i64,
-    pub max: i64,
-    pub cache: i64,
-    pub cycle: bool,
-}
-
-/// A table without its parts.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the catalog's own words")]
-pub struct Table {
-    pub unlogged: bool,
-    pub partition_key: Option<String>,
-    pub bound: Option<String>,
-    /// Full name, and name as shown.
-    pub parents: Vec<(String, String)>,
-    pub replica_identity: String,
-    pub clustered_on: Option<String>,
-    pub options: Vec<String>,
-    pub row_security: bool,
-    pub force_row_security: bool,
-    pub access_method: Option<String>,
-}
-
-/// A column of a table; its default is an object of its own.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the catalog's own words")]
-pub struct Column {
-    pub type_name: String,
-    pub collation: Option<String>,
-    pub not_null: Option<NotNull>,
-    pub identity: Option<Identity>,
-    /// `s` stored or `v` virtual, and the expression.
-    pub generated: Option<(char, String)>,
-    pub storage: Option<String>,
-    pub usual_storage: Aside<String>,
-    pub compression: Option<String>,
-    pub statistics: Option<i32>,
-    pub options: Vec<String>,
-    /// Whether it comes from a parent table alone.
-    pub inherited: Aside<bool>,
-}
-
-/// NOT NULL, which is a constraint with a name from PostgreSQL 18 on.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the catalog's own words")]
-pub struct NotNull {
-    /// A name other than the one the server would choose.
-    pub name: Option<String>,
-    pub valid: bool,
-    pub no_inherit: bool,
-}
-
-/// `GENERATED … AS IDENTITY`.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the catalog's own words")]
-pub struct Identity {
-    pub always: bool,
-    pub numbers: Numbers,
-    pub sequence: Aside<String>,
-}
-
-/// A constraint of a table or a domain.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the catalog's own words")]
-pub struct Constraint {
-    /// `p`, `u`, `c`, `x` or `f`.
-    pub kind: char,
-    pub definition: String,
-    pub index_options: Option<Vec<String>>,
-}
-
-/// An index that no constraint made.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the catalog's own words")]
-pub struct Index {
-    pub table: String,
-    pub definition: String,
-    pub unique: bool,
-    pub valid: bool,
-    pub statistics: Vec<(i32, i32)>,
-}
-
-/// A view, materialized or not.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the catalog's own words")]
-pub struct View {
-    pub materialized: bool,
-    pub populated: bool,
-    pub definition: String,
-    pub options: Vec<String>,
-    pub access_method: Option<String>,
-    pub columns: Option<Vec<Attribute>>,
-}
-
-/// A function or a procedure.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the catalog's own words")]
-pub struct Routine {
-    pub kind: String,
-    pub definition: String,
-    pub schema: String,
-    pub arguments: String,
-    pub result: Option<String>,
-    pub language: String,
-    pub trigger: bool,
-}
-
-/// A row security policy.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the catalog's own words")]
-pub struct Policy {
-    pub permissive: bool,
-    pub command: String,
-    pub roles: Vec<String>,
-    pub using: Option<String>,
-    pub check: Option<String>,
+impl FromJson for Attribute {
+    fn from_json(value: Value, error: &mut JsonError) -> Self {
+        let mut its = Fields::of(value, error);
+        Self {
+            name: its.get("name"),
+            type_name: its.get("type"),
+            collation: its.get("collation"),
+            default: its.get("default"),
+            comment: its.get("comment"),
+        }
+    }
 }

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::escape;
-use crate::model::compare::{Change, How};
-use crate::model::emit::Statement;
-use crate::model::emit::hazard::Hazard;
+use crate::model::compare::{Change, DifferenceKind};
+use crate::model::hazard::Hazard;
+use crate::model::statement::EmittedStatement;
 
 /// The difference between two schemas, and the statements that lead from one to the other.
 #[derive(Debug, Serialize)]
@@ -26,7 +26,7 @@ pub struct ChangedObject {
     /// Its full name.
     pub name: String,
     /// Added, removed or changed.
-    pub change: How,
+    pub change: DifferenceKind,
 }
 
 /// One statement.
@@ -40,18 +40,18 @@ pub struct DifferenceStatement {
 
 impl Difference {
     /// From what was compared and what was emitted.
-    pub fn new(changes: &[Change], statements: &[&Statement], likely_renames: Vec<String>) -> Self {
+    pub fn new(changes: &[Change], statements: &[&EmittedStatement], likely_renames: Vec<String>) -> Self {
         let changed = |change: &Change| ChangedObject { kind: change.key.kind.name(), name: change.key.name.clone(), change: change.how };
-        let listed = |statement: &&Statement| DifferenceStatement { sql: statement.sql.clone(), hazards: statement.hazards.clone() };
+        let listed = |statement: &&EmittedStatement| DifferenceStatement { sql: statement.sql.clone(), hazards: statement.hazards.clone() };
         Self { changes: changes.iter().map(changed).collect(), statements: statements.iter().map(listed).collect(), likely_renames }
     }
 
     /// Each object with a sign, then the statements.
     pub fn text(&self) -> String {
-        let sign = |how: How| match how {
-            How::Added => '+',
-            How::Removed => '-',
-            How::Changed => '~',
+        let sign = |how: DifferenceKind| match how {
+            DifferenceKind::Added => '+',
+            DifferenceKind::Removed => '-',
+            DifferenceKind::Changed => '~',
         };
         let mut text: String = self
             .changes

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::json::{self, Fault, Fields, FromJson};
+use crate::json::{self, Fields, FromJson, JsonError};
 use crate::revision::Direction;
 
 /// How far a statement came, by its last journal row.
@@ -44,7 +44,7 @@ pub struct StatementNote {
 }
 
 impl FromJson for StatementNote {
-    fn from_json(value: Value, fault: &mut Fault) -> Self {
+    fn from_json(value: Value, fault: &mut JsonError) -> Self {
         let mut its = Fields::of(value, fault);
         Self {
             before: its.get("before"),

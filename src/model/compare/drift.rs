@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::Ignore;
-use crate::model::{Catalog, Definition, Key, Kind};
+use crate::model::kinds::interface::Namespace;
+use crate::model::{Catalog, Definition, Key, ObjectKind};
 
 /// Tables in which other migration tools, and frameworks, keep what they have applied.
 const VERSION_TABLES: [&str; 24] = [
@@ -55,15 +56,12 @@ impl Territory {
         for catalog in [&mut *made, &mut *live] {
             catalog.objects.retain(|key, _| self.holds(key));
             for object in catalog.objects.values_mut() {
-                // Whether a materialized view was ever filled is a matter of data.
-                if let Definition::View(view) = &mut object.definition {
-                    view.populated = true;
-                }
+                object.definition.forget_data();
             }
         }
         // A server has its own versions of extensions.
         for (key, object) in &mut live.objects {
-            if let (Kind::Extension, Some(expected)) = (key.kind, made.objects.get(key)) {
+            if let (ObjectKind::Extension, Some(expected)) = (key.kind, made.objects.get(key)) {
                 object.definition = expected.definition.clone();
                 object.comment.clone_from(&expected.comment);
             }
@@ -86,10 +84,10 @@ impl Territory {
     }
 
     fn holds(&self, key: &Key) -> bool {
-        match key.kind {
-            Kind::Extension | Kind::EventTrigger => true,
-            Kind::Schema => self.schemas.contains(&key.name) && !self.given.contains(&key.name),
-            _ => self.schemas.contains(key.schema()),
+        match key.kind.facts().namespace {
+            Namespace::Database => true,
+            Namespace::Itself => self.schemas.contains(&key.name) && !self.given.contains(&key.name),
+            Namespace::Schema => self.schemas.contains(key.schema()),
         }
     }
 }
@@ -98,10 +96,13 @@ impl Territory {
 /// version table, a partition that a job has added.
 fn is_environment(key: &Key, live: &Catalog, made: &Catalog) -> bool {
     match live.objects.get(key).map(|object| &object.definition) {
-        Some(Definition::Extension { .. } | Definition::EventTrigger { .. }) => true,
+        Some(definition) if definition.kind().facts().namespace == Namespace::Database => true,
         Some(Definition::Table(table)) => {
             let is_partition = table.bound.is_some()
-                && table.parents.iter().any(|(parent, _)| made.objects.contains_key(&Key { kind: Kind::Table, name: parent.clone() }));
+                && table
+                    .parents
+                    .iter()
+                    .any(|(parent, _)| made.objects.contains_key(&Key { kind: ObjectKind::Table, name: parent.clone() }));
             is_partition || VERSION_TABLES.contains(&key.bare())
         }
         _ => false,
@@ -114,7 +115,7 @@ fn without(catalog: &mut Catalog, mut out: BTreeSet<Key>) {
         let is_part = |parent: &Option<Key>| parent.as_ref().is_some_and(|parent| out.contains(parent));
         let is_counter = |definition: &Definition| {
             let Definition::Sequence(sequence) = definition else { return false };
-            let owner = sequence.owned_by.as_ref().map(|(table, ..)| Key { kind: Kind::Table, name: table.clone() });
+            let owner = sequence.owned_by.as_ref().map(|(table, ..)| Key { kind: ObjectKind::Table, name: table.clone() });
             is_part(&owner)
         };
         let more: Vec<Key> = catalog
@@ -142,15 +143,19 @@ fn forget_needs(catalog: &mut Catalog) {
 impl Catalog {
     /// The schemas that it has, as a [`Key`] has them.
     pub fn schemas(&self) -> BTreeSet<String> {
-        self.objects.keys().filter(|key| key.kind == Kind::Schema).map(|key| key.name.clone()).collect()
+        self.objects.keys().filter(|key| key.kind == ObjectKind::Schema).map(|key| key.name.clone()).collect()
     }
 
     /// Takes from another catalog the objects of the schemas that this one does not have.
     pub fn complete_from(&mut self, other: &Self, schemas: &BTreeSet<String>) {
         let has = self.schemas();
         let lacks = |key: &Key| {
-            let schema = if key.kind == Kind::Schema { &key.name } else { key.schema() };
-            !matches!(key.kind, Kind::Extension | Kind::EventTrigger) && schemas.contains(schema) && !has.contains(schema)
+            let schema = match key.kind.facts().namespace {
+                Namespace::Database => return false,
+                Namespace::Itself => &key.name,
+                Namespace::Schema => key.schema(),
+            };
+            schemas.contains(schema) && !has.contains(schema)
         };
         self.objects.extend(other.objects.iter().filter(|(key, _)| lacks(key)).map(|(key, object)| (key.clone(), object.clone())));
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{Catalog, Definition, Key, Kind, Object};
+use crate::model::{Catalog, Definition, Key, Object, ObjectKind};
 
 /// What is not compared on purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,10 +19,10 @@ pub struct Ignore {
     pub comments: bool,
 }
 
-/// How an object differs.
+/// DifferenceKind an object differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum How {
+pub enum DifferenceKind {
     /// Only the new side has it.
     Added,
     /// Only the old side has it.
@@ -36,16 +36,16 @@ pub enum How {
 pub struct Change {
     /// Which.
     pub key: Key,
-    /// How.
-    pub how: How,
+    /// DifferenceKind.
+    pub how: DifferenceKind,
 }
 
 impl std::fmt::Display for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let sign = match self.how {
-            How::Added => '+',
-            How::Removed => '-',
-            How::Changed => '~',
+            DifferenceKind::Added => '+',
+            DifferenceKind::Removed => '-',
+            DifferenceKind::Changed => '~',
         };
         write!(f, "{sign} {}", self.key)
     }
@@ -54,12 +54,15 @@ impl std::fmt::Display for Change {
 /// Every object that differs, in the order of their keys; not the parts of one that is there on one side alone.
 pub fn compare(old: &Catalog, new: &Catalog) -> Vec<Change> {
     let whole = |object: &Object, other: &Catalog| object.parent.as_ref().is_none_or(|parent| other.objects.contains_key(parent));
-    let gone =
-        old.objects.iter().filter(|(key, object)| !new.objects.contains_key(key) && whole(object, new)).map(|(key, _)| (key, How::Removed));
+    let gone = old
+        .objects
+        .iter()
+        .filter(|(key, object)| !new.objects.contains_key(key) && whole(object, new))
+        .map(|(key, _)| (key, DifferenceKind::Removed));
     let come = new.objects.iter().filter_map(|(key, object)| match old.objects.get(key) {
-        None => whole(object, old).then_some((key, How::Added)),
+        None => whole(object, old).then_some((key, DifferenceKind::Added)),
         Some(before) if same(before, object) => None,
-        Some(_) => Some((key, How::Changed)),
+        Some(_) => Some((key, DifferenceKind::Changed)),
     });
     let mut changes: Vec<Change> = gone.chain(come).map(|(key, how)| Change { key: key.clone(), how }).collect();
     changes.sort_by(|a, b| a.key.cmp(&b.key));
@@ -86,12 +89,7 @@ impl Catalog {
             }
             if ignore.comments {
                 object.comment = None;
-                if let Definition::Composite { attributes } = &mut object.definition {
-                    attributes.iter_mut().for_each(|attribute| attribute.comment = None);
-                }
-                if let Definition::View(view) = &mut object.definition {
-                    view.columns.iter_mut().flatten().for_each(|column| column.comment = None);
-                }
+                object.definition.attributes_mut().iter_mut().for_each(|attribute| attribute.comment = None);
             }
         }
         self
@@ -100,20 +98,20 @@ impl Catalog {
     /// Pairs that may be renamed: a column that is gone and a new one of the same type in the same table, a table that is
     /// gone and a new one with the same columns. Pointed out to a person, never acted upon.
     pub fn likely_renames(&self, new: &Self) -> Vec<String> {
-        let only = |has: &Self, lacks: &Self, kind: Kind| -> Vec<Key> {
+        let only = |has: &Self, lacks: &Self, kind: ObjectKind| -> Vec<Key> {
             let whole = |object: &Object| object.parent.as_ref().is_none_or(|parent| lacks.objects.contains_key(parent));
             let is = |(key, object): &(&Key, &Object)| key.kind == kind && !lacks.objects.contains_key(*key) && whole(object);
             has.objects.iter().filter(is).map(|(key, _)| key.clone()).collect()
         };
         let mut pairs = Vec::new();
         let (mine, theirs) = (self.columns(), new.columns());
-        let come = only(new, self, Kind::Table);
-        for from in only(self, new, Kind::Table) {
+        let come = only(new, self, ObjectKind::Table);
+        for from in only(self, new, ObjectKind::Table) {
             let same = |to: &&Key| from.schema() == to.schema() && mine.contains_key(&from) && mine.get(&from) == theirs.get(*to);
             pairs.extend(come.iter().filter(same).map(|to| format!("{}={}", self.objects[&from].shown, to.bare())));
         }
-        let come = only(new, self, Kind::Column);
-        for from in only(self, new, Kind::Column) {
+        let come = only(new, self, ObjectKind::Column);
+        for from in only(self, new, ObjectKind::Column) {
             for to in &come {
                 let (old, object) = (&self.objects[&from], &new.objects[to]);
                 if old.parent == object.parent

@@ -1,376 +1,202 @@
-//! From one catalog to another in SQL, as a person would write it: what to do with each object, in which order, in
-//! which words. Pure.
+//! From one catalog to another in SQL, as a person would write it: what to do with each object, and in which order. Pure.
+//!
+//! The statements of one object are written by its kind ([`super::kinds`]).
 
-mod column;
-mod constraint;
-mod decorate;
-mod edges;
-mod fate;
-pub mod hazard;
-mod home;
+mod actions;
+mod dependencies;
 mod order;
-mod print;
-mod sequence;
-mod statement;
-mod table;
-mod types;
+mod properties;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::compare::compare;
-use super::{Catalog, Definition, Key, Kind, Object};
+use super::kinds::context::{Action, EmitContext};
+use super::kinds::interface::{AlterRules, EnumLabels, ObjectStep, StatementNode};
+use super::kinds::sequence::find_serials;
+use super::sql_text::literals;
+use super::statement::{EmitStage, EmittedStatement};
+use super::{Catalog, Key};
 use crate::revision::SectionMode;
-use fate::{Fate, Fates, Labels};
-use hazard::Hazard;
 
-/// Which form of a statement is wanted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Form {
-    /// The plain one: all in one transaction.
-    #[default]
-    Plain,
-    /// The careful one (`--online`): what would make others wait is done afterwards, in small steps.
-    Online,
-}
-
-/// For whom statements are written.
-#[derive(Clone, Copy, Debug)]
-pub struct Target {
-    /// `server_version_num`.
-    pub server: u32,
-    /// Plain or careful.
-    pub form: Form,
-}
-
-/// One statement, without its semicolon.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement {
-    /// The statement.
-    pub sql: String,
-    /// What it may do.
-    pub hazards: Vec<Hazard>,
-    /// What it does.
-    pub(super) operation: Operation,
-    /// When it runs.
-    pub(super) phase: Phase,
-}
-
-/// What a statement does: set where the statement is written, as its text can't tell. A view's text may hold the words of any other
-/// statement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Operation {
-    /// `ALTER TYPE … ADD VALUE`, with the value.
-    AddValue(String),
-    /// `CREATE TYPE … AS ENUM`.
-    CreateEnum,
-    /// `COMMENT ON`.
-    Comment,
-    /// Any other.
-    Other,
-}
-
-impl Operation {
-    /// Whether a literal in the statement's text may be a value of an enum that must have been committed before.
-    fn may_use_values(&self) -> bool {
-        matches!(self, Self::Other)
-    }
-}
-
-/// When a statement runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
-    /// A new value of an enum can't be used in the transaction that adds it.
-    Value,
-    /// In the transaction.
-    Main,
-    /// Afterwards, on its own.
-    Later,
-}
+pub use super::kinds::context::{EmitOptions, Form};
+pub use super::statement::script;
 
 /// Statements that belong in one revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct StatementGroup {
     /// In one transaction, or each on its own.
     pub mode: SectionMode,
     /// In order.
-    pub statements: Vec<Statement>,
+    pub statements: Vec<EmittedStatement>,
 }
-
-impl Statement {
-    /// A statement that harms nobody.
-    pub fn plain(sql: &str) -> Self {
-        Self::new(sql)
-    }
-
-    fn new(sql: impl Into<String>) -> Self {
-        Self { sql: sql.into(), hazards: Vec::new(), operation: Operation::Other, phase: Phase::Main }
-    }
-
-    fn with(mut self, hazard: Hazard) -> Self {
-        self.hazards.push(hazard);
-        self
-    }
-
-    fn that(mut self, operation: Operation) -> Self {
-        self.operation = operation;
-        self
-    }
-
-    fn later(mut self) -> Self {
-        self.phase = Phase::Later;
-        self
-    }
-}
-
-/// What is done with an object, in the order in which it reads best.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Verb {
-    Drop,
-    Alter,
-    Create,
-    /// Comment, owner, rights.
-    Decorate,
-    /// What needs the parts of a table: its replica identity.
-    Mark,
-    /// The old type that was put aside.
-    Purge,
-}
-
-/// One thing to do.
-type Node<'c> = (Verb, &'c Key);
 
 /// The statements that lead from `old` to `new`, in the fewest revisions that they need; none if nothing differs.
-pub fn emit(old: &Catalog, new: &Catalog, target: Target) -> Vec<Part> {
-    written(old, new, target, Labels::Added)
+pub fn emit(old: &Catalog, new: &Catalog, options: EmitOptions) -> Vec<StatementGroup> {
+    emit_with(old, new, options, EnumLabels::Added)
 }
 
-/// The same in one transaction: a way down is one section. An enum whose new values are used at once is made again.
-pub fn emit_at_once(old: &Catalog, new: &Catalog, server: u32) -> Vec<Part> {
-    let target = Target { server, form: Form::Plain };
-    let parts = written(old, new, target, Labels::Added);
-    if parts.len() > 1 { written(old, new, target, Labels::Remade) } else { parts }
+/// The same in one transaction: a down migration is one section. An enum whose new values are used at once is recreated.
+pub fn emit_at_once(old: &Catalog, new: &Catalog, server: u32) -> Vec<StatementGroup> {
+    let options = EmitOptions { server, form: Form::Plain };
+    let groups = emit_with(old, new, options, EnumLabels::Added);
+    if groups.len() > 1 { emit_with(old, new, options, EnumLabels::Recreated) } else { groups }
 }
 
-fn written(old: &Catalog, new: &Catalog, target: Target, labels: Labels) -> Vec<Part> {
+fn emit_with(old: &Catalog, new: &Catalog, options: EmitOptions, labels: EnumLabels) -> Vec<StatementGroup> {
     if compare(old, new).is_empty() {
         return Vec::new();
     }
-    let mut emit =
-        Emit { old, new, target, fates: fate::decide(old, new, target.server, labels), serials: BTreeMap::new(), inline: HashMap::new() };
-    emit.serials = emit.find_serials();
-    split_by_phase(emit.statements())
+    let actions = actions::decide(old, new, AlterRules { server: options.server, labels });
+    let mut context = EmitContext { old, new, options, actions, serials: BTreeMap::new(), inline: HashMap::new() };
+    context.serials = find_serials(&context);
+    group_by_stage(Emitter { context }.statements())
 }
 
 /// Values of enums go first, on their own, if another statement may use one.
-fn split_by_phase(statements: Vec<Statement>) -> Vec<Part> {
-    let added =
-        |statement: &Statement| if let Operation::AddValue(value) = &statement.operation { Some(print::literals(value)) } else { None };
-    let values: Vec<String> = statements.iter().filter_map(added).flatten().collect();
-    let used = statements
+fn group_by_stage(statements: Vec<EmittedStatement>) -> Vec<StatementGroup> {
+    let values: Vec<String> = statements.iter().filter_map(EmittedStatement::added_enum_value).flat_map(literals).collect();
+    let is_used = statements
         .iter()
-        .filter(|statement| statement.operation.may_use_values())
+        .filter(|statement| statement.may_use_enum_values())
         .any(|statement| values.iter().any(|value| statement.sql.contains(value.as_str())));
-    let mut parts: Vec<(Phase, Part)> = Vec::new();
+    let stage = |statement: &EmittedStatement| {
+        if statement.stage == EmitStage::EnumValue && !is_used { EmitStage::Main } else { statement.stage }
+    };
     let mut sorted = statements;
-    if used {
-        sorted.sort_by_key(|statement| statement.phase);
-    } else {
-        sorted.sort_by_key(|statement| statement.phase == Phase::Later);
-    }
+    sorted.sort_by_key(stage);
+    let mut groups: Vec<(EmitStage, StatementGroup)> = Vec::new();
     for statement in sorted {
-        let phase = if used || statement.phase == Phase::Later { statement.phase } else { Phase::Main };
-        match parts.last_mut() {
-            Some((last, part)) if *last == phase => part.statements.push(statement),
+        let stage = stage(&statement);
+        match groups.last_mut() {
+            Some((last, group)) if *last == stage => group.statements.push(statement),
             _ => {
-                let mode = if phase == Phase::Later { SectionMode::Stepwise } else { SectionMode::Transaction };
-                parts.push((phase, Part { mode, statements: vec![statement] }));
+                let mode = if stage == EmitStage::Later { SectionMode::Stepwise } else { SectionMode::Transaction };
+                groups.push((stage, StatementGroup { mode, statements: vec![statement] }));
             }
         }
     }
-    parts.into_iter().map(|(_, part)| part).collect()
+    groups.into_iter().map(|(_, group)| group).collect()
 }
 
-struct Emit<'c> {
-    old: &'c Catalog,
-    new: &'c Catalog,
-    target: Target,
-    fates: Fates<'c>,
-    /// Sequences that `serial` makes, with their columns.
-    serials: BTreeMap<&'c Key, &'c Key>,
-    /// Constraints that stand in the CREATE of their table or domain.
-    inline: HashMap<&'c Key, Vec<&'c Key>>,
+/// Puts the statements of all objects in order.
+struct Emitter<'c> {
+    context: EmitContext<'c>,
 }
 
-impl<'c> Emit<'c> {
-    fn statements(&mut self) -> Vec<Statement> {
+impl<'c> Emitter<'c> {
+    fn statements(&mut self) -> Vec<EmittedStatement> {
         let nodes = self.nodes();
-        let place: HashMap<Node<'c>, usize> = nodes.iter().enumerate().map(|(place, node)| (*node, place)).collect();
-        let (before, rather) = self.edges(&nodes, &place);
-        let ordered = order::order(&before, &rather);
-        let late = self.late(&nodes, &before, &ordered);
-        self.put_inline(&nodes, &before, &ordered, &late);
-        let inline: BTreeSet<&Key> = self.inline.values().flatten().copied().collect();
+        let index: HashMap<StatementNode<'c>, usize> = nodes.iter().enumerate().map(|(number, node)| (*node, number)).collect();
+        let edges = self.edges(&nodes, &index);
+        let ordered = order::order(&edges.hard, &edges.soft);
+        let late = self.late(&nodes, &edges.hard, &ordered);
+        self.find_inline(&nodes, &index, &edges.hard, &ordered, &late);
+        let inline: BTreeSet<&Key> = self.context.inline.values().flatten().copied().collect();
         let mut statements = Vec::new();
-        for place in ordered {
-            let (verb, key) = nodes[place];
-            if verb == Verb::Create && inline.contains(key) {
+        for number in ordered {
+            let (step, key) = nodes[number];
+            if step == ObjectStep::Create && inline.contains(key) {
                 continue;
             }
-            let made = match verb {
-                Verb::Drop => self.drop(key),
-                Verb::Alter => self.alter(key),
-                Verb::Create => self.create(key),
-                Verb::Decorate => self.decorate(key),
-                Verb::Mark => self.mark(key),
-                Verb::Purge => self.purge(key),
-            };
-            statements.extend(made.into_iter().map(|statement| if late[place] { statement.later() } else { statement }));
+            let written = self.write(step, key);
+            statements.extend(written.into_iter().map(|statement| if late[number] { statement.later() } else { statement }));
         }
         statements
     }
 
-    /// Which changes come afterwards: those of indexes that are built or dropped CONCURRENTLY, and what needs them.
-    fn late(&self, nodes: &[Node<'c>], before: &[BTreeSet<usize>], ordered: &[usize]) -> Vec<bool> {
+    /// The statements of one step.
+    fn write(&self, step: ObjectStep, key: &'c Key) -> Vec<EmittedStatement> {
+        let context = &self.context;
+        let before = context.old.objects.get(key).map(|object| &object.definition);
+        let of = |catalog: &'c Catalog| catalog.subject(key).map(|subject| (subject, &subject.object.definition));
+        let written = match step {
+            ObjectStep::Drop => of(context.old).map(|(subject, definition)| definition.drop(subject, context)),
+            ObjectStep::Alter => of(context.new).zip(before).map(|((subject, new), old)| old.alter(new, subject, context)),
+            ObjectStep::Create => of(context.new).map(|(subject, definition)| definition.create(subject, context)),
+            ObjectStep::SetProperties => Some(properties::set_properties(key, context)),
+            ObjectStep::SetTableFlags => {
+                let old = before.filter(|_| !context.is_created(key));
+                of(context.new).map(|(subject, definition)| definition.set_flags(old, subject, context))
+            }
+            ObjectStep::DropRenamed => of(context.old).map(|(subject, definition)| definition.drop_renamed(subject)),
+        };
+        written.unwrap_or_default()
+    }
+
+    /// Which steps come afterwards: those of indexes that are built or dropped CONCURRENTLY, and what depends on them.
+    fn late(&self, nodes: &[StatementNode<'c>], before: &[BTreeSet<usize>], ordered: &[usize]) -> Vec<bool> {
         let mut late = vec![false; nodes.len()];
-        if self.target.form == Form::Plain {
+        if self.context.options.form == Form::Plain {
             return late;
         }
-        for place in ordered {
-            let (verb, key) = nodes[*place];
-            let begins_late = |statements: Vec<Statement>| statements.first().is_some_and(|first| first.phase == Phase::Later);
-            late[*place] = before[*place].iter().any(|need| late[*need])
-                || match (verb, key.kind) {
-                    (Verb::Create, Kind::Constraint | Kind::Index) => begins_late(self.create(key)),
-                    (Verb::Drop, Kind::Index) => begins_late(self.drop(key)),
-                    _ => false,
-                };
+        for number in ordered {
+            let (step, key) = nodes[*number];
+            let begins_late = || self.write(step, key).first().is_some_and(|first| first.stage == EmitStage::Later);
+            late[*number] =
+                before[*number].iter().any(|need| late[*need]) || (matches!(step, ObjectStep::Create | ObjectStep::Drop) && begins_late());
         }
         late
     }
 
-    fn fate(&self, key: &Key) -> Fate {
-        self.fates.of(key)
-    }
-
-    fn is_made(&self, key: &Key) -> bool {
-        matches!(self.fate(key), Fate::Create | Fate::Remake)
-    }
-
-    fn is_dropped(&self, key: &Key) -> bool {
-        matches!(self.fate(key), Fate::Drop | Fate::Remake)
-    }
-
-    fn table(catalog: &'c Catalog, object: &Object) -> &'c str {
-        object.parent.as_ref().and_then(|parent| catalog.objects.get(parent)).map_or("", |parent| parent.shown.as_str())
-    }
-
-    /// Everything that is to be done, each in its home, in the order in which it would read best.
-    fn nodes(&self) -> Vec<Node<'c>> {
-        let mut nodes: BTreeSet<Node<'c>> = BTreeSet::new();
-        for (key, fate) in self.fates.all() {
-            let verbs: &[Verb] = match fate {
-                Fate::Keep => &[],
-                Fate::Drop => &[Verb::Drop],
-                Fate::Alter => &[Verb::Alter],
-                Fate::Create => &[Verb::Create],
-                Fate::Remake => &[Verb::Drop, Verb::Create],
+    /// Every step that has a statement of its own, in the order in which it would read best.
+    fn nodes(&self) -> Vec<StatementNode<'c>> {
+        let context = &self.context;
+        let mut nodes: BTreeSet<StatementNode<'c>> = BTreeSet::new();
+        for (key, action) in context.actions.all() {
+            let steps: &[ObjectStep] = match action {
+                Action::Keep => &[],
+                Action::Drop => &[ObjectStep::Drop],
+                Action::Alter => &[ObjectStep::Alter],
+                Action::Create => &[ObjectStep::Create],
+                Action::Recreate => &[ObjectStep::Drop, ObjectStep::Create],
             };
-            nodes.extend(verbs.iter().map(|verb| self.home(*verb, key)));
-            if self.fates.is_aside(key) {
-                nodes.insert((Verb::Purge, key));
+            nodes.extend(steps.iter().map(|step| self.emitting_object(*step, key)));
+            if context.actions.is_renamed_away(key) {
+                nodes.insert((ObjectStep::DropRenamed, key));
             }
-            if self.new.objects.contains_key(key) {
-                if !self.decorate(key).is_empty() {
-                    nodes.insert((Verb::Decorate, key));
-                }
-                if !self.mark(key).is_empty() {
-                    nodes.insert((Verb::Mark, key));
+            for step in [ObjectStep::SetProperties, ObjectStep::SetTableFlags] {
+                if !self.write(step, key).is_empty() {
+                    nodes.insert((step, key));
                 }
             }
         }
-        let mut nodes: Vec<Node<'c>> = nodes.into_iter().collect();
-        nodes.sort_by_key(|(verb, key)| {
-            let catalog = if *verb == Verb::Drop { self.old } else { self.new };
+        let mut nodes: Vec<StatementNode<'c>> = nodes.into_iter().collect();
+        nodes.sort_by_key(|(step, key)| {
+            let catalog = if *step == ObjectStep::Drop { context.old } else { context.new };
             let (oid, sub) = catalog.objects.get(*key).map_or((0, 0), |object| object.position);
-            match verb {
-                Verb::Drop => (0, -i64::from(oid), -sub, *verb),
-                Verb::Alter | Verb::Create | Verb::Decorate | Verb::Mark => (1, i64::from(oid), sub, *verb),
-                Verb::Purge => (2, i64::from(oid), sub, *verb),
+            match step {
+                ObjectStep::Drop => (0, -i64::from(oid), -sub, *step),
+                ObjectStep::Alter | ObjectStep::Create | ObjectStep::SetProperties | ObjectStep::SetTableFlags => {
+                    (1, i64::from(oid), sub, *step)
+                }
+                ObjectStep::DropRenamed => (2, i64::from(oid), sub, *step),
             }
         });
         nodes
     }
 
-    /// Which constraints can stand in the CREATE of their table: those that need nothing that comes after it.
-    fn put_inline(&mut self, nodes: &[Node<'c>], before: &[BTreeSet<usize>], ordered: &[usize], late: &[bool]) {
+    /// Which constraints can be written inside the CREATE of their table: those that depend on nothing that comes after it.
+    fn find_inline(
+        &mut self,
+        nodes: &[StatementNode<'c>],
+        index: &HashMap<StatementNode<'c>, usize>,
+        before: &[BTreeSet<usize>],
+        ordered: &[usize],
+        late: &[bool],
+    ) {
         let mut turn = vec![0; nodes.len()];
-        for (number, place) in ordered.iter().enumerate() {
-            turn[*place] = number;
+        for (number, node) in ordered.iter().enumerate() {
+            turn[*node] = number;
         }
-        let place: HashMap<Node<'c>, usize> = nodes.iter().enumerate().map(|(place, node)| (*node, place)).collect();
         for at in ordered {
-            let (Verb::Create, key) = nodes[*at] else { continue };
-            let Some(object) = self.new.objects.get(key) else { continue };
-            let (Definition::Constraint(constraint), Some(parent)) = (&object.definition, &object.parent) else { continue };
-            let whole = constraint.index_options.as_ref().is_none_or(Vec::is_empty) && !constraint.definition.ends_with(" NOT VALID");
-            let Some(table) = place.get(&(Verb::Create, parent)).filter(|_| whole) else { continue };
-            if late[*at] == late[*table] && before[*at].iter().all(|need| turn[*need] <= turn[*table]) {
-                turn[*at] = turn[*table];
-                self.inline.entry(parent).or_default().push(key);
+            let (ObjectStep::Create, key) = nodes[*at] else { continue };
+            let Some(object) = self.context.new.objects.get(key).filter(|object| object.definition.can_be_inline()) else { continue };
+            let Some(parent) = &object.parent else { continue };
+            let Some(whole) = index.get(&(ObjectStep::Create, parent)) else { continue };
+            if late[*at] == late[*whole] && before[*at].iter().all(|need| turn[*need] <= turn[*whole]) {
+                turn[*at] = turn[*whole];
+                self.context.inline.entry(parent).or_default().push(key);
             }
         }
     }
-
-    /// Columns that can be written as `serial`, with their sequences.
-    fn find_serials(&self) -> BTreeMap<&'c Key, &'c Key> {
-        let mut serials = BTreeMap::new();
-        for (key, object) in &self.new.objects {
-            let Definition::Sequence(sequence) = &object.definition else { continue };
-            let Some((table_name, _, column_name)) = &sequence.owned_by else { continue };
-            let column = Key { kind: Kind::Column, name: format!("{table_name}.{column_name}") };
-            let Some((column, of)) = self.new.objects.get_key_value(&column) else { continue };
-            let Definition::Column(definition) = &of.definition else { continue };
-            let made = self.is_made(key) && self.is_made(column) && !definition.inherited.0;
-            let plain = sequence.numbers == sequence::numbers(&definition.type_name) && !sequence.unlogged && definition.identity.is_none();
-            let (table, own) = (Self::table(self.new, of), of.shown.as_str());
-            let named = object.shown == format!("{table}_{own}_seq") && !object.shown.contains('"');
-            let counted =
-                default_of(self.new, column).is_some_and(|(_, expression)| expression == &format!("nextval('{}'::regclass)", object.shown));
-            let not_null = definition.not_null.as_ref().is_some_and(|not_null| not_null.name.is_none() && not_null.valid);
-            if made && plain && named && counted && not_null {
-                serials.insert(key, column);
-            }
-        }
-        serials
-    }
-}
-
-/// The default of a column: its key and expression.
-fn default_of<'c>(catalog: &'c Catalog, column: &Key) -> Option<(&'c Key, &'c String)> {
-    let key = Key { kind: Kind::Default, name: column.name.clone() };
-    let (key, object) = catalog.objects.get_key_value(&key)?;
-    if let Definition::Default { expression } = &object.definition { Some((key, expression)) } else { None }
-}
-
-fn is_inherited(catalog: &Catalog, column: &Key) -> bool {
-    matches!(catalog.objects.get(column).map(|object| &object.definition), Some(Definition::Column(column)) if column.inherited.0)
-}
-
-/// Statements as the text of a section: hazards as comments above, a blank line around what has several lines.
-pub fn script(statements: &[Statement]) -> String {
-    let mut text = String::new();
-    let mut large_before = false;
-    for statement in statements {
-        let large = statement.sql.contains('\n') || !statement.hazards.is_empty();
-        if !text.is_empty() && (large || large_before) {
-            text.push('\n');
-        }
-        for hazard in &statement.hazards {
-            text += &format!("-- {hazard}\n");
-        }
-        text += &statement.sql;
-        text += ";\n";
-        large_before = large;
-    }
-    text
 }

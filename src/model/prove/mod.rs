@@ -11,22 +11,23 @@ use thiserror::Error;
 use crate::exit::{Exit, Explain};
 use crate::model::Catalog;
 use crate::model::compare::{Change, Ignore, compare};
-use crate::model::emit::{Part, Statement, Target, emit, emit_at_once};
+use crate::model::emit::{EmitOptions, StatementGroup, emit, emit_at_once};
+use crate::model::statement::EmittedStatement;
 use crate::revision::SectionMode;
 use rename::{Rename, Unusable};
 use scratch::{Scratch, ScratchError};
 
 /// One revision, proven: up and the way back.
 #[derive(Debug)]
-pub struct Proven {
+pub struct ProvenMigration {
     /// How up is run.
     pub mode: SectionMode,
     /// The statements up.
-    pub up: Vec<Statement>,
+    pub up: Vec<EmittedStatement>,
     /// How down is run.
     pub down_mode: SectionMode,
     /// The statements down.
-    pub down: Vec<Statement>,
+    pub down: Vec<EmittedStatement>,
 }
 
 /// Why nothing is written.
@@ -83,59 +84,59 @@ fn first_line(sql: &str) -> &str {
     sql.lines().next().unwrap_or(sql)
 }
 
-/// Finds the ways up and down between the scratch database, of which `start` was read, and the model, and walks both.
+/// Finds the ways up and down between the scratch database, of which `start` was read, and the model, and executes both.
 pub async fn prove(
     scratch: &Scratch,
     start: Catalog,
     model: &Catalog,
     renames: &[String],
-    target: Target,
+    options: EmitOptions,
     ignore: Ignore,
-) -> Result<Vec<Proven>, ProofError> {
+) -> Result<Vec<ProvenMigration>, ProofError> {
     let mut renamed: Vec<Rename> = Vec::new();
     // Of thousands of tables no more is kept than is needed: where the renames lead, and where they began.
     let (mut from, mut began) = (start, None);
     for typed in renames {
         let rename = Rename::find(typed, &from)?;
-        walk(scratch, "up", SectionMode::Transaction, &[Statement::plain(&rename.up)]).await?;
+        execute(scratch, "up", SectionMode::Transaction, &[EmittedStatement::rename(&rename.up)]).await?;
         let before = std::mem::replace(&mut from, scratch.read().await?.ignoring(ignore));
         began.get_or_insert(before);
         renamed.push(rename);
     }
     let followers = rename::followers(&renamed, &from, model);
     if !followers.is_empty() {
-        let up: Vec<Statement> = followers.iter().map(|rename| Statement::plain(&rename.up)).collect();
-        walk(scratch, "up", SectionMode::Transaction, &up).await?;
+        let up: Vec<EmittedStatement> = followers.iter().map(|rename| EmittedStatement::rename(&rename.up)).collect();
+        execute(scratch, "up", SectionMode::Transaction, &up).await?;
         from = scratch.read().await?.ignoring(ignore);
         renamed.extend(followers);
     }
-    let mut parts = emit(&from, model, target);
+    let mut parts = emit(&from, model, options);
     if parts.is_empty() && !renamed.is_empty() {
-        parts.push(Part { mode: SectionMode::Transaction, statements: Vec::new() });
+        parts.push(StatementGroup { mode: SectionMode::Transaction, statements: Vec::new() });
     }
     // What each part starts from.
-    let mut stations = vec![from];
+    let mut states = vec![from];
     for part in &parts {
-        walk(scratch, "up", part.mode, &part.statements).await?;
-        stations.push(scratch.read().await?.ignoring(ignore));
+        execute(scratch, "up", part.mode, &part.statements).await?;
+        states.push(scratch.read().await?.ignoring(ignore));
     }
-    let remainder = compare(stations.last().unwrap_or(model), model);
+    let remainder = compare(states.last().unwrap_or(model), model);
     if !remainder.is_empty() {
         return Err(ProofError::Remains { way: "up", remainder });
     }
     let mut proven = Vec::new();
     for (number, part) in parts.into_iter().enumerate().rev() {
-        let ways = emit_at_once(&stations[number + 1], &stations[number], target.server);
+        let ways = emit_at_once(&states[number + 1], &states[number], options.server);
         let down_mode = if ways.len() > 1 { SectionMode::Stepwise } else { SectionMode::Transaction };
-        let mut down: Vec<Statement> = ways.into_iter().flat_map(|part| part.statements).collect();
-        walk(scratch, "down", down_mode, &down).await?;
+        let mut down: Vec<EmittedStatement> = ways.into_iter().flat_map(|part| part.statements).collect();
+        execute(scratch, "down", down_mode, &down).await?;
         let mut up = part.statements;
-        let mut back = &stations[number];
+        let mut back = &states[number];
         if number == 0 {
-            let undone: Vec<Statement> = renamed.iter().rev().map(|rename| Statement::plain(&rename.down)).collect();
-            walk(scratch, "down", SectionMode::Transaction, &undone).await?;
+            let undone: Vec<EmittedStatement> = renamed.iter().rev().map(|rename| EmittedStatement::rename(&rename.down)).collect();
+            execute(scratch, "down", SectionMode::Transaction, &undone).await?;
             down.extend(undone);
-            let done: Vec<Statement> = renamed.iter().map(|rename| Statement::plain(&rename.up)).collect();
+            let done: Vec<EmittedStatement> = renamed.iter().map(|rename| EmittedStatement::rename(&rename.up)).collect();
             up.splice(0..0, done);
             back = began.as_ref().unwrap_or(back);
         }
@@ -143,13 +144,13 @@ pub async fn prove(
         if !remainder.is_empty() {
             return Err(ProofError::Remains { way: "down", remainder });
         }
-        proven.push(Proven { mode: part.mode, up, down_mode, down });
+        proven.push(ProvenMigration { mode: part.mode, up, down_mode, down });
     }
     proven.reverse();
     Ok(proven)
 }
 
-async fn walk(scratch: &Scratch, way: &'static str, mode: SectionMode, statements: &[Statement]) -> Result<(), ProofError> {
+async fn execute(scratch: &Scratch, way: &'static str, mode: SectionMode, statements: &[EmittedStatement]) -> Result<(), ProofError> {
     if statements.is_empty() {
         return Ok(());
     }

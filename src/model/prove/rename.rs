@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::model::{Catalog, Definition, Key, Object};
+use crate::model::{Catalog, Key, Object, ObjectKind};
 
 /// A rename of something that is not there.
 #[derive(Debug, Error)]
@@ -32,40 +32,17 @@ impl Rename {
         let (from, to) =
             typed.split_once('=').ok_or_else(|| problem("write table.old=new for a column, or old=new for a table".to_owned()))?;
         for (key, object) in &old.objects {
-            match &object.definition {
-                Definition::Column(_) => {
-                    let Some((whole, table)) = object.parent.as_ref().and_then(|table| old.objects.get_key_value(table)) else { continue };
-                    if from == format!("{}.{}", table.shown, object.shown) {
-                        let rename = |from: &str, to: &str| format!("ALTER TABLE {} RENAME COLUMN {from} TO {to}", table.shown);
-                        let (up, down) = (rename(&object.shown, to), rename(to, &object.shown));
-                        return Ok(Self { up, down, table: Some(whole.name.clone()) });
-                    }
-                }
-                Definition::Table(_)
-                | Definition::View(_)
-                | Definition::Sequence(_)
-                | Definition::Enum { .. }
-                | Definition::Composite { .. }
-                | Definition::Range { .. }
-                | Definition::Domain(_)
-                    if from == object.shown =>
-                {
-                    let word = match &object.definition {
-                        Definition::Table(_) => "TABLE",
-                        Definition::Sequence(_) => "SEQUENCE",
-                        Definition::View(view) if view.materialized => "MATERIALIZED VIEW",
-                        Definition::View(_) => "VIEW",
-                        _ => "TYPE",
-                    };
-                    let own = key.bare();
-                    let now = format!("{}{to}", from.strip_suffix(own).unwrap_or_default());
-                    return Ok(Self {
-                        up: format!("ALTER {word} {from} RENAME TO {to}"),
-                        down: format!("ALTER {word} {now} RENAME TO {own}"),
-                        table: matches!(object.definition, Definition::Table(_)).then(|| format!("{}.{to}", key.schema())),
-                    });
-                }
-                _ => {}
+            let Some(subject) = old.subject(key) else { continue };
+            let rename = |from: &str, to: &str| object.definition.rename(subject.parent, from, to).unwrap_or_default();
+            if key.kind == ObjectKind::Column && from == format!("{}.{}", subject.parent, object.shown) {
+                let table = object.parent.as_ref().map(|table| table.name.clone());
+                return Ok(Self { up: rename(&object.shown, to), down: rename(to, &object.shown), table });
+            }
+            if key.kind.facts().can_be_renamed && from == object.shown {
+                let own = key.bare();
+                let now = format!("{}{to}", from.strip_suffix(own).unwrap_or_default());
+                let table = (key.kind == ObjectKind::Table).then(|| format!("{}.{to}", key.schema()));
+                return Ok(Self { up: rename(from, to), down: rename(&now, own), table });
             }
         }
         Err(problem(format!(
@@ -81,43 +58,27 @@ pub fn followers(renamed: &[Rename], from: &Catalog, model: &Catalog) -> Vec<Ren
     let mut come: Vec<(&Key, &Object)> = model.objects.iter().filter(|(key, _)| !from.objects.contains_key(*key)).collect();
     let mut followers = Vec::new();
     for (key, object) in from.objects.iter().filter(|(key, _)| !model.objects.contains_key(*key)) {
-        let Some(table) = table_of(object).filter(|table| touched(table)) else { continue };
+        let Some(table) = followed_table(object).filter(|table| touched(table)) else { continue };
         let same = |(other, theirs): &(&Key, &Object)| {
-            other.kind == key.kind && table_of(theirs) == Some(table) && nameless(other, theirs) == nameless(key, object)
+            other.kind == key.kind
+                && followed_table(theirs) == Some(table)
+                && object.definition.is_same_without_name(key, &theirs.definition, other)
         };
-        let Some(place) = come.iter().position(same) else { continue };
-        let (other, theirs) = come.swap_remove(place);
-        let (up, down) = match &object.definition {
-            Definition::Constraint(_) => {
-                let Some(whole) = object.parent.as_ref().and_then(|parent| from.objects.get(parent)) else { continue };
-                let rename = |from: &str, to: &str| format!("ALTER TABLE {} RENAME CONSTRAINT {from} TO {to}", whole.shown);
-                (rename(&object.shown, &theirs.shown), rename(&theirs.shown, &object.shown))
-            }
-            definition => {
-                let word = if matches!(definition, Definition::Index(_)) { "INDEX" } else { "SEQUENCE" };
-                let rename = |from: &Object, to: &Key| format!("ALTER {word} {} RENAME TO {}", from.shown, to.bare());
-                (rename(object, other), rename(theirs, key))
-            }
-        };
-        followers.push(Rename { up, down, table: None });
+        let Some(number) = come.iter().position(same) else { continue };
+        let (other, theirs) = come.swap_remove(number);
+        let parent = from.subject(key).map_or("", |subject| subject.parent);
+        let rename = |from: &Object, to: &str| object.definition.rename(parent, &from.shown, to).unwrap_or_default();
+        followers.push(Rename { up: rename(object, new_name(other, theirs)), down: rename(theirs, new_name(key, object)), table: None });
     }
     followers
 }
 
-/// The full name of the table that a constraint or an index is a part of, or that owns a sequence.
-fn table_of(object: &Object) -> Option<&str> {
-    match &object.definition {
-        Definition::Constraint(_) | Definition::Index(_) => object.parent.as_ref().map(|table| table.name.as_str()),
-        Definition::Sequence(sequence) => sequence.owned_by.as_ref().map(|(table, ..)| table.as_str()),
-        _ => None,
-    }
+/// The table whose rename an object's name follows.
+fn followed_table(object: &Object) -> Option<&str> {
+    object.definition.followed_table(object.parent.as_ref())
 }
 
-/// A definition that does not say how its object is called.
-fn nameless(key: &Key, object: &Object) -> Definition {
-    let mut definition = object.definition.clone();
-    if let Definition::Index(index) = &mut definition {
-        index.definition = index.definition.replacen(&format!(" {} ON ", key.bare()), " ON ", 1);
-    }
-    definition
+/// The name behind RENAME TO.
+fn new_name<'o>(key: &'o Key, object: &'o Object) -> &'o str {
+    if key.kind == ObjectKind::Constraint { &object.shown } else { key.bare() }
 }

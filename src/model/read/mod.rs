@@ -1,6 +1,5 @@
 //! The catalog's queries, and their rows into a [`Catalog`]: one message, whatever the size.
 
-mod json;
 pub mod surroundings;
 
 use std::collections::{BTreeSet, HashMap};
@@ -8,8 +7,8 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::json::{Fault, Fields, FromJson};
-use crate::model::{Catalog, Definition, Grant, Key, Kind, Object};
+use crate::json::{Fields, FromJson, JsonError};
+use crate::model::{Catalog, Definition, Grant, Key, Object, ObjectKind};
 use crate::revision::statement::split;
 use crate::sql;
 use crate::sql::{Ident, Literal, Message, QualifiedName, SearchPath, Sql, TextArray};
@@ -214,8 +213,8 @@ struct Row {
 }
 
 impl FromJson for Row {
-    fn from_json(value: Value, fault: &mut Fault) -> Self {
-        let mut its = Fields::of(value, fault);
+    fn from_json(value: Value, error: &mut JsonError) -> Self {
+        let mut its = Fields::of(value, error);
         Self {
             id: its.get("id"),
             parent: its.get("parent"),
@@ -308,14 +307,7 @@ pub fn of_rows<'r>(rows: impl Iterator<Item = &'r str>) -> Result<Catalog, Unrea
 /// A list of `varchar` constants has two printed forms that mean the same: as it was written, and as it is read again
 /// from a dump. The first is taken for both.
 fn same_lists(definition: &mut Definition) {
-    let texts: Vec<&mut String> = match definition {
-        Definition::Constraint(constraint) => vec![&mut constraint.definition],
-        Definition::Index(index) => vec![&mut index.definition],
-        Definition::View(view) => vec![&mut view.definition],
-        Definition::Policy(policy) => policy.using.iter_mut().chain(policy.check.iter_mut()).collect(),
-        _ => return,
-    };
-    for text in texts {
+    for text in definition.expressions() {
         *text = one_cast(text);
     }
 }
@@ -348,7 +340,7 @@ fn drop_orphans(catalog: &mut Catalog) {
         .objects
         .iter()
         .filter(|(_, object)| {
-            object.parent.as_ref().is_some_and(|parent| parent.kind == Kind::Column && !catalog.objects.contains_key(parent))
+            object.parent.as_ref().is_some_and(|parent| parent.kind == ObjectKind::Column && !catalog.objects.contains_key(parent))
         })
         .map(|(key, _)| key.clone())
         .collect();
@@ -383,7 +375,7 @@ mod tests {
         let catalog = of_snapshot(&rows.join("\u{1e}")).expect("a catalog");
         let key = |kind, name: &str| Key { kind, name: name.to_owned() };
         assert_eq!(catalog.objects.len(), 2, "a part of something unknown is left out");
-        assert!(catalog.objects[&key(Kind::View, "public.v")].needs.contains(&key(Kind::Table, "public.a")));
+        assert!(catalog.objects[&key(ObjectKind::View, "public.v")].needs.contains(&key(ObjectKind::Table, "public.a")));
         assert_eq!(catalog.unknown.len(), 1);
     }
 

@@ -149,55 +149,6 @@ fn closes_at(text: &str) -> Option<usize> {
     None
 }
 
-/// The parts of what `pg_get_indexdef` prints.
-struct IndexDefinition<'d> {
-    /// `CREATE INDEX` or `CREATE UNIQUE INDEX`.
-    create: &'d str,
-    name: &'d str,
-    /// Of a partitioned table: the partitions have indexes of their own.
-    is_on_only: bool,
-    table: &'d str,
-    method: &'d str,
-    /// From the columns on.
-    rest: &'d str,
-}
-
-impl<'d> IndexDefinition<'d> {
-    fn parse(definition: &'d str) -> Option<Self> {
-        let create = ["CREATE INDEX", "CREATE UNIQUE INDEX"].into_iter().find(|create| definition.starts_with(&format!("{create} ")))?;
-        let (name, rest) = definition[create.len() + 1..].split_at_checked(name_length(&definition[create.len() + 1..]))?;
-        let rest = rest.strip_prefix(" ON ")?;
-        let (is_on_only, rest) = rest.strip_prefix("ONLY ").map_or((false, rest), |rest| (true, rest));
-        let (table, rest) = rest.split_at_checked(name_length(rest))?;
-        let (method, rest) = rest.strip_prefix(" USING ")?.split_once(' ')?;
-        Some(Self { create, name, is_on_only, table, method, rest })
-    }
-}
-
-/// How long the name is that a text begins with: parts with dots between them, each of which may be quoted.
-fn name_length(text: &str) -> usize {
-    let mut quoted = false;
-    let ends = |character: char| {
-        quoted ^= character == '"';
-        !quoted && character == ' '
-    };
-    text.find(ends).unwrap_or(text.len())
-}
-
-/// Whether an index is that of a partitioned table, whose partitions have their own.
-pub(super) fn is_on_only(definition: &str) -> bool {
-    IndexDefinition::parse(definition).is_some_and(|index| index.is_on_only)
-}
-
-/// An index definition without the default access method.
-pub(super) fn index(definition: &str, concurrently: bool) -> String {
-    let text = lists(definition);
-    let Some(IndexDefinition { create, name, table, method, rest, .. }) = IndexDefinition::parse(&text) else { return text };
-    let concurrently = if concurrently { " CONCURRENTLY" } else { "" };
-    let method = if method == "btree" { String::new() } else { format!(" USING {method}") };
-    format!("{create}{concurrently} {name} ON {table}{method} {rest}")
-}
-
 /// An expression without its constants and quoted names.
 pub(super) fn without_quoted(text: &str) -> String {
     let mut quote = None;
@@ -231,6 +182,36 @@ pub(super) fn literals(text: &str) -> [String; 2] {
 /// A comment or its absence.
 pub(super) fn comment(text: Option<&str>) -> String {
     text.map_or_else(|| "NULL".to_owned(), quote)
+}
+
+/// The name that a type has until nothing uses it: with its schema if it needs it, and bare.
+pub(super) fn renamed_away(shown: &str) -> (String, String) {
+    let (schema, name) = match shown.rsplit_once('.') {
+        Some((schema, name)) if !shown.ends_with('"') || schema.ends_with('"') || !schema.contains('"') => (format!("{schema}."), name),
+        _ => (String::new(), shown),
+    };
+    let bare = ident(&format!("{}_old", name.trim_matches('"')));
+    (format!("{schema}{bare}"), bare)
+}
+
+/// A name, quoted if it must be.
+pub(super) fn ident(name: &str) -> String {
+    let mut name = name.to_owned();
+    while name.len() > 63 {
+        name.pop();
+    }
+    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if plain { name } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+/// Storage options to SET and to RESET, each as a list.
+pub(super) fn options(old: &[String], new: &[String]) -> (Option<String>, Option<String>) {
+    let name = |option: &str| option.split('=').next().unwrap_or(option).to_owned();
+    let set: Vec<&str> = new.iter().filter(|option| !old.contains(option)).map(String::as_str).collect();
+    let reset: Vec<String> = old.iter().map(|option| name(option)).filter(|old| !new.iter().any(|option| name(option) == *old)).collect();
+    let list = |words: String| if words.is_empty() { None } else { Some(words) };
+    (list(set.join(", ")), list(reset.join(", ")))
 }
 
 #[cfg(test)]
@@ -297,17 +278,5 @@ mod tests {
     #[test]
     fn constants_and_quoted_names_are_left_out() {
         assert_eq!(without_quoted("(f('it''s'::text) || \"nextval(\"::text)"), "(f(::text) || ::text)");
-    }
-
-    #[test]
-    fn an_index_names_only_an_unusual_method() {
-        assert_eq!(index("CREATE INDEX i ON ONLY t USING btree (a)", true), "CREATE INDEX CONCURRENTLY i ON t (a)");
-        assert_eq!(index("CREATE INDEX i ON t USING gin (a)", false), "CREATE INDEX i ON t USING gin (a)");
-        let quoted = "CREATE UNIQUE INDEX \" ON ONLY \" ON ONLY s.\"a USING b\" USING btree ((a || ' USING btree ('::text))";
-        assert_eq!(
-            index(quoted, true),
-            "CREATE UNIQUE INDEX CONCURRENTLY \" ON ONLY \" ON s.\"a USING b\" ((a || ' USING btree ('::text))"
-        );
-        assert!(is_on_only(quoted) && !is_on_only("CREATE INDEX i ON t USING btree ((a || ' ON ONLY '::text))"));
     }
 }

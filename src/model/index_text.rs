@@ -1,0 +1,69 @@
+//! The text that `pg_get_indexdef` prints, by its parts.
+
+use super::sql_text::lists;
+
+/// The parts of what `pg_get_indexdef` prints.
+struct IndexDefinition<'d> {
+    /// `CREATE INDEX` or `CREATE UNIQUE INDEX`.
+    create: &'d str,
+    name: &'d str,
+    /// Of a partitioned table: the partitions have indexes of their own.
+    is_on_only: bool,
+    table: &'d str,
+    method: &'d str,
+    /// From the columns on.
+    rest: &'d str,
+}
+
+impl<'d> IndexDefinition<'d> {
+    fn parse(definition: &'d str) -> Option<Self> {
+        let create = ["CREATE INDEX", "CREATE UNIQUE INDEX"].into_iter().find(|create| definition.starts_with(&format!("{create} ")))?;
+        let (name, rest) = definition[create.len() + 1..].split_at_checked(name_length(&definition[create.len() + 1..]))?;
+        let rest = rest.strip_prefix(" ON ")?;
+        let (is_on_only, rest) = rest.strip_prefix("ONLY ").map_or((false, rest), |rest| (true, rest));
+        let (table, rest) = rest.split_at_checked(name_length(rest))?;
+        let (method, rest) = rest.strip_prefix(" USING ")?.split_once(' ')?;
+        Some(Self { create, name, is_on_only, table, method, rest })
+    }
+}
+
+/// How long the name is that a text begins with: parts with dots between them, each of which may be quoted.
+fn name_length(text: &str) -> usize {
+    let mut quoted = false;
+    let ends = |character: char| {
+        quoted ^= character == '"';
+        !quoted && character == ' '
+    };
+    text.find(ends).unwrap_or(text.len())
+}
+
+/// Whether an index is that of a partitioned table, whose partitions have their own.
+pub(super) fn is_on_only(definition: &str) -> bool {
+    IndexDefinition::parse(definition).is_some_and(|index| index.is_on_only)
+}
+
+/// An index definition without the default access method.
+pub(super) fn create_index(definition: &str, concurrently: bool) -> String {
+    let text = lists(definition);
+    let Some(IndexDefinition { create, name, table, method, rest, .. }) = IndexDefinition::parse(&text) else { return text };
+    let concurrently = if concurrently { " CONCURRENTLY" } else { "" };
+    let method = if method == "btree" { String::new() } else { format!(" USING {method}") };
+    format!("{create}{concurrently} {name} ON {table}{method} {rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_names_only_an_unusual_method() {
+        assert_eq!(create_index("CREATE INDEX i ON ONLY t USING btree (a)", true), "CREATE INDEX CONCURRENTLY i ON t (a)");
+        assert_eq!(create_index("CREATE INDEX i ON t USING gin (a)", false), "CREATE INDEX i ON t USING gin (a)");
+        let quoted = "CREATE UNIQUE INDEX \" ON ONLY \" ON ONLY s.\"a USING b\" USING btree ((a || ' USING btree ('::text))";
+        assert_eq!(
+            create_index(quoted, true),
+            "CREATE UNIQUE INDEX CONCURRENTLY \" ON ONLY \" ON s.\"a USING b\" ((a || ' USING btree ('::text))"
+        );
+        assert!(is_on_only(quoted) && !is_on_only("CREATE INDEX i ON t USING btree ((a || ' ON ONLY '::text))"));
+    }
+}

@@ -1,0 +1,359 @@
+//! Columns of tables: their words in a CREATE TABLE, and what changes them. Their defaults are objects of their own.
+
+use serde_json::Value;
+
+use super::context::{EmitContext, Form};
+use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, ObjectStep, StatementNode, Subject, TypeChange};
+use super::sequence::SequenceNumbers;
+use crate::json::{Fields, FromJson, JsonError};
+use crate::model::hazard::Danger;
+use crate::model::sql_text::{expression, ident, options, type_name, without_quoted};
+use crate::model::statement::EmittedStatement;
+use crate::model::type_change::{assigns, is_cast_directly, keeps_rows, may_lose};
+use crate::model::{Key, NotCompared, ObjectKind};
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the catalog's own words")]
+pub struct Column {
+    pub type_name: String,
+    pub collation: Option<String>,
+    pub not_null: Option<NotNull>,
+    pub identity: Option<IdentityColumn>,
+    /// `s` stored or `v` virtual, and the expression.
+    pub generated: Option<(char, String)>,
+    pub storage: Option<String>,
+    pub usual_storage: NotCompared<String>,
+    pub compression: Option<String>,
+    pub statistics: Option<i32>,
+    pub options: Vec<String>,
+    /// Whether it comes from a parent table alone.
+    pub inherited: NotCompared<bool>,
+}
+
+/// NOT NULL, which is a constraint with a name from PostgreSQL 18 on.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the catalog's own words")]
+pub struct NotNull {
+    /// A name other than the one the server would choose.
+    pub name: Option<String>,
+    pub valid: bool,
+    pub no_inherit: bool,
+}
+
+/// `GENERATED … AS IDENTITY`.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the catalog's own words")]
+pub struct IdentityColumn {
+    pub always: bool,
+    pub numbers: SequenceNumbers,
+    pub sequence: NotCompared<String>,
+}
+
+impl FromJson for Column {
+    fn from_json(value: Value, error: &mut JsonError) -> Self {
+        let mut its = Fields::of(value, error);
+        Self {
+            type_name: its.get("type"),
+            collation: its.get("collation"),
+            not_null: its.get("not_null"),
+            identity: its.get("identity"),
+            generated: its.get("generated"),
+            storage: its.get("storage"),
+            usual_storage: its.get("usual_storage"),
+            compression: its.get("compression"),
+            statistics: its.get("statistics"),
+            options: its.get("options"),
+            inherited: its.get("inherited"),
+        }
+    }
+}
+
+impl FromJson for NotNull {
+    fn from_json(value: Value, error: &mut JsonError) -> Self {
+        let mut its = Fields::of(value, error);
+        Self { name: its.get("name"), valid: its.get("valid"), no_inherit: its.get("no_inherit") }
+    }
+}
+
+impl FromJson for IdentityColumn {
+    fn from_json(value: Value, error: &mut JsonError) -> Self {
+        let mut its = Fields::of(value, error);
+        Self { always: its.get("always"), numbers: its.get("numbers"), sequence: its.get("sequence") }
+    }
+}
+
+impl ObjectDefinition for Column {
+    const FACTS: Facts = Facts { grants: Grants::OnColumn, ..Facts::of("column") };
+
+    fn address(&self, subject: Subject<'_>) -> String {
+        format!("COLUMN {}.{}", subject.parent, subject.shown())
+    }
+
+    fn can_alter(&self, new: &Self, _rules: AlterRules) -> bool {
+        match (&self.generated, &new.generated) {
+            (None, None) | (Some(('s', _)), None) => true,
+            (Some(old), Some(after)) => old == after && self.type_name == new.type_name && self.collation == new.collation,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
+
+    /// ADD COLUMN.
+    fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let sql = format!("ALTER TABLE {} ADD COLUMN {}", subject.parent, self.words(subject, context, false));
+        let mut add = EmittedStatement::alter(sql);
+        let default = context.new.default_of(subject.key).map(|(_, default)| default);
+        let written = self.generated.as_ref().is_some_and(|(kind, _)| *kind == 's');
+        if is_serial(subject, context) || self.identity.is_some() || written || default.is_some_and(is_volatile) {
+            add = add.with(Danger::Rewrite, "every row gets a value of its own: the table is written anew under ACCESS EXCLUSIVE");
+        } else if self.not_null.is_some() && default.is_none() && self.generated.is_none() {
+            add = add.with(Danger::MayFail, "NOT NULL without a default fails if the table has rows");
+        }
+        [add].into_iter().chain(self.rest_of_create(subject, context)).collect()
+    }
+
+    fn drop<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let statement = EmittedStatement::drop(format!("ALTER TABLE {} DROP COLUMN {}", subject.parent, subject.shown()));
+        vec![match self.generated.is_some() {
+            true => statement,
+            false => statement.with(Danger::DataLoss, "the column's values are gone; the way down makes it empty"),
+        }]
+    }
+
+    fn alter<'c>(&self, new: &Self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        self.alterations(new, subject, context)
+    }
+
+    fn rename(&self, table: &str, from: &str, to: &str) -> Option<String> {
+        Some(format!("ALTER TABLE {table} RENAME COLUMN {from} TO {to}"))
+    }
+
+    /// Its type can be replaced, but not that of a generated column.
+    fn when_dropped(&self, new: &Self, dependency: ObjectKind) -> Effect {
+        if new.generated.is_none() && dependency.facts().is_type { Effect::Retyped } else { Effect::Recreated }
+    }
+
+    fn when_retyped(&self, _change: &TypeChange<'_>) -> Effect {
+        if self.generated.is_some() { Effect::Recreated } else { Effect::Unaffected }
+    }
+
+    fn created_by<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Option<StatementNode<'c>> {
+        let table = subject.object.parent.as_ref()?;
+        if context.is_created(table) {
+            return Some((ObjectStep::Create, table));
+        }
+        let above = context.inherited_from(context.new, subject.key).filter(|_| self.inherited.0)?;
+        context.is_created(above).then_some((ObjectStep::Create, above))
+    }
+
+    fn altered_by<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Option<&'c Key> {
+        let above = context.inherited_from(context.new, subject.key).filter(|_| self.inherited.0)?;
+        context.altered_like(subject.key, above)
+    }
+
+    fn dropped_by<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Option<&'c Key> {
+        let table = subject.object.parent.as_ref()?;
+        if context.is_dropped(table) {
+            return Some(table);
+        }
+        let above = context.inherited_from(context.old, subject.key).filter(|_| self.inherited.0)?;
+        context.is_dropped(above).then_some(above)
+    }
+
+    /// The name of its identity's sequence.
+    fn reserved_name(&self, subject: Subject<'_>) -> Option<String> {
+        let sequence = &self.identity.as_ref()?.sequence.0;
+        Some(if sequence.contains('.') { sequence.clone() } else { format!("{}.{sequence}", subject.key.schema()) })
+    }
+}
+
+impl Column {
+    /// `name type … NOT NULL`, as in CREATE TABLE and ADD COLUMN.
+    pub(super) fn words(&self, subject: Subject<'_>, context: &EmitContext<'_>, is_primary: bool) -> String {
+        let serial = is_serial(subject, context);
+        let mut words = vec![subject.shown().to_owned()];
+        words.push(if serial { serial_name(&self.type_name).to_owned() } else { type_name(&self.type_name) });
+        words.extend(self.collation.as_ref().map(|collation| format!("COLLATE {collation}")));
+        words.extend(self.compression.as_ref().map(|method| format!("COMPRESSION {method}")));
+        words.extend(self.identity.as_ref().map(IdentityColumn::words));
+        if let Some((kind, text)) = &self.generated {
+            words.push(format!("GENERATED ALWAYS AS ({text}) {}", if *kind == 'v' { "VIRTUAL" } else { "STORED" }));
+        }
+        if let Some(not_null) = &self.not_null
+            && not_null.valid
+        {
+            match &not_null.name {
+                // A primary key, an identity and `serial` imply it.
+                None if is_primary || serial || self.identity.is_some() => {}
+                None => words.push("NOT NULL".to_owned()),
+                Some(name) => words.push(format!("CONSTRAINT {name} NOT NULL")),
+            }
+            if not_null.no_inherit {
+                words.push("NO INHERIT".to_owned());
+            }
+        }
+        if let (false, Some((_, default))) = (serial, context.new.default_of(subject.key)) {
+            words.push(format!("DEFAULT {}", expression(default, &self.type_name)));
+        }
+        words.join(" ")
+    }
+
+    /// What a new column needs that its words in the CREATE can't say.
+    pub(super) fn rest_of_create(&self, subject: Subject<'_>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
+        let plain = Self { storage: None, statistics: None, options: Vec::new(), not_null: None, ..self.clone() };
+        let not_null = self.not_null.clone().filter(|not_null| !not_null.valid);
+        plain.alterations(&Self { not_null, ..self.clone() }, subject, context)
+    }
+
+    /// From one definition of a column to another.
+    pub(super) fn alterations(&self, new: &Self, subject: Subject<'_>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
+        let old = self;
+        let alter = |what: &str| alter_column(subject, what);
+        let mut statements = Vec::new();
+        if old.identity.is_some() && new.identity.is_none() {
+            statements.push(alter("DROP IDENTITY"));
+        }
+        if old.generated.is_some() && new.generated.is_none() {
+            statements.push(alter("DROP EXPRESSION"));
+        }
+        let retyped = context.actions.is_retyped(subject.key);
+        let changes_type = retyped || old.type_name != new.type_name || old.collation != new.collation;
+        if changes_type {
+            statements.push(old.change_type(new, subject, retyped));
+        }
+        statements.extend(change_not_null(subject, context, old.not_null.as_ref(), new.not_null.as_ref()));
+        match (&old.identity, &new.identity) {
+            (None, Some(identity)) => {
+                let add = alter(&format!("ADD {}", identity.words()));
+                // An identity needs NOT NULL, which the online form sets afterwards.
+                let waits = context.options.form == Form::Online && old.not_null.is_none();
+                statements.push(if waits { add.later() } else { add });
+            }
+            (Some(old), Some(new)) if old != new => {
+                let words = old.alterations(new);
+                if !words.is_empty() {
+                    statements.push(alter(&words.join(" ")));
+                }
+            }
+            _ => {}
+        }
+        let before = if changes_type { &None } else { &old.storage };
+        if *before != new.storage {
+            statements.push(alter(&format!("SET STORAGE {}", new.storage.as_ref().unwrap_or(&new.usual_storage.0))));
+        }
+        if old.compression != new.compression {
+            statements.push(alter(&format!("SET COMPRESSION {}", new.compression.as_deref().unwrap_or("default"))));
+        }
+        if old.statistics != new.statistics {
+            statements.push(alter(&format!("SET STATISTICS {}", new.statistics.unwrap_or(-1))));
+        }
+        let (set, reset) = options(&old.options, &new.options);
+        statements.extend(set.map(|set| alter(&format!("SET ({set})"))));
+        statements.extend(reset.map(|reset| alter(&format!("RESET ({reset})"))));
+        statements
+    }
+
+    fn change_type(&self, new: &Self, subject: Subject<'_>, retyped: bool) -> EmittedStatement {
+        let (old, name, target) = (self, subject.shown(), type_name(&new.type_name));
+        let mut what = format!("TYPE {target}");
+        match (&old.collation, &new.collation) {
+            (_, Some(collation)) => what += &format!(" COLLATE {collation}"),
+            (Some(_), None) => what += " COLLATE pg_catalog.\"default\"",
+            (None, None) => {}
+        }
+        if retyped || !assigns(&old.type_name, &new.type_name) {
+            let is_direct = !retyped && is_cast_directly(&old.type_name, &new.type_name);
+            what += &if is_direct { format!(" USING {name}::{target}") } else { format!(" USING {name}::text::{target}") };
+        }
+        let statement = alter_column(subject, &what);
+        if !retyped && keeps_rows(&old.type_name, &new.type_name) {
+            return match old.collation == new.collation {
+                true => statement,
+                false => statement.with(Danger::Lock, "indexes on the column are built anew under ACCESS EXCLUSIVE"),
+            };
+        }
+        let statement = statement.with(Danger::Rewrite, "the table and its indexes are written anew under ACCESS EXCLUSIVE");
+        match may_lose(&old.type_name, &new.type_name) || retyped {
+            true => statement.with(Danger::MayFail, "a value that does not fit the new type makes it fail"),
+            false => statement,
+        }
+    }
+}
+
+impl IdentityColumn {
+    fn words(&self) -> String {
+        let usual = SequenceNumbers::by_default(&self.numbers.type_name);
+        let words = usual.options(&self.numbers);
+        let options = if words.is_empty() { String::new() } else { format!(" ({})", words.join(" ")) };
+        format!("GENERATED {} AS IDENTITY{options}", if self.always { "ALWAYS" } else { "BY DEFAULT" })
+    }
+
+    /// What leads to another; the type of its sequence follows the column's.
+    fn alterations(&self, new: &Self) -> Vec<String> {
+        let set = |always: bool| format!("SET GENERATED {}", if always { "ALWAYS" } else { "BY DEFAULT" });
+        let generated = (self.always != new.always).then(|| set(new.always));
+        generated.into_iter().chain(self.numbers.options(&new.numbers).into_iter().map(|word| format!("SET {word}"))).collect()
+    }
+}
+
+fn alter_column(subject: Subject<'_>, what: &str) -> EmittedStatement {
+    EmittedStatement::alter(format!("ALTER TABLE {} ALTER COLUMN {} {what}", subject.parent, subject.shown()))
+}
+
+fn change_not_null(subject: Subject<'_>, context: &EmitContext<'_>, old: Option<&NotNull>, new: Option<&NotNull>) -> Vec<EmittedStatement> {
+    let (table, name) = (subject.parent, subject.shown());
+    let alter = |what: String| EmittedStatement::alter(format!("ALTER TABLE {table} {what}"));
+    let bare = table.rsplit('.').next().unwrap_or(table);
+    match (old, new) {
+        _ if old == new => Vec::new(),
+        (_, None) => vec![alter_column(subject, "DROP NOT NULL")],
+        (Some(old), Some(new)) if old.name != new.name && old.valid == new.valid && old.no_inherit == new.no_inherit => {
+            let of = |not_null: &NotNull| not_null.name.clone().unwrap_or_else(|| format!("{bare}_{name}_not_null"));
+            vec![EmittedStatement::rename(format!("ALTER TABLE {table} RENAME CONSTRAINT {} TO {}", of(old), of(new)))]
+        }
+        (Some(_), Some(_)) => {
+            let dropped = change_not_null(subject, context, old, None);
+            dropped.into_iter().chain(change_not_null(subject, context, None, new)).collect()
+        }
+        (None, Some(new)) => {
+            let scan = "every row is read under ACCESS EXCLUSIVE; it fails if one is NULL";
+            let is_plain = new.name.is_none() && new.valid && !new.no_inherit;
+            if is_plain && context.options.form == Form::Online {
+                let check = ident(&format!("{}_{}_not_null_check", bare.trim_matches('"'), name.trim_matches('"')));
+                return vec![
+                    alter(format!("ADD CONSTRAINT {check} CHECK ({name} IS NOT NULL) NOT VALID")),
+                    alter(format!("VALIDATE CONSTRAINT {check}")).later(),
+                    alter_column(subject, "SET NOT NULL").later(),
+                    alter(format!("DROP CONSTRAINT {check}")).later(),
+                ];
+            }
+            if is_plain {
+                return vec![alter_column(subject, "SET NOT NULL").with(Danger::Scan, scan)];
+            }
+            let constraint = new.name.as_ref().map(|name| format!("CONSTRAINT {name} ")).unwrap_or_default();
+            let no_inherit = if new.no_inherit { " NO INHERIT" } else { "" };
+            let add = format!("ADD {constraint}NOT NULL {name}{no_inherit}");
+            vec![if new.valid { alter(add).with(Danger::Scan, scan) } else { alter(add + " NOT VALID") }]
+        }
+    }
+}
+
+fn is_serial(subject: Subject<'_>, context: &EmitContext<'_>) -> bool {
+    context.serials.values().any(|column| *column == subject.key)
+}
+
+fn serial_name(type_name: &str) -> &'static str {
+    match type_name {
+        "smallint" => "smallserial",
+        "bigint" => "bigserial",
+        _ => "serial",
+    }
+}
+
+/// Whether a default differs from row to row: then adding the column writes them all.
+fn is_volatile(default: &str) -> bool {
+    let calls = without_quoted(default);
+    ["nextval(", "random()", "gen_random_uuid()", "clock_timestamp()", "timeofday()", "uuid_generate_v", "uuidv"]
+        .iter()
+        .any(|name| calls.contains(name))
+}

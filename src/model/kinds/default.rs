@@ -1,0 +1,99 @@
+//! Defaults of columns.
+
+use serde_json::Value;
+
+use super::Definition;
+use super::context::{Action, EmitContext};
+use super::interface::{AlterRules, Effect, Facts, ObjectDefinition, ObjectStep, StatementNode, Subject, TypeChange};
+use crate::json::{Fields, FromJson, JsonError};
+use crate::model::sql_text::expression;
+use crate::model::statement::EmittedStatement;
+use crate::model::{Catalog, Key};
+
+/// The default of a column.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the catalog's own words")]
+pub struct ColumnDefault {
+    pub expression: String,
+}
+
+impl FromJson for ColumnDefault {
+    fn from_json(value: Value, error: &mut JsonError) -> Self {
+        Self { expression: Fields::of(value, error).get("expression") }
+    }
+}
+
+impl ObjectDefinition for ColumnDefault {
+    const FACTS: Facts = Facts::of("default of");
+
+    fn address(&self, subject: Subject<'_>) -> String {
+        format!("COLUMN {}.{}", subject.parent, subject.shown())
+    }
+
+    fn can_alter(&self, _new: &Self, _rules: AlterRules) -> bool {
+        true
+    }
+
+    fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let Some(column) = column(context.new, subject) else { return Vec::new() };
+        let Definition::Column(definition) = &column.object.definition else { return Vec::new() };
+        let default = expression(&self.expression, &definition.type_name);
+        vec![EmittedStatement::alter(format!("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {default}", column.parent, column.shown()))]
+    }
+
+    fn drop<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let Some(column) = column(context.old, subject) else { return Vec::new() };
+        vec![EmittedStatement::alter(format!("ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT", column.parent, column.shown()))]
+    }
+
+    fn alter<'c>(&self, new: &Self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        new.create(subject, context)
+    }
+
+    fn when_retyped(&self, change: &TypeChange<'_>) -> Effect {
+        let stays = |later: &str| later == self.expression && change.is_between_integers();
+        if change.new_default.is_none_or(stays) { Effect::Unaffected } else { Effect::Recreated }
+    }
+
+    /// In a column's ADD COLUMN or its table's CREATE; an inherited one with that of the parent table.
+    fn created_by<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Option<StatementNode<'c>> {
+        let column = subject.object.parent.as_ref()?;
+        let is_with_column = context.is_created(column).then_some((ObjectStep::Create, column));
+        let inherited_from = context.inherited_from(context.new, column).filter(|_| context.new.is_inherited(column));
+        let Some(above) = inherited_from else { return is_with_column };
+        let (same, _) = context.new.default_of(above).filter(|(_, theirs)| *theirs == self.expression)?;
+        match context.action(same) {
+            Action::Keep | Action::Drop => is_with_column,
+            Action::Alter => Some((ObjectStep::Alter, same)),
+            Action::Create | Action::Recreate => Some((ObjectStep::Create, same)),
+        }
+    }
+
+    fn altered_by<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Option<&'c Key> {
+        let column = subject.object.parent.as_ref()?;
+        let above = context.inherited_from(context.new, column).filter(|_| context.new.is_inherited(column))?;
+        let (same, _) = context.new.default_of(above)?;
+        context.altered_like(subject.key, same)
+    }
+
+    fn dropped_by<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Option<&'c Key> {
+        let column = subject.object.parent.as_ref()?;
+        if context.is_dropped(column) {
+            return Some(column);
+        }
+        if !context.old.is_inherited(column) {
+            return None;
+        }
+        let (above, _) = context.old.default_of(context.inherited_from(context.old, column)?)?;
+        (context.action(above) == Action::Drop).then_some(above)
+    }
+
+    /// It has no name.
+    fn reserved_name(&self, _subject: Subject<'_>) -> Option<String> {
+        None
+    }
+}
+
+fn column<'c>(catalog: &'c Catalog, default: Subject<'c>) -> Option<Subject<'c>> {
+    catalog.subject(default.object.parent.as_ref()?)
+}

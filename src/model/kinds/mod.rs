@@ -1,0 +1,279 @@
+//! The kinds of objects, a file each: the definition as plain data, how its row is read, its statements and its dependencies.
+//!
+//! `object_kinds!` registers them. To add a kind: a file that implements [`interface::ObjectDefinition`], a line there, and a query
+//! in `read/catalog.sql`.
+
+mod aggregate;
+mod column;
+mod composite;
+mod constraint;
+pub(in crate::model) mod context;
+mod default;
+mod domain;
+mod enum_type;
+mod event_trigger;
+mod extension;
+mod index;
+pub(in crate::model) mod interface;
+mod policy;
+mod range;
+mod routine;
+mod rule;
+mod schema;
+pub(in crate::model) mod sequence;
+mod statistics;
+mod table;
+mod trigger;
+mod view;
+
+use serde_json::Value;
+
+pub use aggregate::Aggregate;
+pub use column::{Column, IdentityColumn, NotNull};
+pub use composite::CompositeType;
+pub use constraint::Constraint;
+pub use default::ColumnDefault;
+pub use domain::Domain;
+pub use enum_type::EnumType;
+pub use event_trigger::EventTrigger;
+pub use extension::Extension;
+pub use index::Index;
+pub use policy::Policy;
+pub use range::RangeType;
+pub use routine::Routine;
+pub use rule::Rule;
+pub use schema::Schema;
+pub use sequence::{Sequence, SequenceNumbers};
+pub use statistics::ExtendedStatistics;
+pub use table::Table;
+pub use trigger::Trigger;
+pub use view::View;
+
+use super::statement::EmittedStatement;
+use super::{Attribute, Key};
+use crate::json::{FromJson, JsonError};
+use context::EmitContext;
+use interface::{AlterRules, Effect, Facts, ObjectDefinition, StatementNode, Subject, TypeChange};
+
+/// Registers the kinds: the kind of the key, and for each definition that objects of the kind have, its name in a row, its variant
+/// and its type.
+macro_rules! object_kinds {
+    ($d:tt; $($kind:ident: $($tag:literal $variant:ident($type:ty)),+;)+) => {
+        /// What kind of object something is; in the order in which a person would list them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs, reason = "PostgreSQL's own words")]
+        pub enum ObjectKind {
+            $($kind,)+
+        }
+
+        impl ObjectKind {
+            pub(in crate::model) fn facts(self) -> Facts {
+                match self {
+                    $(Self::$kind => [$(<$type>::FACTS),+][0],)+
+                }
+            }
+        }
+
+        /// What an object is, by its kind; texts as the server prints them.
+        #[derive(Clone, Debug, PartialEq)]
+        #[allow(missing_docs, reason = "the types have the documentation")]
+        pub enum Definition {
+            $($($variant($type),)+)+
+        }
+
+        impl Definition {
+            /// Its kind.
+            pub fn kind(&self) -> ObjectKind {
+                match self {
+                    $($(Self::$variant(_) => ObjectKind::$kind,)+)+
+                }
+            }
+
+            fn from_row(tag: &str, value: Value, error: &mut JsonError) -> Option<Self> {
+                match tag {
+                    $($($tag => Some(Self::$variant(FromJson::from_json(value, error))),)+)+
+                    _ => None,
+                }
+            }
+        }
+
+        /// Calls something of the type that a definition has.
+        macro_rules! dispatch {
+            ($d definition:expr, $d it:ident => $d call:expr) => {
+                match $d definition {
+                    $($(Definition::$variant($d it) => $d call,)+)+
+                }
+            };
+        }
+
+        /// The same with two definitions of one type.
+        macro_rules! dispatch_pair {
+            ($d old:expr, $d new:expr, ($d a:ident, $d b:ident) => $d call:expr, else $d otherwise:expr) => {
+                match ($d old, $d new) {
+                    $($((Definition::$variant($d a), Definition::$variant($d b)) => $d call,)+)+
+                    _ => $d otherwise,
+                }
+            };
+        }
+    };
+}
+
+object_kinds! {
+    $;
+    Schema: "schema" Schema(Schema);
+    Extension: "extension" Extension(Extension);
+    Type: "enum" Enum(EnumType), "composite" Composite(CompositeType), "range" Range(RangeType);
+    Domain: "domain" Domain(Domain);
+    Sequence: "sequence" Sequence(Sequence);
+    Table: "table" Table(Table);
+    Column: "column" Column(Column);
+    Default: "default" Default(ColumnDefault);
+    Constraint: "constraint" Constraint(Constraint);
+    Index: "index" Index(Index);
+    View: "view" View(View);
+    Routine: "routine" Routine(Routine);
+    Aggregate: "aggregate" Aggregate(Aggregate);
+    Trigger: "trigger" Trigger(Trigger);
+    Rule: "rule" Rule(Rule);
+    Policy: "policy" Policy(Policy);
+    Statistics: "statistics" Statistics(ExtendedStatistics);
+    EventTrigger: "event_trigger" EventTrigger(EventTrigger);
+}
+
+impl ObjectKind {
+    /// Its name in a sentence.
+    pub fn name(self) -> &'static str {
+        self.facts().name
+    }
+
+    /// Whether it runs code of its author when others use it.
+    pub fn runs_code(self) -> bool {
+        self.facts().runs_code
+    }
+}
+
+impl FromJson for Definition {
+    /// An object of one field, which is named after the kind.
+    fn from_json(value: Value, error: &mut JsonError) -> Self {
+        let only = if let Value::Object(object) = value { object.into_iter().next() } else { None };
+        only.and_then(|(tag, value)| Self::from_row(&tag, value, error)).unwrap_or_else(|| {
+            error.note("definition");
+            Self::Schema(Schema {})
+        })
+    }
+}
+
+/// [`ObjectDefinition`] for whichever type a definition has.
+impl Definition {
+    pub(in crate::model) fn address(&self, subject: Subject<'_>) -> String {
+        dispatch!(self, it => it.address(subject))
+    }
+
+    pub(in crate::model) fn expressions(&mut self) -> Vec<&mut String> {
+        dispatch!(self, it => it.expressions())
+    }
+
+    pub(in crate::model) fn attributes(&self) -> &[Attribute] {
+        dispatch!(self, it => it.attributes())
+    }
+
+    pub(in crate::model) fn attributes_mut(&mut self) -> &mut [Attribute] {
+        dispatch!(self, it => it.attributes_mut())
+    }
+
+    pub(in crate::model) fn forget_data(&mut self) {
+        dispatch!(self, it => it.forget_data());
+    }
+
+    pub(in crate::model) fn initial_comment(&self) -> Option<&str> {
+        dispatch!(self, it => it.initial_comment())
+    }
+
+    pub(in crate::model) fn can_alter(&self, new: &Self, rules: AlterRules) -> bool {
+        dispatch_pair!(self, new, (old, new) => old.can_alter(new, rules), else false)
+    }
+
+    pub(in crate::model) fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        dispatch!(self, it => it.create(subject, context))
+    }
+
+    pub(in crate::model) fn drop<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        dispatch!(self, it => ObjectDefinition::drop(it, subject, context))
+    }
+
+    pub(in crate::model) fn alter<'c>(&self, new: &Self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        dispatch_pair!(self, new, (old, new) => old.alter(new, subject, context), else Vec::new())
+    }
+
+    pub(in crate::model) fn attach(&self, old: Option<&Self>, subject: Subject<'_>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
+        match old {
+            Some(old) => dispatch_pair!(old, self, (old, new) => new.attach(Some(old), subject, context), else Vec::new()),
+            None => dispatch!(self, it => it.attach(None, subject, context)),
+        }
+    }
+
+    pub(in crate::model) fn set_flags<'c>(
+        &self,
+        old: Option<&Self>,
+        subject: Subject<'c>,
+        context: &EmitContext<'c>,
+    ) -> Vec<EmittedStatement> {
+        match old {
+            Some(old) => dispatch_pair!(old, self, (old, new) => new.set_flags(Some(old), subject, context), else Vec::new()),
+            None => dispatch!(self, it => it.set_flags(None, subject, context)),
+        }
+    }
+
+    pub(in crate::model) fn drop_renamed(&self, subject: Subject<'_>) -> Vec<EmittedStatement> {
+        dispatch!(self, it => it.drop_renamed(subject))
+    }
+
+    pub(in crate::model) fn rename(&self, table: &str, from: &str, to: &str) -> Option<String> {
+        dispatch!(self, it => it.rename(table, from, to))
+    }
+
+    pub(in crate::model) fn followed_table<'o>(&'o self, parent: Option<&'o Key>) -> Option<&'o str> {
+        dispatch!(self, it => it.followed_table(parent))
+    }
+
+    /// Whether two definitions are the same but for the names of their objects.
+    pub(in crate::model) fn is_same_without_name(&self, key: &Key, other: &Self, other_key: &Key) -> bool {
+        dispatch_pair!(self, other, (a, b) => a.without_name(key) == b.without_name(other_key), else false)
+    }
+
+    pub(in crate::model) fn when_dropped(&self, new: &Self, dependency: ObjectKind) -> Effect {
+        dispatch_pair!(self, new, (old, new) => old.when_dropped(new, dependency), else Effect::Recreated)
+    }
+
+    pub(in crate::model) fn when_retyped(&self, change: &TypeChange<'_>) -> Effect {
+        dispatch!(self, it => it.when_retyped(change))
+    }
+
+    pub(in crate::model) fn is_attached_to(&self, dependency: ObjectKind) -> bool {
+        dispatch!(self, it => it.is_attached_to(dependency))
+    }
+
+    pub(in crate::model) fn can_be_inline(&self) -> bool {
+        dispatch!(self, it => it.can_be_inline())
+    }
+
+    pub(in crate::model) fn created_by<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Option<StatementNode<'c>> {
+        dispatch!(self, it => it.created_by(subject, context))
+    }
+
+    pub(in crate::model) fn altered_by<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Option<&'c Key> {
+        dispatch!(self, it => it.altered_by(subject, context))
+    }
+
+    pub(in crate::model) fn dropped_by<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Option<&'c Key> {
+        dispatch!(self, it => it.dropped_by(subject, context))
+    }
+
+    pub(in crate::model) fn soft_dependencies<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<&'c Key> {
+        dispatch!(self, it => it.soft_dependencies(subject, context))
+    }
+
+    pub(in crate::model) fn reserved_name(&self, subject: Subject<'_>) -> Option<String> {
+        dispatch!(self, it => it.reserved_name(subject))
+    }
+}

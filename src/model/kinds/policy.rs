@@ -1,0 +1,96 @@
+//! Row security policies.
+
+use serde_json::Value;
+
+use super::context::EmitContext;
+use super::interface::{AlterRules, Effect, Facts, ObjectDefinition, Subject, TypeChange};
+use crate::json::{Fields, FromJson, JsonError};
+use crate::model::sql_text::{lists, parenthesised};
+use crate::model::statement::EmittedStatement;
+
+/// A row security policy.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the catalog's own words")]
+pub struct Policy {
+    pub permissive: bool,
+    pub command: String,
+    pub roles: Vec<String>,
+    pub using: Option<String>,
+    pub check: Option<String>,
+}
+
+impl FromJson for Policy {
+    fn from_json(value: Value, error: &mut JsonError) -> Self {
+        let mut its = Fields::of(value, error);
+        Self {
+            permissive: its.get("permissive"),
+            command: its.get("command"),
+            roles: its.get("roles"),
+            using: its.get("using"),
+            check: its.get("check"),
+        }
+    }
+}
+
+impl ObjectDefinition for Policy {
+    const FACTS: Facts = Facts::of("policy");
+
+    fn address(&self, subject: Subject<'_>) -> String {
+        format!("POLICY {} ON {}", subject.shown(), subject.parent)
+    }
+
+    fn expressions(&mut self) -> Vec<&mut String> {
+        self.using.iter_mut().chain(self.check.iter_mut()).collect()
+    }
+
+    fn can_alter(&self, new: &Self, _rules: AlterRules) -> bool {
+        let stays = |old: &Option<String>, new: &Option<String>| old.is_none() || new.is_some();
+        self.permissive == new.permissive && self.command == new.command && stays(&self.using, &new.using) && stays(&self.check, &new.check)
+    }
+
+    fn create<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let mut sql = format!("CREATE POLICY {} ON {}", subject.shown(), subject.parent);
+        if !self.permissive {
+            sql += " AS RESTRICTIVE";
+        }
+        if self.command != "ALL" {
+            sql += &format!(" FOR {}", self.command);
+        }
+        if self.roles != ["PUBLIC"] {
+            sql += &format!(" TO {}", self.roles.join(", "));
+        }
+        if let Some(using) = &self.using {
+            sql += &format!(" USING {}", parenthesised(&lists(using)));
+        }
+        if let Some(check) = &self.check {
+            sql += &format!(" WITH CHECK {}", parenthesised(&lists(check)));
+        }
+        vec![EmittedStatement::create(sql)]
+    }
+
+    fn drop<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        vec![EmittedStatement::drop(format!("DROP POLICY {} ON {}", subject.shown(), subject.parent))]
+    }
+
+    fn alter<'c>(&self, new: &Self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let mut sql = format!("ALTER POLICY {} ON {}", subject.shown(), subject.parent);
+        if self.roles != new.roles {
+            sql += &format!(" TO {}", new.roles.join(", "));
+        }
+        for (word, old, new) in [("USING", &self.using, &new.using), ("WITH CHECK", &self.check, &new.check)] {
+            if let (true, Some(new)) = (old != new, new) {
+                sql += &format!(" {word} {}", parenthesised(&lists(new)));
+            }
+        }
+        vec![EmittedStatement::alter(sql)]
+    }
+
+    fn when_retyped(&self, _change: &TypeChange<'_>) -> Effect {
+        Effect::Recreated
+    }
+
+    /// Its name is unique in its table.
+    fn reserved_name(&self, _subject: Subject<'_>) -> Option<String> {
+        None
+    }
+}

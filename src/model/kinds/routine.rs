@@ -1,0 +1,110 @@
+//! Functions and procedures.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::context::{Action, EmitContext};
+use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, Subject, TypeChange};
+use crate::json::{Fields, FromJson, JsonError};
+use crate::model::Key;
+use crate::model::statement::EmittedStatement;
+
+/// A function or a procedure.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the catalog's own words")]
+pub struct Routine {
+    pub kind: String,
+    pub definition: String,
+    pub schema: String,
+    pub arguments: String,
+    pub result: Option<String>,
+    pub language: String,
+    pub trigger: bool,
+}
+
+/// What holds for routines of all kinds.
+pub(super) const ROUTINE: Facts = Facts {
+    grants: Grants::On("ROUTINE "),
+    initial_grant: Some("EXECUTE"),
+    is_named_in_routines: true,
+    runs_code: true,
+    ..Facts::of("routine")
+};
+
+impl FromJson for Routine {
+    fn from_json(value: Value, error: &mut JsonError) -> Self {
+        let mut its = Fields::of(value, error);
+        Self {
+            kind: its.get("kind"),
+            definition: its.get("definition"),
+            schema: its.get("schema"),
+            arguments: its.get("arguments"),
+            result: its.get("result"),
+            language: its.get("language"),
+            trigger: its.get("trigger"),
+        }
+    }
+}
+
+impl ObjectDefinition for Routine {
+    const FACTS: Facts = ROUTINE;
+
+    fn address(&self, subject: Subject<'_>) -> String {
+        format!("{} {}", self.kind, subject.shown())
+    }
+
+    fn can_alter(&self, new: &Self, _rules: AlterRules) -> bool {
+        self.kind == new.kind && self.arguments == new.arguments && self.result == new.result
+    }
+
+    fn create<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        vec![EmittedStatement::create(self.create_or_replace(subject.shown()))]
+    }
+
+    fn drop<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        vec![EmittedStatement::drop(format!("DROP {} {}", self.kind, subject.shown()))]
+    }
+
+    fn alter<'c>(&self, new: &Self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        new.create(subject, context)
+    }
+
+    fn when_retyped(&self, _change: &TypeChange<'_>) -> Effect {
+        Effect::Recreated
+    }
+
+    /// What its text names. Of a body that is a string, the catalog has no dependencies.
+    fn soft_dependencies<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<&'c Key> {
+        if !matches!(self.language.as_str(), "sql" | "plpgsql") {
+            return Vec::new();
+        }
+        let words: BTreeSet<String> = words(&self.definition).collect();
+        let is_named = |(key, object): &(&'c Key, &'c crate::model::Object)| {
+            let short = object.shown.split('(').next().and_then(|name| name.rsplit('.').next()).unwrap_or("");
+            key.kind.facts().is_named_in_routines && *key != subject.key && context.action(key) != Action::Keep && words.contains(short)
+        };
+        context.new.objects.iter().filter(is_named).map(|(key, _)| key).collect()
+    }
+}
+
+impl Routine {
+    /// `pg_get_functiondef` without the schema that the search path finds anyway, and with plain dollar quotes.
+    fn create_or_replace(&self, shown: &str) -> String {
+        let mut text = self.definition.trim_end().to_owned();
+        if !shown.starts_with(&format!("{}.", self.schema)) {
+            text = text.replacen(&format!("{} {}.", self.kind, self.schema), &format!("{} ", self.kind), 1);
+        }
+        // The body is what stands between the last two: the server chooses a quote that the body does not hold.
+        let quote = if self.kind == "PROCEDURE" { "$procedure$" } else { "$function$" };
+        match text.strip_suffix(quote).and_then(|rest| rest.rsplit_once(quote)) {
+            Some((head, body)) if !text.contains("$$") => format!("{head}$${body}$$"),
+            _ => text,
+        }
+    }
+}
+
+/// The words of a text.
+fn words(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty()).map(str::to_ascii_lowercase)
+}

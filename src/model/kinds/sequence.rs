@@ -1,0 +1,211 @@
+//! Sequences, and how they count.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::Definition;
+use super::context::EmitContext;
+use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, ObjectStep, StatementNode, Subject};
+use crate::json::{Fields, FromJson, JsonError};
+use crate::model::hazard::Danger;
+use crate::model::statement::EmittedStatement;
+use crate::model::{Key, ObjectKind};
+
+/// A sequence that is no identity column's.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the catalog's own words")]
+pub struct Sequence {
+    pub numbers: SequenceNumbers,
+    pub unlogged: bool,
+    /// Table's full name, table as shown, column as shown.
+    pub owned_by: Option<(String, String, String)>,
+}
+
+/// How a sequence counts.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the catalog's own words")]
+pub struct SequenceNumbers {
+    pub type_name: String,
+    pub start: i64,
+    pub increment: i64,
+    pub min: i64,
+    pub max: i64,
+    pub cache: i64,
+    pub cycle: bool,
+}
+
+impl FromJson for Sequence {
+    fn from_json(value: Value, error: &mut JsonError) -> Self {
+        let mut its = Fields::of(value, error);
+        Self { numbers: its.get("numbers"), unlogged: its.get("unlogged"), owned_by: its.get("owned_by") }
+    }
+}
+
+impl FromJson for SequenceNumbers {
+    fn from_json(value: Value, error: &mut JsonError) -> Self {
+        let mut its = Fields::of(value, error);
+        Self {
+            type_name: its.get("type"),
+            start: its.get("start"),
+            increment: its.get("increment"),
+            min: its.get("min"),
+            max: its.get("max"),
+            cache: its.get("cache"),
+            cycle: its.get("cycle"),
+        }
+    }
+}
+
+impl SequenceNumbers {
+    /// How a sequence of a type counts by default (PostgreSQL manual, CREATE SEQUENCE).
+    pub(super) fn by_default(type_name: &str) -> Self {
+        let max = match type_name {
+            "smallint" => i64::from(i16::MAX),
+            "integer" => i64::from(i32::MAX),
+            _ => i64::MAX,
+        };
+        Self { type_name: type_name.to_owned(), start: 1, increment: 1, min: 1, max, cache: 1, cycle: false }
+    }
+
+    /// The type's option, if it changes to that of `new`.
+    pub(super) fn type_option(&self, new: &Self) -> Option<String> {
+        (self.type_name != new.type_name).then(|| format!("AS {}", new.type_name))
+    }
+
+    /// The other options that lead to `new`.
+    pub(super) fn options(&self, new: &Self) -> Vec<String> {
+        let retyped = self.type_name != new.type_name;
+        let mut words = Vec::new();
+        for (word, before, after, is_bound) in [
+            ("INCREMENT BY", self.increment, new.increment, false),
+            ("MINVALUE", self.min, new.min, true),
+            ("MAXVALUE", self.max, new.max, true),
+            ("START WITH", self.start, new.start, false),
+            ("CACHE", self.cache, new.cache, false),
+        ] {
+            if before != after || (retyped && is_bound) {
+                words.push(format!("{word} {after}"));
+            }
+        }
+        if self.cycle != new.cycle {
+            words.push(if new.cycle { "CYCLE" } else { "NO CYCLE" }.to_owned());
+        }
+        words
+    }
+}
+
+impl Sequence {
+    fn owner(&self) -> Option<(&str, &str)> {
+        self.owned_by.as_ref().map(|(table, _, column)| (table.as_str(), column.as_str()))
+    }
+}
+
+impl ObjectDefinition for Sequence {
+    const FACTS: Facts =
+        Facts { grants: Grants::On("SEQUENCE "), is_named_in_routines: true, can_be_renamed: true, ..Facts::of("sequence") };
+
+    fn address(&self, subject: Subject<'_>) -> String {
+        format!("SEQUENCE {}", subject.shown())
+    }
+
+    fn can_alter(&self, _new: &Self, _rules: AlterRules) -> bool {
+        true
+    }
+
+    fn create<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let mut words = vec![format!("CREATE {}SEQUENCE {}", if self.unlogged { "UNLOGGED " } else { "" }, subject.shown())];
+        let mut usual = SequenceNumbers::by_default(&self.numbers.type_name);
+        if self.numbers.increment < 0 {
+            (usual.min, usual.max) = (-usual.max - 1, -1);
+        }
+        if self.numbers.type_name != "bigint" {
+            words.push(format!("AS {}", self.numbers.type_name));
+        }
+        // By default it starts at the minimum, or downwards at the maximum.
+        usual.start = if self.numbers.increment < 0 { self.numbers.max } else { self.numbers.min };
+        words.extend(usual.options(&self.numbers));
+        vec![EmittedStatement::create(words.join(" "))]
+    }
+
+    fn drop<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let statement = EmittedStatement::drop(format!("DROP SEQUENCE {}", subject.shown()));
+        vec![statement.with(Danger::DataLoss, "where the sequence stood is gone")]
+    }
+
+    fn alter<'c>(&self, new: &Self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let shown = subject.shown();
+        let mut statements = Vec::new();
+        let words: Vec<String> = self.numbers.type_option(&new.numbers).into_iter().chain(self.numbers.options(&new.numbers)).collect();
+        if !words.is_empty() {
+            statements.push(EmittedStatement::alter(format!("ALTER SEQUENCE {shown} {}", words.join(" "))));
+        }
+        if self.unlogged != new.unlogged {
+            let what = if new.unlogged { "UNLOGGED" } else { "LOGGED" };
+            statements.push(EmittedStatement::alter(format!("ALTER SEQUENCE {shown} SET {what}")));
+        }
+        statements
+    }
+
+    fn attach(&self, old: Option<&Self>, subject: Subject<'_>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
+        if context.serials.contains_key(subject.key) || old.and_then(Self::owner) == self.owner() {
+            return Vec::new();
+        }
+        let owner = self.owned_by.as_ref().map_or_else(|| "NONE".to_owned(), |(_, table, column)| format!("{table}.{column}"));
+        vec![EmittedStatement::alter(format!("ALTER SEQUENCE {} OWNED BY {owner}", subject.shown()))]
+    }
+
+    fn rename(&self, _table: &str, from: &str, to: &str) -> Option<String> {
+        Some(format!("ALTER SEQUENCE {from} RENAME TO {to}"))
+    }
+
+    fn followed_table<'o>(&'o self, _parent: Option<&'o Key>) -> Option<&'o str> {
+        self.owner().map(|(table, _)| table)
+    }
+
+    fn when_dropped(&self, new: &Self, _dependency: ObjectKind) -> Effect {
+        if self.owned_by == new.owned_by { Effect::Recreated } else { Effect::Unaffected }
+    }
+
+    /// It is owned by its column only when both are there.
+    fn is_attached_to(&self, dependency: ObjectKind) -> bool {
+        matches!(dependency, ObjectKind::Column | ObjectKind::Table)
+    }
+
+    fn created_by<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Option<StatementNode<'c>> {
+        context.serials.get(subject.key).map(|column| (ObjectStep::Create, *column))
+    }
+
+    /// The column that owns it.
+    fn dropped_by<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Option<&'c Key> {
+        let needs = &subject.object.needs;
+        let column = needs.iter().find(|need| need.kind == ObjectKind::Column && context.is_dropped(need))?;
+        let object = context.old.objects.get(column)?;
+        let table = object.parent.as_ref()?;
+        (self.owner() == Some((&table.name, &object.shown))).then_some(column)
+    }
+}
+
+/// Columns that can be written as `serial`, with their sequences.
+pub(in crate::model) fn find_serials<'c>(context: &EmitContext<'c>) -> BTreeMap<&'c Key, &'c Key> {
+    let mut serials = BTreeMap::new();
+    for (key, object) in &context.new.objects {
+        let Definition::Sequence(sequence) = &object.definition else { continue };
+        let Some((table_name, column_name)) = sequence.owner() else { continue };
+        let column = Key { kind: ObjectKind::Column, name: format!("{table_name}.{column_name}") };
+        let Some(column) = context.new.subject(&column) else { continue };
+        let Definition::Column(definition) = &column.object.definition else { continue };
+        let created = context.is_created(key) && context.is_created(column.key) && !definition.inherited.0;
+        let plain =
+            sequence.numbers == SequenceNumbers::by_default(&definition.type_name) && !sequence.unlogged && definition.identity.is_none();
+        let (table, own) = (column.parent, column.shown());
+        let named = object.shown == format!("{table}_{own}_seq") && !object.shown.contains('"');
+        let next = format!("nextval('{}'::regclass)", object.shown);
+        let counted = context.new.default_of(column.key).is_some_and(|(_, expression)| expression == next);
+        let not_null = definition.not_null.as_ref().is_some_and(|not_null| not_null.name.is_none() && not_null.valid);
+        if created && plain && named && counted && not_null {
+            serials.insert(key, column.key);
+        }
+    }
+    serials
+}

@@ -1,0 +1,242 @@
+//! Tables, with the parts that are written in their CREATE.
+
+use serde_json::Value;
+
+use super::Definition;
+use super::constraint::Constraint;
+use super::context::EmitContext;
+use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, Subject};
+use crate::json::{Fields, FromJson, JsonError};
+use crate::model::hazard::Danger;
+use crate::model::sql_text::{self, options};
+use crate::model::statement::EmittedStatement;
+use crate::model::{Object, ObjectKind};
+
+/// A table without its parts.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the catalog's own words")]
+pub struct Table {
+    pub unlogged: bool,
+    pub partition_key: Option<String>,
+    pub bound: Option<String>,
+    /// Full name, and name as shown.
+    pub parents: Vec<(String, String)>,
+    pub replica_identity: String,
+    pub clustered_on: Option<String>,
+    pub options: Vec<String>,
+    pub row_security: bool,
+    pub force_row_security: bool,
+    pub access_method: Option<String>,
+}
+
+impl FromJson for Table {
+    fn from_json(value: Value, error: &mut JsonError) -> Self {
+        let mut its = Fields::of(value, error);
+        Self {
+            unlogged: its.get("unlogged"),
+            partition_key: its.get("partition_key"),
+            bound: its.get("bound"),
+            parents: its.get("parents"),
+            replica_identity: its.get("replica_identity"),
+            clustered_on: its.get("clustered_on"),
+            options: its.get("options"),
+            row_security: its.get("row_security"),
+            force_row_security: its.get("force_row_security"),
+            access_method: its.get("access_method"),
+        }
+    }
+}
+
+impl ObjectDefinition for Table {
+    const FACTS: Facts = Facts { grants: Grants::On(""), is_named_in_routines: true, can_be_renamed: true, ..Facts::of("table") };
+
+    fn address(&self, subject: Subject<'_>) -> String {
+        format!("TABLE {}", subject.shown())
+    }
+
+    fn can_alter(&self, new: &Self, rules: AlterRules) -> bool {
+        self.partition_key == new.partition_key && (self.access_method == new.access_method || rules.server >= 150_000)
+    }
+
+    fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let name = subject.shown();
+        let mut columns: Vec<Subject<'c>> =
+            context.new.parts(subject.key, ObjectKind::Column).filter_map(|(key, _)| context.new.subject(key)).collect();
+        columns.sort_by_key(|column| column.object.position);
+        let mut statements = vec![EmittedStatement::create(self.create_table(subject, &columns, context))];
+        for column in &columns {
+            let Definition::Column(own) = &column.object.definition else { continue };
+            match context.inherited_from(context.new, column.key).filter(|_| own.inherited.0) {
+                Some(above) => {
+                    let Some(Definition::Column(theirs)) = context.new.objects.get(above).map(|above| &above.definition) else { continue };
+                    let mut theirs = theirs.clone();
+                    theirs.identity = own.identity.clone();
+                    theirs.generated = own.generated.clone();
+                    statements.extend(theirs.alterations(own, *column, context));
+                }
+                None => statements.extend(own.rest_of_create(*column, context)),
+            }
+        }
+        statements.extend(row_security(name, None, self));
+        statements
+    }
+
+    fn drop<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let statement = EmittedStatement::drop(format!("DROP TABLE {}", subject.shown()));
+        vec![statement.with(Danger::DataLoss, "the table's rows are gone; the way down makes it empty")]
+    }
+
+    fn alter<'c>(&self, new: &Self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let (name, old) = (subject.shown(), self);
+        let alter = |what: String| EmittedStatement::alter(format!("ALTER TABLE {name} {what}"));
+        let mut statements = Vec::new();
+        if old.access_method != new.access_method {
+            statements.push(alter(format!("SET ACCESS METHOD {}", new.access_method.as_deref().unwrap_or("heap"))));
+        }
+        let (set, reset) = options(&old.options, &new.options);
+        statements.extend(reset.map(|reset| alter(format!("RESET ({reset})"))));
+        statements.extend(set.map(|set| alter(format!("SET ({set})"))));
+        if old.unlogged != new.unlogged {
+            let what = if new.unlogged { "SET UNLOGGED" } else { "SET LOGGED" };
+            let text = "the table and its indexes are written anew under ACCESS EXCLUSIVE";
+            statements.push(alter(what.to_owned()).with(Danger::Rewrite, text));
+        }
+        statements.extend(row_security(name, Some(old), new));
+        if old.parents != new.parents || old.bound != new.bound {
+            statements.extend(old.detach(new, name));
+            statements.extend(old.attach_to_parents(new, name));
+        }
+        statements
+    }
+
+    /// Replica identity and clustering, which name an index.
+    fn set_flags<'c>(&self, old: Option<&Self>, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let alter = |what: String| EmittedStatement::alter(format!("ALTER TABLE {} {what}", subject.shown()));
+        let is_recreated = |index: &str| {
+            let is = |(_, object): (_, &Object)| object.shown.rsplit('.').next() == Some(index);
+            let of = |kind| context.new.parts(subject.key, kind).filter(|(part, _)| context.is_created(part)).any(is);
+            of(ObjectKind::Index) || of(ObjectKind::Constraint)
+        };
+        let mut statements = Vec::new();
+        let before = old.map_or("DEFAULT", |old| old.replica_identity.as_str());
+        let again = self.replica_identity.strip_prefix("USING INDEX ").is_some_and(is_recreated);
+        if before != self.replica_identity || again {
+            statements.push(alter(format!("REPLICA IDENTITY {}", self.replica_identity)));
+        }
+        match (old.and_then(|old| old.clustered_on.as_deref()), self.clustered_on.as_deref()) {
+            (old, Some(new)) if old != Some(new) || is_recreated(new) => statements.push(alter(format!("CLUSTER ON {new}"))),
+            (Some(_), None) => statements.push(alter("SET WITHOUT CLUSTER".to_owned())),
+            _ => {}
+        }
+        statements
+    }
+
+    fn rename(&self, _table: &str, from: &str, to: &str) -> Option<String> {
+        Some(format!("ALTER TABLE {from} RENAME TO {to}"))
+    }
+
+    /// A table that merely was a child or a partition of another stays.
+    fn when_dropped(&self, new: &Self, _dependency: ObjectKind) -> Effect {
+        if self.parents == new.parents { Effect::Recreated } else { Effect::Unaffected }
+    }
+}
+
+impl Table {
+    /// CREATE TABLE with its columns and the constraints that can be written there.
+    fn create_table<'c>(&self, subject: Subject<'c>, columns: &[Subject<'c>], context: &EmitContext<'c>) -> String {
+        let name = subject.shown();
+        let keys = context.inline.get(subject.key).map(Vec::as_slice).unwrap_or_default();
+        let constraint = |key: &&'c crate::model::Key| {
+            let object = context.new.objects.get(*key)?;
+            if let Definition::Constraint(constraint) = &object.definition { Some((object.shown.as_str(), constraint)) } else { None }
+        };
+        let constraints: Vec<(&str, &Constraint)> = keys.iter().filter_map(constraint).collect();
+        // A primary key of one column with the usual name stands beside it.
+        let plain_key = constraints.iter().find_map(|(shown, constraint)| {
+            let column = constraint.definition.strip_prefix("PRIMARY KEY (")?.strip_suffix(')')?;
+            let usual = *shown == format!("{}_pkey", name.rsplit('.').next().unwrap_or(name));
+            let is_own = |other: &Subject<'_>| other.shown() == column && !context.new.is_inherited(other.key);
+            (usual && !column.contains(',') && columns.iter().any(is_own)).then_some(column)
+        });
+        let primary: Vec<&str> = constraints
+            .iter()
+            .filter(|(_, constraint)| constraint.kind == 'p')
+            .filter_map(|(_, constraint)| constraint.definition.strip_prefix("PRIMARY KEY (")?.split(')').next())
+            .flat_map(|list| list.split(", "))
+            .collect();
+        let mut lines = Vec::new();
+        for column in columns {
+            let Definition::Column(definition) = &column.object.definition else { continue };
+            if definition.inherited.0 {
+                continue;
+            }
+            let mut line = definition.words(*column, context, primary.contains(&column.shown()));
+            if plain_key == Some(column.shown()) {
+                line += " PRIMARY KEY";
+            }
+            lines.push(line);
+        }
+        let named = constraints.iter().filter(|(_, constraint)| plain_key.is_none() || constraint.kind != 'p');
+        lines.extend(named.map(|(shown, constraint)| format!("CONSTRAINT {shown} {}", sql_text::constraint(&constraint.definition))));
+        let body = lines.iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join(",\n");
+        let mut sql = format!("CREATE {}TABLE {name}", if self.unlogged { "UNLOGGED " } else { "" });
+        match (&self.bound, self.parents.first()) {
+            (Some(bound), Some((_, parent))) => {
+                sql += &format!(" PARTITION OF {parent}");
+                if !lines.is_empty() {
+                    sql += &format!(" (\n{body}\n)");
+                }
+                sql += &format!("\n    {bound}");
+            }
+            _ => {
+                sql += &if lines.is_empty() { " ()".to_owned() } else { format!(" (\n{body}\n)") };
+                if !self.parents.is_empty() {
+                    let parents: Vec<&str> = self.parents.iter().map(|(_, shown)| shown.as_str()).collect();
+                    sql += &format!(" INHERITS ({})", parents.join(", "));
+                }
+            }
+        }
+        if let Some(partition_key) = &self.partition_key {
+            sql += &format!(" PARTITION BY {partition_key}");
+        }
+        if let Some(method) = &self.access_method {
+            sql += &format!(" USING {method}");
+        }
+        if !self.options.is_empty() {
+            sql += &format!(" WITH ({})", self.options.join(", "));
+        }
+        sql
+    }
+
+    /// A partition is detached from its table, a child from parents that it no longer has.
+    fn detach(&self, new: &Self, name: &str) -> Vec<EmittedStatement> {
+        let left = |(full, parent): &(String, String)| match self.bound.is_some() {
+            true => Some(format!("ALTER TABLE {parent} DETACH PARTITION {name}")),
+            false if new.parents.iter().any(|(other, _)| other == full) => None,
+            false => Some(format!("ALTER TABLE {name} NO INHERIT {parent}")),
+        };
+        self.parents.iter().filter_map(left).map(EmittedStatement::alter).collect()
+    }
+
+    fn attach_to_parents(&self, new: &Self, name: &str) -> Vec<EmittedStatement> {
+        let mut statements = Vec::new();
+        for (full, parent) in &new.parents {
+            if let Some(bound) = &new.bound {
+                let statement = EmittedStatement::alter(format!("ALTER TABLE {parent} ATTACH PARTITION {name} {bound}"));
+                statements.push(statement.with(Danger::Scan, "every row is read to see that it fits the partition"));
+            } else if self.bound.is_some() || !self.parents.iter().any(|(other, _)| other == full) {
+                statements.push(EmittedStatement::alter(format!("ALTER TABLE {name} INHERIT {parent}")));
+            }
+        }
+        statements
+    }
+}
+
+fn row_security(name: &str, old: Option<&Table>, new: &Table) -> Vec<EmittedStatement> {
+    let switch = |was: bool, is: bool, on: &str, off: &str| {
+        (was != is).then(|| EmittedStatement::alter(format!("ALTER TABLE {name} {} ROW LEVEL SECURITY", if is { on } else { off })))
+    };
+    let enable = switch(old.is_some_and(|old| old.row_security), new.row_security, "ENABLE", "DISABLE");
+    let force = switch(old.is_some_and(|old| old.force_row_security), new.force_row_security, "FORCE", "NO FORCE");
+    enable.into_iter().chain(force).collect()
+}

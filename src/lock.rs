@@ -162,10 +162,10 @@ impl Lock {
         let key = if OFF.load(Ordering::Relaxed) {
             RandomState::new().hash_one(std::process::id()).cast_signed()
         } else {
-            state.ledger.version_table.lock_key()
+            state.ledger.run_lock_key()
         };
         let attempt = attempt(key, state.server.number);
-        let holder = Message::behind([Sql::of("ROLLBACK")], [holder_sql(key)]);
+        let holder = Message::preceded_by([Sql::of("ROLLBACK")], [holder_sql(key)]);
         let deadline = Instant::now() + timeout;
         let mut pace = Pace::new(Duration::from_millis(50), Duration::from_secs(1));
         let mut kept = None;
@@ -289,7 +289,7 @@ impl Lock {
 
     /// Ends the transaction, and with it the lock.
     pub async fn release(self) {
-        match tokio::time::timeout(RELEASE_PATIENCE, self.session.run(&Message::as_it_is(Sql::of("COMMIT")))).await {
+        match tokio::time::timeout(RELEASE_PATIENCE, self.session.run(&Message::verbatim(Sql::of("COMMIT")))).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => debug!(%error, "the run lock ended with its connection"),
             Err(_) => debug!("no answer to the release of the run lock; it ends with its connection"),
@@ -356,7 +356,7 @@ fn attempt(key: i64, server: u32) -> Message {
     ];
     let transaction_timeout = (server >= 170_000).then(|| Sql::of("SET LOCAL transaction_timeout = 0"));
     let ahead = [Sql::of("BEGIN ISOLATION LEVEL READ COMMITTED")].into_iter().chain(settings).chain(transaction_timeout);
-    Message::behind(ahead, [sql!("SELECT pg_try_advisory_xact_lock({key}), pg_backend_pid()", key = key)])
+    Message::preceded_by(ahead, [sql!("SELECT pg_try_advisory_xact_lock({key}), pg_backend_pid()", key = key)])
 }
 
 /// Whether the lock that another connection holds is to be seen from this one.

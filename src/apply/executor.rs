@@ -102,7 +102,7 @@ impl Executor<'_> {
     }
 
     pub(super) async fn end_transaction(&self, statements: impl IntoIterator<Item = Sql>) -> bool {
-        let outcome = self.session.ask(&Message::behind([Sql::of("ROLLBACK")], statements)).await;
+        let outcome = self.session.ask(&Message::preceded_by([Sql::of("ROLLBACK")], statements)).await;
         if let Err(error) = &outcome {
             debug!(target: "pgmarch::apply", %error, "no rollback: the connection is gone, and the transaction with it");
         }

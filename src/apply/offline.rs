@@ -17,7 +17,7 @@ use crate::revision::statement::kind::{StatementKind, classify};
 use crate::revision::statement::split;
 use crate::revision::{Direction, SectionMode, join_ids};
 use crate::sql;
-use crate::sql::{BEGIN, Sql, safe};
+use crate::sql::{BEGIN, Sql, safe_settings};
 
 use super::error::ApplyError;
 use super::stepwise::prefix_checksum;
@@ -118,7 +118,7 @@ impl Offline<'_> {
             self.lines(self.config.search_path.as_ref().map(|path| sql!("SET LOCAL search_path TO {path}", path = *path)));
             self.line(self.ledger.remember_place());
         }
-        self.lines(safe());
+        self.lines(safe_settings());
         self.line(sql!("SET LOCAL lock_timeout = {milliseconds}", milliseconds = self.config.lock_timeout.as_millis()));
         self.line(sql!("SET LOCAL statement_timeout = {milliseconds}", milliseconds = self.config.statement_timeout.as_millis()));
         self.line(Sql::of("SET LOCAL idle_in_transaction_session_timeout = 0"));
@@ -145,7 +145,7 @@ impl Offline<'_> {
         let _ = writeln!(self.text, "{}\n;", for_psql(step.sql()));
         self.lines(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of));
         self.lines(set_role(self.config));
-        self.lines(safe());
+        self.lines(safe_settings());
         self.lines(self.ledger.record_step_offline(step, self.direction));
     }
 
@@ -189,7 +189,7 @@ impl Offline<'_> {
     /// A transaction with a line in the journal about one statement.
     fn note(&mut self, step: &Step<'_>, stage: Stage, statement: usize, note: &StatementNote) {
         self.line(Sql::of(BEGIN));
-        self.lines(safe());
+        self.lines(safe_settings());
         self.install();
         self.line(self.ledger.record_statement(&step.revision.id, self.direction, stage, statement, note, None));
         self.line(Sql::of("COMMIT"));

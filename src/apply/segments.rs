@@ -138,7 +138,7 @@ impl SegmentedMessage {
 
     /// The message. Its text is moved out, as it may be large; the segments stay to locate errors.
     pub(super) fn take_message(&mut self) -> Message {
-        Message::discarding(Sql::from_file(std::mem::take(&mut self.text)), self.trailing_statements)
+        Message::discarding_rows(Sql::from_file(std::mem::take(&mut self.text)), self.trailing_statements)
     }
 
     /// Where a failure is.

@@ -6,7 +6,7 @@ use crate::connect::application_name;
 use crate::ledger::{Backend, Server, set_role};
 use crate::revision::Id;
 use crate::sql;
-use crate::sql::{EscapeString, Literal, Sql, safe};
+use crate::sql::{EscapeString, Literal, Sql, safe_settings};
 
 /// Role, search path and lock timeout for bookkeeping amid a revision's session, until the transaction ends, whatever the
 /// revision has set. Without `PGMARCH_ROLE` the role is the one that the session began with, which `ALTER ROLE … SET role` or
@@ -14,7 +14,7 @@ use crate::sql::{EscapeString, Literal, Sql, safe};
 pub(super) fn bookkeeping_settings(config: &Config) -> Vec<Sql> {
     let role = set_role(config).unwrap_or_else(|| Sql::of("SET LOCAL role TO DEFAULT"));
     let timeout = sql!("SET LOCAL lock_timeout = {milliseconds}", milliseconds = config.lock_timeout.as_millis());
-    [Sql::of("SET LOCAL SESSION AUTHORIZATION DEFAULT"), role].into_iter().chain(safe()).chain([timeout]).collect()
+    [Sql::of("SET LOCAL SESSION AUTHORIZATION DEFAULT"), role].into_iter().chain(safe_settings()).chain([timeout]).collect()
 }
 
 /// `search_path`, `row_security` and `jit` for a revision's text: `PGMARCH_SEARCH_PATH`, else the session's own values. On a direct

@@ -11,7 +11,7 @@ use crate::plan::{Step, VersionRows};
 use crate::revision::Direction;
 use crate::revision::applied_digest::AppliedDigest;
 use crate::sql;
-use crate::sql::{Flush, Literal, Sql, commit, discard, safe};
+use crate::sql::{Flush, Literal, Sql, commit, discard, safe_settings};
 
 /// How a step is run.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(super) fn step_message(
 ) -> SegmentedMessage {
     let mut message = if options.commit.is_some() { SegmentedMessage::begin() } else { SegmentedMessage::default() };
     let settings = step_settings(config, context, SettingScope::Transaction);
-    message.push_before(safe());
+    message.push_before(safe_settings());
     message.push_before([settings.clone()]);
     message.push_before(set_role(config));
     message.push_before(ledger.install());
@@ -117,10 +117,10 @@ pub(super) fn bookkeeping_message(config: &Config, statements: Vec<Sql>) -> Segm
 fn push_check(message: &mut SegmentedMessage, rows: &VersionRows, ledger: &Ledger, config: &Config, statement_cache: &StatementCache) {
     message.push_after(["RESET SESSION AUTHORIZATION", "RESET ROLE"].map(Sql::of));
     message.push_after(set_role(config));
-    message.push_after(safe());
+    message.push_after(safe_settings());
     ledger.verify_unchanged(rows, statement_cache).iter().for_each(|statement| message.push(SegmentKind::Check, statement.as_str(), 1));
     message.push_after([Sql::of("RESET ALL")]);
-    message.push_after(safe());
+    message.push_after(safe_settings());
 }
 
 fn push_commit(message: &mut SegmentedMessage, flush: Flush) {

@@ -467,13 +467,13 @@ impl Session {
     /// runs even if the one before it failed.
     pub async fn send(&self, message: &Message) -> Result<Sent<'_>, Failure> {
         let under_way = self.cancels.under_way();
-        let discarding = self.cancel.as_ref().filter(|_| message.discards()).map(Cancel::discard_rows);
+        let discarding = self.cancel.as_ref().filter(|_| message.discards_rows()).map(Cancel::discard_rows);
         let sent = self.client.simple_query_raw(message.text()).await;
         let stream = sent.map_err(|source| Failure { completed: 0, source: self.cause(source) })?;
         Ok(Sent {
             stream: Box::pin(stream),
-            margins: message.margins(),
-            discards: message.discards(),
+            margins: message.surrounding_answers(),
+            discards: message.discards_rows(),
             session: self,
             under_way,
             _discarding: discarding,
@@ -575,7 +575,7 @@ pub struct Sent<'s> {
     stream: Pin<Box<SimpleQueryStream>>,
     /// How many answers come before and behind those that were asked for.
     margins: (usize, usize),
-    /// Whether rows are discarded, as [`Message::discarding`] says.
+    /// Whether rows are discarded, as [`Message::discarding_rows`] says.
     discards: bool,
     under_way: UnderWay,
     _discarding: Option<DiscardingGuard>,

@@ -12,6 +12,7 @@
 //! - `offline`: the same for a script.
 //! - `durable`: waits until commits of other runs are on the server's disk.
 //! - `error`, `locked`, `cast_failure`: what can go wrong.
+//! - `lock_key`: the keys of advisory locks.
 //! - `query`, `answer`, `settings`, `access`: what the others share.
 
 mod access;
@@ -22,6 +23,7 @@ mod durable;
 mod error;
 mod handle;
 mod install;
+mod lock_key;
 mod locked;
 pub mod lost;
 mod offline;

@@ -2,7 +2,7 @@
 
 use super::access::Access;
 use super::handle::Ledger;
-use super::install::format::lock_key;
+use super::lock_key::creation_lock_key;
 use super::state::BACKEND_START;
 use super::table::TABLES;
 use super::trust::{RelationLock, TrustBasis};
@@ -96,7 +96,7 @@ impl Ledger {
             variables = Sql::join(variables, ""),
             is_missing = is_missing(&self.version_table.to_string()),
             version = version,
-            key = lock_key(&self.schema),
+            key = creation_lock_key(&self.schema),
             schema = schema,
             creations = Sql::join(creations, ""),
             locks = Sql::join(locks, ""),

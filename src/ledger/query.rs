@@ -37,7 +37,7 @@ async fn explain(failure: Failure, session: &Session, version_table: &Ident, led
         return ReadError::Server(failure);
     }
     let holder = sql!(include_str!("locked.sql"), version_name = Literal(version_table.as_str()), ledger = Literal(ledger.as_str()));
-    let found = session.ask(&Message::behind([Sql::of("ROLLBACK")], [holder])).await;
+    let found = session.ask(&Message::preceded_by([Sql::of("ROLLBACK")], [holder])).await;
     let row = found.ok().and_then(|answers| answers.into_iter().next()).and_then(|rows| rows.into_iter().next());
     match row.map(<[Option<String>; 3]>::try_from) {
         Some(Ok([Some(relation), Some(pid), who])) => ReadError::Locked(Locked { relation, pid, who: who.unwrap_or_default() }),

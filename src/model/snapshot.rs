@@ -56,7 +56,10 @@ impl Ledger {
         let lock = sql!("SELECT pg_try_advisory_xact_lock({key})", key = LOCK);
         let check = self.trust_check(Access::Write, &["catalog", "journal"]);
         let settings = scope.settings().into_iter().chain([time_limit(limit)]);
-        Message::behind(ahead.chain(crate::sql::safe()).chain(settings).chain([check]), scope.surroundings().into_iter().chain([lock]))
+        Message::preceded_by(
+            ahead.chain(crate::sql::safe_settings()).chain(settings).chain([check]),
+            scope.surroundings().into_iter().chain([lock]),
+        )
     }
 
     /// A message that saves the snapshot and ends the transaction.

@@ -1,17 +1,21 @@
 //! SQL that this program writes, as a type: text becomes SQL only as a constant template, or as a value that is quoted by
-//! its type. And whole messages of it ([`Message`]), whose names mean the same whatever the session's search path is.
+//! its type. And whole messages of it ([`Message`]), whose names don't depend on the session's search path.
 //!
 //! ```text
 //! sql!("SELECT … FROM {table} WHERE id = {id}", table = …, id = …) ─► Sql ─► Message ─► Session
 //! ```
 
 mod message;
-mod names;
+mod name;
+mod session;
+mod value;
 
 use std::fmt;
 
-pub use message::{BEGIN, Deallocation, Flush, Message, commit, deallocate, discard, safe, set_role};
-pub use names::{EscapeString, Ident, Literal, QualifiedName, SearchPath, TableName, TextArray};
+pub use message::Message;
+pub use name::{Ident, QualifiedName, SearchPath, TableName};
+pub use session::{BEGIN, Deallocation, Flush, commit, deallocate, discard, safe_settings, set_role};
+pub use value::{EscapeString, Literal, TextArray};
 
 /// A statement, or a part of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +27,7 @@ impl Sql {
         Self(text.to_owned())
     }
 
-    /// The text of a revision or of a model: the operator's own, executed as it is.
+    /// The text of a revision or of a model, executed unchanged.
     pub fn from_file(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -51,7 +55,7 @@ impl fmt::Display for Sql {
     }
 }
 
-/// What may stand in the place of a template's `{name}`. Plain text may not: it has to say first what it is.
+/// A value of a template's placeholder `{name}`. Plain text is none: it needs a type that quotes it.
 pub trait SqlValue: fmt::Display {}
 
 impl SqlValue for Sql {}
@@ -76,8 +80,8 @@ macro_rules! sql {
     };
 }
 
-/// Fills the places of a template, each once: what a value holds is not looked at again, so a value may look like a place.
-/// A place is a name of lower-case letters, digits and `_` in braces; other braces, such as those of `'{}'`, stay.
+/// Replaces the placeholders of a template, each once: a value is not searched for placeholders. A placeholder is a name of
+/// lower-case letters, digits and `_` in braces; other braces, such as those of `'{}'`, stay.
 pub fn fill(template: &'static str, values: &[(&str, &dyn SqlValue)]) -> Sql {
     let mut filled = String::with_capacity(template.len() * 2);
     let mut rest = template;
@@ -86,7 +90,7 @@ pub fn fill(template: &'static str, values: &[(&str, &dyn SqlValue)]) -> Sql {
         let value = after.split_once('}').and_then(|(name, behind)| {
             let is_name = !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
             let value = values.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
-            debug_assert!(!is_name || value.is_some(), "the place {{{name}}} has no value");
+            debug_assert!(!is_name || value.is_some(), "the placeholder {{{name}}} has no value");
             value.map(|value| (value, behind))
         });
         match value {
@@ -108,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_that_looks_like_a_place_is_not_filled() {
+    fn a_value_that_looks_like_a_placeholder_is_not_replaced() {
         let schema = Ident::parse("{key}").expect("a name");
         let filled = sql!("SELECT '{}', {key} FROM {schema}.t -- {schema}", schema = schema, key = Literal("{schema}"));
         assert_eq!(filled.as_str(), "SELECT '{}', '{schema}' FROM \"{key}\".t -- \"{key}\"");

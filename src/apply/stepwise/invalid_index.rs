@@ -32,7 +32,7 @@ const POLL_EVERY: Duration = Duration::from_millis(300);
 pub(super) async fn indexes_in_scope(session: &StepSession<'_, '_>, kind: &NonTransactional) -> Result<Vec<ScopedIndex>, ApplyError> {
     let Some((named, scope)) = scope(kind) else { return Ok(Vec::new()) };
     let query = sql!(include_str!("indexes.sql"), scope = scope);
-    let answers = session.ask(&Message::behind(named, [query])).await?;
+    let answers = session.ask(&Message::preceded_by(named, [query])).await?;
     let read = |row: Vec<Option<String>>| {
         let [oid, name, valid, relname, builder] = <[Option<String>; 5]>::try_from(row).ok()?;
         Some(ScopedIndex { oid: oid?.parse().ok()?, name: name?, valid: valid.as_deref() == Some("t"), relname: relname?, builder })

@@ -58,7 +58,7 @@ impl Executor<'_> {
         self.wait_if_stopping().await;
         let answers = execution.run_bookkeeping(returning_duration(execution.record_all_done())).await?;
         let resets = ["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of);
-        execution.session.ask(&Message::behind(resets, discard(self.backend.discard()))).await?;
+        execution.session.ask(&Message::preceded_by(resets, discard(self.backend.discard()))).await?;
         Ok(CompletedStep { id: id.clone(), duration: step_duration(&answers) })
     }
 }
@@ -74,11 +74,11 @@ impl StepwiseExecution<'_, '_> {
         ];
         let role = config.role.as_ref().map(|role| sql!("SET ROLE {role}", role = *role));
         let path = config.search_path.as_ref().map(|path| sql!("SET search_path TO {path}", path = *path));
-        self.session.ask(&Message::as_it_is(Sql::join(settings.into_iter().chain(role).chain(path), ";\n"))).await?;
+        self.session.ask(&Message::verbatim(Sql::join(settings.into_iter().chain(role).chain(path), ";\n"))).await?;
         self.session.pid = single_value(self.session.ask(&Message::of(Sql::of(BACKEND_PID))).await?).and_then(|pid| pid.parse().ok());
         for number in 0..next {
             if classify(self.text(number)) == StatementKind::Setting {
-                self.session.ask(&Message::as_it_is(Sql::from_file(self.text(number)))).await?;
+                self.session.ask(&Message::verbatim(Sql::from_file(self.text(number)))).await?;
             }
         }
         Ok(())

@@ -147,7 +147,7 @@ impl StepwiseExecution<'_, '_> {
             partition = invalid_index::saved_oid("partition"),
             table = invalid_index::saved_oid("table")
         );
-        let answers = self.session.ask(&Message::behind(save_oids, [state])).await?;
+        let answers = self.session.ask(&Message::preceded_by(save_oids, [state])).await?;
         match answers.first().and_then(|rows| rows.first()) {
             None => Ok(true),
             Some(row) if row.first().is_some_and(|pending| pending.as_deref() == Some("t")) => {

@@ -33,7 +33,7 @@ impl Executor<'_> {
             debug!(target: "pgmarch::apply::stepwise", "no third connection to look for a pooler with");
             return if own_pid().await? == first { Ok(()) } else { Err(ApplyError::TransactionPooler(revision.clone())) };
         };
-        let occupy = Message::behind([Sql::of("BEGIN")], [Sql::of(BACKEND_PID)]);
+        let occupy = Message::preceded_by([Sql::of("BEGIN")], [Sql::of(BACKEND_PID)]);
         for _ in 0..PROBES {
             let Ok(Ok(answer)) = tokio::time::timeout(PROBE_TIMEOUT, other.run(&occupy)).await else {
                 // It waits for a server that the pool, in session mode, has given to us.

@@ -43,7 +43,7 @@ impl<'s> StepSession<'s, '_> {
 
     /// Runs a statement outside of transactions, for as long as it takes.
     pub(super) async fn run_statement(&self, statement: Sql) -> Result<Vec<Answer>, ApplyError> {
-        match self.supervise(self.backend(), self.executor.session.run(&Message::as_it_is(statement))).await {
+        match self.supervise(self.backend(), self.executor.session.run(&Message::verbatim(statement))).await {
             Ok(answers) => Ok(answers),
             Err(failure) => Err(self.diagnose_own(failure).await),
         }

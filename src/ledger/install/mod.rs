@@ -4,6 +4,7 @@ pub(super) mod format;
 
 use super::error::ReadError;
 use super::handle::Ledger;
+use super::lock_key::creation_lock_key;
 use super::table::LedgerTable;
 use crate::connect::{Answer, Failure, Session};
 use crate::revision::statement::split;
@@ -21,7 +22,7 @@ impl Ledger {
         }
         if self.is_to_be_created() {
             let (creations, additions): (Vec<Sql>, Vec<Vec<Sql>>) = self.missing.iter().map(|table| self.create(table)).unzip();
-            statements.push(sql!("SELECT pg_advisory_xact_lock({key})", key = format::lock_key(&self.schema)));
+            statements.push(sql!("SELECT pg_advisory_xact_lock({key})", key = creation_lock_key(&self.schema)));
             statements.push(self.create_schema());
             statements.extend(creations);
             let names: Vec<&'static str> = self.missing.iter().map(|table| table.name).collect();

@@ -79,6 +79,6 @@ pub async fn trusted_roles(session: &Session, config: &Config) -> Result<Vec<Str
         access: Access::ReadPermitted,
     };
     let query = sql!("{with}SELECT quote_ident(pg_get_userbyid(role)) FROM trusted", with = tables.with_problems());
-    let answers = session.run(&Message::behind(set_role(config), [query])).await?;
+    let answers = session.run(&Message::preceded_by(set_role(config), [query])).await?;
     Ok(answers.into_iter().flatten().flatten().flatten().collect())
 }

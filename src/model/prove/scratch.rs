@@ -134,8 +134,8 @@ impl Leftovers {
 }
 
 async fn drop_database(session: &Session, name: &Ident) -> Result<(), Failure> {
-    session.run(&Message::as_it_is(Sql::of("SET client_min_messages = warning"))).await?;
-    session.run(&Message::as_it_is(sql!("DROP DATABASE IF EXISTS {name} WITH (FORCE)", name = *name))).await.map(drop)
+    session.run(&Message::verbatim(Sql::of("SET client_min_messages = warning"))).await?;
+    session.run(&Message::verbatim(sql!("DROP DATABASE IF EXISTS {name} WITH (FORCE)", name = *name))).await.map(drop)
 }
 
 /// The scratch server, with a session that makes databases there.
@@ -180,7 +180,7 @@ impl Bench {
         let pool = Pool::new(environment.clone(), cancels.clone()).map_err(ScratchError::settings)?;
         let deadline = Instant::now() + config.wait_timeout;
         let session = for_server(&pool, &config.wait_for, config.wait_timeout, deadline).await.map_err(ScratchError::Wait)?;
-        let about = Message::behind([Sql::of(PATH)], [Sql::of(ABOUT)]);
+        let about = Message::preceded_by([Sql::of(PATH)], [Sql::of(ABOUT)]);
         let mut about = session.run(&about).await?.into_iter().flatten().flatten();
         let mut next = || about.next().flatten().unwrap_or_default();
         let (server, role, pid, start, options, path) = (next(), next(), next(), next(), next(), next());
@@ -227,14 +227,14 @@ impl Bench {
         // Nobody else may come in, to create what the revisions would then call: not even in the moment before that is said.
         let create =
             sql!("CREATE DATABASE {name} TEMPLATE template0 ALLOW_CONNECTIONS false {options}", name = name, options = self.options);
-        self.session.run(&Message::as_it_is(create)).await.map_err(|failure| match failure.code() {
+        self.session.run(&Message::verbatim(create)).await.map_err(|failure| match failure.code() {
             Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
                 ScratchError::NoRight { role: self.role.clone(), address: self.address.clone() }
             }
             _ => ScratchError::Server(failure),
         })?;
         let close = sql!("REVOKE CONNECT ON DATABASE {name} FROM PUBLIC;\nALTER DATABASE {name} ALLOW_CONNECTIONS true", name = name);
-        self.session.run(&Message::as_it_is(close)).await?;
+        self.session.run(&Message::verbatim(close)).await?;
         let fault = |faults| ScratchError::settings(ConnectError::Settings(faults));
         let place = Conninfo::resolve(&self.environment).map_err(fault)?.with_database(name.as_str());
         let pool =
@@ -285,7 +285,7 @@ impl Scratch {
             statements.push(sql!("CREATE SCHEMA {schema}{owner}", schema = *schema, owner = owner));
         }
         if !statements.is_empty() {
-            self.session.run(&Message::as_it_is(Sql::join(statements, ";\n"))).await?;
+            self.session.run(&Message::verbatim(Sql::join(statements, ";\n"))).await?;
         }
         Ok(())
     }
@@ -327,7 +327,7 @@ impl Scratch {
         let before = opening.as_str().chars().count();
         let statements = split(opening.as_str()).statements.len();
         let message = sql!("{opening}{text}\n;\nCOMMIT;\nRESET ALL", opening = opening, text = Sql::from_file(source.contained()));
-        match self.session.run(&Message::discarding(message, 0)).await {
+        match self.session.run(&Message::discarding_rows(message, 0)).await {
             Ok(_) => Ok(None),
             Err(failure) => {
                 self.control("ROLLBACK").await?;
@@ -340,13 +340,13 @@ impl Scratch {
     async fn each(&self, source: &Source) -> Result<Vec<Broken>, ScratchError> {
         let mut broken = Vec::new();
         self.control("RESET ALL").await?;
-        self.session.run(&Message::as_it_is(self.settings(false))).await?;
+        self.session.run(&Message::verbatim(self.settings(false))).await?;
         for statement in split(source.sql()).statements {
             let sql = &source.sql()[statement.range.clone()];
             if affects_whole_server(sql) {
                 continue;
             }
-            if let Err(failure) = self.session.run(&Message::discarding(Sql::from_file(sql), 0)).await {
+            if let Err(failure) = self.session.run(&Message::discarding_rows(Sql::from_file(sql), 0)).await {
                 broken.push(self.broken(source, failure, 0, 0, Some(statement.range))?);
             }
         }
@@ -369,7 +369,7 @@ impl Scratch {
 
     /// One statement that names nothing.
     async fn control(&self, statement: &'static str) -> Result<(), Failure> {
-        self.session.run(&Message::as_it_is(Sql::of(statement))).await.map(drop)
+        self.session.run(&Message::verbatim(Sql::of(statement))).await.map(drop)
     }
 
     /// Where in its file a statement failed.
@@ -422,7 +422,7 @@ impl Scratch {
                 let before = split(opening.as_str()).statements.len();
                 let statements = Sql::from_catalog(statements.join(";\n"));
                 let message = sql!("{opening}{statements};\nCOMMIT", opening = opening, statements = statements);
-                match self.session.run(&Message::as_it_is(message)).await {
+                match self.session.run(&Message::verbatim(message)).await {
                     Ok(_) => Ok(Ok(())),
                     Err(failure) => {
                         let number = failure.completed.saturating_sub(before);
@@ -432,9 +432,9 @@ impl Scratch {
                 }
             }
             SectionMode::Stepwise => {
-                self.session.run(&Message::as_it_is(self.settings(false))).await?;
+                self.session.run(&Message::verbatim(self.settings(false))).await?;
                 for (number, statement) in statements.iter().enumerate() {
-                    if let Err(failure) = self.session.run(&Message::as_it_is(Sql::from_catalog(statement.as_str()))).await {
+                    if let Err(failure) = self.session.run(&Message::verbatim(Sql::from_catalog(statement.as_str()))).await {
                         return refusal(failure, number);
                     }
                 }

@@ -1,0 +1,86 @@
+//! Statements about the session and its transactions: the settings that our statements run under, BEGIN and COMMIT, and what is
+//! discarded of a session.
+
+use super::{Ident, Literal, Sql};
+use crate::sql;
+
+/// The search path of all our statements, until the transaction ends. `pg_temp` is named last, as it is searched first otherwise.
+const SAFE_PATH: &str = "SET LOCAL search_path TO pg_catalog, pg_temp";
+/// Makes a query fail instead of hiding rows by a policy on a table of ours.
+const NO_ROW_SECURITY: &str = "SET LOCAL row_security TO off";
+
+/// Our catalog queries have many parts and return few rows: JIT compilation takes longer than running them.
+const NO_JIT: &str = "SET LOCAL jit TO off";
+
+/// The statements after which names of functions, operators, types and catalogs are PostgreSQL's own.
+pub fn safe_settings() -> [Sql; 3] {
+    [Sql::of(SAFE_PATH), Sql::of(NO_ROW_SECURITY), Sql::of(NO_JIT)]
+}
+
+/// Makes the next COMMIT return only when it is on the server's disk, also where `synchronous_commit` is off for the server, the
+/// database or the role. A value that waits for a standby as well stays.
+const FLUSHED: &str = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'";
+
+/// The beginning of a transaction of ours that writes.
+pub const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// When the COMMIT of a transaction of ours returns: `synchronous_commit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// When it is on the server's disk, and with it all that was committed before.
+    Now,
+    /// Before that: a later commit of the same run is flushed, and with it this one.
+    Later,
+}
+
+/// The end of a transaction of ours, behind [`safe_settings`]: its `synchronous_commit`, and `COMMIT`.
+pub fn commit(flush: Flush) -> [Sql; 2] {
+    let setting = match flush {
+        Flush::Now => FLUSHED,
+        Flush::Later => "SET LOCAL synchronous_commit TO off",
+    };
+    [Sql::of(setting), Sql::of("COMMIT")]
+}
+
+/// What is left of a revision, or of a try of one, in its session, is discarded: cursors, LISTEN, cached values of sequences,
+/// temporary objects, advisory locks of the session, prepared statements. Deallocation statements, locks and cached values outlive
+/// a rollback. Most of it costs nothing where there is nothing. What others prepared through a pooler has no SQL, and stays;
+/// so does what pgmarch has prepared.
+pub fn discard(prepared: Deallocation) -> Vec<Sql> {
+    let prepared = match prepared {
+        Deallocation::OfOthers => Some(deallocate(None)),
+        Deallocation::All => Some(Sql::of("DEALLOCATE ALL")),
+        Deallocation::Nothing => None,
+    };
+    let discarded = [
+        Sql::of("CLOSE ALL"),
+        Sql::of("UNLISTEN *"),
+        Sql::of("DISCARD SEQUENCES"),
+        Sql::of("DISCARD TEMP"),
+        Sql::of("SELECT pg_advisory_unlock_all()"),
+    ];
+    discarded.into_iter().chain(prepared).collect()
+}
+
+/// Which prepared statements [`discard`] deallocates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deallocation {
+    /// All that were prepared in SQL, except pgmarch's own; this needs PL/pgSQL.
+    OfOthers,
+    /// All: the role may not use PL/pgSQL, and no pooler shares the session.
+    All,
+    /// None: the role may not use PL/pgSQL, and a pooler may share the session.
+    Nothing,
+}
+
+/// Deallocation statements of the session's are discarded that are younger than a time, as the server prints it; or all of them.
+pub fn deallocate(since: Option<&str>) -> Sql {
+    let since = since.unwrap_or("-infinity");
+    let block = sql!(include_str!("deallocate.sql"), since = Literal(since));
+    sql!("DO {block}", block = Literal(block.as_str()))
+}
+
+/// `SET ROLE`, if there is a role, until the transaction ends.
+pub fn set_role(role: Option<&Ident>) -> Option<Sql> {
+    role.map(|role| sql!("SET LOCAL ROLE {role}", role = *role))
+}

@@ -1,0 +1,77 @@
+//! Constants, quoted by their type.
+
+use std::fmt;
+
+use super::Sql;
+use crate::sql;
+
+/// A text as a string constant, in dollar quotes if it has a quote or a backslash: so no setting of the session changes its value.
+#[derive(Clone, Copy, Debug)]
+pub struct Literal<'t>(pub &'t str);
+
+impl fmt::Display for Literal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.0.contains(['\'', '\\']) {
+            return write!(f, "'{}'", self.0);
+        }
+        let tag = dollar_quote(self.0);
+        write!(f, "{tag}{}{tag}", self.0)
+    }
+}
+
+impl<'t> Literal<'t> {
+    /// The constant, or `NULL`.
+    pub fn or_null(text: Option<&'t str>) -> Sql {
+        text.map_or_else(|| Sql::of("NULL"), |text| sql!("{text}", text = Literal(text)))
+    }
+}
+
+/// A dollar quote that occurs in `text` followed by itself only at the end.
+fn dollar_quote(text: &str) -> String {
+    let candidates = (0..).map(|number: u32| if number == 0 { "$p$".to_owned() } else { format!("$p{number}$") });
+    let mut closing = candidates.filter(|tag| format!("{text}{tag}").find(tag.as_str()) == Some(text.len()));
+    closing.next().unwrap_or_default()
+}
+
+/// A text as a string constant with C-style escapes, `E'…'`, for `SET`, which takes no dollar quotes.
+#[derive(Clone, Copy, Debug)]
+pub struct EscapeString<'t>(pub &'t str);
+
+impl fmt::Display for EscapeString<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "E'{}'", self.0.replace('\\', "\\\\").replace('\'', "\\'"))
+    }
+}
+
+/// Texts as an array constant of the type `text[]`.
+#[derive(Clone, Debug)]
+pub struct TextArray<'t>(Vec<&'t str>);
+
+impl<'t> FromIterator<&'t str> for TextArray<'t> {
+    fn from_iter<T: IntoIterator<Item = &'t str>>(texts: T) -> Self {
+        Self(texts.into_iter().collect())
+    }
+}
+
+impl fmt::Display for TextArray<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let items: Vec<String> = self.0.iter().map(|text| Literal(text).to_string()).collect();
+        write!(f, "ARRAY[{}]::text[]", items.join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constant_holds_any_text() {
+        let literal = |text: &str| Literal(text).to_string();
+        assert_eq!(literal("a $p$ b"), "'a $p$ b'");
+        assert_eq!(literal("a' $p$ b"), "$p1$a' $p$ b$p1$");
+        assert_eq!(literal("a'$p"), "$p1$a'$p$p1$");
+        assert_eq!(literal(&literal("a\\")), "$p1$$p$a\\$p$$p1$");
+        assert_eq!(TextArray::from_iter(["1", "2"]).to_string(), "ARRAY['1','2']::text[]");
+        assert_eq!(EscapeString("a'\\").to_string(), "E'a\\'\\\\'");
+    }
+}

@@ -1,22 +1,14 @@
 //! Statements that lock our tables, and fail if they are not as they were when the state was read.
 
+use super::failure::UNTRUSTED;
 use super::own_tables::OwnTables;
 use super::untrusted::UntrustedRelation;
-use crate::connect::{Failure, Session};
+use crate::connect::Session;
 use crate::ledger::access::Access;
-use crate::ledger::cast_failure::is_cast_failure;
 use crate::ledger::error::ReadError;
 use crate::ledger::handle::Ledger;
 use crate::sql;
 use crate::sql::{Literal, QualifiedName, Sql};
-
-/// The text in the failed cast of a statement that found one of our tables changed.
-pub(crate) const UNTRUSTED: &str = "a table of pgmarch can no longer be trusted";
-
-/// Whether a message failed because one of our tables can no longer be trusted. Reading the state again tells why.
-pub fn is_trust_failure(failure: &Failure) -> bool {
-    is_cast_failure(failure, UNTRUSTED)
-}
 
 /// How the version table is locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +20,7 @@ pub(crate) enum RelationLock {
 }
 
 impl Ledger {
-    /// Statements that lock what this transaction is about to write, and then fail ([`is_trust_failure`]) if anything there is
+    /// Statements that lock what this transaction is about to write, and then fail ([`is_trust_failure`](super::is_trust_failure)) if anything there is
     /// not as it was when the state was read.
     pub(crate) fn lock_and_check(&self, version: Option<RelationLock>, ledger: &[&'static str]) -> Vec<Sql> {
         let mut statements = self.lock_tables(version, ledger);
@@ -78,7 +70,7 @@ impl Ledger {
         }
     }
 
-    /// One statement that fails ([`is_trust_failure`]) if the version table or one of these tables of the ledger is not as it was
+    /// One statement that fails ([`is_trust_failure`](super::is_trust_failure)) if the version table or one of these tables of the ledger is not as it was
     /// when the state was read. Plain tables are compared by a few columns of `pg_class`; of others everything is read again.
     pub(crate) fn trust_check(&self, access: Access, ledger: &[&'static str]) -> Sql {
         if !self.trust.is_plain {

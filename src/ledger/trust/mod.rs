@@ -9,6 +9,7 @@
 
 mod basis;
 mod check;
+mod failure;
 mod own_tables;
 mod untrusted;
 
@@ -16,8 +17,9 @@ pub use own_tables::trusted_roles;
 pub use untrusted::UntrustedRelation;
 
 pub(super) use basis::TrustBasis;
-pub use check::is_trust_failure;
+pub use failure::is_trust_failure;
 
-pub(super) use check::{RelationLock, UNTRUSTED};
+pub(super) use check::RelationLock;
+pub(super) use failure::UNTRUSTED;
 pub(super) use own_tables::OwnTables;
 pub(super) use untrusted::TrustProblem;

@@ -1,5 +1,5 @@
-//! What may hurt when a revision is run: squawk's rules for the server's version, without those that this runner makes
-//! pointless. Knows no database.
+//! Risky statements in a revision: squawk's rules for the server's version, without those that do not apply to pgmarch. Knows no
+//! database.
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -10,20 +10,20 @@ use squawk_syntax::SourceFile;
 use crate::revision::line::{line_at, lines};
 use crate::revision::{Revision, SectionMode};
 
-/// One thing that may hurt.
+/// One finding of a rule in a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The rule, by squawk's name or ours.
+    /// The rule's name: squawk's or pgmarch's.
     pub rule: String,
-    /// What it is.
+    /// What was found.
     pub message: String,
     /// What to do instead.
     pub help: Option<String>,
-    /// Where in the file's text.
+    /// Its byte range in the file's text.
     pub range: Range<usize>,
 }
 
-/// Rules that make no sense here, and why.
+/// The rules of squawk that are off, and why.
 pub const OFF: &[(Rule, &str)] = &[
     (Rule::RequireLockTimeout, "the runner sets PGMARCH_LOCK_TIMEOUT and tries again"),
     (Rule::RequireStatementTimeout, "the runner sets PGMARCH_STATEMENT_TIMEOUT"),
@@ -42,14 +42,14 @@ pub const OFF: &[(Rule, &str)] = &[
 /// The comment that suppresses rules in a whole file: `-- pgmarch-ignore RULE, RULE`.
 const IGNORE: &str = "-- pgmarch-ignore ";
 
-/// The rule for a revision that can't be undone.
+/// The rule for a revision without a `down` section.
 pub const MISSING_DOWN: &str = "missing-down";
-/// The rule for a way down that leads elsewhere than where the way up came from.
+/// The rule for a `down` section that does not restore the schema.
 pub const DOWN_DOES_NOT_RESTORE: &str = "down-does-not-restore";
 /// The rule for a folder with several heads.
 pub const SEVERAL_HEADS: &str = "several-heads";
 
-/// Everything about one revision that needs no database.
+/// All findings in one revision that need no database.
 pub fn lint(revision: &Revision, server: u32) -> Vec<Finding> {
     let sql = revision.sql(&revision.up);
     let off: Vec<Rule> = OFF.iter().map(|(rule, _)| *rule).collect();
@@ -80,7 +80,7 @@ pub fn lint(revision: &Revision, server: u32) -> Vec<Finding> {
     findings
 }
 
-/// Whether a file says that a rule is not for it.
+/// Whether a file suppresses a rule.
 pub fn is_ignored(text: &str, rule: &str) -> bool {
     let lists = lines(text).filter_map(|line| line.text.trim_start().strip_prefix(IGNORE));
     lists.flat_map(|list| list.split(',')).any(|word| word.trim() == rule)

@@ -97,7 +97,7 @@ mod tests {
 
     fn verdict(applied: &str, file: &str) -> (usize, usize) {
         let (applied, file) = (read(applied), read(file));
-        let graph = Graph::build(vec![crate::revision::format::ParsedRevision { revision: file, has_revises: false }]).expect("a graph");
+        let graph = Graph::build(vec![crate::revision::ParsedRevision { revision: file, has_revises: false }]).expect("a graph");
         let verdict = compare_texts(&graph, &[recorded(&applied)]);
         assert_eq!(verdict.reparsed, []);
         (verdict.changed.len(), verdict.changed_down.len())
@@ -131,8 +131,7 @@ mod tests {
     fn the_same_text_read_otherwise_is_not_called_changed() {
         let file = read("-- migrate:up\nSELECT 1;\n");
         let with = |semantic: &str| AppliedRevision { semantic: semantic.to_owned(), ..recorded(&file) };
-        let graph =
-            Graph::build(vec![crate::revision::format::ParsedRevision { revision: file.clone(), has_revises: false }]).expect("a graph");
+        let graph = Graph::build(vec![crate::revision::ParsedRevision { revision: file.clone(), has_revises: false }]).expect("a graph");
         let found = |recorded| {
             let verdict = compare_texts(&graph, &[recorded]);
             (verdict.changed.len(), verdict.reparsed.len(), verdict.changed_down.len())
@@ -147,7 +146,7 @@ mod tests {
         let ran = read("-- migrate:up\nSELECT 1;\nSELECT 2;\n");
         let applied = AppliedRevision { text: "-- migrate:up\nSELECT 1;\n-- Migrate:Down\nSELECT 2;\n".into(), ..recorded(&ran) };
         let found = |file: &str| {
-            let file = crate::revision::format::ParsedRevision { revision: read(file), has_revises: false };
+            let file = crate::revision::ParsedRevision { revision: read(file), has_revises: false };
             let graph = Graph::build(vec![file]).expect("a graph");
             let verdict = compare_texts(&graph, std::slice::from_ref(&applied));
             (verdict.changed.len(), verdict.reparsed.len(), verdict.changed_down.len())

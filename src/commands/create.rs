@@ -163,8 +163,8 @@ pub(super) fn draft(words: &cli::CreateArgs, graph: Option<&Graph>, up: DraftSec
         })?;
     }
     let next = next(graph)?;
-    let says_revises = graph.is_none_or(Graph::says_revises);
-    if !says_revises && words.head.is_some() {
+    let has_revises_headers = graph.is_none_or(Graph::has_revises_headers);
+    if !has_revises_headers && words.head.is_some() {
         return Err(Error::Command(CommandError::Usage {
             problem: "no file of this folder says what it revises: their ids' order is the chain, so a revision can only stand at its end"
                 .to_owned(),
@@ -173,7 +173,7 @@ pub(super) fn draft(words: &cli::CreateArgs, graph: Option<&Graph>, up: DraftSec
     }
     Ok(Draft {
         id: next,
-        revises: says_revises.then(|| parents.iter().filter_map(id).collect()),
+        revises: has_revises_headers.then(|| parents.iter().filter_map(id).collect()),
         depends_on,
         branch: words.branch.clone(),
         created: Some(now()),
@@ -187,7 +187,7 @@ pub(super) fn draft(words: &cli::CreateArgs, graph: Option<&Graph>, up: DraftSec
 pub(super) fn next(graph: Option<&Graph>) -> Result<Id, Error> {
     let ids: Vec<&Id> = graph.map(|graph| graph.nodes().map(|node| graph.id(node)).collect()).unwrap_or_default();
     let fits = |id: &Id| {
-        graph.is_none_or(Graph::says_revises)
+        graph.is_none_or(Graph::has_revises_headers)
             || ids.iter().all(|other| compare_naturally(id.as_str(), other.as_str()) == std::cmp::Ordering::Greater)
     };
     next_id(&ids, SystemTime::now()).filter(fits).ok_or_else(|| {

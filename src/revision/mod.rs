@@ -120,3 +120,12 @@ impl Revision {
         self.path.file_name().and_then(|name| name.to_str()).unwrap_or("")
     }
 }
+
+/// A revision as a parser of any format returns it.
+#[derive(Debug)]
+pub struct ParsedRevision {
+    /// The revision. If its file does not name its parents, it has none yet: the graph sets them.
+    pub revision: Revision,
+    /// Whether its file names its parents (the `revises` header).
+    pub has_revises: bool,
+}

@@ -29,8 +29,8 @@ pub fn next_id(ids: &[&Id], now: SystemTime) -> Option<Id> {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let number = |digits: &str| digits.parse::<u64>().unwrap_or(0);
     let next = match &style {
-        IdStyle::Random => return random(&taken),
-        IdStyle::Timestamp(width) => number(&timestamp(now, *width)).max(number(last) + 1),
+        IdStyle::Random => return random_id(&taken),
+        IdStyle::Timestamp(width) => number(&format_timestamp(now, *width)).max(number(last) + 1),
         IdStyle::Epoch => since.as_secs().max(number(last) + 1),
         IdStyle::Number { prefix, .. } => {
             let numbers = sorted.iter().filter_map(|id| id.strip_prefix(prefix.as_str())).map(|rest| number(leading_digits(rest)));
@@ -45,10 +45,11 @@ pub fn next_id(ids: &[&Id], now: SystemTime) -> Option<Id> {
     (next..next + 1000).map(text).find(|id| !taken.contains(id.as_str()) && id.len() <= LONGEST_ID).and_then(|id| Id::parse(&id).ok())
 }
 
+/// The style of the ids, of which `last` is the last.
 fn detect_style(sorted: &[&str], last: &str) -> IdStyle {
-    let random = |id: &&&str| id.len() == 12 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let is_hexadecimal = |id: &&&str| random(id) && id.bytes().any(|byte| byte.is_ascii_alphabetic());
-    let hexadecimal = sorted.iter().filter(random).count();
+    let may_be_random = |id: &&&str| id.len() == 12 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_hexadecimal = |id: &&&str| may_be_random(id) && id.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let hexadecimal = sorted.iter().filter(may_be_random).count();
     if hexadecimal * 2 > sorted.len() && sorted.iter().any(|id| is_hexadecimal(&id)) {
         return IdStyle::Random;
     }
@@ -77,13 +78,14 @@ fn is_time(digits: &str) -> bool {
     (1970..2200).contains(&part(0..4)) && (1..=12).contains(&part(4..6)) && (1..=31).contains(&part(6..8)) && part(8..10) < 24
 }
 
-fn timestamp(now: SystemTime, width: usize) -> String {
+/// The first `width` digits of a time.
+fn format_timestamp(now: SystemTime, width: usize) -> String {
     let text = humantime::format_rfc3339_seconds(now).to_string();
     text.chars().filter(char::is_ascii_digit).take(width).collect()
 }
 
-/// Twelve hexadecimal digits that no revision has.
-fn random(taken: &HashSet<&str>) -> Option<Id> {
+/// Twelve random hexadecimal digits, different from all ids.
+fn random_id(taken: &HashSet<&str>) -> Option<Id> {
     let mut candidates = (0..100u64).map(|salt| {
         let mut hash = RandomState::new().build_hasher();
         hash.write_u64(salt);

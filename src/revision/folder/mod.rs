@@ -1,4 +1,4 @@
-//! A folder of revision files: listed, read, hashed, and parsed, in several threads.
+//! A folder of revision files: listed, read and hashed, in several threads. Does not know the format of the files.
 
 mod digest;
 mod file_hash;
@@ -14,7 +14,6 @@ use file_hash::{BUFFER, FileHash, read_file};
 use listing::{FolderListing, as_os_str};
 use workers::map_in_parts;
 
-use super::format::{ParsedRevision, parse};
 use super::{Fault, FileProblem};
 
 /// The files of a folder: read, but not parsed.
@@ -57,26 +56,22 @@ impl RevisionFiles {
         hashes.filter(|_| self.faults.is_empty()).map(FolderDigest::combine)
     }
 
-    /// Parses all files, or returns all their faults.
-    pub(super) fn parse(self) -> Result<Vec<ParsedRevision>, Vec<Fault>> {
+    /// Parses all files with `parse`, in several threads, or returns all their faults.
+    pub(super) fn parse<T: Send>(self, parse: impl Fn(&Path, Vec<u8>) -> Result<T, Vec<Fault>> + Sync) -> Result<Vec<T>, Vec<Fault>> {
         let Self { files, mut faults } = self;
-        let mut revisions = Vec::with_capacity(files.len());
-        for outcome in map_in_parts(files, parse_files) {
+        let parse_file = |RevisionFile { path, content }: RevisionFile| match content {
+            Ok((bytes, _)) => parse(&path, bytes),
+            Err(error) => Err(vec![Fault::of(&path, FileProblem::Unreadable(error.to_string()))]),
+        };
+        let mut parsed = Vec::with_capacity(files.len());
+        for outcome in map_in_parts(files, |files| files.into_iter().map(&parse_file).collect()) {
             match outcome {
-                Ok(revision) => revisions.push(revision),
+                Ok(file) => parsed.push(file),
                 Err(found) => faults.extend(found),
             }
         }
-        if faults.is_empty() { Ok(revisions) } else { Err(faults) }
+        if faults.is_empty() { Ok(parsed) } else { Err(faults) }
     }
-}
-
-fn parse_files(files: Vec<RevisionFile>) -> Vec<Result<ParsedRevision, Vec<Fault>>> {
-    let parse = |RevisionFile { path, content }: RevisionFile| match content {
-        Ok((bytes, _)) => parse(&path, bytes),
-        Err(error) => Err(vec![Fault::of(&path, FileProblem::Unreadable(error.to_string()))]),
-    };
-    files.into_iter().map(parse).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::revision::{Id, join_ids};
+use super::marker::marker_line;
+use crate::revision::{Direction, Id, join_ids};
 
 /// The longest slug, in characters, as in Alembic's file names.
 const LONGEST_SLUG: usize = 40;
@@ -45,10 +46,12 @@ impl DraftSection {
         Self { stepwise: false, sql: "SELECT 1;".to_owned() }
     }
 
-    fn text(&self, marker: &str) -> String {
+    /// The marker and the SQL.
+    fn text(&self, direction: Direction) -> String {
+        let marker = marker_line(direction);
         let option = if self.stepwise { " transaction:false" } else { "" };
         let sql = self.sql.trim();
-        if sql.is_empty() { format!("-- migrate:{marker}{option}\n\n") } else { format!("-- migrate:{marker}{option}\n{sql}\n") }
+        if sql.is_empty() { format!("{marker}{option}\n\n") } else { format!("{marker}{option}\n{sql}\n") }
     }
 }
 
@@ -67,9 +70,9 @@ impl Draft {
         header("branch", self.branch.clone());
         header("created", self.created.clone());
         header("message", Some(one_line(&self.message)));
-        text += &format!("\n{}", self.up.text("up"));
+        text += &format!("\n{}", self.up.text(Direction::Up));
         if let Some(down) = &self.down {
-            text += &format!("\n{}", down.text("down"));
+            text += &format!("\n{}", down.text(Direction::Down));
         }
         text
     }

@@ -13,16 +13,7 @@ use marker::{TextOrigin, read_marker};
 use section_reader::SectionReader;
 
 use crate::revision::line::lines;
-use crate::revision::{Fault, FileProblem, Id, LineColumn, Revision};
-
-/// A revision as its file states it.
-#[derive(Debug)]
-pub struct ParsedRevision {
-    /// The revision. Without a `revises` header it has no parents yet: the graph sets them.
-    pub revision: Revision,
-    /// Whether the file has a `revises` header.
-    pub has_revises: bool,
-}
+use crate::revision::{Fault, FileProblem, Id, LineColumn, ParsedRevision, Revision};
 
 /// Parses `bytes`, the content of the file at `path`, or returns all faults in it.
 pub fn parse(path: &Path, bytes: Vec<u8>) -> Result<ParsedRevision, Vec<Fault>> {

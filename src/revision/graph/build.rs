@@ -6,9 +6,9 @@ use std::path::Path;
 use super::order::sort_by_prerequisites;
 use super::{Graph, Node};
 use crate::revision::folder::RevisionFiles;
-use crate::revision::format::{ParsedRevision, header_place};
+use crate::revision::format::{header_place, parse};
 use crate::revision::id::compare_naturally;
-use crate::revision::{Fault, FileProblem, Id, Revision};
+use crate::revision::{Fault, FileProblem, Id, ParsedRevision, Revision};
 use crate::words::nearest;
 
 impl Graph {
@@ -20,14 +20,14 @@ impl Graph {
     /// Parses the files of a folder, or returns all their faults.
     pub fn of(files: RevisionFiles) -> Result<Self, Vec<Fault>> {
         let digest = files.digest();
-        let graph = Self::build(files.parse()?)?;
+        let graph = Self::build(files.parse(parse)?)?;
         Ok(Self { digest, ..graph })
     }
 
     /// Builds a graph, or returns all its faults.
     pub fn build(mut parsed: Vec<ParsedRevision>) -> Result<Self, Vec<Fault>> {
         parsed.sort_by(|a, b| compare_naturally(a.revision.id.as_str(), b.revision.id.as_str()));
-        let says_revises = parsed.iter().any(|parsed| parsed.has_revises);
+        let has_revises_headers = parsed.iter().any(|parsed| parsed.has_revises);
         let mut faults = link_chain(&mut parsed);
         faults.extend(find_duplicates(&parsed));
         let revisions: Vec<Revision> = parsed.into_iter().map(|parsed| parsed.revision).collect();
@@ -36,7 +36,7 @@ impl Graph {
             faults.sort();
             return Err(faults);
         }
-        Self::connect(sort_by_prerequisites(revisions)?, says_revises)
+        Self::connect(sort_by_prerequisites(revisions)?, has_revises_headers)
     }
 
     /// This graph together with revisions that have no file here.
@@ -48,11 +48,11 @@ impl Graph {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Self::connect(sort_by_prerequisites(revisions)?, self.says_revises)
+        Self::connect(sort_by_prerequisites(revisions)?, self.has_revises_headers)
     }
 
     /// Resolves ids to nodes. `revisions` are in an applicable order, and no id is missing.
-    fn connect(revisions: Vec<Revision>, says_revises: bool) -> Result<Self, Vec<Fault>> {
+    fn connect(revisions: Vec<Revision>, has_revises_headers: bool) -> Result<Self, Vec<Fault>> {
         let nodes: HashMap<Id, Node> = revisions.iter().enumerate().map(|(place, revision)| (revision.id.clone(), Node(place))).collect();
         let empty = vec![Vec::new(); revisions.len()];
         let mut graph = Self {
@@ -62,7 +62,7 @@ impl Graph {
             dependents: empty,
             nodes,
             revisions,
-            says_revises,
+            has_revises_headers,
             digest: None,
         };
         for (place, revision) in graph.revisions.iter().enumerate() {

@@ -32,7 +32,7 @@ pub struct Graph {
     /// Children and dependents.
     dependents: Vec<Vec<Node>>,
     /// Whether the files have `revises` headers.
-    says_revises: bool,
+    has_revises_headers: bool,
     /// The digest of the folder that all revisions were read from, if there is one.
     digest: Option<FolderDigest>,
 }
@@ -44,8 +44,8 @@ impl Graph {
     }
 
     /// Whether the files have `revises` headers. Without them the order of the ids makes a chain.
-    pub fn says_revises(&self) -> bool {
-        self.says_revises
+    pub fn has_revises_headers(&self) -> bool {
+        self.has_revises_headers
     }
 
     /// The number of revisions.
@@ -147,7 +147,8 @@ pub(crate) mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::revision::format::{ParsedRevision, parse};
+    use crate::revision::ParsedRevision;
+    use crate::revision::format::parse;
 
     /// Revisions from lines `id < parent, parent ! dependency @ label`; a line without `<` has no `revises` header.
     pub(crate) fn parsed(lines: &[&str]) -> Vec<ParsedRevision> {

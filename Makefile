@@ -57,7 +57,7 @@ demo: build ## Watch pgmarch wait for a throwaway server, migrate it and let a d
 test: ## Run all tests, against real throwaway servers (docs-test is among them)
 	@$(NEED) cargo postgres pgbouncer
 	@scripts/dev/earlier-release.sh >/dev/null
-	cargo test --locked
+	cargo test --locked --features test-support
 
 # The tests of tests/docs/, which are scenarios like the others.
 docs-test: ## Compare the documents with the program: tables, examples, links, names, messages
@@ -70,8 +70,8 @@ docs: ## Write the parts of the documents that come from the code and from the c
 
 faults: build ## Disturb runs in every way there is, and print which survived (20 minutes at most)
 	@$(NEED) cargo postgres pgbouncer
-	cargo test --locked --test faults --no-run
-	PGMARCH_TEST_BINARY=$(abspath $(BINARY)) PGMARCH_FAULTS=all timeout 20m cargo test --locked --test faults
+	cargo test --locked --features test-support --test faults --no-run
+	PGMARCH_TEST_BINARY=$(abspath $(BINARY)) PGMARCH_FAULTS=all timeout 20m cargo test --locked --features test-support --test faults
 
 MAJORS ?=
 matrix: ## Run the scenarios on PostgreSQL 13 to 18 (MAJORS="13 18" for some of them)
@@ -101,7 +101,7 @@ fuzz: ## Feed garbage to all that reads, a minute each (SECONDS_EACH=3600 for lo
 lint: ## Check format, code, docs, dependencies, scripts, Dockerfile and workflows
 	@$(NEED) linters
 	cargo fmt --check
-	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --all-targets --locked --all-features -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --document-private-items
 	scripts/dev/lint-dependencies.sh
 	$(LINTERS)/shellcheck $(SCRIPTS)

@@ -1,12 +1,14 @@
-//! How long to wait between tries: exponential, with jitter, by the `backoff` crate, which only this module sees.
+//! How long to wait between tries: exponential, by the `backoff` crate, which only this module sees, with jitter.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::time::Duration;
 
 use backoff::backoff::Backoff;
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 
 /// Pauses that double from a first to a longest one, each up to half shorter or longer so that replicas spread out.
-/// It knows no deadline: that is the clock's, kept by whoever waits.
+/// It has no deadline: the caller keeps that.
 #[derive(Debug)]
 pub struct Pace {
     pauses: ExponentialBackoff,
@@ -20,16 +22,23 @@ impl Pace {
             .with_initial_interval(first)
             .with_max_interval(longest)
             .with_multiplier(2.0)
-            .with_randomization_factor(0.5)
+            // The jitter is ours: a simulation chooses the random numbers.
+            .with_randomization_factor(0.0)
             .with_max_elapsed_time(None)
             .build();
         Self { pauses, longest }
     }
 
-    /// The next pause, longer than the one before.
-    pub fn pause(&mut self) -> Duration {
+    /// The next pause, longer than the one before. All of its jitter comes from `random`.
+    pub fn next_pause(&mut self, random: u64) -> Duration {
         // Without a limit of elapsed time there is always a next one.
-        self.pauses.next_backoff().unwrap_or(self.longest)
+        let pause = self.pauses.next_backoff().unwrap_or(self.longest);
+        pause.mul_f64(0.5 + random as f64 / u64::MAX as f64)
+    }
+
+    /// The next pause, with jitter from the operating system's random numbers.
+    pub fn pause(&mut self) -> Duration {
+        self.next_pause(RandomState::new().hash_one(self.longest))
     }
 }
 

@@ -1,63 +1,61 @@
-//! Counts of what this process met on its way: waits and retries, for the sidecar's metrics.
+//! Counts of what the runs of a program met on their way: waits and retries, for the sidecar's metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What may have to be waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    /// A server that is not ready.
-    Server,
-    /// Another run that holds the lock.
-    Lock,
+use crate::host::{Event, Observer, Wait};
+
+/// Counts waits and retries. An observer of runs.
+#[derive(Debug, Default)]
+pub struct Counters {
+    server_waits: WaitCounter,
+    lock_waits: WaitCounter,
+    reconnects: AtomicU64,
+    lock_retries: AtomicU64,
 }
 
-/// Why something was done again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryCounter {
-    /// The connection was lost, so the run started over.
-    Connection,
-    /// A revision met another session's lock and was rolled back.
-    Lock,
-}
-
-/// One for the process, as its metrics are: whoever waits need not be told who counts.
-static WAITS: [Count; 2] = [const { Count::new() }; 2];
-static RETRIES: [Count; 2] = [const { Count::new() }; 2];
-
-struct Count {
-    times: AtomicU64,
+#[derive(Debug, Default)]
+struct WaitCounter {
+    waits: AtomicU64,
     milliseconds: AtomicU64,
 }
 
-impl Count {
-    const fn new() -> Self {
-        Self { times: AtomicU64::new(0), milliseconds: AtomicU64::new(0) }
+impl Observer for Counters {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::WaitEnded { wait, waited } = event {
+            let counter = self.counter(*wait);
+            counter.waits.fetch_add(1, Ordering::Relaxed);
+            counter.milliseconds.fetch_add(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        } else if let Event::RunRestarted { .. } = event {
+            self.reconnects.fetch_add(1, Ordering::Relaxed);
+        } else if let Event::RevisionBlocked { .. } = event {
+            self.lock_retries.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Counters {
+    fn counter(&self, wait: Wait) -> &WaitCounter {
+        match wait {
+            Wait::Server => &self.server_waits,
+            Wait::Lock => &self.lock_waits,
+        }
     }
 
-    fn add(&self, time: Duration) {
-        self.times.fetch_add(1, Ordering::Relaxed);
-        self.milliseconds.fetch_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    /// How many waits there were, and how many seconds they took together.
+    pub fn waits(&self, wait: Wait) -> (u64, f64) {
+        let counter = self.counter(wait);
+        let milliseconds = counter.milliseconds.load(Ordering::Relaxed);
+        (counter.waits.load(Ordering::Relaxed), Duration::from_millis(milliseconds).as_secs_f64())
     }
-}
 
-/// Adds a wait that is over, however it ended.
-pub fn waited(wait: Wait, time: Duration) {
-    WAITS[wait as usize].add(time);
-}
+    /// How often a run started over because its connection was lost.
+    pub fn reconnects(&self) -> u64 {
+        self.reconnects.load(Ordering::Relaxed)
+    }
 
-/// Adds a retry.
-pub fn retried(retry: RetryCounter) {
-    RETRIES[retry as usize].add(Duration::ZERO);
-}
-
-/// How many waits there were, and how many seconds they took together.
-pub fn waits(wait: Wait) -> (u64, f64) {
-    let count = &WAITS[wait as usize];
-    (count.times.load(Ordering::Relaxed), Duration::from_millis(count.milliseconds.load(Ordering::Relaxed)).as_secs_f64())
-}
-
-/// How many retries there were.
-pub fn retries(retry: RetryCounter) -> u64 {
-    RETRIES[retry as usize].times.load(Ordering::Relaxed)
+    /// How often a revision was tried again because other sessions held locks.
+    pub fn lock_retries(&self) -> u64 {
+        self.lock_retries.load(Ordering::Relaxed)
+    }
 }

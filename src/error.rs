@@ -9,7 +9,6 @@ use crate::ancestry::LateRevisions;
 use crate::apply::{BookkeepingError, StoppedRun};
 use crate::checksum::ChecksumError;
 use crate::commands::error::CommandError;
-use crate::commands::run_error::RunError;
 use crate::config::error::{ConfigError, ConfigFault};
 use crate::connect::wait::WaitError;
 use crate::exit::{Exit, Explain, Retry};
@@ -24,6 +23,7 @@ use crate::position::PositionError;
 use crate::revision::Fault;
 use crate::revision::fault::UnsoundRevisions;
 use crate::revision::name::NameError;
+use crate::runner::error::RunError;
 
 /// Everything that ends a command without success.
 #[derive(Debug, Error)]

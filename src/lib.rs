@@ -28,6 +28,8 @@
 //! - [`checksum`]: the files of applied revisions against what the ledger kept of them. Pure.
 //! - [`plan`]: (graph, version rows, target) → [`plan::Plan`]. Pure.
 //! - [`apply`]: a plan into an applied one: one fenced message per revision.
+//! - [`runner`]: the core loop as a type, which programs can embed: wait, read, plan, lock, apply.
+//! - [`host`]: what a run takes from the program around it: observers, time, random numbers.
 //! - [`model`]: a schema as plain data: read, compared, written as SQL, proven in scratch databases.
 //! - [`lint`]: what may hurt in a revision. Pure.
 //! - [`report`]: every line a person or a machine reads.
@@ -54,6 +56,7 @@ pub mod environment;
 pub mod error;
 pub mod escape;
 pub mod exit;
+pub mod host;
 pub mod interruption;
 pub mod json;
 pub mod ledger;
@@ -65,6 +68,7 @@ pub mod position;
 pub mod progress;
 pub mod report;
 pub mod revision;
+pub mod runner;
 pub mod sidecar;
 pub mod signal;
 pub mod sql;
@@ -72,20 +76,34 @@ pub mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use commands::Context;
+use config::{LogFormat, Reporting};
 use connect::Cancels;
 use error::Error;
 use exit::{Exit, Explain as _, Retry};
+use host::Host;
 use interruption::{Ended, ProcessError};
-use model::prove::scratch::Leftovers;
+use progress::Terminal;
+use report::run_log::RunLog;
 use signal::Signal;
 
 /// The whole program: words and environment in, exit code out.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    run(words, Host::default())
+}
+
+/// The whole program, whose runs do not wait for others: their lock is one that no other run knows. For tests.
+#[cfg(feature = "test-support")]
+pub fn main_without_lock(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    run(words, Host::default().without_lock())
+}
+
+fn run(words: impl IntoIterator<Item = OsString>, host: Host) -> ExitCode {
     let cli = match cli::Cli::from_arguments(words.into_iter().collect()) {
         Ok(cli) => cli,
         Err(asked) => {
@@ -101,18 +119,10 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(environment) => config::decide::decide(environment),
         Err(_) => config::decide::decide(&environment::Environment::default()),
     };
-    report::log::start(&reporting);
+    let terminal = Terminal::default();
+    report::log::start(&reporting, terminal.clone());
     let outcome = match (environment, decided) {
-        (Ok(environment), Ok(config)) => start(
-            cli,
-            Context {
-                config,
-                environment,
-                cancels: Cancels::default(),
-                early: commands::Early::default(),
-                leftovers: Leftovers::default(),
-            },
-        ),
+        (Ok(environment), Ok(config)) => start(cli, Context::new(config, environment, observed(host, &reporting, &terminal))),
         (Err(faults), _) | (_, Err(faults)) => Err(faults.into()),
     };
     match outcome {
@@ -124,14 +134,24 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// What the program's runs tell is logged, and shown as a bar where a person watches.
+fn observed(host: Host, reporting: &Reporting, terminal: &Terminal) -> Host {
+    let bar = if reporting.format == LogFormat::Text { terminal.progress_bar() } else { None };
+    let host = host.with_observer(Arc::new(RunLog { has_bar: bar.is_some() }));
+    match bar {
+        Some(bar) => host.with_observer(Arc::new(bar)),
+        None => host,
+    }
+}
+
 fn start(cli: cli::Cli, context: Context) -> Result<(), Error> {
     let system = |what| move |source| ProcessError::System { what, source };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system("no runtime"))?;
     let outcome = runtime.block_on(async {
         let signals = signal::catch().map_err(system("no signal handlers"))?;
         let outcome = interruptible(commands::run(cli.command, &context), signals, &context.cancels).await;
-        let patience = if matches!(outcome, Err(Error::Process(ProcessError::Interrupted { .. }))) { SWEEP_IN_HASTE } else { SWEEP };
-        context.leftovers.sweep(patience).await;
+        let timeout = if matches!(outcome, Err(Error::Process(ProcessError::Interrupted { .. }))) { SWEEP_AFTER_SIGNAL } else { SWEEP };
+        context.leftovers.sweep(timeout).await;
         context.cancels.leave().await;
         outcome
     });
@@ -146,7 +166,7 @@ const GRACE: Duration = Duration::from_millis(700);
 /// schemas were compared.
 const SWEEP: Duration = Duration::from_secs(60);
 /// The same after a signal: who sent it waits no longer than ten seconds before it kills.
-const SWEEP_IN_HASTE: Duration = Duration::from_secs(8);
+const SWEEP_AFTER_SIGNAL: Duration = Duration::from_secs(8);
 /// A cancel request that arrives between two statements cancels neither: it is sent again this often.
 const CANCEL_EVERY: Duration = Duration::from_millis(50);
 

@@ -1,8 +1,6 @@
 //! Bookkeeping alone, without a revision's text: a stamp, a repair, a down migration that was changed in its file.
 
 use std::borrow::Cow;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
@@ -13,7 +11,7 @@ use crate::config::Config;
 use crate::connect::{Answer, Failure, Session};
 use crate::exit::{Exit, Explain, Retry};
 use crate::ledger::{is_fence_failure, is_trust_failure, set_role};
-use crate::lock::Lock;
+use crate::lock::RunLock;
 use crate::sql;
 use crate::sql::{Message, Sql};
 
@@ -89,13 +87,14 @@ impl Explain for BookkeepingError {
 /// for other sessions' locks as long as `PGMARCH_LOCK_TIMEOUT` says; a wait that takes its time is logged with its cause.
 pub async fn run_bookkeeping(
     session: &Session,
-    lock: &Lock,
+    lock: &RunLock,
     server: u32,
     config: &Config,
     statements: Vec<Sql>,
 ) -> Result<(), BookkeepingError> {
-    let token = RandomState::new().hash_one(std::process::id()).cast_signed();
-    let monitor = StatementMonitor::new(lock.pool().clone(), token, server, config.lock_timeout, config.retry_for);
+    let host = lock.host();
+    let token = host.token();
+    let monitor = StatementMonitor::new(lock.pool().clone(), host, token, server, config.lock_timeout, config.retry_for);
     let sending = send(session, config, Some(take_token(token)), statements);
     let outcome = monitor.supervise("bookkeeping", MonitoredBackend::TokenHolder, sending).await;
     end_if_failed(session, outcome).await.map_err(|source| BookkeepingError { source, blockers: monitor.blockers() })

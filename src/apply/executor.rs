@@ -1,6 +1,6 @@
 //! What all ways to run a plan share: the session, what each message needs to know, and how a transaction ends.
 
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::bookkeeping::run_bookkeeping_unmonitored;
 use super::error::{ApplyError, CompletedStep};
@@ -9,18 +9,19 @@ use super::session_context::SessionContext;
 use super::step_message::StepOptions;
 use crate::config::Config;
 use crate::connect::Session;
+use crate::host::{Event, Host};
 use crate::ledger::{Backend, Ledger, Server, StatementCache, UnfinishedRevision};
 use crate::plan::{Plan, Step, VersionRows};
 use crate::revision::Direction;
 use crate::revision::Id;
 use crate::revision::applied_digest::AppliedDigest;
 use crate::sql::{Flush, Message, Sql, discard};
-use crate::words::seconds;
 
 /// A plan on its way.
 pub(super) struct Executor<'r> {
     pub(super) ledger: Ledger,
     pub(super) config: &'r Config,
+    pub(super) host: Host,
     pub(super) session: &'r Session,
     pub(super) server: Server,
     pub(super) backend: Backend,
@@ -56,12 +57,12 @@ impl Executor<'_> {
         }
     }
 
+    pub(super) fn notify_started(&self, revision: &Id) {
+        self.host.notify(&Event::RevisionStarted { revision, direction: self.direction });
+    }
+
     pub(super) fn record_committed(&mut self, done: CompletedStep) {
-        let verb = match self.direction {
-            Direction::Up => "applied",
-            Direction::Down => "undone",
-        };
-        info!(target: "pgmarch::apply", revision = %done.id, seconds = done.duration.as_secs_f64(), "{verb} {} in {}", done.id, seconds(done.duration));
+        self.host.notify(&Event::RevisionDone { revision: &done.id, direction: self.direction, duration: done.duration });
         self.ledger.mark_installed();
         self.done.push(done);
     }

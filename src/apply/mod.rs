@@ -1,5 +1,6 @@
 //! A plan into an applied plan: each revision one message, fenced, and nothing said before it is true.
 
+mod activity;
 mod bookkeeping;
 mod diagnosis;
 
@@ -18,15 +19,11 @@ mod step_message;
 
 mod stepwise;
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
-
-use tracing::warn;
-
 use crate::config::{Config, Transaction};
 use crate::connect::Session;
+use crate::host::{Event, Host};
 use crate::ledger::{State, StatementCache, UnfinishedRevision};
-use crate::lock::Lock;
+use crate::lock::RunLock;
 use crate::plan::{Plan, Step};
 use crate::revision::Direction;
 use crate::revision::SectionMode;
@@ -43,12 +40,14 @@ pub async fn apply(
     state: &State,
     config: &Config,
     session: &Session,
-    lock: &Lock,
+    lock: &RunLock,
 ) -> Result<Vec<CompletedStep>, StoppedRun> {
-    let token = RandomState::new().hash_one(std::process::id()).cast_signed();
+    let host = lock.host();
+    let token = host.token();
     let mut executor = Executor {
         ledger: state.ledger.clone(),
         config,
+        host: host.clone(),
         session,
         server: state.server.clone(),
         backend: state.backend().cloned().unwrap_or_default(),
@@ -59,7 +58,7 @@ pub async fn apply(
         digest: plan.applied_digest.clone().filter(|_| leaves_nothing(plan, state)),
         token,
         statement_cache: if is_worth_preparing(plan, state, config) { StatementCache::enabled() } else { StatementCache::default() },
-        monitor: StatementMonitor::new(lock.pool().clone(), token, state.server.number, config.lock_timeout, config.retry_for),
+        monitor: StatementMonitor::new(lock.pool().clone(), host, token, state.server.number, config.lock_timeout, config.retry_for),
         done: Vec::new(),
     };
     let outcome = tokio::select! {
@@ -101,7 +100,7 @@ fn leaves_nothing(plan: &Plan<'_>, state: &State) -> bool {
 
 /// Refuses a plan that would leave, or build on, a revision that is half done. Also where there is nothing to do: a
 /// database with half a revision undone is not at its target.
-pub fn check_unfinished(plan: &Plan<'_>, state: &State) -> Result<(), ApplyError> {
+pub fn check_unfinished(plan: &Plan<'_>, state: &State, host: &Host) -> Result<(), ApplyError> {
     for unfinished in unfinished(state) {
         let goes_on = |step: &&Step<'_>| step.revision.id.as_str() == unfinished.revision && plan.direction == unfinished.direction;
         let in_the_way = match (plan.direction, unfinished.direction) {
@@ -112,7 +111,7 @@ pub fn check_unfinished(plan: &Plan<'_>, state: &State) -> Result<(), ApplyError
         };
         match plan.steps.iter().find(goes_on) {
             None if in_the_way => return Err(ApplyError::Unfinished(Box::new(unfinished.clone()))),
-            None if plan.is_empty() => warn!("{unfinished}; what this run is to reach lies below it"),
+            None if plan.is_empty() => host.notify(&Event::UnfinishedRevisionKept { unfinished: &unfinished.to_string() }),
             None => {}
             Some(step) => stepwise::check_text(step, unfinished)?,
         }

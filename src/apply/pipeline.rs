@@ -70,12 +70,12 @@ impl<'r> Executor<'r> {
                 next = place;
                 continue;
             }
-            let retries = retries.get_or_insert_with(|| LockRetries::new(self.config.retry_for));
+            let retries = retries.get_or_insert_with(|| LockRetries::new(&self.host, self.config.retry_for));
             if !failure.met_a_lock() || !retries.has_time_left() {
                 return Err(self.diagnose(&script, step, failure, 0).await);
             }
             self.roll_back().await;
-            retries.log_and_wait(id.clone(), "was rolled back", &failure, &self.monitor).await;
+            retries.wait(id, "was rolled back", &failure, &self.monitor).await;
             next = place;
         }
     }
@@ -106,7 +106,10 @@ impl<'r> Executor<'r> {
             step_message(step, &self.step_options(step, Some(flush)), &ledger, self.config, &self.session_context(&step.revision.id));
         let message = script.take_message();
         match self.session.send(&message).await {
-            Ok(sent) => Ok(InFlight { place, bytes: message.text().len(), script, sent }),
+            Ok(sent) => {
+                self.notify_started(&step.revision.id);
+                Ok(InFlight { place, bytes: message.text().len(), script, sent })
+            }
             Err(failure) => Err(self.diagnose(&script, step, failure, 0).await),
         }
     }

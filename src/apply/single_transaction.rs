@@ -24,7 +24,7 @@ impl Executor<'_> {
         if let Some(step) = plan.steps.iter().find(|step| step.mode() == SectionMode::Stepwise) {
             return Err(ApplyError::StepwiseInRun(step.revision.id.clone()));
         }
-        let mut retries = LockRetries::new(self.config.retry_for);
+        let mut retries = LockRetries::new(&self.host, self.config.retry_for);
         loop {
             let FailedTransaction { script, step, is_end, failure } = match self.try_in_one_transaction(plan).await {
                 Ok(done) => {
@@ -37,7 +37,7 @@ impl Executor<'_> {
             };
             if failure.met_a_lock() && retries.has_time_left() {
                 self.roll_back().await;
-                retries.log_and_wait(step.revision.id.clone(), "the run was rolled back", &failure, &self.monitor).await;
+                retries.wait(&step.revision.id, "the run was rolled back", &failure, &self.monitor).await;
                 continue;
             }
             let mut error = self.diagnose(&script, step, failure, 0).await;
@@ -61,6 +61,7 @@ impl Executor<'_> {
         for step in &plan.steps {
             self.wait_if_stopping().await;
             let id = &step.revision.id;
+            self.notify_started(id);
             let mut script = step_message(step, &self.step_options(step, None), &ledger, self.config, &self.session_context(id));
             let message = script.take_message();
             let outcome = self.monitor.supervise(id.as_str(), self.monitored_backend(), self.session.run(&message)).await;

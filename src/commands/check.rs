@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use super::drift::{self, Live};
 use super::error::CommandError;
 use super::sides::{self, Model, difference};
-use super::{Context, answer, json, settle};
+use super::{Context, answer, json};
 use crate::ancestry::{LateRevision, LateRevisions};
 use crate::checksum::{ChecksumError, ReparsedFile};
 use crate::cli;
 use crate::config::Config;
-use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::ledger::Access;
 use crate::model::compare::Ignore;
@@ -19,6 +18,7 @@ use crate::report::check::{CheckFinding, CheckReport};
 use crate::revision::format::header_place;
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
+use crate::runner::verify_checksums;
 
 /// Looks at the files; without `--offline`, at the database too.
 pub async fn run(words: &cli::CheckArgs, context: &Context) -> Result<(), Error> {
@@ -74,10 +74,10 @@ async fn database(
 ) -> Result<(), Error> {
     let config = &context.config;
     let pool = context.pool()?;
-    let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let mut state = super::read(&session, config, Access::Read).await?;
+    let session = context.runner.connect(&pool, context.wait_deadline()).await?;
+    let mut state = super::read(&session, context, Access::Read).await?;
     check.checked.push("ledger");
-    let position = match settle(graph, &mut state, &session, config).await {
+    let position = match verify_checksums(graph, &mut state, &session, config).await {
         Ok(settled) => Some(settled.position),
         Err(Error::Checksum(ChecksumError::Changed(changed))) => {
             let message = |diff: &str| format!("its text is another than what was applied:\n{diff}");

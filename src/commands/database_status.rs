@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Context;
 use super::error::CommandError;
-use super::{check_ancestry, check_base, is_sealed, locate};
-use crate::config::Config;
+
 use crate::connect::Session;
 use crate::error::Error;
 use crate::ledger::{self, Access};
 use crate::plan::Plan;
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
+use crate::runner::{check_ancestry, check_base, is_sealed, resolve_position};
 
 /// What one read of the database found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,10 +50,11 @@ pub fn fixed_target(typed: &str, graph: &Graph) -> Result<RevisionName, Error> {
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reads once, over the caller's session, and returns the connection to the pool or closes it.
-pub async fn read_status(session: Session, graph: &Graph, target: &RevisionName, config: &Config) -> Result<DatabaseStatus, Error> {
-    let mut state = super::read(&session, config, Access::ReadPermitted).await?;
+pub async fn read_status(session: Session, graph: &Graph, target: &RevisionName, context: &Context) -> Result<DatabaseStatus, Error> {
+    let config = &context.config;
+    let mut state = super::read(&session, context, Access::ReadPermitted).await?;
     check_base(graph, &mut state, &session, config).await?;
-    let position = locate(graph, &state, &session).await?;
+    let position = resolve_position(graph, &state, &session).await?;
     let targets = position.targets(target)?;
     position.check_ahead(&targets, config.ahead)?;
     check_ancestry(&position, &state)?;

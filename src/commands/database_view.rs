@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
-use super::{Context, ancestry};
+use super::Context;
 use crate::connect::fault::SettingsError;
-use crate::connect::wait::{WaitError, for_server};
+use crate::connect::wait::WaitError;
 use crate::connect::{ConnectError, Session};
 use crate::error::Error;
 use crate::ledger::{Access, ReadError, State, parse_numeric};
 use crate::position::Position;
 use crate::report::history::{HistoryEntry, NOT_APPLIED};
 use crate::revision::graph::{Graph, Node};
+use crate::runner::ancestry;
 
 /// A database as `history` and `show` read it.
 pub(super) struct DatabaseView {
@@ -24,15 +25,14 @@ pub(super) struct DatabaseView {
 
 /// Reads the database of the settings; `None` if they name none.
 pub(super) async fn read_database(context: &Context) -> Result<Option<DatabaseView>, Error> {
-    let config = &context.config;
     let pool = context.pool()?;
-    let session = match for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await {
+    let session = match context.runner.connect(&pool, context.wait_deadline()).await {
         Err(WaitError::Settings(ConnectError::Settings(faults))) if matches!(faults[..], [SettingsError::NoDatabase { .. }]) => {
             return Ok(None);
         }
         session => session?,
     };
-    let state = super::read(&session, config, Access::Read).await?;
+    let state = super::read(&session, context, Access::Read).await?;
     Ok(Some(DatabaseView { address: pool.address(), session, state }))
 }
 

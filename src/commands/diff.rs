@@ -7,7 +7,6 @@ use super::error::CommandError;
 use super::sides::{self, Model};
 use super::{Context, answer, json};
 use crate::cli;
-use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::escape;
 use crate::ledger::Access;
@@ -36,8 +35,8 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
     let ignore = sides::ignore(&words.ignore);
     let model = Model::find(context)?.ok_or_else(|| Model::missing(context))?;
     let pool = context.pool()?;
-    let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let state = super::read(&session, config, Access::Read).await?;
+    let session = context.runner.connect(&pool, context.wait_deadline()).await?;
+    let state = super::read(&session, context, Access::Read).await?;
     let mut bench = sides::bench(context).await?;
     if bench.server / 10_000 != state.server.number / 10_000 {
         return Err(Error::Command(CommandError::Usage {

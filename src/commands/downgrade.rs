@@ -8,20 +8,15 @@ use serde::Serialize;
 use tracing::info;
 
 use super::error::CommandError;
-use super::run::{Goal, persistently};
-use super::{Context, ancestry, answer, json, no_range, offline, rows, settle};
+use super::{Context, answer, json, no_range, offline, rows};
 use crate::cli;
-use crate::config::Snapshots;
-use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::escape;
-use crate::ledger::{self, Access, Level, State};
-use crate::plan::Plan;
-use crate::plan::downgrade::{skipped, to_undo};
-use crate::revision::Direction;
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
 use crate::revision::statement::data_loss::statements_losing_data;
+use crate::revision::{Direction, join_ids};
+use crate::runner::PlannedRun;
 use crate::words::{count, seconds};
 
 /// The JSON of `downgrade --json`.
@@ -54,31 +49,21 @@ pub async fn run(words: &cli::DowngradeArgs, context: &Context) -> Result<(), Er
     if asks && !std::io::stdin().is_terminal() {
         return Err(Error::Command(CommandError::NobodyToAsk));
     }
-    let pool = context.pool()?;
-    let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let mut state = State::load(&session, config, Level::Full(Access::Write)).await?;
-    let position = settle(&graph, &mut state, &session, config).await?.position;
-    let unapplied = ancestry(&position, &state).unapplied;
-    let to_undo = to_undo(&position.graph, &position.rows, &target, &unapplied)?;
-    let plan = Plan::downgrade(&position.graph, &position.rows, &to_undo, &unapplied)?;
-    if plan.is_empty() {
-        ledger::wait_until_durable(&session, context.wait_deadline()).await?;
-        info!("nothing to undo on {}: at {}", pool.address(), rows(&state.rows));
-        return tell(words, &state.rows, &[]);
+    // No connection is held while a person reads what goes.
+    let (planned, goal) = context.runner.plan_downgrade(&graph, &target).await?;
+    if planned.is_empty() {
+        info!("nothing to undo on {}: at {}", planned.address, rows(&planned.current));
+        return print_outcome(words, &planned.current, &[]);
     }
-    // No connection is held while somebody thinks.
-    drop(session);
-    let passed: Vec<String> = skipped(&position.graph, &to_undo, &unapplied).map(|node| position.graph.id(node).to_string()).collect();
-    tell_what_goes(&preview(&plan, &passed, &pool.address()))?;
+    print_to_stderr(&preview(&planned))?;
     if asks {
         ask().await?;
     }
-    let snapshots = context.config.snapshot.unwrap_or(Snapshots::Off);
-    let reached = persistently(&graph, Goal::Down(to_undo), snapshots, context).await?;
-    tell(words, &reached.current, &reached.done)
+    let outcome = context.runner.apply(&graph, &goal).await?;
+    print_outcome(words, &outcome.current, &outcome.done)
 }
 
-fn tell(words: &cli::DowngradeArgs, current: &[String], done: &[crate::apply::CompletedStep]) -> Result<(), Error> {
+fn print_outcome(words: &cli::DowngradeArgs, current: &[String], done: &[crate::apply::CompletedStep]) -> Result<(), Error> {
     if words.json {
         let undone = done.iter().map(|done| Undone { revision: done.id.as_str(), seconds: done.duration.as_secs_f64() }).collect();
         return answer(&json(&Downgraded { target: &words.revision, current: current.to_vec(), undone })?);
@@ -92,20 +77,20 @@ fn tell(words: &cli::DowngradeArgs, current: &[String], done: &[crate::apply::Co
 }
 
 /// Revision by revision what goes, and which statements lose data.
-fn preview(plan: &Plan<'_>, passed: &[String], address: &str) -> String {
-    let mut text = format!("{} will be undone on {}, in this order:\n", count(plan.steps.len(), "revision"), escape::line(address));
+fn preview(planned: &PlannedRun) -> String {
+    let mut text =
+        format!("{} will be undone on {}, in this order:\n", count(planned.steps.len(), "revision"), escape::line(&planned.address));
     let mut losses = 0;
-    for step in &plan.steps {
-        let revision = step.revision;
-        let (message, path) = (escape::line(&revision.message), escape::line(revision.path.display()));
-        let _ = writeln!(text, "  {}  {message}  ({path})", revision.id);
-        for statement in statements_losing_data(step.sql()) {
+    for step in &planned.steps {
+        let (message, path) = (escape::line(&step.message), escape::line(step.path.display()));
+        let _ = writeln!(text, "  {}  {message}  ({path})", step.revision);
+        for statement in statements_losing_data(&step.sql) {
             losses += 1;
             let _ = writeln!(text, "      loses data: {}", escape::line(statement));
         }
     }
-    if !passed.is_empty() {
-        let _ = writeln!(text, "Not undone, as never applied to this database: {}.", escape::line(passed.join(", ")));
+    if !planned.not_applied.is_empty() {
+        let _ = writeln!(text, "Not undone, as never applied to this database: {}.", escape::line(join_ids(&planned.not_applied)));
     }
     text += match losses {
         0 => "No statement that drops or deletes data was seen; make sure that there is a backup nevertheless.\n",
@@ -115,14 +100,14 @@ fn preview(plan: &Plan<'_>, passed: &[String], address: &str) -> String {
 }
 
 /// To standard error: the answer on standard output may be for a machine.
-fn tell_what_goes(text: &str) -> Result<(), Error> {
+fn print_to_stderr(text: &str) -> Result<(), Error> {
     use std::io::Write as _;
     std::io::stderr().write_all(text.as_bytes()).map_err(|error| CommandError::Output(error).into())
 }
 
 /// Only the whole word `yes` goes on; anything else, and the end of input, doesn't.
 async fn ask() -> Result<(), Error> {
-    tell_what_goes("Type yes to go on: ")?;
+    print_to_stderr("Type yes to go on: ")?;
     let line = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).map(|_| line)

@@ -24,6 +24,7 @@ use crate::revision::format::parse;
 use crate::revision::graph::Graph;
 use crate::revision::statement::identifiers::creates_schema;
 use crate::revision::{Revision, join_ids};
+use crate::runner::ancestry;
 use crate::sql::Ident;
 use crate::words::chain;
 
@@ -234,7 +235,7 @@ async fn replay(
         check_recorded(session, state, position).await?;
     }
     let graph = &position.graph;
-    let unapplied = super::ancestry(position, state).unapplied;
+    let unapplied = ancestry(position, state).unapplied;
     let below = graph.reach(&position.rows, Graph::prerequisites);
     let applied: Vec<&Revision> = below.nodes().filter(|node| !unapplied.contains(node)).map(|node| graph.revision(node)).collect();
     let given = given(surroundings, &applied, state.ledger.version_table.schema.as_str());

@@ -1,20 +1,21 @@
 //! `history`: the graph of revisions, and what the ledger recorded for each. Creates nothing, locks nothing.
 
 use super::database_view::{entries, read_database};
-use super::{Context, answer, json, locate};
+use super::{Context, answer, json};
 use crate::cli;
 use crate::error::Error;
 use crate::position::Position;
 use crate::report::history::HistoryReport;
 use crate::revision::graph::{Graph, Node, NodeSet};
 use crate::revision::name::{NameError, NameRange, RevisionName};
+use crate::runner::resolve_position;
 
 /// Prints the graph, newest revision first.
 pub async fn run(args: &cli::HistoryArgs, context: &Context) -> Result<(), Error> {
     let files = Graph::load(&context.config.migrations)?;
     let database = read_database(context).await?;
     let position = match &database {
-        Some(database) => locate(&files, &database.state, &database.session).await?,
+        Some(database) => resolve_position(&files, &database.state, &database.session).await?,
         None => Position::resolve(&files, &[], &[])?,
     };
     let entries = entries(&files, &position, database.as_ref()).await?;

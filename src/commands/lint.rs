@@ -3,10 +3,9 @@
 use serde::Serialize;
 
 use super::error::CommandError;
-use super::{Context, answer, json, locate, sides};
+use super::{Context, answer, json, sides};
 use crate::cli;
 use crate::connect::conninfo::Conninfo;
-use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::escape;
 use crate::ledger::Access;
@@ -17,6 +16,7 @@ use crate::revision::graph::{Graph, Node};
 use crate::revision::line::line_at;
 use crate::revision::name::RevisionName;
 use crate::revision::{LineColumn, Revision};
+use crate::runner::resolve_position;
 use crate::words::count;
 
 /// The server version to lint for without a database: the newest that pgmarch knows.
@@ -49,13 +49,12 @@ pub async fn run(args: &cli::LintArgs, context: &Context) -> Result<(), Error> {
     let mut server = NEWEST_SERVER;
     let mut chosen = named.clone();
     if named.is_empty() || Conninfo::resolve(&context.environment).is_ok() {
-        let config = &context.config;
         let pool = context.pool()?;
-        let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-        let state = super::read(&session, config, Access::Read).await?;
+        let session = context.runner.connect(&pool, context.wait_deadline()).await?;
+        let state = super::read(&session, context, Access::Read).await?;
         server = state.server.number;
         if named.is_empty() {
-            let position = locate(&graph, &state, &session).await?;
+            let position = resolve_position(&graph, &state, &session).await?;
             let applied = position.graph.reach(&position.rows, Graph::prerequisites);
             chosen = graph
                 .nodes()

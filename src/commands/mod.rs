@@ -14,112 +14,77 @@ pub mod lint;
 pub mod merge;
 mod offline;
 pub mod repair;
-mod run;
-pub mod run_error;
 pub mod show;
 pub mod sidecar;
 mod sides;
-mod snapshot;
 pub mod stamp;
 pub mod status;
 pub mod upgrade;
 pub mod wait;
 
-use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use serde::Serialize;
 use tokio::time::Instant;
 
 use self::error::CommandError;
-use crate::ancestry::{Ancestry, LateRevisions};
-use crate::checksum::{self, ChecksumError, ChecksumVerdict};
 use crate::cli::{Cli, Command};
 use crate::config::Config;
 use crate::connect::{Cancels, Pool, Session};
+use crate::counters::Counters;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::escape;
-use crate::ledger::lost::{self, SchemaReset};
-use crate::ledger::{Access, LedgerContents, Level, ReadError, State, UntrustedRelation};
+use crate::host::Host;
+use crate::ledger::{Access, Level, ReadError, State, UntrustedRelation};
 use crate::model::prove::scratch::Leftovers;
-use crate::position::Position;
-use crate::revision::Revision;
-use crate::revision::folder::FolderDigest;
-use crate::revision::graph::{Graph, Node};
+use crate::runner::Runner;
 
 /// What every verb has at hand.
 #[derive(Debug)]
 pub struct Context {
     /// The settings.
-    pub config: Config,
-    /// Where they came from: secrets are read from it anew for each connection.
+    pub config: Arc<Config>,
+    /// Where they came from: secrets are read from it again for each connection.
     pub environment: Environment,
     /// Ways to cancel what runs, for whoever catches a signal.
     pub cancels: Cancels,
-    /// A connection made while the files were read.
-    pub early: Early,
+    /// Connects, plans and applies.
+    pub(crate) runner: Runner,
+    /// Counts of the runner's waits and retries.
+    pub(crate) counters: Arc<Counters>,
     /// Scratch databases still to be dropped, whatever the end is.
     pub leftovers: Leftovers,
+    /// Whether the owner of a table who is not trusted was reported.
+    reported_owner: AtomicBool,
 }
 
-/// A session and what it saw first, with the pool it belongs to: for the first who needs one.
-#[derive(Debug, Default)]
-pub struct Early(RefCell<Option<(Pool, Session, State)>>);
+impl Context {
+    /// Everything with these settings; the runs tell `host` what happens.
+    pub fn new(config: Config, environment: Environment, host: Host) -> Self {
+        let (config, counters) = (Arc::new(config), Arc::new(Counters::default()));
+        let runner = Runner::new(config.clone(), environment.clone()).with_host(host.with_observer(counters.clone()));
+        let cancels = runner.cancels().clone();
+        Self { config, environment, cancels, runner, counters, leftovers: Leftovers::default(), reported_owner: AtomicBool::new(false) }
+    }
 
-impl Early {
-    /// Pool and state, if what was seen shows that a folder is applied, all of it and durably: then nobody need understand
-    /// its files, which were sound when they were applied, nor even keep them.
-    fn at_head(&self, digest: &FolderDigest) -> Option<(Pool, State)> {
-        let fits = |state: &State| state.seal.as_ref().is_some_and(|seal| seal.matches_folder(digest, &state.rows));
-        let (pool, _, state) = self.0.borrow_mut().take_if(|(_, _, state)| fits(state))?;
-        Some((pool, state))
+    /// A pool that has not connected yet.
+    fn pool(&self) -> Result<Pool, Error> {
+        self.runner.pool()
+    }
+
+    /// When waiting for the server ends, from now.
+    fn wait_deadline(&self) -> Instant {
+        self.runner.wait_deadline()
     }
 }
 
 impl std::fmt::Debug for Cancels {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Cancels").finish_non_exhaustive()
-    }
-}
-
-/// How long the first look may take: a server that does not answer must not keep faults of the files from being told.
-const EARLY: Duration = Duration::from_secs(1);
-
-impl Context {
-    /// A pool that has not connected yet.
-    fn pool(&self) -> Result<Pool, Error> {
-        Pool::new(self.environment.clone(), self.cancels.clone())
-            .map_err(|error| Error::Wait(crate::connect::wait::WaitError::Settings(error)))
-    }
-
-    /// Reads the revisions' files for their digest and, as both take as long, meanwhile connects and looks where the database
-    /// is. That touches nothing there. What it says, and even that it can't be reached, counts only if the files are sound;
-    /// without a digest they are not, and the look is not waited for.
-    async fn digest(&self) -> Option<FolderDigest> {
-        let folder = self.config.migrations.clone();
-        let reading = tokio::task::spawn_blocking(move || FolderDigest::of(&folder));
-        let digest = async { reading.await.ok().flatten().ok_or(()) };
-        let looking = async { Ok(tokio::time::timeout(EARLY, self.look()).await.ok().flatten()) };
-        let (digest, early) = tokio::try_join!(digest, looking).ok()?;
-        *self.early.0.borrow_mut() = early;
-        Some(digest)
-    }
-
-    /// One try. Whoever needs the session makes another if there is none, and says what is in the way.
-    async fn look(&self) -> Option<(Pool, Session, State)> {
-        let pool = self.pool().ok()?;
-        let session = pool.session(self.config.wait_timeout.min(EARLY)).await.ok()?;
-        let state = State::load(&session, &self.config, Level::Rows(Access::Write)).await.ok()?;
-        Some((pool, session, state))
-    }
-
-    /// When waiting for the server ends, from now.
-    fn wait_deadline(&self) -> Instant {
-        Instant::now() + self.config.wait_timeout
     }
 }
 
@@ -176,77 +141,6 @@ fn json(value: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(|error| CommandError::Output(error.into()).into())
 }
 
-/// Where the database stands: what has no file here is looked up in the ledger.
-async fn locate<'g>(graph: &'g Graph, state: &State, session: &Session) -> Result<Position<'g>, Error> {
-    let mut recorded = Vec::new();
-    if state.rows.iter().any(|row| graph.node(row).is_none()) {
-        let checksums = state.contents().into_iter().flat_map(|contents| contents.checksums.keys());
-        let strangers: Vec<&str> = checksums.map(String::as_str).filter(|id| graph.node(id).is_none()).collect();
-        recorded = state.ledger.applied_revisions(session, &strangers).await.map_err(ReadError::Server)?;
-    }
-    Ok(Position::resolve(graph, &state.rows, &recorded)?)
-}
-
-/// Where the database stands, and what was found out about it on the way.
-struct Settled<'g> {
-    position: Position<'g>,
-    /// Revisions whose down migration was changed in their files.
-    changed_down: Vec<Revision>,
-    /// The version table's schema was dropped and created again since the ledger was last written.
-    reset: Option<SchemaReset>,
-}
-
-/// Where the database stands, the files of what is applied being what was applied. What the ledger recorded is read only if
-/// these very files were not yet found to fit it, or if the version table says base.
-async fn settle<'g>(graph: &'g Graph, state: &mut State, session: &Session, config: &Config) -> Result<Settled<'g>, Error> {
-    let reset = check_base(graph, state, session, config).await?;
-    if is_sealed(graph, state) {
-        return Ok(Settled { position: locate(graph, state, session).await?, changed_down: Vec::new(), reset });
-    }
-    state.load_contents(session).await?;
-    let state = &*state;
-    let position = locate(graph, state, session).await?;
-    let unread = LedgerContents::default();
-    let checksums = &state.contents().unwrap_or(&unread).checksums;
-    let moved = checksum::moved_revisions(&position.graph, &position.rows, checksums);
-    if !moved.is_empty() {
-        return Err(Error::Checksum(ChecksumError::Moved(moved)));
-    }
-    check_ancestry(&position, state)?;
-    let suspects = checksum::differing_revisions(&position.graph, &position.rows, checksums);
-    if suspects.is_empty() {
-        return Ok(Settled { position, changed_down: Vec::new(), reset });
-    }
-    let recorded = state.ledger.applied_revisions(session, &suspects).await.map_err(ReadError::Server)?;
-    let ChecksumVerdict { changed, reparsed, changed_down } = checksum::compare_texts(&position.graph, &recorded);
-    if !changed.is_empty() {
-        return Err(Error::Checksum(ChecksumError::Changed(changed)));
-    }
-    if !reparsed.is_empty() {
-        return Err(Error::Checksum(ChecksumError::Reparsed(reparsed)));
-    }
-    tracing::debug!("{} differ from what was applied, in comments, layout or the way down alone", suspects.join(", "));
-    let changed_down = changed_down.into_iter().cloned().collect();
-    Ok(Settled { position, changed_down, reset })
-}
-
-/// Refuses a version table that says base where the ledger knows better.
-async fn check_base(graph: &Graph, state: &mut State, session: &Session, config: &Config) -> Result<Option<SchemaReset>, Error> {
-    lost::check_base(session, config, state, graph).await?.map_err(Error::Lost)
-}
-
-/// Which revisions below the version rows are applied, as far as the ledger was read.
-fn ancestry(position: &Position<'_>, state: &State) -> Ancestry {
-    let unread = LedgerContents::default();
-    Ancestry::of(&position.graph, &position.rows, state.contents().unwrap_or(&unread))
-}
-
-/// Refuses a database below whose version rows are revisions that were never run there, unless that was accepted.
-fn check_ancestry(position: &Position<'_>, state: &State) -> Result<(), Error> {
-    let late = ancestry(position, state).late_revisions(&position.graph);
-    if late.is_empty() { Ok(()) } else { Err(Error::Late(LateRevisions(late))) }
-}
-
 /// A range belongs to `--sql`: a run starts from where the database is.
 fn no_range(typed: &str) -> Result<(), Error> {
     match typed.split_once(':') {
@@ -258,18 +152,11 @@ fn no_range(typed: &str) -> Result<(), Error> {
     }
 }
 
-/// Whether the last run found these very files to fit the ledger and committed synchronously, and nothing was done since.
-fn is_sealed(graph: &Graph, state: &State) -> bool {
-    let rows: Option<Vec<Node>> = state.rows.iter().map(|row| graph.node(row)).collect();
-    rows.is_some_and(|rows| state.seal.as_ref().is_some_and(|seal| seal.matches(graph, &rows)))
-}
-
-/// Reads the state for a command that only reads. Of an owner whom a run that writes would not trust it says so, once.
-async fn read(session: &Session, config: &Config, access: Access) -> Result<State, ReadError> {
-    static TOLD: AtomicBool = AtomicBool::new(false);
-    let state = State::load(session, config, Level::Full(access)).await?;
+/// Reads the state for a command that only reads. Reports an owner whom a run that writes would not trust, once.
+async fn read(session: &Session, context: &Context, access: Access) -> Result<State, ReadError> {
+    let state = State::load(session, &context.config, Level::Full(access)).await?;
     if let Some(UntrustedRelation { relation, role, .. }) = &state.untrusted
-        && !TOLD.swap(true, Ordering::Relaxed)
+        && !context.reported_owner.swap(true, Ordering::Relaxed)
     {
         tracing::info!(
             "{relation} is owned by {role}, whom a run that writes as {} would not trust; reading it nevertheless (PGMARCH_TRUST_OWNER={role} says that it may be trusted)",
@@ -277,10 +164,6 @@ async fn read(session: &Session, config: &Config, access: Access) -> Result<Stat
         );
     }
     Ok(state)
-}
-
-fn tell_done(pool: &Pool, rows: &[String]) {
-    tracing::info!("nothing to do on {}: at {}", pool.address(), self::rows(rows));
 }
 
 /// The version rows, for a message.

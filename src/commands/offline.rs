@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::error::CommandError;
-use super::{Context, answer, settle};
+use super::{Context, answer};
 use crate::apply::StoppedRun;
 use crate::apply::offline::script;
-use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::ledger::{Access, Ledger};
 use crate::plan::Plan;
@@ -14,6 +13,7 @@ use crate::plan::downgrade::to_undo;
 use crate::revision::Direction;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::NameRange;
+use crate::runner::verify_checksums;
 
 /// Prints the script from one end of a range to the other; without the first end, from the version rows of the database.
 pub(super) async fn run(typed: &str, direction: Direction, context: &Context) -> Result<(), Error> {
@@ -36,9 +36,9 @@ pub(super) async fn run(typed: &str, direction: Direction, context: &Context) ->
         None => {
             let config = &context.config;
             let pool = context.pool()?;
-            let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-            let mut state = super::read(&session, config, Access::Read).await?;
-            let position = settle(&graph, &mut state, &session, config).await?.position;
+            let session = context.runner.connect(&pool, context.wait_deadline()).await?;
+            let mut state = super::read(&session, context, Access::Read).await?;
+            let position = verify_checksums(&graph, &mut state, &session, config).await?.position;
             if !position.without_file.is_empty() {
                 position.check_ahead(&position.targets(&range.to)?, config.ahead)?;
             }

@@ -5,22 +5,22 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::error::CommandError;
-use super::{Context, ancestry, answer, json, locate, rows};
+use super::{Context, answer, json, rows};
 use crate::ancestry::LateRevision;
 use crate::apply::run_bookkeeping;
 use crate::checksum;
 use crate::cli;
-use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::escape;
 use crate::ledger::{self, Access, AppliedRevision, Level, ReadError, State};
-use crate::lock::Lock;
+use crate::lock::RunLock;
 use crate::report::failure;
 use crate::report::history::NOT_APPLIED;
 use crate::revision::graph::Graph;
 use crate::revision::line::normalized;
 use crate::revision::name::RevisionName;
 use crate::revision::{Id, Revision, join_ids};
+use crate::runner::{ancestry, resolve_position};
 
 /// The JSON of `repair --json`.
 #[derive(Debug, Serialize)]
@@ -43,9 +43,9 @@ pub async fn run(words: &cli::RepairArgs, context: &Context) -> Result<(), Error
     let name = RevisionName::parse(&words.revision)?;
     let graph = Graph::load(&config.migrations)?;
     let pool = context.pool()?;
-    let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
+    let session = context.runner.connect(&pool, context.wait_deadline()).await?;
     let state = State::load(&session, config, Level::Full(Access::Write)).await?;
-    let position = locate(&graph, &state, &session).await?;
+    let position = resolve_position(&graph, &state, &session).await?;
     let Some(node) = name
         .single_target(&graph, &position.rows.iter().filter_map(|row| graph.node(position.graph.id(*row).as_str())).collect::<Vec<_>>())?
     else {
@@ -53,7 +53,7 @@ pub async fn run(words: &cli::RepairArgs, context: &Context) -> Result<(), Error
     };
     let revision = graph.revision(node);
     drop(session);
-    let lock = Lock::acquire(&pool, &state, config.run_lock_timeout).await?;
+    let lock = RunLock::acquire(&pool, &state, config.run_lock_timeout, &context.runner.host).await?;
     let session = lock.worker(config.wait_timeout, None).await?;
     let state = State::load(&session, config, Level::Full(Access::Write)).await?;
     if let Some(unfinished) =
@@ -70,7 +70,7 @@ pub async fn run(words: &cli::RepairArgs, context: &Context) -> Result<(), Error
             format!("{unfinished}\n{}: forgotten; the next run begins with its first statement\n", revision.id)
         });
     }
-    let position = locate(&graph, &state, &session).await?;
+    let position = resolve_position(&graph, &state, &session).await?;
     let ancestry = ancestry(&position, &state);
     let this = position.graph.node(revision.id.as_str()).filter(|node| ancestry.unapplied.contains(node));
     let recorded = state.ledger.applied_revisions(&session, &[revision.id.as_str()]).await.map_err(ReadError::Server)?;

@@ -1,7 +1,7 @@
 //! `show`: one revision with its headers, its text and what the ledger recorded. Creates nothing, locks nothing.
 
 use super::database_view::{entries, read_database};
-use super::{Context, answer, json, locate};
+use super::{Context, answer, json};
 use crate::checksum;
 use crate::cli;
 use crate::error::Error;
@@ -11,13 +11,14 @@ use crate::report::show::ShowReport;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::line::normalized;
 use crate::revision::name::{NameError, RevisionName};
+use crate::runner::resolve_position;
 
 /// Prints it.
 pub async fn run(args: &cli::ShowArgs, context: &Context) -> Result<(), Error> {
     let files = Graph::load(&context.config.migrations)?;
     let database = read_database(context).await?;
     let mut position = match &database {
-        Some(database) => locate(&files, &database.state, &database.session).await?,
+        Some(database) => resolve_position(&files, &database.state, &database.session).await?,
         None => Position::resolve(&files, &[], &[])?,
     };
     let mut found = find(args, &position);

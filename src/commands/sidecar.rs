@@ -9,14 +9,13 @@ use tracing::{info, warn};
 use super::Context;
 use super::database_status::{DatabaseStatus, fixed_target, read_status};
 use super::error::CommandError;
-use super::run::{Goal, Reached, persistently};
 use crate::config::{Changes, Snapshots};
-use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::exit::{Exit, Explain as _};
 use crate::report::failure;
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
+use crate::runner::{Goal, RunOutcome};
 use crate::sidecar::status::{Condition, SharedStatus};
 use crate::sidecar::{fingerprint, http};
 use crate::words::{chain, count};
@@ -36,7 +35,7 @@ pub async fn run(context: &Context) -> Result<(), Error> {
     let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
     info!(%address, "answering /livez, /readyz, /status and /metrics on {address}");
-    let status = SharedStatus::new(config.target.clone());
+    let status = SharedStatus::new(config.target.clone(), context.counters.clone());
     let stay = async {
         let mut sidecar = Sidecar { context, target, graph, files, unsound: None, due: false, status: &status };
         sidecar.first_upgrade().await?;
@@ -76,9 +75,9 @@ impl Sidecar<'_> {
     }
 
     /// Saves a snapshot unless that is switched off: a sidecar does not exit, so no application waits for it.
-    async fn upgrade(&self) -> Result<Reached, Error> {
+    async fn upgrade(&self) -> Result<RunOutcome, Error> {
         let snapshots = self.context.config.snapshot.unwrap_or(Snapshots::On);
-        persistently(&self.graph, Goal::Up(&self.target, None), snapshots, self.context).await
+        self.context.runner.apply_and_snapshot(&self.graph, &Goal::Upgrade(self.target.clone()), snapshots).await
     }
 
     /// Checks over a new connection, so that a changed password or server is noticed as by any new client.
@@ -115,8 +114,8 @@ impl Sidecar<'_> {
         let pool = self.context.pool()?;
         // Where checks are rare, a short absence such as a failover should not make the sidecar unready.
         let timeout = CHECK_TIMEOUT.min(config.check_every).max(LEAST_CHECK_TIMEOUT);
-        let session = for_server(&pool, &config.wait_for, timeout, Instant::now() + timeout).await?;
-        read_status(session, &self.graph, &self.target, config).await
+        let session = self.context.runner.connect_within(&pool, timeout, Instant::now() + timeout).await?;
+        read_status(session, &self.graph, &self.target, self.context).await
     }
 
     /// Loads a changed folder. A sound one replaces the graph; of an unsound one the error is kept for the status until it changes again.

@@ -9,7 +9,6 @@ use super::error::CommandError;
 use crate::cli::Ignored;
 use crate::config::error::ConfigError;
 use crate::connect::conninfo::Conninfo;
-use crate::connect::wait::for_server;
 use crate::connect::{ConnectError, Pool, Session};
 use crate::error::Error;
 use crate::ledger::{self, State};
@@ -18,9 +17,10 @@ use crate::model::compare::{Ignore, compare};
 use crate::model::emit::{EmitOptions, Form, emit};
 use crate::model::prove::scratch::{Bench, Scratch, ScratchError, read, server_number};
 use crate::model::prove::source::{self, Source};
-use crate::model::read::{Path, Schemas, Scope};
+use crate::model::read::{Schemas, Scope};
 use crate::report::difference::Difference;
 use crate::revision::graph::{Graph, Node};
+use crate::runner::catalog_scope;
 use crate::sql::{Ident, QualifiedName};
 
 /// Where the model comes from.
@@ -77,8 +77,7 @@ impl Model {
                 let environment =
                     url.map_or_else(|| context.environment.clone(), |url| context.environment.with("PGMARCH_DATABASE_URL", url));
                 let pool = Pool::new(environment, context.cancels.clone()).map_err(connect)?;
-                let config = &context.config;
-                let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
+                let session = context.runner.connect(&pool, context.wait_deadline()).await?;
                 let scope = Scope { server: server_number(&session).await?, ..scope(context, bench) };
                 same_major(scope.server, bench.server, "the model's server")?;
                 let model = read(&session, &scope).await?;
@@ -142,15 +141,7 @@ pub(super) fn scope(context: &Context, bench: &Bench) -> Scope {
 
 /// What is read of the database itself, under the session's own search path unless the settings name one.
 pub(super) fn scope_of(state: &State, context: &Context) -> Scope {
-    let config = &context.config;
-    Scope {
-        server: state.server.number,
-        search_path: config.search_path.clone().map_or_else(|| Path::Session(state.server.search_path.clone()), Path::Settings),
-        role: config.role.clone(),
-        ledger: config.ledger_schema.clone(),
-        version_table: state.ledger.version_table.clone(),
-        schemas: Schemas::All,
-    }
+    catalog_scope(state, &context.config)
 }
 
 /// The scratch server; warns if it is of another major version than the target.

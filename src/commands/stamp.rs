@@ -3,20 +3,20 @@
 use serde::Serialize;
 use tracing::info;
 
-use super::{Context, answer, json, locate, rows};
+use super::{Context, answer, json, rows};
 use crate::apply::run_bookkeeping;
 use crate::cli;
-use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::escape;
 use crate::ledger::{self, Access, LedgerContents, Level, State};
-use crate::lock::Lock;
+use crate::lock::RunLock;
 use crate::plan::VersionRows;
 use crate::plan::stamp::stamp;
 use crate::position::Position;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::RevisionName;
 use crate::revision::{Id, join_ids};
+use crate::runner::resolve_position;
 
 /// The JSON of `stamp --json`.
 #[derive(Debug, Serialize)]
@@ -36,13 +36,13 @@ pub async fn run(words: &cli::StampArgs, context: &Context) -> Result<(), Error>
         name.single_target_or_heads(&graph, &[])?;
     }
     let pool = context.pool()?;
-    let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
+    let session = context.runner.connect(&pool, context.wait_deadline()).await?;
     let state = State::load(&session, config, Level::Full(Access::Write)).await?;
     drop(session);
-    let lock = Lock::acquire(&pool, &state, config.run_lock_timeout).await?;
+    let lock = RunLock::acquire(&pool, &state, config.run_lock_timeout, &context.runner.host).await?;
     let session = lock.worker(config.wait_timeout, None).await?;
     let state = State::load(&session, config, Level::Full(Access::Write)).await?;
-    let position = if words.purge { Position::resolve(&graph, &[], &[])? } else { locate(&graph, &state, &session).await? };
+    let position = if words.purge { Position::resolve(&graph, &[], &[])? } else { resolve_position(&graph, &state, &session).await? };
     let after = stamp(&position.graph, &position.rows, &names)?;
     let current: Vec<String> = after.iter().map(ToString::to_string).collect();
     let is_same = same(&state.rows, &current);

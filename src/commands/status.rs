@@ -2,9 +2,8 @@
 
 use super::database_view::{DatabaseView, entries};
 use super::error::CommandError;
-use super::{Context, answer, is_sealed, json, locate, settle};
+use super::{Context, answer, json};
 use crate::cli;
-use crate::connect::wait::for_server;
 use crate::error::Error;
 use crate::ledger::{self, Access};
 use crate::plan::Plan;
@@ -12,6 +11,7 @@ use crate::report::history::NOT_APPLIED;
 use crate::report::status::{BranchHeads, StatusReport};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::{NameError, RevisionName};
+use crate::runner::{is_sealed, resolve_position, verify_checksums};
 
 /// Prints the status; with `--check`, the exit code tells whether revisions are pending or an upgrade would refuse.
 pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error> {
@@ -19,9 +19,9 @@ pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error
     let target = RevisionName::parse(&config.target)?;
     let graph = Graph::load(&config.migrations)?;
     let pool = context.pool()?;
-    let session = for_server(&pool, &config.wait_for, config.wait_timeout, context.wait_deadline()).await?;
-    let mut state = super::read(&session, config, Access::Read).await?;
-    let position = locate(&graph, &state, &session).await?;
+    let session = context.runner.connect(&pool, context.wait_deadline()).await?;
+    let mut state = super::read(&session, context, Access::Read).await?;
+    let position = resolve_position(&graph, &state, &session).await?;
     let named = position.targets(&target);
     // With several heads `head` means nothing; what is pending is still of interest.
     let targets = match &named {
@@ -34,7 +34,7 @@ pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error
     let refusal = match position.check_ahead(&targets, config.ahead) {
         _ if named.is_err() => named.err().map(Error::Name),
         Err(refusal) => Some(Error::Position(refusal)),
-        Ok(_) => match settle(&graph, &mut state, &session, config).await {
+        Ok(_) => match verify_checksums(&graph, &mut state, &session, config).await {
             Ok(_) => None,
             Err(refusal @ (Error::Checksum(_) | Error::Late(_) | Error::Lost(_))) => Some(refusal),
             Err(error) => return Err(error),

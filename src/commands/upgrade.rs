@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::run::{Goal, Reached, persistently};
-use super::{Context, answer, json, no_range, offline, rows, tell_done};
+use super::{Context, answer, json, no_range, offline, rows};
 use crate::cli;
-use crate::config::Snapshots;
 use crate::error::Error;
 use crate::revision::Direction;
-use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
+use crate::runner::{Goal, RunOutcome};
 use crate::words::seconds;
 
 /// The JSON of `upgrade --json`.
@@ -42,23 +40,22 @@ pub async fn run(words: &cli::UpgradeArgs, context: &Context) -> Result<(), Erro
     }
     no_range(typed)?;
     let target = RevisionName::parse(typed)?;
-    let digest = context.digest().await;
+    let runner = &context.runner;
+    let digest = runner.prefetch().await;
     if typed == WHOLE
-        && let Some((pool, state)) = digest.and_then(|digest| context.early.at_head(&digest))
+        && let Some(current) = digest.and_then(|digest| runner.take_if_at_head(&digest))
     {
-        tell_done(&pool, &state.rows);
-        return tell(typed, Reached { done: Vec::new(), current: state.rows }, words);
+        return print_outcome(typed, RunOutcome { done: Vec::new(), current }, words);
     }
-    let graph = Graph::load(&context.config.migrations)?;
+    let graph = runner.load_revisions()?;
     // A name that can't be right is found before anything is connected to; one that says "from here" can't be.
     if !target.is_relative() {
         target.targets(&graph, &[])?;
     }
-    let snapshots = context.config.snapshot.unwrap_or(Snapshots::Off);
-    tell(typed, persistently(&graph, Goal::Up(&target, None), snapshots, context).await?, words)
+    print_outcome(typed, runner.apply(&graph, &Goal::Upgrade(target)).await?, words)
 }
 
-fn tell(typed: &str, reached: Reached, words: &cli::UpgradeArgs) -> Result<(), Error> {
+fn print_outcome(typed: &str, reached: RunOutcome, words: &cli::UpgradeArgs) -> Result<(), Error> {
     if words.json {
         let applied =
             reached.done.iter().map(|done| Applied { revision: done.id.as_str(), seconds: done.duration.as_secs_f64() }).collect();

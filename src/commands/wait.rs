@@ -12,7 +12,7 @@ use super::{Context, answer, json};
 use crate::backoff::Pace;
 use crate::cli;
 use crate::connect::Pool;
-use crate::connect::wait::{Said, WaitError, for_server};
+use crate::connect::wait::{Said, WaitError};
 use crate::error::Error;
 use crate::exit::Explain as _;
 use crate::revision::graph::Graph;
@@ -91,12 +91,11 @@ async fn read_once(
     context: &Context,
     deadline: Instant,
 ) -> Result<DatabaseStatus, Error> {
-    let config = &context.config;
-    let session = for_server(pool, &config.wait_for, config.wait_timeout, deadline).await?;
-    read_status(session, graph, target, config).await
+    let session = context.runner.connect(pool, deadline).await?;
+    read_status(session, graph, target, context).await
 }
 
-/// Whether a later read may succeed. `for_server` itself gives up only at the deadline.
+/// Whether a later read may succeed. `Runner::connect` itself gives up only at the deadline.
 fn may_pass(error: &Error) -> bool {
     error.retry().is_worthwhile() || matches!(error, Error::Wait(WaitError::Timeout { .. }))
 }

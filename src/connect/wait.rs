@@ -13,7 +13,6 @@ use super::link::LinkError;
 use super::watch::Breach;
 use super::{ConnectError, Pool, Session};
 use crate::backoff::Pace;
-use crate::counters::{self, Wait};
 use crate::exit::{Exit, Explain};
 use crate::words::{chain, left};
 
@@ -227,20 +226,21 @@ fn verdict_on_driver(error: &tokio_postgres::Error) -> Verdict {
 
 /// A session on a server that is ready, by `deadline`. Says why it waits when the cause changes.
 pub async fn for_server(pool: &Pool, widen: &Widen, timeout: Duration, deadline: Instant) -> Result<Session, WaitError> {
-    let started = Instant::now();
-    let mut said = Said::default();
-    let outcome = persistently(pool, widen, timeout, deadline, &mut said).await;
-    if said.anything() {
-        counters::waited(Wait::Server, started.elapsed());
-    }
-    outcome
+    connect_until(pool, widen, timeout, deadline, &mut Said::default()).await
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Dependents start half of it later than they could have; a server that starts refuses a try in less than a millisecond.
 const LONGEST_PAUSE: Duration = Duration::from_millis(90);
 
-async fn persistently(pool: &Pool, widen: &Widen, timeout: Duration, deadline: Instant, said: &mut Said) -> Result<Session, WaitError> {
+/// The same; `said` knows afterwards whether there was a wait.
+pub async fn connect_until(
+    pool: &Pool,
+    widen: &Widen,
+    timeout: Duration,
+    deadline: Instant,
+    said: &mut Said,
+) -> Result<Session, WaitError> {
     let mut pace = Pace::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let patience = PATIENCE.min(deadline.saturating_duration_since(Instant::now())).max(Duration::from_millis(100));

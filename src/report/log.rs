@@ -14,13 +14,12 @@ use tracing_subscriber::filter::Targets;
 
 use crate::config::{LogFormat, Reporting};
 use crate::escape;
-use crate::progress::{Bar, BesideBar};
+use crate::progress::Terminal;
 
 /// Starts logging for the rest of the process.
-pub fn start(reporting: &Reporting) {
-    if reporting.format == LogFormat::Text {
-        Bar::allow();
-    }
+pub fn start(reporting: &Reporting, terminal: Terminal) {
+    // A reader that went away is no reason to stop a migration.
+    let write = Box::new(move |line: &str| drop((&terminal).write_all(line.as_bytes())));
     let log = Log { filter: reporting.filter.clone(), format: reporting.format, write };
     // A second start, in a test of the library, keeps the first.
     drop(tracing::subscriber::set_global_default(log));
@@ -30,12 +29,7 @@ pub fn start(reporting: &Reporting) {
 struct Log {
     filter: Targets,
     format: LogFormat,
-    write: fn(&str),
-}
-
-/// A reader that went away is no reason to stop a migration.
-fn write(line: &str) {
-    drop(BesideBar.write_all(line.as_bytes()));
+    write: Box<dyn Fn(&str) + Send + Sync>,
 }
 
 impl Subscriber for Log {
@@ -149,7 +143,7 @@ mod tests {
     #[test]
     fn each_field_is_what_json_has_for_it() {
         let filter = Targets::new().with_default(LevelFilter::INFO);
-        tracing::subscriber::with_default(Log { filter, format: LogFormat::Json, write: keep }, || {
+        tracing::subscriber::with_default(Log { filter, format: LogFormat::Json, write: Box::new(keep) }, || {
             let nothing: Option<&str> = None;
             tracing::debug!("too little to be told");
             tracing::warn!(revision = "001", count = 3, share = 0.5, done = true, path = ?"a\"b", nothing, "say \"{}\"\n", "ü");

@@ -7,5 +7,6 @@ pub mod graph_drawing;
 pub mod history;
 
 pub mod log;
+pub mod run_log;
 pub mod show;
 pub mod status;

@@ -9,7 +9,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::status::{Condition, SharedStatus};
-use crate::counters::{self, RetryCounter, Wait};
+use crate::host::Wait;
 
 /// What Prometheus reads.
 pub fn text(status: &SharedStatus) -> Result<String, fmt::Error> {
@@ -37,8 +37,9 @@ impl Collector for StatusCollector {
         let codes: Vec<(String, u64)> = snapshot.runs.iter().map(|(code, number)| (code.to_string(), *number)).collect();
         let checks =
             Condition::ALL.map(|condition| ([("condition", condition.word())], snapshot.checks.get(&condition).copied().unwrap_or(0)));
-        let waits = [("server", counters::waits(Wait::Server)), ("lock", counters::waits(Wait::Lock))];
-        let retries = [("connection", counters::retries(RetryCounter::Connection)), ("lock", counters::retries(RetryCounter::Lock))];
+        let counters = self.0.counters();
+        let waits = [("server", counters.waits(Wait::Server)), ("lock", counters.waits(Wait::Lock))];
+        let retries = [("connection", counters.reconnects()), ("lock", counters.lock_retries())];
 
         families.infos("build", "This program", [[("version", snapshot.version)]])?;
         families.infos("revision", "A revision that the database is at", at)?;

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use crate::apply::CompletedStep;
+use crate::counters::Counters;
 use crate::error::Error;
 use crate::exit::{Exit, Explain as _};
 
@@ -111,11 +112,14 @@ pub struct SidecarStatus {
 
 /// A status that clones share.
 #[derive(Clone, Debug)]
-pub struct SharedStatus(Arc<Mutex<SidecarStatus>>);
+pub struct SharedStatus {
+    status: Arc<Mutex<SidecarStatus>>,
+    counters: Arc<Counters>,
+}
 
 impl SharedStatus {
     /// The status before the first upgrade: nothing is known.
-    pub fn new(target: String) -> Self {
+    pub fn new(target: String, counters: Arc<Counters>) -> Self {
         let snapshot = SidecarStatus {
             ready: false,
             condition: Condition::Upgrading,
@@ -131,7 +135,12 @@ impl SharedStatus {
             runs: BTreeMap::new(),
             version: env!("CARGO_PKG_VERSION"),
         };
-        Self(Arc::new(Mutex::new(snapshot)))
+        Self { status: Arc::new(Mutex::new(snapshot)), counters }
+    }
+
+    /// Waits and retries of the runs.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// A copy of the status.
@@ -185,7 +194,7 @@ impl SharedStatus {
     }
 
     fn locked(&self) -> MutexGuard<'_, SidecarStatus> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

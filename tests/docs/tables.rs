@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::CommandFactory;
@@ -99,7 +100,7 @@ fn the_headers_of_a_revision_file_are_those_that_are_read() {
 
 /// What Prometheus reads from a sidecar to which everything has happened once.
 pub(super) fn exposition() -> String {
-    let status = SharedStatus::new("head".to_owned());
+    let status = SharedStatus::new("head".to_owned(), Arc::default());
     let done = CompletedStep { id: Id::parse("001").unwrap(), duration: Duration::from_secs(1) };
     status.record_upgrade(Exit::Success, &[done]);
     status.record_check(Condition::Ready, None, Some((vec!["001".to_owned()], Vec::new())));

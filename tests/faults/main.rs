@@ -1,6 +1,7 @@
 //! Runs that nothing can break: each case disturbs a run, runs it again, and looks for the least trace of the disturbance.
 //!
-//! `cargo test --test faults` takes a sample of each kind; with `PGMARCH_FAULTS=all` (`make faults`) it takes them all.
+//! `cargo test --test faults` takes a sample of each kind; with `PGMARCH_FAULTS=all` (`make faults`) it takes them all. Runs
+//! without the run lock are among them with `--features test-support`.
 //! Words behind `--` choose kinds. Every case has a database of its own; the table at the end is the answer.
 
 mod builds;
@@ -79,9 +80,9 @@ thread_local! {
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "test-support")]
     if std::env::var_os(races::LOCKLESS).is_some() {
-        pgmarch::lock::switch_off();
-        return pgmarch::main(std::env::args_os());
+        return pgmarch::main_without_lock(std::env::args_os());
     }
     let all = std::env::var("PGMARCH_FAULTS").is_ok_and(|which| which == "all");
     let words: Vec<String> = std::env::args().skip(1).collect();

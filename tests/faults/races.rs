@@ -5,18 +5,22 @@ use super::story::{REVISIONS, arrived, clean, disturbed, ended, project, ran_onc
 use crate::support::{Database, Program, Project, Running, pgmarch};
 
 /// Set for a process that is to be a runner without the lock: the tests' own binary, which holds the library.
+#[cfg(feature = "test-support")]
 pub(crate) const LOCKLESS: &str = "RUN_WITHOUT_THE_LOCK";
 
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
     for number in [2, 10, 50] {
         cases.push(Case::new(format!("{number} at once on an empty database"), move || at_once(number, runner)));
+        #[cfg(feature = "test-support")]
         cases.push(Case::new(format!("{number} at once without the lock"), move || at_once(number, lockless)));
     }
     for number in 0..5 {
         cases.push(Case::new(format!("two images with different revisions {number}"), two_images));
         cases.push(Case::new(format!("upgrade against downgrade {number}"), || against_each_other(runner)));
+        #[cfg(feature = "test-support")]
         cases.push(Case::new(format!("upgrade against downgrade without the lock {number}"), || against_each_other(lockless)));
+        #[cfg(feature = "test-support")]
         cases.push(Case::new(format!("5 without the lock {number}"), || at_once(5, lockless)));
     }
     cases
@@ -26,7 +30,8 @@ fn runner(database: &Database, project: &Project) -> Program {
     disturbed(&database.url(), project).env("PGMARCH_RETRY_FOR", "60s").env("PGMARCH_RUN_LOCK_TIMEOUT", "2m")
 }
 
-/// The same program with the lock switched off.
+/// The same program without the lock.
+#[cfg(feature = "test-support")]
 fn lockless(database: &Database, project: &Project) -> Program {
     let tests = std::env::current_exe().expect("the path of the tests");
     Program::at(tests)

@@ -2,16 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-use tracing::info;
-
 use super::session::StepSession;
 use crate::apply::error::ApplyError;
-use crate::connect::wait::Said;
+use crate::host::{Event, EventThrottle};
 use crate::ledger::UnfinishedRevision;
 use crate::sql;
 use crate::sql::{Literal, Message};
-use crate::words::left;
 
 /// An idle backend of an earlier run is ended after this long: nothing runs there that could be lost.
 const END_IDLE_AFTER: &str = "2 seconds";
@@ -41,22 +37,23 @@ impl StepSession<'_, '_> {
             "SELECT pg_terminate_backend(a.pid) {backend} AND a.usename = session_user AND starts_with(a.application_name, 'pgmarch/')",
             backend = backend
         ));
-        let deadline = Instant::now() + self.timeout();
-        let mut log_throttle = Said::default();
+        let host = &self.executor.host;
+        let deadline = host.now() + self.timeout();
+        let mut throttle = EventThrottle::default();
         loop {
             let answers = self.ask(&query).await?;
             let Some([who, idle]) = answers.first().and_then(|rows| rows.first()).map(Vec::as_slice) else { return Ok(()) };
             let who = who.clone().unwrap_or_default();
-            if Instant::now() >= deadline {
+            if host.now() >= deadline {
                 return Err(self.busy(who));
             }
             if idle.as_deref() == Some("t") {
-                info!(target: "pgmarch::apply::stepwise", "ending the idle backend of an earlier run: {who}");
+                host.notify(&Event::EarlierBackendTerminated { backend: &who });
                 self.ask(&terminate).await?;
-            } else if log_throttle.is_news(&who) {
-                info!(target: "pgmarch::apply::stepwise", "waiting for the backend of an earlier run: {who}; {} left", left(deadline));
+            } else if throttle.is_due(&who, host) {
+                host.notify(&Event::WaitingForEarlierBackend { backend: &who, remaining: host.remaining(deadline) });
             }
-            tokio::time::sleep(POLL_EVERY).await;
+            host.sleep(POLL_EVERY).await;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A `transaction:false` step that is being executed, and the journal rows about its statements.
 
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::resume::prefix_checksum;
 use super::session::StepSession;
@@ -11,6 +11,7 @@ use crate::apply::retries::LockRetries;
 use crate::apply::segments::{SegmentedMessage, UserStatement};
 use crate::apply::step_message::bookkeeping_message;
 use crate::connect::{Answer, Failure, application_name};
+use crate::host::Event;
 use crate::ledger::{ReadError, UnfinishedRevision};
 use crate::ledger::{Stage, StatementNote};
 use crate::plan::Step;
@@ -39,7 +40,7 @@ impl<'s, 'r> StepwiseExecution<'s, 'r> {
             journal_id: was.map(|was| was.journal_id),
             tables: None,
             noted_at: None,
-            retries: LockRetries::new(executor.config.retry_for),
+            retries: LockRetries::new(&executor.host, executor.config.retry_for),
         }
     }
 
@@ -87,7 +88,7 @@ impl<'s, 'r> StepwiseExecution<'s, 'r> {
                 Ok(answers) => return Ok(answers),
                 Err(failure) if failure.met_a_lock() && self.retries.has_time_left() => {
                     executor.roll_back().await;
-                    self.retries.log_and_wait(self.session.id().clone(), "its note was rolled back", &failure, &executor.monitor).await;
+                    self.retries.wait(self.session.id(), "its note was rolled back", &failure, &executor.monitor).await;
                 }
                 Err(failure) => return Err(executor.diagnose(&sent, self.session.step, failure, 0).await),
             }
@@ -146,7 +147,7 @@ impl<'s, 'r> StepwiseExecution<'s, 'r> {
                     self.remember(&answers);
                 }
                 Err(problem) => {
-                    warn!(target: "pgmarch::apply::stepwise", "the failure is not in the journal: {}", crate::words::chain(&problem));
+                    self.executor().host.notify(&Event::NotInJournal { statement: None, cause: &crate::words::chain(&problem) });
                 }
             }
         }

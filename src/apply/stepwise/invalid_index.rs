@@ -2,16 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-use tracing::info;
-
 use super::session::StepSession;
 use crate::apply::error::ApplyError;
-use crate::connect::wait::Said;
+use crate::host::{Event, EventThrottle};
 use crate::revision::statement::kind::{NonTransactional, ReindexTarget};
 use crate::sql;
 use crate::sql::{Literal, Message, Sql};
-use crate::words::left;
 
 /// An index in the scope of a statement.
 #[derive(Clone, Debug)]
@@ -142,23 +138,24 @@ pub(super) async fn drop_invalid_indexes(
     kind: &NonTransactional,
     before: Option<&[u32]>,
 ) -> Result<Vec<ScopedIndex>, ApplyError> {
-    let deadline = Instant::now() + session.timeout();
-    let mut log_throttle = Said::default();
+    let host = &session.executor.host;
+    let deadline = host.now() + session.timeout();
+    let mut throttle = EventThrottle::default();
     loop {
         let found = indexes_in_scope(session, kind).await?;
         let Some(invalid) = created_by_statement(kind, &found, before).into_iter().find(|index| !index.valid) else { return Ok(found) };
         if let Some(builder) = &invalid.builder {
             // What looks INVALID may be somebody's build under way.
-            if Instant::now() >= deadline {
+            if host.now() >= deadline {
                 return Err(session.busy(format!("{builder}, building on the table of the INVALID index {},", invalid.name)));
             }
-            if log_throttle.is_news(builder) {
-                info!(target: "pgmarch::apply::leftover", "waiting for {builder} to end its build on the table of {}; {} left", invalid.name, left(deadline));
+            if throttle.is_due(builder, host) {
+                host.notify(&Event::WaitingForIndexBuild { builder, index: &invalid.name, remaining: host.remaining(deadline) });
             }
-            tokio::time::sleep(POLL_EVERY).await;
+            host.sleep(POLL_EVERY).await;
             continue;
         }
-        info!(target: "pgmarch::apply::leftover", index = invalid.name, "dropping the INVALID index {} that an earlier build left", invalid.name);
+        host.notify(&Event::InvalidIndexDropped { index: &invalid.name });
         let name = Sql::from_catalog(invalid.name.as_str());
         session.run_statement(sql!("DROP INDEX CONCURRENTLY IF EXISTS {name}", name = name)).await?;
     }

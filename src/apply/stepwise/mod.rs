@@ -11,20 +11,17 @@ mod resume;
 mod session;
 mod transactional;
 
-use tokio::time::Instant;
-use tracing::info;
-
 use super::session_context::{SettingScope, step_settings};
 use super::step_message::step_duration;
 use crate::apply::error::{ApplyError, CompletedStep};
 use crate::apply::executor::Executor;
+use crate::host::Event;
 use crate::ledger::UnfinishedRevision;
 use crate::ledger::{Stage, returning_duration};
 use crate::plan::Step;
 use crate::revision::statement::kind::{StatementKind, classify};
 use crate::sql;
 use crate::sql::{Message, Sql, discard};
-use crate::words::seconds;
 use execution::StepwiseExecution;
 use pooler::{BACKEND_PID, single_value};
 
@@ -36,13 +33,15 @@ impl Executor<'_> {
         let id = &step.revision.id;
         let was = self.unfinished.iter().find(|was| was.revision == id.as_str() && was.direction == self.direction);
         let mut execution = StepwiseExecution::new(self, step, was);
+        self.notify_started(id);
         execution.install().await?;
         let count = execution.statements.len();
         let mut next = 0;
         if let Some(was) = was {
             check_text(step, was)?;
             next = was.done();
-            info!(revision = %id, "{was}; going on with statement {}", (next + 1).min(count));
+            let statement = (next + 1).min(count);
+            self.host.notify(&Event::RevisionResumed { revision: id, unfinished: &was.to_string(), statement });
             if was.stage == Stage::Started {
                 execution.session.wait_for_earlier_backend(was).await?;
             }
@@ -85,13 +84,14 @@ impl StepwiseExecution<'_, '_> {
     }
 
     async fn run_statement(&mut self, number: usize, resumed: Option<&UnfinishedRevision>) -> Result<(), ApplyError> {
-        let started = Instant::now();
+        let host = &self.executor().host;
+        let started = host.now();
         match classify(self.text(number)) {
             StatementKind::Transactional | StatementKind::Setting => self.run_transactional(number).await?,
             StatementKind::NonTransactional(kind) => self.run_non_transactional(number, &kind, resumed).await?,
         }
-        let (id, statement, all) = (self.session.id(), number + 1, self.statements.len());
-        info!(revision = %id, statement, seconds = started.elapsed().as_secs_f64(), "{id}: statement {statement} of {all} done in {}", seconds(started.elapsed()));
+        let (revision, count, duration) = (self.session.id(), self.statements.len(), host.elapsed(started));
+        host.notify(&Event::StatementDone { revision, statement: number + 1, count, duration });
         Ok(())
     }
 }

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use tracing::{info, warn};
-
 use super::execution::StepwiseExecution;
 use super::invalid_index;
 use crate::apply::error::ApplyError;
@@ -12,6 +10,7 @@ use crate::apply::retries::LockRetries;
 use crate::apply::segments::SegmentedMessage;
 use crate::apply::step_message::bookkeeping_message;
 use crate::connect::Failure;
+use crate::host::Event;
 use crate::ledger::{ReadError, UnfinishedRevision, same_tables};
 use crate::ledger::{Stage, StatementNote};
 use crate::revision::checksum::semantic_checksum;
@@ -32,11 +31,11 @@ impl StepwiseExecution<'_, '_> {
         let (id, executor) = (self.session.id(), self.executor());
         // The earlier run can have done only the statement that it started.
         let resumed = resumed.filter(|was| was.note.own == semantic_checksum(self.text(number)));
-        let mut retries = LockRetries::new(executor.config.retry_for);
+        let mut retries = LockRetries::new(&executor.host, executor.config.retry_for);
         let mut indexes_before = resumed.map(|was| was.note.indexes.clone());
         let mut may_be_done = resumed.is_some();
         if may_be_done && self.was_done(kind, indexes_before.as_deref().unwrap_or_default()).await? {
-            info!(target: "pgmarch::apply::stepwise", revision = %id, "{id}: statement {} was done by the earlier run", number + 1);
+            executor.host.notify(&Event::StatementAlreadyDone { revision: id, statement: number + 1 });
             return self.record_finished(number, indexes_before.unwrap_or_default()).await;
         }
         loop {
@@ -68,7 +67,7 @@ impl StepwiseExecution<'_, '_> {
             }
             self.deallocate_prepared().await;
             if may_be_done && means_already_done(self.text(number), &failure) {
-                info!(target: "pgmarch::apply::stepwise", revision = %id, "{id}: statement {} was done by the earlier run", number + 1);
+                executor.host.notify(&Event::StatementAlreadyDone { revision: id, statement: number + 1 });
                 return self.record_finished(number, indexes).await;
             }
             may_be_done = false;
@@ -81,7 +80,7 @@ impl StepwiseExecution<'_, '_> {
             let answers = self.run_bookkeeping(self.record(Stage::Failed, number, &note, Some(&detail))).await?;
             self.remember(&answers);
             let happened = format!("its statement {} was undone", number + 1);
-            retries.log_and_wait(id.clone(), &happened, &failure, &executor.monitor).await;
+            retries.wait(id, &happened, &failure, &executor.monitor).await;
         }
     }
 
@@ -111,7 +110,8 @@ impl StepwiseExecution<'_, '_> {
         let record = ledger.record_statement(self.session.id(), executor.direction, Stage::Finished, number + 1, note, None);
         let mut sent = bookkeeping_message(executor.config, vec![record]);
         if let Err(failure) = executor.session.ask(&sent.take_message()).await {
-            warn!(target: "pgmarch::apply::stepwise", "statement {} is not in the journal: {}", number + 1, crate::words::chain(&failure.source));
+            let cause = crate::words::chain(&failure.source);
+            executor.host.notify(&Event::NotInJournal { statement: Some(number + 1), cause: &cause });
         }
         Err(ApplyError::OwnTables(Box::new(executor.own_tables_changed(step, detail, Some((number + 1, false))))))
     }
@@ -151,7 +151,7 @@ impl StepwiseExecution<'_, '_> {
         match answers.first().and_then(|rows| rows.first()) {
             None => Ok(true),
             Some(row) if row.first().is_some_and(|pending| pending.as_deref() == Some("t")) => {
-                info!(target: "pgmarch::apply::stepwise", "finishing the detachment of {partition} that was interrupted");
+                self.executor().host.notify(&Event::DetachmentFinished { partition });
                 // Both names as the file has them.
                 let (table, partition) = (Sql::from_file(table), Sql::from_file(partition));
                 let finish = sql!("ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE", table = table, partition = partition);

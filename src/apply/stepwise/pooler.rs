@@ -35,7 +35,7 @@ impl Executor<'_> {
         };
         let occupy = Message::preceded_by([Sql::of("BEGIN")], [Sql::of(BACKEND_PID)]);
         for _ in 0..PROBES {
-            let Ok(Ok(answer)) = tokio::time::timeout(PROBE_TIMEOUT, other.run(&occupy)).await else {
+            let Ok(Ok(answer)) = self.host.timeout(PROBE_TIMEOUT, other.run(&occupy)).await else {
                 // It waits for a server that the pool, in session mode, has given to us.
                 other.close();
                 return if own_pid().await? == first { Ok(()) } else { Err(ApplyError::TransactionPooler(revision.clone())) };
@@ -43,8 +43,8 @@ impl Executor<'_> {
             let other_pid = single_value(answer);
             // Of a pool of two, the lock has one and the other connection now the second: the answer waits for it, and comes
             // from that backend. An answer that is merely late says nothing.
-            let now = tokio::time::timeout(PROBE_TIMEOUT, own_pid()).await;
-            drop(tokio::time::timeout(PROBE_TIMEOUT, other.run(&Message::rollback())).await);
+            let now = self.host.timeout(PROBE_TIMEOUT, own_pid()).await;
+            drop(self.host.timeout(PROBE_TIMEOUT, other.run(&Message::rollback())).await);
             let now = match now {
                 Ok(now) => now?,
                 Err(_) => own_pid().await?,
@@ -54,7 +54,7 @@ impl Executor<'_> {
                 return Err(ApplyError::TransactionPooler(revision.clone()));
             }
         }
-        self.monitor.lend(other);
+        self.monitor.use_session(other);
         Ok(())
     }
 }

@@ -21,7 +21,7 @@ impl StepwiseExecution<'_, '_> {
             ahead.push(sql!("SELECT {token}", token = context.take_token()));
         }
         let note = self.note(number, Vec::new());
-        let mut retries = LockRetries::new(executor.config.retry_for);
+        let mut retries = LockRetries::new(&executor.host, executor.config.retry_for);
         loop {
             let record = self.record(Stage::Finished, number, &note, None);
             let check = vec![executor.ledger.verify_unchanged_since(&self.session.step.before, self.tables.as_deref())];
@@ -35,7 +35,7 @@ impl StepwiseExecution<'_, '_> {
                 Err(failure) if failure.met_a_lock() && retries.has_time_left() => {
                     self.roll_back().await;
                     let happened = format!("its statement {} was rolled back", number + 1);
-                    retries.log_and_wait(id.clone(), &happened, &failure, &executor.monitor).await;
+                    retries.wait(id, &happened, &failure, &executor.monitor).await;
                 }
                 Err(failure) => return Err(self.record_failed(&sent, number, note, failure).await),
             }

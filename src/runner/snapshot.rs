@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
-use tracing::{debug, info, warn};
+use tracing::debug;
 
-use super::{Context, sides};
+use super::Runner;
+use crate::config::Config;
 use crate::connect::{Answer, Failure, Session};
+use crate::host::{Event, Host};
 use crate::ledger::State;
-use crate::model::read::Schemas;
 use crate::model::read::surroundings::{Schema, Surroundings};
+use crate::model::read::{Path, Schemas, Scope};
 use crate::revision::graph::Graph;
 use crate::revision::statement::identifiers::find_identifiers;
 use crate::sql::Message;
@@ -27,7 +29,7 @@ const CANCEL_EVERY: Duration = Duration::from_millis(100);
 
 /// Why no snapshot was saved.
 enum Skipped {
-    /// It would not be worth its price, or another session is at it.
+    /// It would cost too much, or another session saves one.
     Because(String),
     /// The server refused, or is gone.
     Refused(Failure),
@@ -37,37 +39,45 @@ enum Skipped {
     Unconfirmed,
 }
 
-/// Saves what the run that holds the lock has left. The run is complete without it, so nothing here is a reason to fail.
+/// Saves what the run that holds the lock has left. The run is complete without it, so nothing here makes it fail.
 /// The session is given up: what did not answer must not be used again.
-pub(super) async fn save(state: &State, graph: &Graph, at: &str, session: Session, context: &Context) {
-    let skipped = match attempt(state, graph, at, &session, context).await {
+pub(super) async fn save(state: &State, graph: &Graph, at: &str, session: Session, runner: &Runner) {
+    let skipped = match attempt(state, graph, at, &session, runner).await {
         Ok(schemas) => {
-            debug!("saved a snapshot of the catalog: of {}", schemas.join(", "));
+            debug!(target: "pgmarch::commands::snapshot", "saved a snapshot of the catalog: of {}", schemas.join(", "));
             return;
         }
         Err(skipped) => skipped,
     };
-    match skipped {
-        Skipped::Unconfirmed => {
-            warn!(
-                "no snapshot of the catalog was saved: it was cancelled after {}, and the server has not confirmed that; there it ends by its own limit of {0} for each statement",
-                humantime::format_duration(LIMIT)
-            );
-            session.close();
-            return;
-        }
-        Skipped::Because(why) => info!("no snapshot of the catalog was saved: {why}"),
-        Skipped::Refused(failure) => info!("no snapshot of the catalog was saved: {}", chain(&failure)),
-        Skipped::TooLong => {
-            info!("no snapshot of the catalog was saved: it took longer than {}, so it was cancelled", humantime::format_duration(LIMIT));
-        }
-    }
-    if tokio::time::timeout(CONFIRM, session.run(&Message::rollback())).await.is_err() {
+    let limit = humantime::format_duration(LIMIT);
+    let is_running = matches!(skipped, Skipped::Unconfirmed);
+    let reason = match skipped {
+        Skipped::Unconfirmed => format!(
+            "it was cancelled after {limit}, and the server has not confirmed that; there it ends by its own limit of {limit} for each statement"
+        ),
+        Skipped::Because(why) => why,
+        Skipped::Refused(failure) => chain(&failure),
+        Skipped::TooLong => format!("it took longer than {limit}, so it was cancelled"),
+    };
+    runner.host.notify(&Event::SnapshotNotSaved { reason: &reason, is_running });
+    if is_running || runner.host.timeout(CONFIRM, session.run(&Message::rollback())).await.is_err() {
         session.close();
     }
 }
 
-async fn attempt(state: &State, graph: &Graph, at: &str, session: &Session, context: &Context) -> Result<Vec<String>, Skipped> {
+/// What is read of the database itself, under the session's own search path unless the settings name one.
+pub(crate) fn catalog_scope(state: &State, config: &Config) -> Scope {
+    Scope {
+        server: state.server.number,
+        search_path: config.search_path.clone().map_or_else(|| Path::Session(state.server.search_path.clone()), Path::Settings),
+        role: config.role.clone(),
+        ledger: config.ledger_schema.clone(),
+        version_table: state.ledger.version_table.clone(),
+        schemas: Schemas::All,
+    }
+}
+
+async fn attempt(state: &State, graph: &Graph, at: &str, session: &Session, runner: &Runner) -> Result<Vec<String>, Skipped> {
     let ledger = &state.ledger;
     if !ledger.has_place_for_snapshot() {
         return Err(Skipped::Because(format!(
@@ -75,9 +85,10 @@ async fn attempt(state: &State, graph: &Graph, at: &str, session: &Session, cont
             ledger.schema.as_str()
         )));
     }
-    let deadline = Instant::now() + LIMIT;
-    let mut scope = sides::scope_of(state, context);
-    let mut answers = within(deadline, session, &ledger.begin_snapshot(&scope, LIMIT)).await?;
+    let host = &runner.host;
+    let deadline = host.now() + LIMIT;
+    let mut scope = catalog_scope(state, &runner.config);
+    let mut answers = within(host, deadline, session, &ledger.begin_snapshot(&scope, LIMIT)).await?;
     let is_alone = answers.pop().into_iter().flatten().flatten().flatten().next().as_deref() == Some("t");
     if !is_alone {
         return Err(Skipped::Because("another session is saving one in this database".to_owned()));
@@ -91,8 +102,8 @@ async fn attempt(state: &State, graph: &Graph, at: &str, session: &Session, cont
     }
     let names: Vec<String> = schemas.iter().map(|schema| schema.name.clone()).collect();
     scope.schemas = Schemas::Only(names.clone());
-    let left = deadline.saturating_duration_since(Instant::now());
-    within(deadline, session, &ledger.save_snapshot(&scope, at, left)).await?;
+    let left = host.remaining(deadline);
+    within(host, deadline, session, &ledger.save_snapshot(&scope, at, left)).await?;
     Ok(names)
 }
 
@@ -105,9 +116,9 @@ fn schemas_of_run<'s>(surroundings: &'s Surroundings, graph: &Graph, version_sch
 }
 
 /// The answers to a message. After the deadline it is cancelled, again and again until the server answers.
-async fn within(deadline: Instant, session: &Session, message: &Message) -> Result<Vec<Answer>, Skipped> {
+async fn within(host: &Host, deadline: Instant, session: &Session, message: &Message) -> Result<Vec<Answer>, Skipped> {
     let mut answers = std::pin::pin!(async { session.send(message).await?.answers().await });
-    if let Ok(outcome) = tokio::time::timeout_at(deadline, &mut answers).await {
+    if let Ok(outcome) = host.timeout_at(deadline, &mut answers).await {
         return outcome.map_err(|failure| match failure.code() {
             Some(code) if *code == SqlState::QUERY_CANCELED && session.is_stopping() => {
                 Skipped::Because("it was cancelled by the signal".to_owned())
@@ -120,7 +131,7 @@ async fn within(deadline: Instant, session: &Session, message: &Message) -> Resu
         loop {
             let again = async {
                 session.cancel().await;
-                tokio::time::sleep(CANCEL_EVERY).await;
+                host.sleep(CANCEL_EVERY).await;
             };
             tokio::select! {
                 outcome = &mut answers => return outcome,
@@ -128,7 +139,7 @@ async fn within(deadline: Instant, session: &Session, message: &Message) -> Resu
             }
         }
     };
-    match tokio::time::timeout(CONFIRM, confirmed).await {
+    match host.timeout(CONFIRM, confirmed).await {
         // It was just about to end by itself.
         Ok(Ok(answers)) => Ok(answers),
         Ok(Err(_)) => Err(Skipped::TooLong),

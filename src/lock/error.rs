@@ -1,0 +1,76 @@
+//! Why a run does not have the run lock.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::connect::wait::{Verdict, verdict};
+use crate::connect::{ConnectError, Failure};
+use crate::exit::{Exit, Explain, Retry};
+
+/// Why the lock is not this run's.
+#[derive(Debug, Error)]
+pub enum LockError {
+    /// Another runner kept it all the time.
+    #[error("another run holds the lock: {holder}; not released within {}", humantime::format_duration(*.waited))]
+    Timeout {
+        /// Who, from `pg_stat_activity`.
+        holder: String,
+        /// `PGMARCH_RUN_LOCK_TIMEOUT`.
+        waited: Duration,
+    },
+    /// No connection for it.
+    #[error("no connection for the run lock")]
+    Connect(#[from] ConnectError),
+    /// The server refused a statement about it, or is gone.
+    #[error("the run lock can't be taken")]
+    Server(#[from] Failure),
+    /// The lock's connection went while the run got ready.
+    #[error("the connection that held the run lock was lost before anything was applied")]
+    Lost,
+    /// The second connection reached another server than the lock's: the hosts of the URL are in the middle of a change.
+    #[error("the run lock and the next connection are on different servers")]
+    DifferentServers,
+    /// No second connection, or none that answers.
+    #[error("no answer on a connection for the run within {}", crate::words::rough(*.waited))]
+    NoSecondConnection {
+        /// How long was waited.
+        waited: Duration,
+        /// What the last try met; `None` where nothing came at all.
+        #[source]
+        cause: Option<ConnectError>,
+    },
+}
+
+impl Explain for LockError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Timeout { .. } | Self::Lost | Self::DifferentServers => Exit::Locked,
+            Self::NoSecondConnection { .. } => Exit::Unreachable,
+            Self::Connect(ConnectError::Settings(_)) => Exit::Usage,
+            Self::Connect(error) if verdict(error) == Verdict::Wait => Exit::Unreachable,
+            Self::Server(failure) if failure.is_lost() => Exit::Locked,
+            Self::Connect(_) | Self::Server(_) => Exit::Refused,
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        let is_worthwhile = match self {
+            Self::Server(failure) => failure.is_lost(),
+            Self::Connect(error) => verdict(error) == Verdict::Wait,
+            Self::Lost | Self::DifferentServers => true,
+            Self::Timeout { .. } | Self::NoSecondConnection { .. } => false,
+        };
+        if is_worthwhile { Retry::Reconnect } else { Retry::Never }
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        match self {
+            Self::Timeout { .. } => "wait for that run, or end it with SELECT pg_terminate_backend(PID); PGMARCH_RUN_LOCK_TIMEOUT waits longer",
+            Self::NoSecondConnection { .. } => "a run needs two connections at once, and a third to watch: give the pooler a pool size of at least 2, or connect past it (PGMARCH_DATABASE_URL); nothing was changed",
+            Self::Connect(_) | Self::Server(_) | Self::Lost | Self::DifferentServers => "look at the server's log; nothing was changed, a new run starts afresh",
+        }
+        .into()
+    }
+}

@@ -1,0 +1,283 @@
+//! The run lock: an advisory lock in a transaction on a connection of its own. It is polled, so that no session waits inside a
+//! statement, and its transaction ends with its connection, so that it can't be left behind.
+
+mod error;
+mod queries;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_postgres::error::SqlState;
+use tracing::debug;
+
+use crate::backoff::Pace;
+use crate::connect::{Answer, ConnectError, Failure, Pool, SILENCE, Session};
+use crate::host::{Event, EventThrottle, Host, LockWait, Wait};
+use crate::ledger::State;
+use crate::sql::{Message, Sql};
+use crate::words::chain;
+
+pub use error::LockError;
+
+/// The lock, held by an idle transaction that has no snapshot and so delays no other session. Whoever has one may apply.
+#[derive(Debug)]
+pub struct RunLock {
+    session: Session,
+    /// Its backend.
+    pid: i32,
+    key: i64,
+    /// For the connections beside it: the worker's and the monitor's.
+    pool: Pool,
+    host: Host,
+}
+
+/// How often to check that the lock's connection still lives.
+const CHECK_EVERY: Duration = Duration::from_millis(100);
+/// One try to connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that stays only polls `pg_locks` for so long before it tries to take the lock again: the work may be done
+/// though the lock is not free.
+const STAY: Duration = Duration::from_secs(1);
+/// An empty message this often shows both sides that the other is there. It takes no snapshot, so it delays no other session.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+/// An answer to it may take this long. Without one the server ends the lock's transaction after a minute (`queries::LEASE`).
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The end of the connection releases the lock too, so a release that gets no answer is given up.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
+/// A pooler that has no connection to give, or a server that hangs, is reported after this long.
+const REPORT_AFTER: Duration = Duration::from_secs(2);
+
+impl RunLock {
+    /// Tries until the lock is this run's or `timeout` is over. Between tries it is not connected, unless the server has
+    /// plenty of room: a pooler's few connections, or a server's, are left to the run that has the lock. Where there is room,
+    /// a login for each try would take the server longer than the try.
+    pub async fn acquire(pool: &Pool, state: &State, timeout: Duration, host: &Host) -> Result<Self, LockError> {
+        loop {
+            if let Some(lock) = Self::acquire_unless(pool, state, timeout, host, async |_| false).await? {
+                return Ok(lock);
+            }
+        }
+    }
+
+    /// The same, but asks `is_needless` at each try: of many runs that wait, all but one find their work done, and need not
+    /// take the lock one after the other to see that.
+    pub async fn acquire_unless(
+        pool: &Pool,
+        state: &State,
+        timeout: Duration,
+        host: &Host,
+        is_needless: impl AsyncFnMut(&Session) -> bool,
+    ) -> Result<Option<Self>, LockError> {
+        let started = host.now();
+        let mut throttle = EventThrottle::default();
+        let outcome = Self::poll(pool, state, timeout, host, is_needless, &mut throttle).await;
+        if throttle.has_told() {
+            host.notify(&Event::WaitEnded { wait: Wait::Lock, waited: host.elapsed(started) });
+        }
+        outcome
+    }
+
+    async fn poll(
+        pool: &Pool,
+        state: &State,
+        timeout: Duration,
+        host: &Host,
+        mut is_needless: impl AsyncFnMut(&Session) -> bool,
+        throttle: &mut EventThrottle,
+    ) -> Result<Option<Self>, LockError> {
+        let key = host.lock_key(state.ledger.run_lock_key());
+        let try_lock = queries::try_lock(key, state.server.number);
+        let holder = queries::holder(key);
+        let deadline = host.now() + timeout;
+        let mut pace = Pace::new(Duration::from_millis(50), Duration::from_secs(1));
+        let mut kept = None;
+        loop {
+            let stayed = kept.is_some();
+            let session = match kept.take() {
+                Some(session) => Ok(session),
+                None => pool.session(CONNECT_TIMEOUT).await,
+            };
+            let session = match session {
+                // All that stay connected see the lock free at the same time.
+                Ok(session) if stayed && is_needless(&session).await => return Ok(None),
+                Ok(session) => session,
+                // Other runs that wait have all connections, for a moment each.
+                Err(error) if is_crowded(&error) && host.now() < deadline => {
+                    if throttle.is_due("crowded", host) {
+                        let reason = LockWait::Connection(&chain(&error));
+                        host.notify(&Event::WaitingForLock { reason, remaining: host.remaining(deadline) });
+                    }
+                    host.sleep(host.next_pause(&mut pace)).await;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let Some(answers) = ask(&session, &try_lock, deadline, host, throttle).await? else {
+                session.close();
+                continue;
+            };
+            if let Some([got, pid]) = answers.last().and_then(|rows| rows.first()).map(Vec::as_slice)
+                && got.as_deref() == Some("t")
+            {
+                debug!(key, pid, "run lock taken");
+                return Ok(Some(Self { session, pid: parse_pid(pid.as_deref()), key, pool: pool.clone(), host: host.clone() }));
+            }
+            let answers = ask(&session, &holder, deadline, host, throttle).await?.unwrap_or_default();
+            if !stayed && is_needless(&session).await {
+                return Ok(None);
+            }
+            let [holder, pid, has_room] = answers.into_iter().next_back().and_then(single_row).unwrap_or_default();
+            let holder = holder.unwrap_or_else(|| "a run that has just ended".to_owned());
+            let now = host.now();
+            if now >= deadline {
+                return Err(LockError::Timeout { holder, waited: timeout });
+            }
+            if throttle.is_due(holder.split(", since").next().unwrap_or(""), host) {
+                host.notify(&Event::WaitingForLock { reason: LockWait::Holder(&holder), remaining: host.remaining(deadline) });
+            }
+            if has_room.as_deref() == Some("t") && session.is_direct(parse_pid(pid.as_deref())).await {
+                if wait_until_released(&session, key, deadline.min(now + STAY), host).await.is_ok() {
+                    kept = Some(session);
+                } else {
+                    session.close();
+                }
+            } else {
+                session.close();
+                host.sleep(host.next_pause(&mut pace).min(deadline - now)).await;
+            }
+        }
+    }
+
+    /// A second connection to the same server, for the work under the lock. It begins with the startup options `options`, if
+    /// there are any, no pooler that might not know them stands between, and the server takes them.
+    pub async fn worker(&self, timeout: Duration, options: Option<&str>) -> Result<Session, LockError> {
+        let host = &self.host;
+        let deadline = host.now() + timeout;
+        let is_direct = self.session.is_direct(self.pid).await;
+        let mut options = options.filter(|_| is_direct);
+        let mut pace = Pace::new(Duration::from_millis(50), Duration::from_millis(500));
+        let mut throttle = EventThrottle::default();
+        loop {
+            let connecting = async {
+                let session = self.pool.session_with(CONNECT_TIMEOUT, options).await?;
+                // A pooler accepts every connection, and makes the first query wait.
+                let answer = ask(&session, &queries::is_visible(self.pid, self.key), deadline, host, &mut throttle).await?;
+                Ok((session, answer))
+            };
+            let outcome = tokio::select! {
+                outcome = connecting => outcome,
+                () = self.lost() => return Err(LockError::Lost),
+            };
+            let error = match outcome {
+                Ok((session, Some(answer))) if answer.last().is_some_and(|rows| !rows.is_empty()) => return Ok(session),
+                Ok((session, None)) => {
+                    session.close();
+                    continue;
+                }
+                // Of several hosts, this is not the one that has the lock.
+                Ok(_) => return Err(LockError::DifferentServers),
+                Err(error) => error,
+            };
+            options = None;
+            let now = host.now();
+            let LockError::Connect(cause) = error else { return Err(error) };
+            if now >= deadline || matches!(cause, ConnectError::Settings(_)) {
+                return Err(LockError::NoSecondConnection { waited: timeout, cause: Some(cause) });
+            }
+            let text = chain(&cause);
+            if throttle.is_due(&text, host) {
+                host.notify(&Event::WaitingForLock { reason: LockWait::SecondConnection(&text), remaining: host.remaining(deadline) });
+            }
+            host.sleep(host.next_pause(&mut pace).min(deadline - now)).await;
+        }
+    }
+
+    /// Connections of the same run.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// The host of the same run.
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Ends when the lock's connection is gone, and with it the lock.
+    pub async fn lost(&self) {
+        let host = &self.host;
+        let mut heartbeat = host.now() + HEARTBEAT_EVERY;
+        while !self.session.is_closed() {
+            host.sleep(CHECK_EVERY).await;
+            if host.now() < heartbeat {
+                continue;
+            }
+            match host.timeout(HEARTBEAT_TIMEOUT, self.session.run(&Message::empty())).await {
+                Ok(Ok(_)) => heartbeat = host.now() + HEARTBEAT_EVERY,
+                Ok(Err(_)) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Ends the transaction, and with it the lock.
+    pub async fn release(self) {
+        match self.host.timeout(RELEASE_TIMEOUT, self.session.run(&Message::verbatim(Sql::of("COMMIT")))).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => debug!(%error, "the run lock ended with its connection"),
+            Err(_) => debug!("no answer to the release of the run lock; it ends with its connection"),
+        }
+    }
+}
+
+/// Returns when the lock is not held, or at `until`.
+async fn wait_until_released(session: &Session, key: i64, until: Instant, host: &Host) -> Result<(), Failure> {
+    let is_held = queries::is_held(key);
+    let mut pace = Pace::new(Duration::from_millis(25), Duration::from_millis(50));
+    loop {
+        host.sleep(host.next_pause(&mut pace).min(host.remaining(until))).await;
+        if host.now() >= until || session.ask(&is_held).await?.iter().all(Vec::is_empty) {
+            return Ok(());
+        }
+    }
+}
+
+/// The process id of a backend; 0 is none's.
+fn parse_pid(pid: Option<&str>) -> i32 {
+    pid.and_then(|pid| pid.parse().ok()).unwrap_or(0)
+}
+
+/// The only row of an answer.
+fn single_row<const COLUMNS: usize>(answer: Answer) -> Option<[Option<String>; COLUMNS]> {
+    answer.into_iter().next()?.try_into().ok()
+}
+
+/// Whether the server has no connection left now.
+fn is_crowded(error: &ConnectError) -> bool {
+    error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
+}
+
+/// Sends a query that takes no time. Without an answer it tells observers and continues to wait: a pooler without a free
+/// connection answers as soon as it has one. `None` after [`SILENCE`]: then a new connection may fare better.
+async fn ask(
+    session: &Session,
+    message: &Message,
+    deadline: Instant,
+    host: &Host,
+    throttle: &mut EventThrottle,
+) -> Result<Option<Vec<Answer>>, LockError> {
+    let mut asking = std::pin::pin!(session.run(message));
+    let started = host.now();
+    loop {
+        if let Ok(outcome) = host.timeout(REPORT_AFTER, &mut asking).await {
+            return Ok(Some(outcome?));
+        }
+        if host.now() >= deadline {
+            return Err(LockError::NoSecondConnection { waited: host.elapsed(started), cause: None });
+        }
+        if throttle.is_due("no answer", host) {
+            host.notify(&Event::WaitingForLock { reason: LockWait::Answer, remaining: host.remaining(deadline) });
+        }
+        if host.elapsed(started) >= SILENCE {
+            return Ok(None);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Where the database is, after the files of the applied revisions were compared with what was applied.
+
+use tracing::debug;
+
+use crate::ancestry::{Ancestry, LateRevisions};
+use crate::checksum::{self, ChecksumError, ChecksumVerdict};
+use crate::config::Config;
+use crate::connect::Session;
+use crate::error::Error;
+use crate::ledger::lost::{self, SchemaReset};
+use crate::ledger::{LedgerContents, ReadError, State};
+use crate::position::Position;
+use crate::revision::Revision;
+use crate::revision::graph::{Graph, Node};
+
+/// The position of the database, and what else was found on the way.
+pub(crate) struct VerifiedPosition<'g> {
+    pub(crate) position: Position<'g>,
+    /// Revisions whose down migration was changed in their files.
+    pub(crate) changed_down: Vec<Revision>,
+    /// The version table's schema was dropped and created again since the ledger was last written.
+    pub(crate) reset: Option<SchemaReset>,
+}
+
+/// The position of the database. Revisions without a file here are looked up in the ledger.
+pub(crate) async fn resolve_position<'g>(graph: &'g Graph, state: &State, session: &Session) -> Result<Position<'g>, Error> {
+    let mut recorded = Vec::new();
+    if state.rows.iter().any(|row| graph.node(row).is_none()) {
+        let checksums = state.contents().into_iter().flat_map(|contents| contents.checksums.keys());
+        let without_file: Vec<&str> = checksums.map(String::as_str).filter(|id| graph.node(id).is_none()).collect();
+        recorded = state.ledger.applied_revisions(session, &without_file).await.map_err(ReadError::Server)?;
+    }
+    Ok(Position::resolve(graph, &state.rows, &recorded)?)
+}
+
+/// The position of the database, if the files of the applied revisions are what was applied. What the ledger recorded is read
+/// only if these files were not yet compared with it, or if the version table says base.
+pub(crate) async fn verify_checksums<'g>(
+    graph: &'g Graph,
+    state: &mut State,
+    session: &Session,
+    config: &Config,
+) -> Result<VerifiedPosition<'g>, Error> {
+    let reset = check_base(graph, state, session, config).await?;
+    if is_sealed(graph, state) {
+        return Ok(VerifiedPosition { position: resolve_position(graph, state, session).await?, changed_down: Vec::new(), reset });
+    }
+    state.load_contents(session).await?;
+    let state = &*state;
+    let position = resolve_position(graph, state, session).await?;
+    let unread = LedgerContents::default();
+    let checksums = &state.contents().unwrap_or(&unread).checksums;
+    let moved = checksum::moved_revisions(&position.graph, &position.rows, checksums);
+    if !moved.is_empty() {
+        return Err(Error::Checksum(ChecksumError::Moved(moved)));
+    }
+    check_ancestry(&position, state)?;
+    let suspects = checksum::differing_revisions(&position.graph, &position.rows, checksums);
+    if suspects.is_empty() {
+        return Ok(VerifiedPosition { position, changed_down: Vec::new(), reset });
+    }
+    let recorded = state.ledger.applied_revisions(session, &suspects).await.map_err(ReadError::Server)?;
+    let ChecksumVerdict { changed, reparsed, changed_down } = checksum::compare_texts(&position.graph, &recorded);
+    if !changed.is_empty() {
+        return Err(Error::Checksum(ChecksumError::Changed(changed)));
+    }
+    if !reparsed.is_empty() {
+        return Err(Error::Checksum(ChecksumError::Reparsed(reparsed)));
+    }
+    debug!(target: "pgmarch::commands", "{} differ from what was applied, in comments, layout or the way down alone", suspects.join(", "));
+    let changed_down = changed_down.into_iter().cloned().collect();
+    Ok(VerifiedPosition { position, changed_down, reset })
+}
+
+/// Refuses a version table that says base where the ledger has applied revisions.
+pub(crate) async fn check_base(graph: &Graph, state: &mut State, session: &Session, config: &Config) -> Result<Option<SchemaReset>, Error> {
+    lost::check_base(session, config, state, graph).await?.map_err(Error::Lost)
+}
+
+/// Which revisions below the version rows are applied, as far as the ledger was read.
+pub(crate) fn ancestry(position: &Position<'_>, state: &State) -> Ancestry {
+    let unread = LedgerContents::default();
+    Ancestry::of(&position.graph, &position.rows, state.contents().unwrap_or(&unread))
+}
+
+/// Refuses a database below whose version rows are revisions that were never run there, unless that was accepted.
+pub(crate) fn check_ancestry(position: &Position<'_>, state: &State) -> Result<(), Error> {
+    let late = ancestry(position, state).late_revisions(&position.graph);
+    if late.is_empty() { Ok(()) } else { Err(Error::Late(LateRevisions(late))) }
+}
+
+/// Whether the last run compared these very files with the ledger and committed synchronously, and nothing was done since.
+pub(crate) fn is_sealed(graph: &Graph, state: &State) -> bool {
+    let rows: Option<Vec<Node>> = state.rows.iter().map(|row| graph.node(row)).collect();
+    rows.is_some_and(|rows| state.seal.as_ref().is_some_and(|seal| seal.matches(graph, &rows)))
+}

@@ -1,23 +1,23 @@
 //! Control characters as escapes, in text that comes from files, from the server or from names: such text can neither
-//! forge a line of ours nor give a terminal commands.
+//! imitate a line of pgmarch nor send commands to a terminal.
 
 use std::fmt::{self, Display, Write};
 
 /// A value whose control characters are printed as `\n`, `\t`, `\u{1b}`.
 #[derive(Clone, Copy, Debug)]
-pub struct Escaped<T> {
+pub(crate) struct Escaped<T> {
     value: T,
     /// Where line breaks and tabs stay: how far each line but the first is indented.
     indent: Option<usize>,
 }
 
 /// `value` on one line.
-pub fn line<T: Display>(value: T) -> Escaped<T> {
+pub(crate) fn line<T: Display>(value: T) -> Escaped<T> {
     Escaped { value, indent: None }
 }
 
 /// `value` with its line breaks and tabs, each line but the first indented by `indent` spaces.
-pub fn lines<T: Display>(value: T, indent: usize) -> Escaped<T> {
+pub(crate) fn lines<T: Display>(value: T, indent: usize) -> Escaped<T> {
     Escaped { value, indent: Some(indent) }
 }
 
@@ -43,7 +43,7 @@ impl Write for Escaping<'_, '_> {
     }
 }
 
-/// Whether a terminal or a viewer does something at `c` other than to draw it: C0, DEL, C1, line and paragraph
+/// Whether a terminal or a viewer does not simply draw `c`: C0, DEL, C1, line and paragraph
 /// separators, and the bidirectional controls (Unicode Standard Annex 9), which draw text in another order.
 fn is_control(c: char) -> bool {
     c.is_control()

@@ -44,12 +44,12 @@ impl Retry {
     }
 }
 
-/// Exit codes, the same for every verb.
+/// Exit codes, the same for every command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// At the target, durably; or nothing to do.
     Success,
-    /// The answer is no.
+    /// A check failed: pending revisions, differences, findings; or `wait` timed out.
     No,
     /// Usage or configuration.
     Usage,
@@ -63,13 +63,13 @@ pub enum Exit {
     Failed,
     /// The database is ahead by a breaking revision.
     Ahead,
-    /// Postgres refused us for good.
+    /// The server refused the connection or a statement, and a retry would not help.
     Refused,
     /// SIGINT or SIGTERM.
     Signal(Signal),
 }
 
-/// An exit code as the documentation has it: number, meaning, who acts.
+/// The table of exit codes for the documentation: number, meaning, who should act.
 pub const EXIT_CODES: &[(u8, &str, &str)] = &[
     (0, "at the target (or nothing to do)", "nobody"),
     (1, "the answer is no: pending (`status --check`, `wait` in time), differences, findings", "the author"),

@@ -1,4 +1,4 @@
-//! Text that messages of several modules share: causes of an error, durations, counts, the nearest known word. Imports nothing.
+//! Text shared by the messages of several modules: causes of an error, durations, counts, the nearest known word. Imports nothing.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::error::DbError;
 
-/// An error with its causes, once each: `connection failed: db error: FATAL: …` without what only says "see below".
-pub fn chain(error: &(dyn Error + 'static)) -> String {
+/// An error with its causes, each once, without those that only introduce the next.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
@@ -46,23 +46,23 @@ fn database_error(error: &DbError) -> String {
     text
 }
 
-/// A duration in whole seconds, for what was or will be waited.
-pub fn rough(duration: Duration) -> String {
+/// A duration in whole seconds, for waits.
+pub(crate) fn rough(duration: Duration) -> String {
     humantime::format_duration(Duration::from_secs(duration.as_secs_f64().round() as u64)).to_string()
 }
 
-/// How long is left until `deadline`, in whole seconds.
-pub fn left(deadline: Instant) -> String {
+/// The time until `deadline`, in whole seconds.
+pub(crate) fn left(deadline: Instant) -> String {
     rough(deadline.saturating_duration_since(Instant::now()))
 }
 
-/// A number of things: `1 revision`, `2 revisions`.
-pub fn count(number: usize, thing: &str) -> String {
+/// A number with its noun: `1 revision`, `2 revisions`.
+pub(crate) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A duration for people: `13 ms`, `2.4 s`, `3m 20s`.
-pub fn seconds(duration: Duration) -> String {
+/// A duration: `13 ms`, `2.4 s`, `3m 20s`.
+pub(crate) fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 1.0 {
         format!("{:.0} ms", seconds * 1000.0)
@@ -74,12 +74,12 @@ pub fn seconds(duration: Duration) -> String {
 }
 
 /// Version rows, for a message.
-pub fn version(rows: &[String]) -> String {
+pub(crate) fn version(rows: &[String]) -> String {
     if rows.is_empty() { "base".to_owned() } else { rows.join(", ") }
 }
 
 /// The known word nearest to `found`, if one is near enough to have been meant.
-pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let found = found.to_ascii_lowercase();
     known
         .into_iter()

@@ -20,7 +20,7 @@ use crate::runner::{check_ancestry, check_base, is_sealed, resolve_position};
 pub struct DatabaseStatus {
     /// The version rows.
     pub current: Vec<String>,
-    /// What an upgrade to the target would apply, in order; none when the database is there, or compatibly ahead.
+    /// What an upgrade to the target would apply, in order; none if the database is at the target, or ahead by revisions that are not breaking.
     pub pending: Vec<String>,
 }
 
@@ -36,7 +36,7 @@ impl DatabaseStatus {
     }
 }
 
-/// Parses a target that means the same revision wherever the database is: only such a target can be waited for.
+/// Parses a target that means the same revision whatever is applied: only such a target can be waited for.
 pub fn fixed_target(typed: &str, graph: &Graph) -> Result<RevisionName, Error> {
     let target = RevisionName::parse(typed)?;
     if target.is_relative() {

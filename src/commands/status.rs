@@ -23,14 +23,14 @@ pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error
     let mut state = super::read(&session, context, Access::Read).await?;
     let position = resolve_position(&graph, &state, &session).await?;
     let named = position.targets(&target);
-    // With several heads `head` means nothing; what is pending is still of interest.
+    // With several heads `head` is ambiguous; pending revisions are those of all heads.
     let targets = match &named {
         Ok(targets) => targets.clone(),
         Err(NameError::SeveralHeads { .. }) => position.targets(&RevisionName::parse("heads")?)?,
         Err(error) => return Err(error.clone().into()),
     };
     let plan = Plan::upgrade(&position.graph, &position.rows, &targets);
-    // What would stop an upgrade is part of where the database is.
+    // The status includes the reason for which an upgrade would refuse.
     let refusal = match position.check_ahead(&targets, config.ahead) {
         _ if named.is_err() => named.err().map(Error::Name),
         Err(refusal) => Some(Error::Position(refusal)),

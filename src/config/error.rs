@@ -8,7 +8,7 @@ use crate::connect::fault::SettingsError;
 use crate::environment::EnvironmentError;
 use crate::exit::{Exit, Explain};
 
-/// One thing wrong with the settings. Values that may be secret are never part of it.
+/// One fault of the settings. It never holds a value that may be secret.
 #[derive(Debug, Error)]
 #[allow(missing_docs, reason = "each variant's message is its documentation")]
 pub enum ConfigFault {

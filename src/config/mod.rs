@@ -32,7 +32,7 @@ pub enum Ahead {
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text.
     Text,
     /// One JSON object a line.
     Json,
@@ -65,17 +65,17 @@ pub struct Config {
     pub version_table: TableName,
     /// The ledger's schema.
     pub ledger_schema: Ident,
-    /// The role that owns what revisions make.
+    /// The role that revisions run as, and that owns what they create.
     pub role: Option<Ident>,
     /// The search path of the revisions, as SQL takes it.
     pub search_path: Option<SearchPath>,
     /// Whether a run saves a snapshot of the catalog; by default the command decides.
     pub snapshot: Option<Snapshots>,
-    /// Roles that may own our tables, and the code on them, beside those that could do harm anyway.
+    /// Further roles that may own pgmarch's tables and the code on them, beside those that have such rights anyway.
     pub trust_owner: Vec<Ident>,
     /// What to do about a database that is ahead.
     pub ahead: Ahead,
-    /// Whether a downgrade needs no more asking.
+    /// Whether a downgrade is confirmed.
     pub confirmed: bool,
     /// Where the sidecar answers.
     pub listen: SocketAddr,
@@ -94,7 +94,7 @@ pub enum Snapshots {
     Off,
 }
 
-/// What becomes of revisions that are added while the sidecar stays.
+/// What the sidecar does with revisions that are added while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changes {
     /// They are reported as pending.
@@ -103,7 +103,7 @@ pub enum Changes {
     Apply,
 }
 
-/// What is needed to report anything, known even if the other settings are wrong.
+/// The settings of logs and failures, decided even if other settings are wrong.
 #[derive(Clone, Debug)]
 pub struct Reporting {
     /// Level and modules, as `tracing_subscriber` takes them.

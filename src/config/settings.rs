@@ -1,4 +1,4 @@
-//! The table of settings, and the settings as the environment has them.
+//! The table of settings, and the settings as the environment has them, unchecked.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::error::ConfigFault;
 use crate::environment::Environment;
 use crate::words::nearest;
 
-/// One setting: its name, its default as the docs print it, and its meaning.
+/// One setting: name, default and meaning, as the documentation prints them.
 #[derive(Debug)]
 pub struct Setting {
     /// The environment variable; with `_FILE` appended, the file that holds the value.

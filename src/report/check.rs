@@ -8,10 +8,10 @@ use super::difference::Difference;
 use crate::escape;
 use crate::revision::{Fault, LineColumn};
 
-/// One thing that is wrong, or ought to be looked at.
+/// One finding of a check.
 #[derive(Debug, Serialize)]
-pub struct CheckFinding {
-    /// What kind it is, a word that stays the same.
+pub(crate) struct CheckFinding {
+    /// Its kind, a fixed word.
     pub kind: &'static str,
     /// The file or folder.
     pub path: String,
@@ -29,7 +29,7 @@ pub struct CheckFinding {
 
 impl CheckFinding {
     /// A fault that stops every run.
-    pub fn of(fault: &Fault) -> Self {
+    pub(crate) fn of(fault: &Fault) -> Self {
         Self {
             kind: "unsound",
             path: fault.path.display().to_string(),
@@ -40,13 +40,13 @@ impl CheckFinding {
         }
     }
 
-    /// Something that no file is to blame for.
-    pub fn in_general(kind: &'static str, path: String, message: String) -> Self {
+    /// A finding that is not about a file.
+    pub(crate) fn in_general(kind: &'static str, path: String, message: String) -> Self {
         Self { kind, path, line: None, column: None, message, stops_upgrade: false }
     }
 
-    /// Something about a file that does not stop a run.
-    pub fn about(kind: &'static str, path: &std::path::Path, place: Option<LineColumn>, message: String) -> Self {
+    /// A finding about a file that does not stop a run.
+    pub(crate) fn about(kind: &'static str, path: &std::path::Path, place: Option<LineColumn>, message: String) -> Self {
         Self {
             kind,
             path: path.display().to_string(),
@@ -58,9 +58,9 @@ impl CheckFinding {
     }
 }
 
-/// What was looked at and what was found. The JSON of `check --json` is this object.
+/// What was checked and what was found. The JSON of `check --json` is this object.
 #[derive(Debug, Default, Serialize)]
-pub struct CheckReport {
+pub(crate) struct CheckReport {
     /// How many revisions there are.
     pub revisions: usize,
     /// The revisions that nothing revises.
@@ -69,7 +69,7 @@ pub struct CheckReport {
     pub checked: Vec<&'static str>,
     /// What was found; nothing is exit 0.
     pub findings: Vec<CheckFinding>,
-    /// How the model differs from what the revisions make, if it does.
+    /// How the model differs from the schema that the revisions create, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<Difference>,
     /// How the database differs from what the applied revisions create, if it does; where a snapshot can be used, from the
@@ -79,14 +79,14 @@ pub struct CheckReport {
     /// Where a snapshot can be used: how the database differed from what the revisions create already when it was saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replay: Option<Difference>,
-    /// What is there and is not compared.
+    /// Objects that are not compared.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_compared: Vec<String>,
 }
 
 impl CheckReport {
-    /// For a person.
-    pub fn text(&self) -> String {
+    /// As text.
+    pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for finding in &self.findings {
             let place = match (finding.line, finding.column) {

@@ -9,7 +9,7 @@ use crate::model::statement::EmittedStatement;
 
 /// The difference between two schemas, and the statements that lead from one to the other.
 #[derive(Debug, Serialize)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// Each object that differs.
     pub changes: Vec<ChangedObject>,
     /// In order.
@@ -20,7 +20,7 @@ pub struct Difference {
 
 /// One object that differs.
 #[derive(Debug, Serialize)]
-pub struct ChangedObject {
+pub(crate) struct ChangedObject {
     /// Its kind.
     pub kind: &'static str,
     /// Its full name.
@@ -31,23 +31,23 @@ pub struct ChangedObject {
 
 /// One statement.
 #[derive(Debug, Serialize)]
-pub struct DifferenceStatement {
+pub(crate) struct DifferenceStatement {
     /// Its SQL.
     pub sql: String,
-    /// What it may do.
+    /// Its hazards.
     pub hazards: Vec<Hazard>,
 }
 
 impl Difference {
-    /// From what was compared and what was emitted.
-    pub fn new(changes: &[Change], statements: &[&EmittedStatement], likely_renames: Vec<String>) -> Self {
+    /// From the result of a comparison and the statements emitted for it.
+    pub(crate) fn new(changes: &[Change], statements: &[&EmittedStatement], likely_renames: Vec<String>) -> Self {
         let changed = |change: &Change| ChangedObject { kind: change.key.kind.name(), name: change.key.name.clone(), change: change.how };
         let listed = |statement: &&EmittedStatement| DifferenceStatement { sql: statement.sql.clone(), hazards: statement.hazards.clone() };
         Self { changes: changes.iter().map(changed).collect(), statements: statements.iter().map(listed).collect(), likely_renames }
     }
 
     /// Each object with a sign, then the statements.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let sign = |how: DifferenceKind| match how {
             DifferenceKind::Added => '+',
             DifferenceKind::Removed => '-',
@@ -65,13 +65,13 @@ impl Difference {
     }
 
     /// What to type if a column was renamed.
-    pub fn renames_text(&self) -> String {
+    pub(crate) fn renames_text(&self) -> String {
         let hint = |rename: &String| format!("-- if this is a rename, its values can be kept: --rename {}\n", escape::line(rename));
         self.likely_renames.iter().map(hint).collect()
     }
 }
 
-/// What is there and is not compared, as comments.
-pub fn unknown(names: &[String]) -> String {
+/// Objects that are not compared, as SQL comments.
+pub(crate) fn unknown(names: &[String]) -> String {
     names.iter().map(|name| format!("-- not compared: {}\n", escape::line(name))).collect()
 }

@@ -1,4 +1,4 @@
-//! A failure, as a person reads it, as a log line, and as Kubernetes' termination message.
+//! A failed command's error: as text on stderr, as a log line, and as Kubernetes' termination message.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -19,10 +19,10 @@ use crate::revision::line::{line_at, line_start};
 use crate::revision::{Id, LineColumn};
 use crate::words::{chain, seconds};
 
-/// Kubernetes keeps so many bytes of a termination message (its documentation, "Customizing the termination message").
+/// The most bytes that Kubernetes keeps of a termination message (its documentation, "Customizing the termination message").
 const TERMINATION_BYTES: usize = 4096;
 
-/// What a machine reads about a failure.
+/// The termination message, and the fields of the log line.
 #[derive(Debug, Serialize)]
 struct FailureReport<'a> {
     exit: u8,
@@ -38,8 +38,8 @@ struct FailureReport<'a> {
     next: String,
 }
 
-/// Tells a failure to everybody who may want to know: stderr, and the termination log if there is one.
-pub fn print(failure: &Error, reporting: &Reporting) {
+/// Prints a failure to stderr, and to the termination log if there is one.
+pub(crate) fn print(failure: &Error, reporting: &Reporting) {
     match reporting.format {
         LogFormat::Text => print_to_stderr(&text(failure)),
         LogFormat::Json => {
@@ -53,7 +53,7 @@ pub fn print(failure: &Error, reporting: &Reporting) {
     }
 }
 
-/// Standard error may be gone; there is nobody left to tell then.
+/// Standard error may be closed; then the message is lost.
 fn print_to_stderr(text: &str) {
     use std::io::Write as _;
     drop(std::io::stderr().write_all(text.as_bytes()));
@@ -93,7 +93,7 @@ fn cause(failure: &Error) -> FailureReport<'_> {
 }
 
 /// One line, or one for each fault.
-pub fn summary(failure: &Error) -> String {
+pub(crate) fn summary(failure: &Error) -> String {
     faults(failure).join("\n")
 }
 
@@ -129,7 +129,7 @@ fn failed_revision(failure: &Error) -> Option<&SqlFailure> {
 /// line of that may look like one of ours, such as `next: …`.
 const FURTHER_LINES: usize = 2;
 
-/// The whole story for a person; the last line says what to do next.
+/// The failure as text; the last line is the next step.
 fn text(failure: &Error) -> String {
     let mut text = String::new();
     if let Error::Apply(stopped) = failure
@@ -157,7 +157,7 @@ fn text(failure: &Error) -> String {
 }
 
 /// A text diff from what was applied to a file; each of its lines begins with its own sign.
-pub fn diff(path: &Path, diff: &str) -> String {
+pub(crate) fn diff(path: &Path, diff: &str) -> String {
     format!("--- applied\n+++ {}\n{}", escape::line(path.display()), escape::lines(diff, 0))
 }
 
@@ -181,7 +181,7 @@ fn broken_snippet(broken: &Broken) -> String {
     text
 }
 
-/// The server's words, then `file:line:column`, the line and a caret.
+/// The server's error, then `file:line:column`, the line and a caret.
 fn snippet(failure: &SqlFailure) -> String {
     let error = &failure.error;
     let message = escape::lines(error.message(), FURTHER_LINES);
@@ -199,9 +199,9 @@ fn snippet(failure: &SqlFailure) -> String {
     text
 }
 
-/// A line of a file, its control characters but tabs escaped, with a caret under what is meant.
-pub fn code_frame(path: &Path, whole: &str, range: &std::ops::Range<usize>, place: LineColumn) -> String {
-    // Only the line itself: a file may be large, and its neighbours may hold what is nobody's business.
+/// A line of a file, its control characters but tabs escaped, with carets under `range`.
+pub(crate) fn code_frame(path: &Path, whole: &str, range: &std::ops::Range<usize>, place: LineColumn) -> String {
+    // Only the line itself: other lines may hold secrets.
     let start = line_start(whole, range.start);
     let end = line_at(whole, start).range.end.max(range.start);
     let line = &whole[start..end];
@@ -211,17 +211,17 @@ pub fn code_frame(path: &Path, whole: &str, range: &std::ops::Range<usize>, plac
     let (line, span) = excerpt(line, span);
     let [before, meant, after] =
         [&line[..span.start], &line[span.clone()], &line[span.end..]].map(|part| escape::lines(part, 0).to_string());
-    // A tab stays one, and a wide character is as wide as two: so what is below stands below.
+    // Tabs stay tabs and wide characters take two columns, so that the carets are aligned.
     let indent: String = before.chars().map(|c| if c == '\t' { "\t".to_owned() } else { " ".repeat(c.width().unwrap_or(0)) }).collect();
     let carets = "^".repeat(meant.width().max(1));
     let (file, LineColumn { line, column }) = (escape::line(path.display()), place);
     format!("{margin}--> {file}:{line}:{column}\n{margin} |\n{number} | {before}{meant}{after}\n{margin} | {indent}{carets}\n")
 }
 
-/// How much of a long line is shown before and after where what is meant begins, in characters.
+/// How many characters of a long line are shown before and after the start of the range.
 const AROUND: usize = 60;
 
-/// A line without what is far from the span, and where the span is in it.
+/// The part of a line around the span, and the span in it.
 fn excerpt(line: &str, span: std::ops::Range<usize>) -> (String, std::ops::Range<usize>) {
     let (before, after) = line.split_at(span.start);
     let cut = before.char_indices().rev().nth(AROUND).map(|(start, c)| start + c.len_utf8());

@@ -1,8 +1,8 @@
-//! The picture left of a history, newest first: one lane for each line of descent, as `git log --graph` draws it.
+//! The graph beside a history, newest first: one lane for each line of descent, as `git log --graph` draws it.
 
-/// Draws `text`s with their lanes. Each row is a key, the keys it stands on, and its lines; what a row stands on
-/// comes after it, or not at all.
-pub fn draw(rows: &[(usize, Vec<usize>, Vec<String>)]) -> String {
+/// Draws rows with their lanes. A row is its key, the keys of its parents, and its lines of text. Parents come after their children,
+/// or not at all.
+pub(crate) fn draw(rows: &[(usize, Vec<usize>, Vec<String>)]) -> String {
     let drawn: Vec<usize> = rows.iter().map(|(key, ..)| *key).collect();
     let mut picture = Picture::default();
     for (key, below, lines) in rows {
@@ -15,7 +15,7 @@ pub fn draw(rows: &[(usize, Vec<usize>, Vec<String>)]) -> String {
 #[derive(Default)]
 struct Picture {
     text: String,
-    /// What each lane, from the left, leads to.
+    /// The key that each lane leads to, from the left.
     lanes: Vec<usize>,
 }
 
@@ -28,7 +28,7 @@ impl Picture {
                 self.lanes.len() - 1
             }
         };
-        // Lines of descent that part here come together.
+        // Lanes that lead to this row join.
         while let Some(other) = self.lanes.iter().skip(lane + 1).position(|other| *other == key).map(|place| place + lane + 1) {
             self.join(lane, other);
         }
@@ -60,7 +60,7 @@ impl Picture {
         }
     }
 
-    /// A second lane beside `lane`: `|\`, those to the right make room.
+    /// Opens a lane right of `lane`: `|\`; those to the right move by one.
     fn open(&mut self, lane: usize, key: usize) {
         let picture: String = (0..self.lanes.len())
             .map(|place| {
@@ -77,11 +77,11 @@ impl Picture {
         self.lanes.insert(lane + 1, key);
     }
 
-    /// The lane `other` joins `lane`, to its left: `|/`, or `|_|/` past those in between.
+    /// Joins the lane `other` with `lane`, to its left: `|/`, or `|_|/` across those in between.
     fn join(&mut self, lane: usize, other: usize) {
         let mut picture = String::new();
         for place in 0..self.lanes.len() {
-            // What stands before this lane's place, then the place itself.
+            // The character before the lane's, then the lane's.
             let (gap, mark) = match place {
                 _ if place < other => (if place > lane { "_" } else { " " }, "|"),
                 _ => ("/", " "),
@@ -95,7 +95,7 @@ impl Picture {
         self.lanes.remove(other);
     }
 
-    /// A lane that leads no further; those to the right close up.
+    /// Ends a lane; those to the right move by one.
     fn end(&mut self, lane: usize) {
         self.lanes.remove(lane);
         if lane < self.lanes.len() {

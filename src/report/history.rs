@@ -9,12 +9,12 @@ use serde::Serialize;
 use super::graph_drawing;
 use crate::escape;
 
-/// The state of a revision below an applied one that was not applied itself: it came in there later.
-pub const NOT_APPLIED: &str = "not applied";
+/// The state of a revision below an applied one that was never applied: it was added later.
+pub(crate) const NOT_APPLIED: &str = "not applied";
 
 /// One revision of a history.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct HistoryEntry {
+pub(crate) struct HistoryEntry {
     /// Its id.
     pub revision: String,
     /// What it revises.
@@ -31,9 +31,9 @@ pub struct HistoryEntry {
     pub breaking: bool,
     /// Its file; `null` if only the ledger has it.
     pub file: Option<String>,
-    /// `applied`, `pending`, or `not applied`: below an applied revision, and never run here; `null` where no database was asked.
+    /// `applied`, `pending`, or `not applied`: below an applied revision, and never run here; `null` without a database.
     pub state: Option<&'static str>,
-    /// Of one that is not applied, whether `repair` accepted that it never is.
+    /// Of one that was not applied, whether `repair` accepted that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<bool>,
     /// Whether the database is at it.
@@ -48,7 +48,7 @@ pub struct HistoryEntry {
 
 impl HistoryEntry {
     /// Whether it is applied, when, how long it took.
-    pub fn state_text(&self) -> String {
+    pub(crate) fn state_text(&self) -> String {
         match (self.state, &self.applied_at, self.seconds) {
             (Some("applied"), Some(at), Some(seconds)) => {
                 format!("applied {at}, {}", crate::words::seconds(Duration::from_secs_f64(seconds.max(0.0))))
@@ -60,7 +60,7 @@ impl HistoryEntry {
         }
     }
 
-    /// What else there is to say: `head, current, blue…`.
+    /// Its marks: `head, current, blue…`.
     fn marks(&self) -> String {
         let mut marks: Vec<String> = Vec::new();
         if self.current {
@@ -85,7 +85,7 @@ impl HistoryEntry {
 
 /// The graph or a part of it. The JSON of `history --json` is this object.
 #[derive(Debug, Serialize)]
-pub struct HistoryReport {
+pub(crate) struct HistoryReport {
     /// The database, without its password; `null` where none is named.
     pub connection: Option<String>,
     /// The revisions, newest first.
@@ -93,8 +93,8 @@ pub struct HistoryReport {
 }
 
 impl HistoryReport {
-    /// Drawn as `git log --graph` does.
-    pub fn text(&self) -> String {
+    /// As text, drawn as `git log --graph` does.
+    pub(crate) fn text(&self) -> String {
         let keys: HashMap<&str, usize> = self.history.iter().enumerate().map(|(key, entry)| (entry.revision.as_str(), key)).collect();
         let rows: Vec<(usize, Vec<usize>, Vec<String>)> = self
             .history

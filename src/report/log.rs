@@ -17,11 +17,11 @@ use crate::escape;
 use crate::progress::Terminal;
 
 /// Starts logging for the rest of the process.
-pub fn start(reporting: &Reporting, terminal: Terminal) {
+pub(crate) fn start(reporting: &Reporting, terminal: Terminal) {
     // A reader that went away is no reason to stop a migration.
     let write = Box::new(move |line: &str| drop((&terminal).write_all(line.as_bytes())));
     let log = Log { filter: reporting.filter.clone(), format: reporting.format, write };
-    // A second start, in a test of the library, keeps the first.
+    // In tests of the library it is called more than once; the first call counts.
     drop(tracing::subscriber::set_global_default(log));
 }
 

@@ -1,4 +1,4 @@
-//! Every line a person or a machine reads: logs, answers, failures, the termination message.
+//! Output: logs, the answers of commands, failures, the termination message.
 
 pub mod check;
 pub mod difference;

@@ -9,7 +9,7 @@ use crate::words::{count, rough, seconds};
 
 /// Writes a log line for each event that is one.
 #[derive(Debug)]
-pub struct RunLog {
+pub(crate) struct RunLog {
     /// Whether a bar shows the progress of statements, so that log lines need not.
     pub has_bar: bool,
 }

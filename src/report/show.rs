@@ -10,27 +10,27 @@ use crate::escape;
 
 /// One revision. The JSON of `show --json` is this object.
 #[derive(Debug, Serialize)]
-pub struct ShowReport {
-    /// What `history` says of it.
+pub(crate) struct ShowReport {
+    /// Its entry in `history`.
     #[serde(flatten)]
     pub entry: HistoryEntry,
-    /// Whether it can be undone.
+    /// Whether it has a down section.
     pub reversible: bool,
-    /// The whole text of the file; of one that has none here, as the ledger kept it.
+    /// The text of its file; without a file here, the text in the ledger.
     pub text: String,
     /// SHA-256 of that text.
     pub exact: String,
-    /// SHA-256 of the tokens of its way up.
+    /// SHA-256 of the tokens of its up section.
     pub semantic: String,
-    /// The text diff from what was applied to the file, if they differ.
+    /// The text diff from the applied text to the file, if they differ.
     pub changed: Option<String>,
-    /// What the journal says, oldest first.
+    /// Its journal, oldest first.
     pub journal: Vec<crate::ledger::JournalEntry>,
 }
 
 impl ShowReport {
-    /// For a person. The text of the revision stays as it is.
-    pub fn text(&self) -> String {
+    /// As text. The text of the revision is printed unchanged.
+    pub(crate) fn text(&self) -> String {
         let entry = &self.entry;
         let list = |ids: &[String]| if ids.is_empty() { "base".to_owned() } else { ids.join(", ") };
         let mut text = String::new();

@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::history::HistoryEntry;
 use crate::escape;
 
-/// Where a database is. The JSON of `status --json` is this object.
+/// The status of a database. The JSON of `status --json` is this object.
 #[derive(Debug, Serialize)]
-pub struct StatusReport {
+pub(crate) struct StatusReport {
     /// `user@host:port/database`, never a password.
     pub connection: String,
     /// The server's version.
@@ -30,14 +30,14 @@ pub struct StatusReport {
     pub pending: Vec<String>,
     /// Applied revisions that have no file here: the database is ahead.
     pub ahead: Vec<String>,
-    /// Files that are another than what was applied: an upgrade refuses.
+    /// Files that differ from what was applied: an upgrade refuses.
     pub changed: Vec<String>,
-    /// Revisions below an applied one that were never run here, if there are any.
+    /// Revisions below an applied one that were never applied here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_applied: Vec<String>,
     /// Why an upgrade would refuse, if it would.
     pub refusal: Option<String>,
-    /// Whether nothing is pending and nothing stands in the way.
+    /// Whether nothing is pending and an upgrade would not refuse.
     pub at_target: bool,
     /// All revisions, in an applicable order.
     pub history: Vec<HistoryEntry>,
@@ -45,7 +45,7 @@ pub struct StatusReport {
 
 /// A branch label and where it leads.
 #[derive(Debug, Serialize)]
-pub struct BranchHeads {
+pub(crate) struct BranchHeads {
     /// The label.
     pub label: String,
     /// The revision that carries it.
@@ -55,8 +55,8 @@ pub struct BranchHeads {
 }
 
 impl StatusReport {
-    /// For a person.
-    pub fn text(&self) -> String {
+    /// As text.
+    pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         let list = |ids: &[String], none: &str| if ids.is_empty() { none.to_owned() } else { ids.join(", ") };
         let mut line = |name: &str, value: &str| {

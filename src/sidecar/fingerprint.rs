@@ -8,9 +8,9 @@ use std::path::Path;
 /// Names, inodes, sizes and times of a folder's files. Links are followed: a ConfigMap changes by one link to another folder
 /// (Kubernetes documentation, "Mounted ConfigMaps are updated automatically"), behind which every file is a new one.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct FolderFingerprint(Vec<(OsString, Option<WatchedFile>)>);
+pub(crate) struct FolderFingerprint(Vec<(OsString, Option<WatchedFile>)>);
 
-/// The inode counts, as a file system's clock may tick only every few milliseconds.
+/// Includes the inode: two writes may have the same time where the file system's clock is coarse.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct WatchedFile {
     device: u64,
@@ -34,7 +34,7 @@ impl From<fs::Metadata> for WatchedFile {
 
 impl FolderFingerprint {
     /// Of the folder now. A folder that can't be listed counts as empty, a file that can't be read as one without metadata.
-    pub fn of(folder: &Path) -> Self {
+    pub(crate) fn of(folder: &Path) -> Self {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let mut files: Vec<_> = entries.map(|entry| (entry.file_name(), fs::metadata(entry.path()).ok().map(WatchedFile::from))).collect();
         files.sort();

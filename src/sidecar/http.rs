@@ -34,7 +34,7 @@ const JSON: &str = "application/json";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Serves requests until it is dropped, which closes every connection.
-pub async fn serve(listener: TcpListener, status: &SharedStatus) -> Infallible {
+pub(crate) async fn serve(listener: TcpListener, status: &SharedStatus) -> Infallible {
     let mut tasks = JoinSet::new();
     let mut open: VecDeque<AbortHandle> = VecDeque::new();
     loop {

@@ -11,7 +11,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::status::{Condition, SharedStatus};
 use crate::host::Wait;
 
-/// What Prometheus reads.
+/// The text that Prometheus reads.
 pub fn text(status: &SharedStatus) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("pgmarch");
     registry.register_collector(Box::new(StatusCollector(status.clone())));

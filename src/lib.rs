@@ -60,7 +60,7 @@ pub mod host;
 pub mod interruption;
 pub mod json;
 pub mod ledger;
-pub mod lint;
+mod lint;
 pub mod lock;
 pub mod model;
 pub mod plan;

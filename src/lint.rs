@@ -12,7 +12,7 @@ use crate::revision::{Revision, SectionMode};
 
 /// One finding of a rule in a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The rule's name: squawk's or pgmarch's.
     pub rule: String,
     /// What was found.
@@ -24,7 +24,7 @@ pub struct Finding {
 }
 
 /// The rules of squawk that are off, and why.
-pub const OFF: &[(Rule, &str)] = &[
+pub(crate) const OFF: &[(Rule, &str)] = &[
     (Rule::RequireLockTimeout, "the runner sets PGMARCH_LOCK_TIMEOUT and tries again"),
     (Rule::RequireStatementTimeout, "the runner sets PGMARCH_STATEMENT_TIMEOUT"),
     (Rule::RequireTimeoutSettings, "the runner sets both"),
@@ -43,14 +43,14 @@ pub const OFF: &[(Rule, &str)] = &[
 const IGNORE: &str = "-- pgmarch-ignore ";
 
 /// The rule for a revision without a `down` section.
-pub const MISSING_DOWN: &str = "missing-down";
+pub(crate) const MISSING_DOWN: &str = "missing-down";
 /// The rule for a `down` section that does not restore the schema.
-pub const DOWN_DOES_NOT_RESTORE: &str = "down-does-not-restore";
+pub(crate) const DOWN_DOES_NOT_RESTORE: &str = "down-does-not-restore";
 /// The rule for a folder with several heads.
-pub const SEVERAL_HEADS: &str = "several-heads";
+pub(crate) const SEVERAL_HEADS: &str = "several-heads";
 
 /// All findings in one revision that need no database.
-pub fn lint(revision: &Revision, server: u32) -> Vec<Finding> {
+pub(crate) fn lint(revision: &Revision, server: u32) -> Vec<Finding> {
     let sql = revision.sql(&revision.up);
     let off: Vec<Rule> = OFF.iter().map(|(rule, _)| *rule).collect();
     let mut linter = Linter::with_rules(&[], &off);
@@ -81,7 +81,7 @@ pub fn lint(revision: &Revision, server: u32) -> Vec<Finding> {
 }
 
 /// Whether a file suppresses a rule.
-pub fn is_ignored(text: &str, rule: &str) -> bool {
+pub(crate) fn is_ignored(text: &str, rule: &str) -> bool {
     let lists = lines(text).filter_map(|line| line.text.trim_start().strip_prefix(IGNORE));
     lists.flat_map(|list| list.split(',')).any(|word| word.trim() == rule)
 }

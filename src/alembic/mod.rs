@@ -10,14 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use error::ImportError;
 use output::{RevisionOutput, split_revisions, without_log};
-pub use version_file::{VersionFile, parse_version_file};
+pub(crate) use version_file::{VersionFile, parse_version_file};
 
 use crate::revision::format::draft::Draft;
 use crate::revision::{Direction, Id};
 
 /// The revisions in the output of `alembic upgrade --sql`, in its order. Their `down` sections come from the output of
 /// `alembic downgrade --sql`, if there is one.
-pub fn import(up: &str, down: Option<&str>, versions: &[VersionFile], version_table: &str) -> Result<Vec<Draft>, ImportError> {
+pub(crate) fn import(up: &str, down: Option<&str>, versions: &[VersionFile], version_table: &str) -> Result<Vec<Draft>, ImportError> {
     let mut messages = BTreeMap::new();
     let up = without_log(up, &mut messages);
     let mut downgrades = match down {

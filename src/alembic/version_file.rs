@@ -2,7 +2,7 @@
 
 /// The attributes of a revision file that the SQL output does not have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct VersionFile {
+pub(crate) struct VersionFile {
     /// `revision`.
     pub id: String,
     /// The first line of its docstring.
@@ -16,7 +16,7 @@ pub struct VersionFile {
 }
 
 /// Reads a file under `versions/`; `None` if it has no `revision`.
-pub fn parse_version_file(text: &str) -> Option<VersionFile> {
+pub(crate) fn parse_version_file(text: &str) -> Option<VersionFile> {
     let value = |name: &str| {
         // As in Python, the last assignment counts.
         text.lines().rev().find_map(|line| {

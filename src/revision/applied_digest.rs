@@ -17,7 +17,7 @@ const VERSION: &str = "2:";
 
 /// Whether a semantic checksum in the ledger was computed by the rules of this program. Those are still version 1, without a prefix (a
 /// later version would have one, as in `2:`): the checksum of tokens did not change, only where the sections of some files end.
-pub fn is_known_checksum(checksum: &str) -> bool {
+pub(crate) fn is_known_checksum(checksum: &str) -> bool {
     !checksum.contains(':')
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use super::fault::FileProblem;
 
 /// The longest id that `alembic_version.version_num varchar(32)` holds, in characters.
-pub const LONGEST_ID: usize = 32;
+pub(crate) const LONGEST_ID: usize = 32;
 
 /// A revision's id: 1 to 32 letters, digits, `_`, `-` or `.`, so it needs no quoting anywhere.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,7 +60,7 @@ pub fn join_ids<'a>(ids: impl IntoIterator<Item = &'a Id>) -> String {
 }
 
 /// Text order in which runs of digits compare as numbers: `2` before `10`.
-pub fn compare_naturally(a: &str, b: &str) -> Ordering {
+pub(crate) fn compare_naturally(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a, b);
     loop {
         let (run_a, run_b) = (leading_run(left), leading_run(right));

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// One line of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line<'t> {
+pub(crate) struct Line<'t> {
     /// Its text, without the line end.
     pub text: &'t str,
     /// The byte range of that text.
@@ -16,7 +16,7 @@ pub struct Line<'t> {
 }
 
 /// The line that begins at byte `start`.
-pub fn line_at(text: &str, start: usize) -> Line<'_> {
+pub(crate) fn line_at(text: &str, start: usize) -> Line<'_> {
     let rest = &text[start..];
     let length = rest.find(['\n', '\r']).unwrap_or(rest.len());
     let end = match &rest.as_bytes()[length..] {
@@ -28,7 +28,7 @@ pub fn line_at(text: &str, start: usize) -> Line<'_> {
 }
 
 /// All lines.
-pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     let mut start = 0;
     std::iter::from_fn(move || {
         let line = (start < text.len()).then(|| line_at(text, start))?;
@@ -38,14 +38,14 @@ pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
 }
 
 /// The byte where the line of byte `offset` begins.
-pub fn line_start(text: &str, offset: usize) -> usize {
+pub(crate) fn line_start(text: &str, offset: usize) -> usize {
     let bytes = text.as_bytes();
     let ends_line = |at: &usize| bytes[*at] == b'\n' || bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
     (0..offset).rev().find(ends_line).map_or(0, |end| end + 1)
 }
 
 /// The text with each line end as `\n`, for comparisons and checksums. The original text is what is executed and recorded.
-pub fn normalized(text: &str) -> Cow<'_, str> {
+pub(crate) fn normalized(text: &str) -> Cow<'_, str> {
     if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")) } else { Cow::Borrowed(text) }
 }
 

@@ -7,19 +7,19 @@
 //! - [`name`]: the names that users type for revisions.
 //! - [`statement`]: SQL text as tokens and statements.
 //! - [`id`], [`next_id`]: ids, and the id of the next revision.
-//! - [`line`], [`checksum`], [`applied_digest`]: places in a text, checksums of one, and the digest of all applied revisions.
+//! - [`line`](mod@line), [`checksum`], [`applied_digest`]: places in a text, checksums of one, and the digest of all applied revisions.
 //! - [`fault`]: what can be wrong with revisions.
 
-pub mod applied_digest;
+pub(crate) mod applied_digest;
 pub mod checksum;
 pub mod fault;
-pub mod folder;
+pub(crate) mod folder;
 pub mod format;
 pub mod graph;
-pub mod id;
-pub mod line;
+pub(crate) mod id;
+pub(crate) mod line;
 pub mod name;
-pub mod next_id;
+pub(crate) mod next_id;
 pub mod statement;
 
 use std::ops::Range;

@@ -20,7 +20,7 @@ enum IdStyle {
 }
 
 /// The id after `ids`, in their style. With no ids it has three digits.
-pub fn next_id(ids: &[&Id], now: SystemTime) -> Option<Id> {
+pub(crate) fn next_id(ids: &[&Id], now: SystemTime) -> Option<Id> {
     let mut sorted: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
     sorted.sort_by(|a, b| compare_naturally(a, b));
     let taken: HashSet<&str> = sorted.iter().copied().collect();

@@ -9,7 +9,7 @@ use std::ffi::CStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use digest::FolderDigest;
+pub(crate) use digest::FolderDigest;
 use file_hash::{BUFFER, FileHash, read_file};
 use listing::{FolderListing, as_os_str};
 use workers::map_in_parts;

@@ -12,7 +12,7 @@ const LONGEST_SLUG: usize = 40;
 
 /// A revision that has no file yet.
 #[derive(Clone, Debug)]
-pub struct Draft {
+pub(crate) struct Draft {
     /// Its id.
     pub id: Id,
     /// Its parents. `None` leaves the header out, in a folder where the order of the ids makes a chain.
@@ -33,7 +33,7 @@ pub struct Draft {
 
 /// A section to be written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DraftSection {
+pub(crate) struct DraftSection {
     /// Whether it is run statement by statement: `transaction:false`.
     pub stepwise: bool,
     /// Its SQL; empty for the author to fill in.
@@ -42,7 +42,7 @@ pub struct DraftSection {
 
 impl DraftSection {
     /// A section with a statement that does nothing, for a merge.
-    pub fn no_op() -> Self {
+    pub(crate) fn no_op() -> Self {
         Self { stepwise: false, sql: "SELECT 1;".to_owned() }
     }
 
@@ -57,7 +57,7 @@ impl DraftSection {
 
 impl Draft {
     /// The file's text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let join = |ids: &[Id]| if ids.is_empty() { "base".to_owned() } else { join_ids(ids) };
         let mut text = format!("-- revision: {}\n", self.id);
         let mut header = |name: &str, value: Option<String>| {
@@ -78,12 +78,12 @@ impl Draft {
     }
 
     /// The file's name: `NNN_slug.sql`.
-    pub fn file_name(&self) -> String {
+    pub(crate) fn file_name(&self) -> String {
         format!("{}_{}.sql", self.id, slug(&self.message))
     }
 
     /// Writes the file into `folder`. An existing file is not overwritten.
-    pub fn write(&self, folder: &Path) -> std::io::Result<PathBuf> {
+    pub(crate) fn write(&self, folder: &Path) -> std::io::Result<PathBuf> {
         let path = folder.join(self.file_name());
         let mut file = std::fs::File::create_new(&path)?;
         file.write_all(self.text().as_bytes())?;
@@ -93,7 +93,7 @@ impl Draft {
 }
 
 /// The time now, as in the `created` header.
-pub fn now() -> String {
+pub(crate) fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
@@ -102,7 +102,7 @@ fn one_line(message: &str) -> String {
 }
 
 /// Lower-case words joined by `_`.
-pub fn slug(message: &str) -> String {
+pub(crate) fn slug(message: &str) -> String {
     let lower = message.to_ascii_lowercase();
     let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let mut slug = String::new();

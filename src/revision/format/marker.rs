@@ -5,7 +5,7 @@ use crate::words::nearest;
 
 /// Where a text comes from, which decides how strictly it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TextOrigin {
+pub(crate) enum TextOrigin {
     /// A file: a comment that looks like a marker without being one is a fault.
     File,
     /// The ledger, so the text was applied: what pgmarch 0.1 read as a comment stays a comment.
@@ -14,7 +14,7 @@ pub enum TextOrigin {
 
 /// A line that begins a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Marker {
+pub(crate) struct Marker {
     /// `up` or `down`.
     pub direction: Direction,
     /// How the section is run.

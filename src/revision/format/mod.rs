@@ -1,9 +1,9 @@
 //! pgmarch's own file format: headers, markers, and the sections that the markers begin. Reads a file's content into a
 //! [`Revision`], and writes a [`draft::Draft`] as a file. Another tool's format belongs in a folder beside this one.
 
-pub mod draft;
+pub(crate) mod draft;
 mod headers;
-pub mod marker;
+pub(crate) mod marker;
 mod section_reader;
 
 use std::path::Path;
@@ -21,7 +21,7 @@ pub fn parse(path: &Path, bytes: Vec<u8>) -> Result<ParsedRevision, Vec<Fault>> 
 }
 
 /// The same, by the rules for the text's `origin`.
-pub fn parse_from(origin: TextOrigin, path: &Path, bytes: Vec<u8>) -> Result<ParsedRevision, Vec<Fault>> {
+pub(crate) fn parse_from(origin: TextOrigin, path: &Path, bytes: Vec<u8>) -> Result<ParsedRevision, Vec<Fault>> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let byte = error.utf8_error().valid_up_to();
         vec![Fault::of(path, FileProblem::NotUtf8 { byte })]
@@ -81,7 +81,7 @@ pub fn parse_from(origin: TextOrigin, path: &Path, bytes: Vec<u8>) -> Result<Par
 }
 
 /// The text without its byte order mark.
-pub fn without_byte_order_mark(mut text: String) -> String {
+pub(crate) fn without_byte_order_mark(mut text: String) -> String {
     if text.starts_with('\u{feff}') {
         text.drain(..'\u{feff}'.len_utf8());
     }
@@ -89,7 +89,7 @@ pub fn without_byte_order_mark(mut text: String) -> String {
 }
 
 /// The line of a header, if the revision has it.
-pub fn header_place(revision: &Revision, header: &str) -> Option<LineColumn> {
+pub(crate) fn header_place(revision: &Revision, header: &str) -> Option<LineColumn> {
     let is_header = |line: &str| {
         line.strip_prefix("--").and_then(|rest| rest.trim_start().strip_prefix(header)).is_some_and(|rest| rest.starts_with(':'))
     };

@@ -10,7 +10,7 @@ use crate::revision::statement::split;
 const NO_DATA: [&str; 5] = ["CONSTRAINT", "DEFAULT", "NOT", "IDENTITY", "EXPRESSION"];
 
 /// The statements of `sql` that delete data, each in one line.
-pub fn statements_losing_data(sql: &str) -> Vec<String> {
+pub(crate) fn statements_losing_data(sql: &str) -> Vec<String> {
     let statements = split(sql).statements;
     let texts = statements.iter().map(|statement| &sql[statement.range.clone()]);
     texts.filter(|text| loses_data(text)).map(one_line).collect()

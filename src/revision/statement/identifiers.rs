@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// All identifiers, quoted ones as they are and others in lower case. Those in comments, strings and function bodies are included,
 /// because the statements in a body are not parsed.
-pub fn find_identifiers(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+pub(crate) fn find_identifiers(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let mut rest = text;
     std::iter::from_fn(move || {
         loop {
@@ -32,7 +32,7 @@ pub fn find_identifiers(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
 }
 
 /// Whether a text has `CREATE SCHEMA` with this name.
-pub fn creates_schema(text: &str, name: &str) -> bool {
+pub(crate) fn creates_schema(text: &str, name: &str) -> bool {
     let words: Vec<Cow<'_, str>> = find_identifiers(text).collect();
     words.windows(2).enumerate().filter(|(_, pair)| pair[0] == "create" && pair[1] == "schema").any(|(place, _)| {
         let mut behind = words.iter().skip(place + 2).map(AsRef::as_ref);

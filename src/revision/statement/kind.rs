@@ -7,7 +7,7 @@ use squawk_lexer::{TokenKind, tokenize};
 
 /// How a statement of a `transaction:false` section is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StatementKind {
+pub(crate) enum StatementKind {
     /// In a transaction together with its progress row, so it is executed exactly once.
     Transactional,
     /// `SET` or `RESET`: like [`StatementKind::Transactional`], and executed again by a run that resumes after it.
@@ -18,7 +18,7 @@ pub enum StatementKind {
 
 /// A statement that can't run in a transaction, by what it leaves when it is interrupted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NonTransactional {
+pub(crate) enum NonTransactional {
     /// `CREATE INDEX CONCURRENTLY`: an INVALID index.
     CreateIndexConcurrently {
         /// The table, as written.
@@ -48,7 +48,7 @@ pub enum NonTransactional {
 
 /// What `REINDEX` rebuilds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReindexTarget {
+pub(crate) enum ReindexTarget {
     /// One index.
     Index,
     /// The indexes of a table.
@@ -61,7 +61,7 @@ pub enum ReindexTarget {
 
 impl NonTransactional {
     /// Whether it runs without a lock timeout, which would also end its wait for older snapshots and leave an INVALID index.
-    pub fn is_concurrent(&self) -> bool {
+    pub(crate) fn is_concurrent(&self) -> bool {
         !matches!(self, Self::Other)
     }
 }
@@ -73,7 +73,7 @@ struct SignificantToken<'a> {
 }
 
 /// Classifies a statement by its words.
-pub fn classify(sql: &str) -> StatementKind {
+pub(crate) fn classify(sql: &str) -> StatementKind {
     let words = significant_tokens(sql);
     let upper: Vec<&str> = words.iter().map(|word| word.upper.as_str()).collect();
     let has = |word: &str| upper.contains(&word);
@@ -102,14 +102,14 @@ fn may_commit(sql: &str) -> bool {
 }
 
 /// Whether a statement sets `lock_timeout` for the session. Such a setting of the revision has precedence over pgmarch's.
-pub fn sets_lock_timeout(sql: &str) -> bool {
+pub(crate) fn sets_lock_timeout(sql: &str) -> bool {
     let words = significant_tokens(sql);
     let upper: Vec<&str> = words.iter().map(|word| word.upper.as_str()).collect();
     matches!(upper.as_slice(), ["SET", "LOCK_TIMEOUT", ..] | ["SET", "SESSION", "LOCK_TIMEOUT", ..]) && !upper.contains(&"DEFAULT")
 }
 
 /// Whether a statement may reset a setting to its value at the session's start: `RESET …`, `SET … TO DEFAULT`.
-pub fn resets_setting(sql: &str) -> bool {
+pub(crate) fn resets_setting(sql: &str) -> bool {
     let words = significant_tokens(sql);
     match words.first().map(|word| word.upper.as_str()) {
         Some("RESET") => true,
@@ -120,7 +120,7 @@ pub fn resets_setting(sql: &str) -> bool {
 
 /// Whether a statement affects more than its database: shared objects such as roles, settings of the server, or another server. What a
 /// function or a `DO` block does is not known.
-pub fn affects_whole_server(sql: &str) -> bool {
+pub(crate) fn affects_whole_server(sql: &str) -> bool {
     let words = significant_tokens(sql);
     let upper: Vec<&str> = words.iter().map(|word| word.upper.as_str()).collect();
     match upper.as_slice() {

@@ -2,12 +2,12 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "the lexer's token kinds are some forty, of which a few matter here")]
 
-pub mod data_loss;
-pub mod identifiers;
-pub mod kind;
+pub(crate) mod data_loss;
+pub(crate) mod identifiers;
+pub(crate) mod kind;
 mod leading_words;
 mod routine_body;
-pub mod token;
+pub(crate) mod token;
 
 use std::ops::Range;
 
@@ -55,7 +55,7 @@ pub fn split(sql: &str) -> Split {
 
 /// The result of [`check`].
 #[derive(Debug)]
-pub struct Checked {
+pub(crate) struct Checked {
     /// The number of statements.
     pub statements: usize,
     /// What can't be run, each with its byte offset.
@@ -65,7 +65,7 @@ pub struct Checked {
 }
 
 /// The same problems as [`split`], without the statements, up to a line comment for which `ends` is true.
-pub fn check(sql: &str, ends: impl Fn(&Range<usize>) -> bool) -> Checked {
+pub(crate) fn check(sql: &str, ends: impl Fn(&Range<usize>) -> bool) -> Checked {
     let mut statements = 0;
     let WalkResult { problems, end } = walk(sql, ends, |_| statements += 1);
     Checked { statements, problems, end }

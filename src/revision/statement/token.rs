@@ -7,7 +7,7 @@ use std::ops::Range;
 use squawk_lexer::{LiteralKind, Token, TokenKind, tokenize};
 
 /// The tokens of `sql`, white space and comments included, each with its byte range.
-pub fn tokens(sql: &str) -> impl Iterator<Item = (TokenKind, Range<usize>)> {
+pub(crate) fn tokens(sql: &str) -> impl Iterator<Item = (TokenKind, Range<usize>)> {
     let mut lexer = tokenize(sql);
     let (mut end, mut preceding) = (0, Preceding::Other);
     std::iter::from_fn(move || {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::compare_inputs::{self, Model, difference};
 use super::drift::{self, Live};
 use super::error::CommandError;
-use super::sides::{self, Model, difference};
 use super::{Context, answer, json};
 use crate::ancestry::{LateRevision, LateRevisions};
 use crate::checksum::{ChecksumError, ReparsedFile};
@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::ledger::Access;
 use crate::model::compare::Ignore;
-use crate::model::prove::scratch::Bench;
+use crate::model::prove::scratch::ScratchServer;
 use crate::report::check::{CheckFinding, CheckReport};
 use crate::revision::format::header_place;
 use crate::revision::graph::Graph;
@@ -25,17 +25,17 @@ pub async fn run(words: &cli::CheckArgs, context: &Context) -> Result<(), Error>
     let (mut check, graph) = files(&context.config);
     let sound = !check.findings.iter().any(|finding| finding.stops_upgrade);
     if let (Some(graph), true, false) = (&graph, sound, words.offline) {
-        let ignore = sides::ignore(&words.ignore);
+        let ignore = compare_inputs::ignored_properties(&words.ignore);
         // Its faults are found before anything is connected to.
         let model = Model::find(context)?;
-        let mut bench = None;
-        database(&mut check, graph, ignore, &mut bench, context).await?;
+        let mut scratch_server = None;
+        database(&mut check, graph, ignore, &mut scratch_server, context).await?;
         if let Some(model) = model {
-            let bench = match bench {
-                Some(bench) => bench,
-                None => sides::bench(context).await?,
+            let scratch_server = match scratch_server {
+                Some(scratch_server) => scratch_server,
+                None => compare_inputs::open_scratch_server(context).await?,
             };
-            compare_model(&mut check, &model, &bench, graph, ignore, context).await?;
+            compare_model(&mut check, &model, &scratch_server, graph, ignore, context).await?;
         }
     }
     tell(&check, words.json)
@@ -45,16 +45,16 @@ pub async fn run(words: &cli::CheckArgs, context: &Context) -> Result<(), Error>
 async fn compare_model(
     check: &mut CheckReport,
     model: &Model,
-    bench: &Bench,
+    scratch_server: &ScratchServer,
     graph: &Graph,
     ignore: Ignore,
     context: &Context,
 ) -> Result<(), Error> {
-    let (wanted, _scratch, made) = sides::both(model, bench, Some(graph), &graph.heads(), context, ignore).await?;
+    let (wanted, _scratch, made) = compare_inputs::read_both(model, scratch_server, Some(graph), &graph.heads(), context, ignore).await?;
     check.checked.push("model");
     let unknown: BTreeSet<String> = check.not_compared.drain(..).chain(made.unknown.union(&wanted.unknown).cloned()).collect();
     check.not_compared = unknown.into_iter().collect();
-    let (difference, count) = difference(&made, &wanted, bench.server);
+    let (difference, count) = difference(&made, &wanted, scratch_server.server);
     if count > 0 {
         let differ = if count == 1 { "1 object differs".to_owned() } else { format!("{count} objects differ") };
         let message = format!("the revisions don't lead to the model: {differ}; `pgmarch create MESSAGE` writes the revision that does");
@@ -69,7 +69,7 @@ async fn database(
     check: &mut CheckReport,
     graph: &Graph,
     ignore: Ignore,
-    bench: &mut Option<Bench>,
+    scratch_server: &mut Option<ScratchServer>,
     context: &Context,
 ) -> Result<(), Error> {
     let config = &context.config;
@@ -114,7 +114,7 @@ async fn database(
         Err(error) => return Err(error),
     };
     let live = Live { address: &pool.address(), session: &session, state: &state, position: position.as_ref() };
-    drift::compare(check, &live, ignore, bench, context).await
+    drift::compare(check, &live, ignore, scratch_server, context).await
 }
 
 /// Prints the findings, and says by the exit code whether there are any.

@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use super::compare_inputs::{self, Model};
 use super::error::CommandError;
-use super::sides::{self, Model};
 use super::{Context, answer, json};
 use crate::cli;
 use crate::error::Error;
@@ -75,7 +75,7 @@ fn write(draft: &Draft, graph: Option<&Graph>, context: &Context) -> Result<Crea
 
 /// The difference between revisions and model, proven, as the next revision; as several where one transaction can't hold it.
 async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Context) -> Result<(), Error> {
-    let ignore = sides::ignore(&words.ignore);
+    let ignore = compare_inputs::ignored_properties(&words.ignore);
     // Found before anything is connected to: no head, two heads, no next id, no model.
     let first = draft(words, graph, DraftSection::default(), None)?;
     let model = Model::find(context)?.ok_or_else(|| Model::missing(context))?;
@@ -84,12 +84,12 @@ async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Co
         (Some(graph), None) => graph.heads(),
         (None, _) => Vec::new(),
     };
-    let bench = sides::bench(context).await?;
-    let (wanted, scratch, before) = sides::both(&model, &bench, graph, &heads, context, ignore).await?;
+    let scratch_server = compare_inputs::open_scratch_server(context).await?;
+    let (wanted, scratch, before) = compare_inputs::read_both(&model, &scratch_server, graph, &heads, context, ignore).await?;
     let changes = compare(&before, &wanted);
     let not_compared: Vec<String> = before.unknown.union(&wanted.unknown).cloned().collect();
     let form = if words.online { Form::Online } else { Form::Plain };
-    let target = EmitOptions { server: bench.server, form };
+    let target = EmitOptions { server: scratch_server.server, form };
     let renames = if words.rename.is_empty() { before.likely_renames(&wanted) } else { Vec::new() };
     let proven = prove(&scratch, before, &wanted, &words.rename, target, ignore).await?;
     let statements: Vec<_> = proven.iter().flat_map(|step| &step.up).collect();

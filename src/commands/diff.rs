@@ -3,8 +3,8 @@
 use serde::Serialize;
 use tracing::warn;
 
+use super::compare_inputs::{self, Model};
 use super::error::CommandError;
-use super::sides::{self, Model};
 use super::{Context, answer, json};
 use crate::cli;
 use crate::error::Error;
@@ -13,8 +13,8 @@ use crate::ledger::Access;
 use crate::model::Catalog;
 use crate::model::compare::{Ignore, compare};
 use crate::model::emit::{EmitOptions, Form, StatementGroup, emit, script};
-use crate::model::prove::scratch::{Bench, read};
-use crate::model::read::{Path, Scope};
+use crate::model::prove::scratch::{ScratchServer, read};
+use crate::model::read::{Scope, ViewedSearchPath};
 use crate::report::difference::{Difference, unknown};
 use crate::revision::SectionMode;
 
@@ -32,28 +32,32 @@ struct Answer {
 /// Prints it; exit 1 if there is a difference.
 pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> {
     let config = &context.config;
-    let ignore = sides::ignore(&words.ignore);
+    let ignore = compare_inputs::ignored_properties(&words.ignore);
     let model = Model::find(context)?.ok_or_else(|| Model::missing(context))?;
     let pool = context.pool()?;
     let session = context.runner.connect(&pool, context.wait_deadline()).await?;
     let state = super::read(&session, context, Access::Read).await?;
-    let mut bench = sides::bench(context).await?;
-    if bench.server / 10_000 != state.server.number / 10_000 {
+    let mut scratch_server = compare_inputs::open_scratch_server(context).await?;
+    if scratch_server.server / 10_000 != state.server.number / 10_000 {
         return Err(Error::Command(CommandError::Usage {
             problem: format!(
                 "the database is on PostgreSQL {}, the scratch server is {}: they print the same schema in different ways",
                 state.server.number / 10_000,
-                bench.server / 10_000
+                scratch_server.server / 10_000
             ),
             advice: "set PGMARCH_SCRATCH_URL to a server of the same major version",
         }));
     }
     if config.search_path.is_none() {
-        bench.search_path = Path::Session(state.server.search_path.clone());
+        scratch_server.search_path = ViewedSearchPath::Session(state.server.search_path.clone());
     }
-    let scope = Scope { server: state.server.number, version_table: state.ledger.version_table.clone(), ..sides::scope(context, &bench) };
+    let scope = Scope {
+        server: state.server.number,
+        version_table: state.ledger.version_table.clone(),
+        ..compare_inputs::scope(context, &scratch_server)
+    };
     let live = read(&session, &scope).await?.ignoring(ignore);
-    let wanted = model.read(&bench, context, ignore).await?;
+    let wanted = model.read(&scratch_server, context, ignore).await?;
     let form = if words.online { Form::Online } else { Form::Plain };
     let target = EmitOptions { server: state.server.number, form };
     let parts = emit(&live, &wanted, target);
@@ -61,9 +65,9 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
     let outcome = if parts.is_empty() {
         None
     } else {
-        match sides::strangers(&live, &session, context).await? {
-            None => prove(&bench, &live, &wanted, &parts, target, ignore, context).await?,
-            strangers => strangers,
+        match compare_inputs::untrusted_owner(&live, &session, context).await? {
+            None => prove(&scratch_server, &live, &wanted, &parts, target, ignore, context).await?,
+            untrusted => untrusted,
         }
     };
     let proven = match outcome {
@@ -101,7 +105,7 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
 
 /// Builds the schema of the live database anew, walks from it to the model, and says what is wrong, if anything is.
 async fn prove(
-    bench: &Bench,
+    scratch_server: &ScratchServer,
     live: &Catalog,
     wanted: &Catalog,
     parts: &[StatementGroup],
@@ -109,7 +113,7 @@ async fn prove(
     ignore: Ignore,
     context: &Context,
 ) -> Result<Option<String>, Error> {
-    let scratch = bench.database("copy", sides::scope(context, bench)).await?;
+    let scratch = scratch_server.database("copy", compare_inputs::scope(context, scratch_server)).await?;
     let empty = scratch.read().await?.ignoring(ignore);
     let plain = EmitOptions { form: Form::Plain, ..target };
     for (what, parts) in

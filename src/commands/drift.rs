@@ -5,19 +5,19 @@ use std::collections::BTreeSet;
 
 use tracing::info;
 
-use super::sides::difference;
-use super::{Context, sides};
+use super::compare_inputs::difference;
+use super::{Context, compare_inputs};
 use crate::connect::Session;
 use crate::connect::wait::WaitError;
 use crate::error::Error;
 use crate::ledger::{ReadError, State};
 use crate::model::Catalog;
 use crate::model::compare::Ignore;
-use crate::model::compare::drift::{BY_ENVIRONMENT, Territory};
-use crate::model::prove::scratch::{Bench, ScratchError, read};
-use crate::model::read::surroundings::{Schema, Surroundings};
+use crate::model::compare::drift::{BY_ENVIRONMENT, DriftScope};
+use crate::model::prove::scratch::{ScratchError, ScratchServer, read};
+use crate::model::read::database_schemas::{DatabaseSchemas, SchemaEntry};
 use crate::model::read::{Schemas, Scope, of_snapshot};
-use crate::model::snapshot::Saved;
+use crate::model::snapshot::SnapshotState;
 use crate::position::Position;
 use crate::report::check::{CheckFinding, CheckReport};
 use crate::revision::format::parse;
@@ -49,14 +49,14 @@ struct Replayed {
 }
 
 /// Why they were not replayed.
-enum NotReplayed {
+enum ReplaySkipped {
     /// That leaves the comparison out.
     Because(String),
     /// That ends the command.
     Failed(Error),
 }
 
-impl NotReplayed {
+impl ReplaySkipped {
     fn because(why: &str) -> Self {
         Self::Because(why.to_owned())
     }
@@ -64,26 +64,26 @@ impl NotReplayed {
 
 /// A scratch database that can't be had is no fault of the database: the comparison is left out. A scratch server that was named
 /// and can't be reached is a fault of the settings.
-fn scratch(error: ScratchError, is_named: bool) -> NotReplayed {
+fn scratch(error: ScratchError, is_named: bool) -> ReplaySkipped {
     match error {
         ScratchError::Broken(broken) => {
             let lines: Vec<String> = broken.iter().map(|broken| format!("{}: {}", broken.what, broken.line())).collect();
             let lines = lines.join("; ");
-            NotReplayed::Because(format!(
+            ReplaySkipped::Because(format!(
                 "its revisions could not be replayed in an empty database, as they depend on data or on what only this environment has ({lines})"
             ))
         }
-        ScratchError::NoRight { role, address } => NotReplayed::Because(format!(
+        ScratchError::NoRight { role, address } => ReplaySkipped::Because(format!(
             "{role} may not create databases on {address}, and the revisions are replayed in one: set PGMARCH_SCRATCH_URL to a server where it may, or ALTER ROLE {} CREATEDB",
             Ident::parse(&role).map_or(role.clone(), |role| role.to_string())
         )),
         ScratchError::Server(failure) if !failure.is_lost() => {
-            NotReplayed::Because(format!("its revisions could not be replayed in a scratch database ({})", chain(&failure)))
+            ReplaySkipped::Because(format!("its revisions could not be replayed in a scratch database ({})", chain(&failure)))
         }
         ScratchError::Wait(error @ (WaitError::Refused { .. } | WaitError::Settings(_))) if !is_named => {
-            NotReplayed::Because(format!("its revisions could not be replayed in a scratch database ({})", chain(&error)))
+            ReplaySkipped::Because(format!("its revisions could not be replayed in a scratch database ({})", chain(&error)))
         }
-        ScratchError::Wait(_) | ScratchError::Server(_) | ScratchError::Unreadable(_) => NotReplayed::Failed(error.into()),
+        ScratchError::Wait(_) | ScratchError::Server(_) | ScratchError::Unreadable(_) => ReplaySkipped::Failed(error.into()),
     }
 }
 
@@ -93,7 +93,7 @@ pub(super) async fn compare(
     check: &mut CheckReport,
     live: &Live<'_>,
     ignore: Ignore,
-    bench: &mut Option<Bench>,
+    scratch_server: &mut Option<ScratchServer>,
     context: &Context,
 ) -> Result<(), Error> {
     let Live { address, session, state, .. } = *live;
@@ -102,21 +102,21 @@ pub(super) async fn compare(
         return Ok(());
     }
     let at = super::rows(&state.rows);
-    let mut scope = sides::scope_of(state, context);
-    let answers = session.run(&scope.surroundings_message()).await.map_err(ScratchError::Server)?;
-    let surroundings = Surroundings::of(answers).ok_or(Error::Read(ReadError::Unexpected("schemas")))?;
-    let replayed = match replay(live, &surroundings, &scope, bench, context).await {
+    let mut scope = compare_inputs::scope_of(state, context);
+    let answers = session.run(&scope.schemas_message()).await.map_err(ScratchError::Server)?;
+    let existing = DatabaseSchemas::of(answers).ok_or(Error::Read(ReadError::Unexpected("schemas")))?;
+    let replayed = match replay(live, &existing, &scope, scratch_server, context).await {
         Ok(replayed) => Ok(replayed),
-        Err(NotReplayed::Because(why)) => Err(why),
-        Err(NotReplayed::Failed(error)) => return Err(error),
+        Err(ReplaySkipped::Because(why)) => Err(why),
+        Err(ReplaySkipped::Failed(error)) => return Err(error),
     };
     let (snapshot, unusable) = match state.ledger.snapshot(session, &scope, &at).await? {
-        Saved::Usable(snapshot) => {
+        SnapshotState::Usable(snapshot) => {
             let catalog = of_snapshot(&snapshot.rows).map_err(ScratchError::Unreadable)?;
             (Some((snapshot.taken, catalog)), None)
         }
-        Saved::Unusable(why) => (None, Some(why)),
-        Saved::Nothing => (None, None),
+        SnapshotState::Unusable(why) => (None, Some(why)),
+        SnapshotState::Nothing => (None, None),
     };
     if let Some(why) = &unusable {
         info!("the snapshot of the catalog is not used: {why}");
@@ -132,25 +132,26 @@ pub(super) async fn compare(
     if let Err(why) = &replayed {
         info!("the live database is compared with the snapshot alone: {why}");
     }
-    let (compared, others): (Vec<&Schema>, Vec<&Schema>) = surroundings.schemas.iter().partition(|schema| schemas.contains(&schema.quoted));
-    if let Some(why) = surroundings.too_many_locks(&compared) {
+    let (compared, others): (Vec<&SchemaEntry>, Vec<&SchemaEntry>) =
+        existing.schemas.iter().partition(|schema| schemas.contains(&schema.quoted));
+    if let Some(why) = existing.too_many_locks(&compared) {
         info!("the live database was not compared with its revisions: {why}");
         return Ok(());
     }
-    tell_others(&others);
+    log_others(&others);
     scope.schemas = Schemas::Only(compared.iter().map(|schema| schema.name.clone()).collect());
     let live = read(session, &scope).await?.ignoring(ignore);
     let of_others = state.ledger.schemas_of_others(session).await?;
-    let is_shared = |schema: &&&Schema| of_others.contains(&schema.name);
+    let is_shared = |schema: &&&SchemaEntry| of_others.contains(&schema.name);
     let shared: BTreeSet<String> = compared.iter().filter(is_shared).map(|schema| schema.quoted.clone()).collect();
     check.checked.push("database");
     check.not_compared.extend(live.unknown.iter().cloned());
     let server = state.server.number;
     if let Some((taken, snapshot)) = &snapshot {
         let known = snapshot.schemas().intersection(&schemas).cloned().collect();
-        let territory = Territory { schemas: known, given: BTreeSet::new(), shared: shared.clone() };
+        let drift_scope = DriftScope { schemas: known, given: BTreeSet::new(), shared: shared.clone() };
         let (mut then, mut now) = (snapshot.clone().ignoring(ignore), live.clone());
-        territory.restrict(&mut then, &mut now);
+        drift_scope.restrict(&mut then, &mut now);
         let (difference, count) = difference(&then, &now, server);
         if count > 0 {
             let were = if count == 1 { "1 object was" } else { &format!("{count} objects were") };
@@ -162,7 +163,7 @@ pub(super) async fn compare(
         }
     }
     if let Ok(replayed) = replayed {
-        let territory = Territory { schemas: schemas.clone(), given: replayed.given, shared };
+        let drift_scope = DriftScope { schemas: schemas.clone(), given: replayed.given, shared };
         let mut made = replayed.catalog.ignoring(ignore).ignoring(BY_ENVIRONMENT);
         let since = snapshot.as_ref().map(|(taken, _)| taken.clone());
         let mut now = match snapshot {
@@ -172,7 +173,7 @@ pub(super) async fn compare(
             }
             None => live.ignoring(BY_ENVIRONMENT),
         };
-        let left_out = territory.restrict(&mut made, &mut now);
+        let left_out = drift_scope.restrict(&mut made, &mut now);
         if left_out > 0 {
             info!(
                 "{left_out} objects were not compared, as another version table is in the same schema: its revisions may have created them"
@@ -208,7 +209,7 @@ pub(super) async fn compare(
 const NAMED: usize = 5;
 
 /// Schemas that no revision creates and that are not on the search path.
-fn tell_others(others: &[&Schema]) {
+fn log_others(others: &[&SchemaEntry]) {
     if others.is_empty() {
         return;
     }
@@ -221,15 +222,15 @@ fn tell_others(others: &[&Schema]) {
 /// Replays the applied revisions, in their order, in an empty database.
 async fn replay(
     live: &Live<'_>,
-    surroundings: &Surroundings,
+    existing: &DatabaseSchemas,
     scope: &Scope,
-    opened: &mut Option<Bench>,
+    opened: &mut Option<ScratchServer>,
     context: &Context,
-) -> Result<Replayed, NotReplayed> {
+) -> Result<Replayed, ReplaySkipped> {
     let Live { session, state, position, .. } = *live;
-    let Some(position) = position else { return Err(NotReplayed::because("the files are not what was applied here")) };
+    let Some(position) = position else { return Err(ReplaySkipped::because("the files are not what was applied here")) };
     if let Some(unfinished) = state.contents().and_then(|contents| contents.unfinished.first()) {
-        return Err(NotReplayed::Because(format!("revision {} was begun and has not finished", unfinished.revision)));
+        return Err(ReplaySkipped::Because(format!("revision {} was begun and has not finished", unfinished.revision)));
     }
     if !position.without_file.is_empty() {
         check_recorded(session, state, position).await?;
@@ -238,21 +239,21 @@ async fn replay(
     let unapplied = ancestry(position, state).unapplied;
     let below = graph.reach(&position.rows, Graph::prerequisites);
     let applied: Vec<&Revision> = below.nodes().filter(|node| !unapplied.contains(node)).map(|node| graph.revision(node)).collect();
-    let given = given(surroundings, &applied, state.ledger.version_table.schema.as_str());
+    let given = given(existing, &applied, state.ledger.version_table.schema.as_str());
     let is_named = context.environment.value("PGMARCH_SCRATCH_URL").is_ok_and(|url| url.is_some());
-    let bench = Bench::open(&context.environment, &context.config, &context.cancels, &context.leftovers)
+    let scratch_server = ScratchServer::open(&context.environment, &context.config, &context.cancels, &context.leftovers)
         .await
         .map_err(|error| scratch(error, is_named))?;
-    let bench = &*opened.insert(bench);
-    if bench.server / 10_000 != state.server.number / 10_000 {
-        return Err(NotReplayed::Because(format!(
+    let scratch_server = &*opened.insert(scratch_server);
+    if scratch_server.server / 10_000 != state.server.number / 10_000 {
+        return Err(ReplaySkipped::Because(format!(
             "the scratch server is PostgreSQL {}, the database is on {}: they print the same schema in different ways; set PGMARCH_SCRATCH_URL to a server of the same major version",
-            bench.server / 10_000,
+            scratch_server.server / 10_000,
             state.server.number / 10_000
         )));
     }
     let made = async {
-        let scratch = bench.database("replay", Scope { schemas: Schemas::All, ..scope.clone() }).await?;
+        let scratch = scratch_server.database("replay", Scope { schemas: Schemas::All, ..scope.clone() }).await?;
         let missing: Vec<Ident> =
             given.iter().filter(|schema| schema.name != "public").filter_map(|schema| Ident::parse(&schema.name)).collect();
         scratch.furnish(&missing).await?;
@@ -269,12 +270,12 @@ async fn replay(
 
 /// The texts of applied revisions that have no file here are run from the ledger: only if nobody else may write there, and this
 /// version can read them.
-async fn check_recorded(session: &Session, state: &State, position: &Position<'_>) -> Result<(), NotReplayed> {
+async fn check_recorded(session: &Session, state: &State, position: &Position<'_>) -> Result<(), ReplaySkipped> {
     let graph = &position.graph;
     state.ledger.check_revision_writers(session).await.map_err(|error| match error {
         ReadError::Untrusted(_) => {
             let beyond = join_ids(position.without_file.iter().map(|node| graph.id(*node)));
-            NotReplayed::Because(format!("{beyond} would be replayed from the ledger, as there is no file here: {error}"))
+            ReplaySkipped::Because(format!("{beyond} would be replayed from the ledger, as there is no file here: {error}"))
         }
         error @ (ReadError::Server(_)
         | ReadError::NoSchema { .. }
@@ -283,23 +284,23 @@ async fn check_recorded(session: &Session, state: &State, position: &Position<'_
         | ReadError::Format { .. }
         | ReadError::NotDurable
         | ReadError::Locked(_)
-        | ReadError::Unexpected(_)) => NotReplayed::Failed(error.into()),
+        | ReadError::Unexpected(_)) => ReplaySkipped::Failed(error.into()),
     })?;
     let is_readable = |revision: &&Revision| parse(&revision.path, revision.text.clone().into_bytes()).is_ok();
     let mut beyond = position.without_file.iter().map(|node| graph.revision(*node));
     match beyond.find(|revision| !is_readable(revision)) {
         Some(revision) => {
-            Err(NotReplayed::Because(format!("revision {} has no file here, and the text in the ledger can't be read", revision.id)))
+            Err(ReplaySkipped::Because(format!("revision {} has no file here, and the text in the ledger can't be read", revision.id)))
         }
         None => Ok(()),
     }
 }
 
 /// Schemas that the revisions find: those on the search path and that of the version table, unless they create them.
-fn given<'s>(surroundings: &'s Surroundings, applied: &[&Revision], version_schema: &str) -> Vec<&'s Schema> {
-    let is_found = |schema: &&Schema| {
+fn given<'s>(existing: &'s DatabaseSchemas, applied: &[&Revision], version_schema: &str) -> Vec<&'s SchemaEntry> {
+    let is_found = |schema: &&SchemaEntry| {
         (schema.is_on_path || schema.name == version_schema)
             && (schema.name == "public" || !applied.iter().any(|revision| creates_schema(&revision.text, &schema.name)))
     };
-    surroundings.schemas.iter().filter(is_found).collect()
+    existing.schemas.iter().filter(is_found).collect()
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::error::CommandError;
-use super::{Context, answer, json, sides};
+use super::{Context, answer, compare_inputs, json};
 use crate::cli;
 use crate::connect::conninfo::Conninfo;
 use crate::error::Error;
@@ -101,8 +101,8 @@ fn several_heads<'g>(graph: &'g Graph, chosen: &[Node]) -> Vec<(&'g Revision, Fi
 
 /// Runs each revision up, down and up again in a scratch database. A finding for each whose `down` does not restore the schema.
 async fn prove<'g>(graph: &'g Graph, chosen: &[Node], context: &Context) -> Result<Vec<(&'g Revision, Finding)>, Error> {
-    let bench = sides::bench(context).await?;
-    let mut scratch = bench.database("lint", sides::scope(context, &bench)).await?;
+    let scratch_server = compare_inputs::open_scratch_server(context).await?;
+    let mut scratch = scratch_server.database("lint", compare_inputs::scope(context, &scratch_server)).await?;
     let mut found = Vec::new();
     let mut done: Vec<&Revision> = Vec::new();
     for node in graph.reach(chosen, Graph::prerequisites).nodes() {
@@ -122,7 +122,7 @@ async fn prove<'g>(graph: &'g Graph, chosen: &[Node], context: &Context) -> Resu
             scratch.run_section(revision, &revision.up).await?;
         } else {
             // Continue in a new scratch database, without what the `down` section left.
-            scratch = bench.database(&format!("lint{}", done.len()), sides::scope(context, &bench)).await?;
+            scratch = scratch_server.database(&format!("lint{}", done.len()), compare_inputs::scope(context, &scratch_server)).await?;
             for revision in &done {
                 scratch.run_section(revision, &revision.up).await?;
             }

@@ -1,6 +1,7 @@
 //! One file per verb, each composing the rest in a few lines.
 
 pub mod check;
+mod compare_inputs;
 pub mod create;
 pub mod database_status;
 mod database_view;
@@ -16,7 +17,6 @@ mod offline;
 pub mod repair;
 pub mod show;
 pub mod sidecar;
-mod sides;
 pub mod stamp;
 pub mod status;
 pub mod upgrade;

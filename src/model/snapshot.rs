@@ -19,7 +19,7 @@ const LOCK: i64 = 0x702f_1899_c447_e804;
 
 /// A snapshot that shows the catalog as it was when nothing but the version rows of now was applied.
 #[derive(Debug)]
-pub struct Snapshot {
+pub struct SavedSnapshot {
     /// When it was taken.
     pub taken: String,
     /// The rows, as [`super::read::of_snapshot`] takes them.
@@ -28,9 +28,9 @@ pub struct Snapshot {
 
 /// What there is of a snapshot.
 #[derive(Debug)]
-pub enum Saved {
+pub enum SnapshotState {
     /// One that can be used.
-    Usable(Snapshot),
+    Usable(SavedSnapshot),
     /// One that can't: why.
     Unusable(String),
     /// None, or none that the role may read.
@@ -43,7 +43,7 @@ impl Ledger {
         self.has_table("catalog") || self.is_to_be_created()
     }
 
-    /// A message that begins the transaction in which a snapshot is saved: its answers are those of [`Scope::surroundings`], and
+    /// A message that begins the transaction in which a snapshot is saved: its answers are those of [`Scope::schemas_query`], and
     /// in the last row of the last one whether no other session is saving a snapshot in this database. Each statement ends after
     /// `limit`, even if this process is killed. The snapshot is no part of any revision: its commit may be lost with the server.
     pub fn begin_snapshot(&self, scope: &Scope, limit: Duration) -> Message {
@@ -52,13 +52,13 @@ impl Ledger {
         // Locked before the transaction's snapshot is taken, so that it shows what is locked.
         let locks = self.lock_ledger(&["catalog"], "ROW EXCLUSIVE").into_iter().chain(self.lock_ledger(&["journal"], "ACCESS SHARE"));
         let ahead = [begin, time_limit(limit)].into_iter().chain(scope.role()).chain(locks).chain([relaxed]);
-        let ahead = ahead.chain(scope.ahead_of_surroundings());
+        let ahead = ahead.chain(scope.ahead_of_schemas_query());
         let lock = sql!("SELECT pg_try_advisory_xact_lock({key})", key = LOCK);
         let check = self.trust_check(Access::Write, &["catalog", "journal"]);
         let settings = scope.settings().into_iter().chain([time_limit(limit)]);
         Message::preceded_by(
             ahead.chain(crate::sql::safe_settings()).chain(settings).chain([check]),
-            scope.surroundings().into_iter().chain([lock]),
+            scope.schemas_query().into_iter().chain([lock]),
         )
     }
 
@@ -79,9 +79,9 @@ impl Ledger {
 
     /// The snapshot, if it shows the database at these version rows, and nothing was applied, undone or stamped since: after a
     /// downgrade and an upgrade to the same revision, the text may have been a different one.
-    pub async fn snapshot(&self, session: &Session, scope: &Scope, at: &str) -> Result<Saved, ReadError> {
+    pub async fn snapshot(&self, session: &Session, scope: &Scope, at: &str) -> Result<SnapshotState, ReadError> {
         if !self.has_ledger || !self.has_table("catalog") {
-            return Ok(Saved::Nothing);
+            return Ok(SnapshotState::Nothing);
         }
         let query =
             sql!(include_str!("snapshot.sql"), ledger = self.schema, key = self.key(), format = Literal(&format(scope)), at = Literal(at));
@@ -89,22 +89,24 @@ impl Ledger {
             Ok(answers) => answers,
             Err(failure) if failure.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
                 session.ask(&Message::rollback()).await?;
-                return Ok(Saved::Nothing);
+                return Ok(SnapshotState::Nothing);
             }
             Err(failure) => return Err(failure.into()),
         };
         let row = answers.into_iter().flatten().next();
         let Some(Ok([Some(taken), Some(then), fits, is_current, rows])) = row.map(<[Option<String>; 5]>::try_from) else {
-            return Ok(Saved::Nothing);
+            return Ok(SnapshotState::Nothing);
         };
         Ok(match rows {
-            Some(rows) => Saved::Usable(Snapshot { taken, rows }),
+            Some(rows) => SnapshotState::Usable(SavedSnapshot { taken, rows }),
             None if fits.as_deref() != Some("t") => {
-                Saved::Unusable(format!("it was saved at {taken} under other settings or by another version"))
+                SnapshotState::Unusable(format!("it was saved at {taken} under other settings or by another version"))
             }
-            None if then != at => Saved::Unusable(format!("it was saved at {taken}, when the database was at {then}")),
-            None if is_current.as_deref() != Some("t") => Saved::Unusable(format!("it was saved at {taken}, and revisions were run since")),
-            None => Saved::Nothing,
+            None if then != at => SnapshotState::Unusable(format!("it was saved at {taken}, when the database was at {then}")),
+            None if is_current.as_deref() != Some("t") => {
+                SnapshotState::Unusable(format!("it was saved at {taken}, and revisions were run since"))
+            }
+            None => SnapshotState::Nothing,
         })
     }
 }

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::escape;
 use crate::exit::Explain as _;
 use crate::model::prove::scratch::ScratchError;
-use crate::model::prove::source::Broken;
+use crate::model::prove::source::SourceError;
 use crate::revision::line::{line_at, line_start};
 use crate::revision::{Id, LineColumn};
 use crate::words::{chain, seconds};
@@ -162,11 +162,11 @@ pub(crate) fn diff(path: &Path, diff: &str) -> String {
 }
 
 /// What failed in a scratch database.
-fn broken(failure: &Error) -> &[Broken] {
+fn broken(failure: &Error) -> &[SourceError] {
     if let Error::Scratch(ScratchError::Broken(found)) = failure { found } else { &[] }
 }
 
-fn broken_snippet(broken: &Broken) -> String {
+fn broken_snippet(broken: &SourceError) -> String {
     let message = escape::lines(&broken.message, FURTHER_LINES);
     let mut text = format!("error: {} does not run in a scratch database: {message} (SQLSTATE {})\n", broken.what, broken.code);
     for (name, more) in &broken.more {

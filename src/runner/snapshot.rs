@@ -13,8 +13,8 @@ use crate::config::Config;
 use crate::connect::{Answer, Failure, Session};
 use crate::host::{Event, Host};
 use crate::ledger::State;
-use crate::model::read::surroundings::{Schema, Surroundings};
-use crate::model::read::{Path, Schemas, Scope};
+use crate::model::read::database_schemas::{DatabaseSchemas, SchemaEntry};
+use crate::model::read::{Schemas, Scope, ViewedSearchPath};
 use crate::revision::graph::Graph;
 use crate::revision::statement::identifiers::find_identifiers;
 use crate::sql::Message;
@@ -69,7 +69,10 @@ pub(super) async fn save(state: &State, graph: &Graph, at: &str, session: Sessio
 pub(crate) fn catalog_scope(state: &State, config: &Config) -> Scope {
     Scope {
         server: state.server.number,
-        search_path: config.search_path.clone().map_or_else(|| Path::Session(state.server.search_path.clone()), Path::Settings),
+        search_path: config
+            .search_path
+            .clone()
+            .map_or_else(|| ViewedSearchPath::Session(state.server.search_path.clone()), ViewedSearchPath::Settings),
         role: config.role.clone(),
         ledger: config.ledger_schema.clone(),
         version_table: state.ledger.version_table.clone(),
@@ -93,11 +96,11 @@ async fn attempt(state: &State, graph: &Graph, at: &str, session: &Session, runn
     if !is_alone {
         return Err(Skipped::Because("another session is saving one in this database".to_owned()));
     }
-    let Some(surroundings) = Surroundings::of(answers) else {
+    let Some(existing) = DatabaseSchemas::of(answers) else {
         return Err(Skipped::Because("the server's answer about its schemas makes no sense".to_owned()));
     };
-    let schemas = schemas_of_run(&surroundings, graph, ledger.version_table.schema.as_str());
-    if let Some(why) = surroundings.too_many_locks(&schemas) {
+    let schemas = schemas_of_run(&existing, graph, ledger.version_table.schema.as_str());
+    if let Some(why) = existing.too_many_locks(&schemas) {
         return Err(Skipped::Because(why));
     }
     let names: Vec<String> = schemas.iter().map(|schema| schema.name.clone()).collect();
@@ -108,11 +111,11 @@ async fn attempt(state: &State, graph: &Graph, at: &str, session: &Session, runn
 }
 
 /// The schemas that a run uses: those on its search path, that of its version table, and those that its revisions name.
-fn schemas_of_run<'s>(surroundings: &'s Surroundings, graph: &Graph, version_schema: &str) -> Vec<&'s Schema> {
+fn schemas_of_run<'s>(existing: &'s DatabaseSchemas, graph: &Graph, version_schema: &str) -> Vec<&'s SchemaEntry> {
     let texts = graph.nodes().map(|node| graph.revision(node).text.as_str());
     let named: HashSet<String> = texts.flat_map(find_identifiers).map(std::borrow::Cow::into_owned).collect();
-    let is_used = |schema: &&Schema| schema.is_on_path || schema.name == version_schema || named.contains(&schema.name);
-    surroundings.schemas.iter().filter(is_used).collect()
+    let is_used = |schema: &&SchemaEntry| schema.is_on_path || schema.name == version_schema || named.contains(&schema.name);
+    existing.schemas.iter().filter(is_used).collect()
 }
 
 /// The answers to a message. After the deadline it is cancelled, again and again until the server answers.

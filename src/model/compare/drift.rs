@@ -37,7 +37,7 @@ const VERSION_TABLES: [&str; 24] = [
 
 /// Which objects of a live database its revisions answer for.
 #[derive(Clone, Debug, Default)]
-pub struct Territory {
+pub struct DriftScope {
     /// The schemas that are compared, as a [`Key`] has them.
     pub schemas: BTreeSet<String>,
     /// Of these, the ones that are there without the revisions: `public`, and a tenant's own. What is said about them is the
@@ -50,7 +50,7 @@ pub struct Territory {
 /// Rights and owners are each environment's own.
 pub const BY_ENVIRONMENT: Ignore = Ignore { owners: true, grants: true, comments: false };
 
-impl Territory {
+impl DriftScope {
     /// Leaves in both catalogs what is compared; how many objects are left out because other projects may have created them.
     pub fn restrict(&self, made: &mut Catalog, live: &mut Catalog) -> usize {
         for catalog in [&mut *made, &mut *live] {
@@ -184,14 +184,14 @@ mod tests {
         of_snapshot(&rows.join("\u{1e}")).expect("a catalog")
     }
 
-    fn territory(shared: &[&str]) -> Territory {
+    fn drift_scope(shared: &[&str]) -> DriftScope {
         let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-        Territory { schemas: names(&["public"]), given: names(&["public"]), shared: names(shared) }
+        DriftScope { schemas: names(&["public"]), given: names(&["public"]), shared: names(shared) }
     }
 
-    fn differences(made: &Catalog, live: &Catalog, territory: &Territory) -> Vec<String> {
+    fn differences(made: &Catalog, live: &Catalog, drift_scope: &DriftScope) -> Vec<String> {
         let (mut made, mut live) = (made.clone(), live.clone());
-        territory.restrict(&mut made, &mut live);
+        drift_scope.restrict(&mut made, &mut live);
         compare(&made, &live).iter().map(ToString::to_string).collect()
     }
 
@@ -209,10 +209,10 @@ mod tests {
             ],
             &[extension],
         );
-        assert_eq!(differences(&made, &live, &territory(&[])), ["+ table public.by_hand", "- table public.gone"]);
-        assert_eq!(differences(&made, &live, &territory(&["public"])), ["- table public.gone"]);
+        assert_eq!(differences(&made, &live, &drift_scope(&[])), ["+ table public.by_hand", "- table public.gone"]);
+        assert_eq!(differences(&made, &live, &drift_scope(&["public"])), ["- table public.gone"]);
         let with_extension = catalog(&[("public.a", None), ("public.gone", None)], &[extension]);
-        assert!(differences(&with_extension, &made, &territory(&[])).contains(&"- extension citext".to_owned()));
+        assert!(differences(&with_extension, &made, &drift_scope(&[])).contains(&"- extension citext".to_owned()));
     }
 
     #[test]

@@ -2,27 +2,27 @@
 
 use std::collections::BTreeSet;
 
-/// The nodes `0..before.len()`, each behind those of `before` and, where that makes no circle, of `rather`.
-/// Where `before` itself has a circle, its last edge found gives way.
-pub(super) fn order(before: &[BTreeSet<usize>], rather: &[BTreeSet<usize>]) -> Vec<usize> {
-    let mut seen = vec![Seen::No; before.len()];
-    let mut ordered = Vec::with_capacity(before.len());
-    for first in 0..before.len() {
-        let mut stack = vec![(first, Visit::Needed)];
+/// The nodes `0..hard.len()`, each behind those of `hard` and, where that makes no circle, of `soft`.
+/// Where `hard` itself has a circle, its last edge found gives way.
+pub(super) fn order(hard: &[BTreeSet<usize>], soft: &[BTreeSet<usize>]) -> Vec<usize> {
+    let mut seen = vec![VisitState::No; hard.len()];
+    let mut ordered = Vec::with_capacity(hard.len());
+    for first in 0..hard.len() {
+        let mut stack = vec![(first, VisitCause::Needed)];
         while let Some((node, visit)) = stack.pop() {
             match (visit, seen[node]) {
-                (Visit::Leave, Seen::Open) => {
-                    seen[node] = Seen::Done;
+                (VisitCause::Leave, VisitState::Open) => {
+                    seen[node] = VisitState::Done;
                     ordered.push(node);
                 }
                 // A wish is granted unless it needs what waits for it.
-                (Visit::Wished, Seen::No) if needs_any(before, node, |need| seen[need] == Seen::Open) => {}
-                (Visit::Needed | Visit::Wished, Seen::No) => {
-                    seen[node] = Seen::Open;
-                    stack.push((node, Visit::Leave));
-                    // What goes in last comes out first: needs before wishes, each in the order given.
-                    stack.extend(rather[node].iter().rev().map(|wish| (*wish, Visit::Wished)));
-                    stack.extend(before[node].iter().rev().map(|need| (*need, Visit::Needed)));
+                (VisitCause::Preferred, VisitState::No) if needs_any(hard, node, |need| seen[need] == VisitState::Open) => {}
+                (VisitCause::Needed | VisitCause::Preferred, VisitState::No) => {
+                    seen[node] = VisitState::Open;
+                    stack.push((node, VisitCause::Leave));
+                    // What goes in last comes out first: needs hard wishes, each in the order given.
+                    stack.extend(soft[node].iter().rev().map(|preferred| (*preferred, VisitCause::Preferred)));
+                    stack.extend(hard[node].iter().rev().map(|need| (*need, VisitCause::Needed)));
                 }
                 _ => {}
             }
@@ -32,25 +32,25 @@ pub(super) fn order(before: &[BTreeSet<usize>], rather: &[BTreeSet<usize>]) -> V
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Seen {
+enum VisitState {
     No,
     Open,
     Done,
 }
 
 #[derive(Clone, Copy)]
-enum Visit {
+enum VisitCause {
     Needed,
-    Wished,
+    Preferred,
     Leave,
 }
 
 /// Whether `from` needs, directly or not, anything that `is` says.
-fn needs_any(before: &[BTreeSet<usize>], from: usize, is: impl Fn(usize) -> bool) -> bool {
+fn needs_any(hard: &[BTreeSet<usize>], from: usize, is: impl Fn(usize) -> bool) -> bool {
     let mut seen = BTreeSet::from([from]);
     let mut stack = vec![from];
     while let Some(node) = stack.pop() {
-        for need in &before[node] {
+        for need in &hard[node] {
             if is(*need) {
                 return true;
             }

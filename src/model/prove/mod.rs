@@ -14,7 +14,7 @@ use crate::model::compare::{Change, Ignore, compare};
 use crate::model::emit::{EmitOptions, StatementGroup, emit, emit_at_once};
 use crate::model::statement::EmittedStatement;
 use crate::revision::SectionMode;
-use rename::{Rename, Unusable};
+use rename::{Rename, RenameError};
 use scratch::{Scratch, ScratchError};
 
 /// One revision, proven: up and the way back.
@@ -56,7 +56,7 @@ pub enum ProofError {
     },
     /// A rename of something that is not there.
     #[error(transparent)]
-    Rename(#[from] Unusable),
+    Rename(#[from] RenameError),
 }
 
 impl Explain for ProofError {

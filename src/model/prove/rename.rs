@@ -7,7 +7,7 @@ use crate::model::{Catalog, Key, Object, ObjectKind};
 /// A rename of something that is not there.
 #[derive(Debug, Error)]
 #[error("--rename {typed}: {problem}")]
-pub struct Unusable {
+pub struct RenameError {
     /// As it was typed.
     pub typed: String,
     /// What is wrong.
@@ -27,8 +27,8 @@ pub struct Rename {
 
 impl Rename {
     /// Looks a rename up in the catalog.
-    pub fn find(typed: &str, old: &Catalog) -> Result<Self, Unusable> {
-        let problem = |problem: String| Unusable { typed: typed.to_owned(), problem };
+    pub fn find(typed: &str, old: &Catalog) -> Result<Self, RenameError> {
+        let problem = |problem: String| RenameError { typed: typed.to_owned(), problem };
         let (from, to) =
             typed.split_once('=').ok_or_else(|| problem("write table.old=new for a column, or old=new for a table".to_owned()))?;
         for (key, object) in &old.objects {

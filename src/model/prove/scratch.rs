@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 use tracing::{debug, info, warn};
 
-use super::source::{Broken, Source};
+use super::source::{Source, SourceError};
 use crate::config::Config;
 use crate::connect::conninfo::Conninfo;
 use crate::connect::wait::{WaitError, for_server};
@@ -18,7 +18,7 @@ use crate::connect::{Cancels, ConnectError, Failure, Pool, Session};
 use crate::environment::{Environment, EnvironmentError};
 use crate::exit::{Exit, Explain};
 use crate::model::Catalog;
-use crate::model::read::{Path, Scope, Unreadable, of_rows};
+use crate::model::read::{CatalogRowError, Scope, ViewedSearchPath, of_rows};
 use crate::revision::statement::kind::affects_whole_server;
 use crate::revision::statement::split;
 use crate::revision::{Revision, Section, SectionMode};
@@ -28,7 +28,7 @@ use crate::sql::{Ident, Message, Sql};
 /// Every scratch database begins so; the backend that made it, and when that backend started, follow.
 const PREFIX: &str = "pgmarch_scratch_";
 /// How long one try to connect may take on a server that has just answered.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why something can't be done in a scratch database.
 #[derive(Debug, Error)]
@@ -49,10 +49,10 @@ pub enum ScratchError {
     Server(#[from] Failure),
     /// What the catalog says makes no sense.
     #[error(transparent)]
-    Unreadable(#[from] Unreadable),
+    Unreadable(#[from] CatalogRowError),
     /// Texts that don't run.
-    #[error("{}", .0.iter().map(Broken::line).collect::<Vec<_>>().join("\n"))]
-    Broken(Vec<Broken>),
+    #[error("{}", .0.iter().map(SourceError::line).collect::<Vec<_>>().join("\n"))]
+    Broken(Vec<SourceError>),
 }
 
 impl Explain for ScratchError {
@@ -87,11 +87,11 @@ impl ScratchError {
 
 /// The scratch databases that a process has made and not yet dropped.
 #[derive(Clone, Default)]
-pub struct Leftovers(Arc<Mutex<Made>>);
+pub struct Leftovers(Arc<Mutex<CreatedDatabases>>);
 
 /// The pool stays connected until the end: while its backend is there, no other run takes the databases for abandoned.
 #[derive(Default)]
-struct Made {
+struct CreatedDatabases {
     pool: Option<Pool>,
     names: Vec<Ident>,
 }
@@ -103,16 +103,16 @@ impl std::fmt::Debug for Leftovers {
 }
 
 impl Leftovers {
-    fn list(&self) -> std::sync::MutexGuard<'_, Made> {
+    fn list(&self) -> std::sync::MutexGuard<'_, CreatedDatabases> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Drops them all; called once, at the very end, whatever the end is. What can't be dropped is named.
-    pub async fn sweep(&self, patience: Duration) {
-        let Made { pool, mut names } = std::mem::take(&mut *self.list());
+    pub async fn sweep(&self, timeout: Duration) {
+        let CreatedDatabases { pool, mut names } = std::mem::take(&mut *self.list());
         let Some(pool) = pool.filter(|_| !names.is_empty()) else { return };
-        let swept = tokio::time::timeout(patience, async {
-            let session = pool.session(patience).await.map_err(|error| crate::words::chain(&error))?;
+        let swept = tokio::time::timeout(timeout, async {
+            let session = pool.session(timeout).await.map_err(|error| crate::words::chain(&error))?;
             while let Some(name) = names.last() {
                 match drop_database(&session, name).await {
                     Ok(()) => drop(names.pop()),
@@ -140,7 +140,7 @@ async fn drop_database(session: &Session, name: &Ident) -> Result<(), Failure> {
 
 /// The scratch server, with a session that makes databases there.
 #[derive(Debug)]
-pub struct Bench {
+pub struct ScratchServer {
     session: Session,
     environment: Environment,
     cancels: Cancels,
@@ -152,7 +152,7 @@ pub struct Bench {
     prefix: String,
     options: Sql,
     /// How the revisions see names: from the settings, or what a session has there.
-    pub search_path: Path,
+    pub search_path: ViewedSearchPath,
 }
 
 /// The session's own search path, for [`ABOUT`], which runs under another.
@@ -169,7 +169,7 @@ const ABANDONED: &str = "SELECT datname FROM pg_database d CROSS JOIN LATERAL re
     AND coalesce((extract(epoch FROM a.backend_start) * 1000000)::int8::text, m[2]) = m[2]) \
     AND d.datdba = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user)";
 
-impl Bench {
+impl ScratchServer {
     /// Connects to the scratch server, and drops what a killed run left there.
     pub async fn open(environment: &Environment, config: &Config, cancels: &Cancels, leftovers: &Leftovers) -> Result<Self, ScratchError> {
         let fault = |fault: EnvironmentError| ScratchError::settings(ConnectError::Settings(vec![fault.into()]));
@@ -184,7 +184,7 @@ impl Bench {
         let mut about = session.run(&about).await?.into_iter().flatten().flatten();
         let mut next = || about.next().flatten().unwrap_or_default();
         let (server, role, pid, start, options, path) = (next(), next(), next(), next(), next(), next());
-        let bench = Self {
+        let scratch_server = Self {
             session,
             address: pool.address(),
             environment,
@@ -194,11 +194,11 @@ impl Bench {
             role,
             prefix: format!("{PREFIX}{pid}_{start}_"),
             options: Sql::from_catalog(options),
-            search_path: config.search_path.clone().map_or(Path::Session(path), Path::Settings),
+            search_path: config.search_path.clone().map_or(ViewedSearchPath::Session(path), ViewedSearchPath::Settings),
         };
         leftovers.list().pool = Some(pool);
-        bench.drop_abandoned().await?;
-        Ok(bench)
+        scratch_server.drop_abandoned().await?;
+        Ok(scratch_server)
     }
 
     async fn drop_abandoned(&self) -> Result<(), ScratchError> {
@@ -239,7 +239,7 @@ impl Bench {
         let place = Conninfo::resolve(&self.environment).map_err(fault)?.with_database(name.as_str());
         let pool =
             Pool::new(self.environment.with("PGMARCH_DATABASE_URL", place.text()), self.cancels.clone()).map_err(ScratchError::settings)?;
-        let session = pool.session(PATIENCE).await.map_err(ScratchError::settings)?;
+        let session = pool.session(CONNECT_TIMEOUT).await.map_err(ScratchError::settings)?;
         Ok(Scratch { session, scope: Scope { server: self.server, ..scope }, name, _pool: pool })
     }
 }
@@ -256,7 +256,7 @@ pub struct Scratch {
 
 /// What a statement that failed says.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct ScratchRefusal {
     /// Which statement, from 0.
     pub number: usize,
     /// What the server said.
@@ -322,7 +322,7 @@ impl Scratch {
     }
 
     /// All in one transaction; what failed, if anything did.
-    async fn whole(&self, source: &Source) -> Result<Option<Broken>, ScratchError> {
+    async fn whole(&self, source: &Source) -> Result<Option<SourceError>, ScratchError> {
         let opening = self.opening();
         let before = opening.as_str().chars().count();
         let statements = split(opening.as_str()).statements.len();
@@ -337,7 +337,7 @@ impl Scratch {
     }
 
     /// Each statement on its own; every one that failed.
-    async fn each(&self, source: &Source) -> Result<Vec<Broken>, ScratchError> {
+    async fn each(&self, source: &Source) -> Result<Vec<SourceError>, ScratchError> {
         let mut broken = Vec::new();
         self.control("RESET ALL").await?;
         self.session.run(&Message::verbatim(self.settings(false))).await?;
@@ -380,7 +380,7 @@ impl Scratch {
         before: usize,
         statements: usize,
         statement: Option<Range<usize>>,
-    ) -> Result<Broken, ScratchError> {
+    ) -> Result<SourceError, ScratchError> {
         let Some(error) = failure.source.as_db_error() else { return Err(ScratchError::Server(failure)) };
         let sql = source.sql();
         let base = statement.as_ref().map_or(0, |range| range.start);
@@ -399,7 +399,7 @@ impl Scratch {
             None => own(),
         };
         let more = [("detail", error.detail()), ("hint", error.hint()), ("context", error.where_())];
-        Ok(Broken {
+        Ok(SourceError {
             what: source.what.clone(),
             path: source.path.clone(),
             text: source.text.clone(),
@@ -411,9 +411,9 @@ impl Scratch {
     }
 
     /// Runs statements that pgmarch wrote: in one transaction, or each on its own.
-    pub async fn run(&self, mode: SectionMode, statements: &[String]) -> Result<Result<(), Refusal>, ScratchError> {
+    pub async fn run(&self, mode: SectionMode, statements: &[String]) -> Result<Result<(), ScratchRefusal>, ScratchError> {
         let refusal = |failure: Failure, number: usize| match failure.source.as_db_error() {
-            Some(error) => Ok(Err(Refusal { number, message: format!("{} ({})", error.message(), error.code().code()) })),
+            Some(error) => Ok(Err(ScratchRefusal { number, message: format!("{} ({})", error.message(), error.code().code()) })),
             None => Err(ScratchError::Server(failure)),
         };
         match mode {

@@ -54,7 +54,7 @@ impl Source {
 
 /// A statement of a source that the server refused; in the server's own words.
 #[derive(Debug)]
-pub struct Broken {
+pub struct SourceError {
     /// `the model`, `revision 002`.
     pub what: String,
     /// The file.
@@ -71,7 +71,7 @@ pub struct Broken {
     pub more: Vec<(&'static str, String)>,
 }
 
-impl Broken {
+impl SourceError {
     /// Line and column, if there is a place.
     pub fn place(&self) -> Option<LineColumn> {
         self.range.as_ref().map(|range| LineColumn::of(&self.text, range.start))
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_affects_whole_server_the_database_is_left_out_and_the_rest_keeps_its_place() {
+    fn what_affects_the_whole_server_is_left_out_and_the_rest_keeps_its_place() {
         let text = "CREATE TABLE a ();\nCREATE ROLE \"ü\" LOGIN -- x\n;\nALTER ROLE r NOLOGIN; SELECT 1";
         let source = Source { what: "the model".into(), path: "schema.sql".into(), text: text.into(), range: 0..text.len() };
         let contained = source.contained();

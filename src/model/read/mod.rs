@@ -1,6 +1,6 @@
 //! The catalog's queries, and their rows into a [`Catalog`]: one message, whatever the size.
 
-pub mod surroundings;
+pub mod database_schemas;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -19,7 +19,7 @@ pub struct Scope {
     /// `server_version_num`.
     pub server: u32,
     /// The search path of the revisions: names are shown as these see them.
-    pub search_path: Path,
+    pub search_path: ViewedSearchPath,
     /// The role that owns what revisions make.
     pub role: Option<Ident>,
     /// The ledger's schema is no part of the model.
@@ -41,14 +41,14 @@ pub enum Schemas {
 
 /// A search path, from wherever it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Path {
+pub enum ViewedSearchPath {
     /// As the settings have it.
     Settings(SearchPath),
     /// As a session had it: the text of its parameter.
     Session(String),
 }
 
-impl Path {
+impl ViewedSearchPath {
     /// One statement that puts it into force: until the end of the transaction, or of the session.
     pub fn set(&self, is_local: bool) -> Sql {
         match (self, is_local) {
@@ -61,7 +61,7 @@ impl Path {
     }
 }
 
-impl std::fmt::Display for Path {
+impl std::fmt::Display for ViewedSearchPath {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Settings(path) => write!(f, "{path}"),
@@ -73,7 +73,7 @@ impl std::fmt::Display for Path {
 /// Why rows don't make a catalog.
 #[derive(Debug, Error)]
 #[error("the server's catalog reads in an unexpected way ({0}); is it PostgreSQL 13 to 18?")]
-pub struct Unreadable(String);
+pub struct CatalogRowError(String);
 
 const QUERIES: &str = include_str!("catalog.sql");
 
@@ -195,11 +195,11 @@ fn grants(acl: &'static str, kind: &'static str, owner: &'static str) -> Sql {
 }
 
 /// Class, oid and column of something in the catalog.
-type Address = (String, u32, i32);
+type CatalogAddress = (String, u32, i32);
 
-struct Row {
-    id: Option<Address>,
-    parent: Option<Address>,
+struct CatalogRow {
+    id: Option<CatalogAddress>,
+    parent: Option<CatalogAddress>,
     name: String,
     shown: String,
     comment: Option<String>,
@@ -207,12 +207,12 @@ struct Row {
     grants: Option<Vec<Grant>>,
     definition: Option<Definition>,
     /// Who, whom, and how strongly.
-    needs: Option<(Address, Address, char)>,
-    part: Option<(Address, Address)>,
+    needs: Option<(CatalogAddress, CatalogAddress, char)>,
+    part: Option<(CatalogAddress, CatalogAddress)>,
     unknown: Option<String>,
 }
 
-impl FromJson for Row {
+impl FromJson for CatalogRow {
     fn from_json(value: Value, error: &mut JsonError) -> Self {
         let mut its = Fields::of(value, error);
         Self {
@@ -232,19 +232,19 @@ impl FromJson for Row {
 }
 
 /// One text of all rows, as [`Scope::snapshot`] gives it, into a catalog.
-pub fn of_snapshot(text: &str) -> Result<Catalog, Unreadable> {
+pub fn of_snapshot(text: &str) -> Result<Catalog, CatalogRowError> {
     of_rows(text.split('\u{1e}').filter(|row| !row.is_empty()))
 }
 
 /// Rows into a catalog.
-pub fn of_rows<'r>(rows: impl Iterator<Item = &'r str>) -> Result<Catalog, Unreadable> {
-    let mut found: HashMap<Address, Key> = HashMap::new();
-    let mut parts: HashMap<Address, Address> = HashMap::new();
+pub fn of_rows<'r>(rows: impl Iterator<Item = &'r str>) -> Result<Catalog, CatalogRowError> {
+    let mut found: HashMap<CatalogAddress, Key> = HashMap::new();
+    let mut parts: HashMap<CatalogAddress, CatalogAddress> = HashMap::new();
     let mut needs = Vec::new();
-    let mut objects: Vec<(Key, Row, Definition)> = Vec::new();
+    let mut objects: Vec<(Key, CatalogRow, Definition)> = Vec::new();
     let mut catalog = Catalog::default();
     for row in rows {
-        let mut row: Row = crate::json::read(row).map_err(Unreadable)?;
+        let mut row: CatalogRow = crate::json::read(row).map_err(CatalogRowError)?;
         if let (Some(id), Some(mut definition)) = (&row.id, row.definition.take()) {
             same_lists(&mut definition);
             let key = Key { kind: definition.kind(), name: std::mem::take(&mut row.name) };
@@ -259,7 +259,7 @@ pub fn of_rows<'r>(rows: impl Iterator<Item = &'r str>) -> Result<Catalog, Unrea
         }
     }
     // An address is an object's, or a part of one: a column of a view, the row type of a table, an array type.
-    let key = |address: &Address| -> Option<&Key> {
+    let key = |address: &CatalogAddress| -> Option<&Key> {
         let mut address = address.clone();
         for _ in 0..4 {
             if let Some(key) = found.get(&address) {
@@ -381,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_row_that_is_not_as_it_should_be_is_told() {
-        for (row, told) in [
+        for (row, text) in [
             (r#"{"id":["pg_class","x",0]}"#, "`id` is no number"),
             (r#"{"part":[["pg_class",1,0]]}"#, "`part` is no list of that length"),
             (r#"{"definition":{"domain":{"base":"integer"}}}"#, "`not_null` is no boolean"),
@@ -389,7 +389,7 @@ mod tests {
             (r#"{"definition":{"planet":{}}}"#, "`definition` is no definition"),
         ] {
             let fault = of_snapshot(row).expect_err("unreadable");
-            assert_eq!(fault.0, told);
+            assert_eq!(fault.0, text);
         }
         assert!(of_snapshot("{").is_err());
     }

@@ -8,7 +8,7 @@ use crate::sql::{Message, Sql};
 
 /// A schema of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Schema {
+pub struct SchemaEntry {
     /// Its name.
     pub name: String,
     /// Its name as a [`crate::model::Key`] has it: quoted where needed.
@@ -22,9 +22,9 @@ pub struct Schema {
 
 /// The schemas of a database, and how many locks its server has room for.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct DatabaseSchemas {
     /// All schemas but PostgreSQL's own, the ledger's and those of extensions.
-    pub schemas: Vec<Schema>,
+    pub schemas: Vec<SchemaEntry>,
     /// How many locks the server's table of locks is made for.
     pub lock_table: u64,
 }
@@ -33,7 +33,7 @@ pub struct Surroundings {
 /// fails the statements of all other sessions.
 const SHARE_OF_LOCKS: u64 = 4;
 
-/// The schemas on the search path, for [`Scope::surroundings`], which runs under another.
+/// The schemas on the search path, for [`Scope::schemas_query`], which runs under another.
 const PATH: &str =
     "SELECT pg_catalog.set_config('pgmarch.schemas', pg_catalog.array_to_json(pg_catalog.current_schemas(false))::pg_catalog.text, true)";
 
@@ -41,37 +41,37 @@ const LOCK_TABLE: &str = "SELECT current_setting('max_locks_per_transaction')::i
     * (current_setting('max_connections')::int8 + current_setting('max_prepared_transactions')::int8)";
 
 impl Scope {
-    /// Statements that run before the safe search path is set, so that [`Self::surroundings`] knows the revisions' own.
-    pub fn ahead_of_surroundings(&self) -> Vec<Sql> {
+    /// Statements that run before the safe search path is set, so that [`Self::schemas_query`] knows the revisions' own.
+    pub fn ahead_of_schemas_query(&self) -> Vec<Sql> {
         self.role().into_iter().chain([self.search_path.set(true), Sql::of(PATH)]).collect()
     }
 
-    /// Two queries for [`Surroundings::of`].
-    pub fn surroundings(&self) -> [Sql; 2] {
-        [Sql::of(LOCK_TABLE), sql!(include_str!("surroundings.sql"), own = self.own_schemas())]
+    /// Two queries for [`DatabaseSchemas::of`].
+    pub fn schemas_query(&self) -> [Sql; 2] {
+        [Sql::of(LOCK_TABLE), sql!(include_str!("database_schemas.sql"), own = self.own_schemas())]
     }
 
     /// One message that asks for them.
-    pub fn surroundings_message(&self) -> Message {
-        Message::reading(self.ahead_of_surroundings(), [], self.surroundings())
+    pub fn schemas_message(&self) -> Message {
+        Message::reading(self.ahead_of_schemas_query(), [], self.schemas_query())
     }
 }
 
-impl Surroundings {
-    /// From the answers of [`Scope::surroundings`].
+impl DatabaseSchemas {
+    /// From the answers of [`Scope::schemas_query`].
     pub fn of(answers: impl IntoIterator<Item = Answer>) -> Option<Self> {
         let mut answers = answers.into_iter();
         let lock_table = answers.next()?.into_iter().flatten().flatten().next()?.parse().ok()?;
         let schema = |row: Vec<Option<String>>| {
             let [name, quoted, is_on_path, locks] = <[Option<String>; 4]>::try_from(row).ok()?;
-            Some(Schema { name: name?, quoted: quoted?, is_on_path: is_on_path.as_deref() == Some("t"), locks: locks?.parse().ok()? })
+            Some(SchemaEntry { name: name?, quoted: quoted?, is_on_path: is_on_path.as_deref() == Some("t"), locks: locks?.parse().ok()? })
         };
         let schemas = answers.next()?.into_iter().map(schema).collect::<Option<_>>()?;
         Some(Self { schemas, lock_table })
     }
 
     /// Why the catalog of these schemas is too large to be read at once, if it is.
-    pub fn too_many_locks(&self, schemas: &[&Schema]) -> Option<String> {
+    pub fn too_many_locks(&self, schemas: &[&SchemaEntry]) -> Option<String> {
         let locks: u64 = schemas.iter().map(|schema| schema.locks).sum();
         let most = self.lock_table / SHARE_OF_LOCKS;
         (locks > most).then(|| {
@@ -89,9 +89,9 @@ mod tests {
 
     #[test]
     fn a_quarter_of_the_locks_is_the_most() {
-        let schema = |locks| Schema { name: "a".into(), quoted: "a".into(), is_on_path: false, locks };
-        let surroundings = Surroundings { schemas: Vec::new(), lock_table: 6400 };
-        assert_eq!(surroundings.too_many_locks(&[&schema(1000), &schema(600)]), None);
-        assert!(surroundings.too_many_locks(&[&schema(1000), &schema(601)]).is_some_and(|why| why.contains("lock 1601 relations")));
+        let schema = |locks| SchemaEntry { name: "a".into(), quoted: "a".into(), is_on_path: false, locks };
+        let existing = DatabaseSchemas { schemas: Vec::new(), lock_table: 6400 };
+        assert_eq!(existing.too_many_locks(&[&schema(1000), &schema(600)]), None);
+        assert!(existing.too_many_locks(&[&schema(1000), &schema(601)]).is_some_and(|why| why.contains("lock 1601 relations")));
     }
 }

@@ -15,7 +15,7 @@ use crate::ledger::{self, State};
 use crate::model::Catalog;
 use crate::model::compare::{Ignore, compare};
 use crate::model::emit::{EmitOptions, Form, emit};
-use crate::model::prove::scratch::{Bench, Scratch, ScratchError, read, server_number};
+use crate::model::prove::scratch::{Scratch, ScratchError, ScratchServer, read, server_number};
 use crate::model::prove::source::{self, Source};
 use crate::model::read::{Schemas, Scope};
 use crate::report::difference::Difference;
@@ -65,10 +65,10 @@ impl Model {
     }
 
     /// Reads it, by way of a scratch database if it is files.
-    pub(super) async fn read(&self, bench: &Bench, context: &Context, ignore: Ignore) -> Result<Catalog, Error> {
+    pub(super) async fn read(&self, scratch_server: &ScratchServer, context: &Context, ignore: Ignore) -> Result<Catalog, Error> {
         let catalog = match self {
             Self::Files(sources) => {
-                let scratch = bench.database("model", scope(context, bench)).await?;
+                let scratch = scratch_server.database("model", scope(context, scratch_server)).await?;
                 scratch.load(sources).await?;
                 scratch.read().await?
             }
@@ -78,10 +78,10 @@ impl Model {
                     url.map_or_else(|| context.environment.clone(), |url| context.environment.with("PGMARCH_DATABASE_URL", url));
                 let pool = Pool::new(environment, context.cancels.clone()).map_err(connect)?;
                 let session = context.runner.connect(&pool, context.wait_deadline()).await?;
-                let scope = Scope { server: server_number(&session).await?, ..scope(context, bench) };
-                same_major(scope.server, bench.server, "the model's server")?;
+                let scope = Scope { server: server_number(&session).await?, ..scope(context, scratch_server) };
+                same_major(scope.server, scratch_server.server, "the model's server")?;
                 let model = read(&session, &scope).await?;
-                if let Some(problem) = strangers(&model, &session, context).await? {
+                if let Some(problem) = untrusted_owner(&model, &session, context).await? {
                     let advice = "give it to the role that reads the model, or name its owner in PGMARCH_TRUST_OWNER";
                     return Err(Error::Command(CommandError::Usage {
                         problem: format!("in the database of PGMARCH_MODEL_URL {problem}"),
@@ -101,7 +101,7 @@ fn connect(error: ConnectError) -> Error {
 
 /// Why a schema must not be built again in a scratch database, where its code would run as us: some of it belongs to a role that
 /// is not trusted.
-pub(super) async fn strangers(catalog: &Catalog, session: &Session, context: &Context) -> Result<Option<String>, Error> {
+pub(super) async fn untrusted_owner(catalog: &Catalog, session: &Session, context: &Context) -> Result<Option<String>, Error> {
     let trusted = ledger::trusted_roles(session, &context.config).await.map_err(ScratchError::Server)?;
     let mut owned =
         catalog.objects.iter().filter(|(key, _)| key.kind.runs_code()).filter_map(|(key, object)| Some((key, object.owner.as_ref()?)));
@@ -126,12 +126,12 @@ fn same_major(one: u32, other: u32, what: &str) -> Result<(), Error> {
 }
 
 /// What is read of a scratch database.
-pub(super) fn scope(context: &Context, bench: &Bench) -> Scope {
+pub(super) fn scope(context: &Context, scratch_server: &ScratchServer) -> Scope {
     let config = &context.config;
     let schema = config.version_table.schema.clone().or_else(|| Ident::parse("public")).unwrap_or_else(Ident::pgmarch);
     Scope {
-        server: bench.server,
-        search_path: bench.search_path.clone(),
+        server: scratch_server.server,
+        search_path: scratch_server.search_path.clone(),
         role: config.role.clone(),
         ledger: config.ledger_schema.clone(),
         version_table: QualifiedName { schema, name: config.version_table.name.clone() },
@@ -145,18 +145,18 @@ pub(super) fn scope_of(state: &State, context: &Context) -> Scope {
 }
 
 /// The scratch server; warns if it is of another major version than the target.
-pub(super) async fn bench(context: &Context) -> Result<Bench, Error> {
-    let bench = Bench::open(&context.environment, &context.config, &context.cancels, &context.leftovers).await?;
+pub(super) async fn open_scratch_server(context: &Context) -> Result<ScratchServer, Error> {
+    let scratch_server = ScratchServer::open(&context.environment, &context.config, &context.cancels, &context.leftovers).await?;
     let elsewhere =
         context.environment.value("PGMARCH_SCRATCH_URL").map_err(|fault| Error::Config(ConfigError(vec![fault.into()])))?.is_some();
     if elsewhere && Conninfo::resolve(&context.environment).is_ok() {
         match context.pool()?.session(Duration::from_secs(2)).await {
             Ok(session) => {
                 let target = server_number(&session).await?;
-                if target / 10_000 != bench.server / 10_000 {
+                if target / 10_000 != scratch_server.server / 10_000 {
                     warn!(
                         "the scratch server is PostgreSQL {}, the target is {}: what is proven there may still fail here",
-                        bench.server / 10_000,
+                        scratch_server.server / 10_000,
                         target / 10_000
                     );
                 }
@@ -164,12 +164,17 @@ pub(super) async fn bench(context: &Context) -> Result<Bench, Error> {
             Err(error) => info!("the target's version is not known: {}", crate::words::chain(&error)),
         }
     }
-    Ok(bench)
+    Ok(scratch_server)
 }
 
 /// A scratch database with all that stands at or below `heads`.
-async fn revisions(bench: &Bench, graph: Option<&Graph>, heads: &[Node], context: &Context) -> Result<Scratch, ScratchError> {
-    let scratch = bench.database("revisions", scope(context, bench)).await?;
+async fn revisions(
+    scratch_server: &ScratchServer,
+    graph: Option<&Graph>,
+    heads: &[Node],
+    context: &Context,
+) -> Result<Scratch, ScratchError> {
+    let scratch = scratch_server.database("revisions", scope(context, scratch_server)).await?;
     if let Some(graph) = graph {
         for node in graph.reach(heads, Graph::prerequisites).nodes() {
             let revision = graph.revision(node);
@@ -181,26 +186,26 @@ async fn revisions(bench: &Bench, graph: Option<&Graph>, heads: &[Node], context
 
 /// Both sides at once, as the server has more than one processor: the model, and the database that the revisions made,
 /// with what is there. What is wrong with the model is told first.
-pub(super) async fn both(
+pub(super) async fn read_both(
     model: &Model,
-    bench: &Bench,
+    scratch_server: &ScratchServer,
     graph: Option<&Graph>,
     heads: &[Node],
     context: &Context,
     ignore: Ignore,
 ) -> Result<(Catalog, Scratch, Catalog), Error> {
     let made = async {
-        let scratch = revisions(bench, graph, heads, context).await?;
+        let scratch = revisions(scratch_server, graph, heads, context).await?;
         let made = scratch.read().await?.ignoring(ignore);
         Ok::<_, Error>((scratch, made))
     };
-    let (wanted, made) = tokio::join!(model.read(bench, context, ignore), made);
+    let (wanted, made) = tokio::join!(model.read(scratch_server, context, ignore), made);
     let (wanted, (scratch, made)) = (wanted?, made?);
     Ok((wanted, scratch, made))
 }
 
 /// What was said with `--ignore`.
-pub(super) fn ignore(words: &[Ignored]) -> Ignore {
+pub(super) fn ignored_properties(words: &[Ignored]) -> Ignore {
     Ignore {
         owners: words.contains(&Ignored::Owners),
         grants: words.contains(&Ignored::Grants),

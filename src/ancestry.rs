@@ -30,7 +30,7 @@ impl Ancestry {
     /// Version rows are applied, and so is what the journal proves. Below them, so are the parents and dependencies that the
     /// ledger recorded for an applied revision; where it recorded none, those of its file. Revisions applied by another tool were
     /// recorded together with all below them.
-    pub fn of(graph: &Graph, rows: &[Node], contents: &LedgerContents) -> Self {
+    pub(crate) fn of(graph: &Graph, rows: &[Node], contents: &LedgerContents) -> Self {
         let LedgerContents { checksums, proven, .. } = contents;
         let below = graph.reach(rows, Graph::prerequisites);
         let mut applied = BTreeSet::new();
@@ -63,17 +63,17 @@ impl Ancestry {
     }
 
     /// The unapplied revisions that were not accepted with `repair`.
-    pub fn late_revisions(&self, graph: &Graph) -> Vec<LateRevision> {
+    pub(crate) fn late_revisions(&self, graph: &Graph) -> Vec<LateRevision> {
         self.late_nodes().map(|node| self.late_revision(graph, node)).collect()
     }
 
     /// The same, as nodes.
-    pub fn late_nodes(&self) -> impl Iterator<Item = Node> {
+    pub(crate) fn late_nodes(&self) -> impl Iterator<Item = Node> {
         self.unapplied.difference(&self.accepted).copied()
     }
 
     /// An unapplied revision, with the nearest applied one above it.
-    pub fn late_revision(&self, graph: &Graph, node: Node) -> LateRevision {
+    pub(crate) fn late_revision(&self, graph: &Graph, node: Node) -> LateRevision {
         let mut open = vec![node];
         let mut above = node;
         while let Some(next) = open.pop() {

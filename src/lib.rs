@@ -91,6 +91,7 @@ use interruption::{Ended, ProcessError};
 use progress::Terminal;
 use report::run_log::RunLog;
 use signal::Signal;
+pub(crate) use sql::sql;
 
 /// The whole program: words and environment in, exit code out.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {

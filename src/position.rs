@@ -87,7 +87,7 @@ impl Explain for PositionError {
 
 impl<'g> Position<'g> {
     /// Finds `rows` among the files and, for those without one, among the revisions of the ledger.
-    pub fn resolve(files: &'g Graph, rows: &[String], recorded: &[AppliedRevision]) -> Result<Self, PositionError> {
+    pub(crate) fn resolve(files: &'g Graph, rows: &[String], recorded: &[AppliedRevision]) -> Result<Self, PositionError> {
         let known: HashMap<&str, &AppliedRevision> = recorded.iter().map(|recorded| (recorded.id.as_str(), recorded)).collect();
         let mut open: Vec<&str> = rows.iter().map(String::as_str).filter(|row| files.node(row).is_none()).collect();
         let unknown = open.clone();
@@ -115,7 +115,7 @@ impl<'g> Position<'g> {
     }
 
     /// The same with one more revision of the ledger; `None` if its parents or dependencies are missing.
-    pub fn with_revision(&self, recorded: &AppliedRevision) -> Option<Self> {
+    pub(crate) fn with_revision(&self, recorded: &AppliedRevision) -> Option<Self> {
         let graph = self.graph.extended(vec![recorded.to_revision()]).ok()?;
         let moved = |nodes: &[Node]| nodes.iter().filter_map(|node| graph.node(self.graph.id(*node).as_str())).collect();
         let (rows, without_file) = (moved(&self.rows), moved(&self.without_file));
@@ -124,7 +124,7 @@ impl<'g> Position<'g> {
 
     /// The targets that `name` means: a name relative to the version rows is resolved in the whole graph, any other among the
     /// files, so that `head` is this image's.
-    pub fn targets(&self, name: &RevisionName) -> Result<Vec<Node>, NameError> {
+    pub(crate) fn targets(&self, name: &RevisionName) -> Result<Vec<Node>, NameError> {
         if name.is_relative() || self.without_file.is_empty() {
             return name.targets(&self.graph, &self.rows);
         }
@@ -133,7 +133,7 @@ impl<'g> Position<'g> {
     }
 
     /// Checks whether this image may run on a database that is ahead; returns the applied revisions without a file.
-    pub fn check_ahead(&self, targets: &[Node], policy: Ahead) -> Result<String, PositionError> {
+    pub(crate) fn check_ahead(&self, targets: &[Node], policy: Ahead) -> Result<String, PositionError> {
         let beyond = self.join_ids(self.without_file.iter().copied());
         if self.without_file.is_empty() || targets.is_empty() {
             return Ok(beyond);

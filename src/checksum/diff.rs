@@ -14,7 +14,7 @@ const SEARCH_LIMIT: Duration = Duration::from_secs(2);
 
 /// The lines that differ, with two around them; how a line ends is no difference. Not by `TextDiff`, which would link in all of the library's algorithms for
 /// the one that is used.
-pub fn diff(applied: &str, file: &str) -> String {
+pub(crate) fn diff(applied: &str, file: &str) -> String {
     let (applied, file) = (normalized(applied), normalized(file));
     let (old, new): (Vec<&str>, Vec<&str>) = (applied.split_inclusive('\n').collect(), file.split_inclusive('\n').collect());
     let (old, new) = (old.as_slice(), new.as_slice());

@@ -75,7 +75,7 @@ pub enum ChecksumError {
 
 impl ChecksumError {
     /// The ids of the revisions.
-    pub fn ids(&self) -> Vec<String> {
+    pub(crate) fn ids(&self) -> Vec<String> {
         match self {
             Self::Changed(changed) => changed.iter().map(|changed| changed.id.to_string()).collect(),
             Self::Reparsed(reparsed) => reparsed.iter().map(|reparsed| reparsed.id.to_string()).collect(),

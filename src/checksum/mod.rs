@@ -11,7 +11,7 @@ use crate::revision::applied_digest::is_known_checksum;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::{Id, Revision};
 
-pub use diff::diff;
+pub(crate) use diff::diff;
 pub use error::{ChangedFile, ChecksumError, MovedRevision, ReparsedFile};
 
 /// The revisions whose files differ from what was applied.
@@ -26,7 +26,7 @@ pub struct ChecksumVerdict<'g> {
 }
 
 /// Applied revisions whose exact or semantic checksum differs from the ledger's: their texts must be compared.
-pub fn differing_revisions<'g>(graph: &'g Graph, rows: &[Node], checksums: &HashMap<String, AppliedChecksum>) -> Vec<&'g str> {
+pub(crate) fn differing_revisions<'g>(graph: &'g Graph, rows: &[Node], checksums: &HashMap<String, AppliedChecksum>) -> Vec<&'g str> {
     let differs = |revision: &&Revision| {
         let differs = |checksum: &AppliedChecksum| {
             checksum.exact != revision.exact_checksum() || checksum.semantic != revision.semantic_checksum(&revision.up)
@@ -37,7 +37,7 @@ pub fn differing_revisions<'g>(graph: &'g Graph, rows: &[Node], checksums: &Hash
 }
 
 /// Applied revisions that had different parents or dependencies when they were applied.
-pub fn moved_revisions(graph: &Graph, rows: &[Node], checksums: &HashMap<String, AppliedChecksum>) -> Vec<MovedRevision> {
+pub(crate) fn moved_revisions(graph: &Graph, rows: &[Node], checksums: &HashMap<String, AppliedChecksum>) -> Vec<MovedRevision> {
     let judge = |revision: &Revision| {
         let recorded: BTreeSet<&str> = checksums.get(revision.id.as_str())?.applied_on.iter().map(String::as_str).collect();
         let now: BTreeSet<&str> = revision.prerequisites().map(Id::as_str).collect();
@@ -55,7 +55,7 @@ fn applied<'g>(graph: &'g Graph, rows: &[Node]) -> impl Iterator<Item = &'g Revi
 }
 
 /// Compares the texts of such revisions by their tokens.
-pub fn compare_texts<'g>(graph: &'g Graph, recorded: &[AppliedRevision]) -> ChecksumVerdict<'g> {
+pub(crate) fn compare_texts<'g>(graph: &'g Graph, recorded: &[AppliedRevision]) -> ChecksumVerdict<'g> {
     let mut verdict = ChecksumVerdict::default();
     for recorded in recorded {
         let Some(revision) = graph.node(recorded.id.as_str()).map(|node| graph.revision(node)) else { continue };

@@ -18,7 +18,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(10);
 
 /// Returns when all commits that this session has seen are on the server's disk. All commits of a run but its last are
 /// asynchronous, and another tool's may be: a crash could undo them.
-pub async fn wait_until_durable(session: &Session, deadline: Instant) -> Result<(), ReadError> {
+pub(crate) async fn wait_until_durable(session: &Session, deadline: Instant) -> Result<(), ReadError> {
     let written = match session.ask(&Message::of(Sql::of(include_str!("written.sql")))).await {
         Ok(answers) => single_value(answers.into_iter().next()),
         Err(failure) => return wait_without_positions(session, failure).await,

@@ -8,7 +8,7 @@ use crate::sql::Ident;
 
 impl Ledger {
     /// The key of the run lock: of `pgmarch:SCHEMA.NAME`, the name of the version table.
-    pub fn run_lock_key(&self) -> i64 {
+    pub(crate) fn run_lock_key(&self) -> i64 {
         key_of(&format!("pgmarch:{}", self.version_table.plain()))
     }
 }

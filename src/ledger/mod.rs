@@ -36,14 +36,16 @@ mod write;
 
 pub use access::Access;
 pub use contents::{
-    AppliedChecksum, AppliedRevision, BASE, JournalEntry, LastEvent, LedgerContents, ProvenRevisions, Stage, StatementNote,
-    UnfinishedRevision, parse_numeric,
+    AppliedChecksum, AppliedRevision, JournalEntry, LastEvent, LedgerContents, ProvenRevisions, Stage, StatementNote, UnfinishedRevision,
 };
-pub use durable::wait_until_durable;
+pub(crate) use contents::{BASE, parse_numeric};
+pub(crate) use durable::wait_until_durable;
 pub use error::ReadError;
 pub use handle::Ledger;
 pub use locked::Locked;
-pub use settings::{session_settings, set_role};
+pub(crate) use settings::{session_settings, set_role};
 pub use state::{Backend, Level, Server, State};
-pub use trust::{UntrustedRelation, is_trust_failure, trusted_roles};
-pub use write::{StatementCache, changed_detail, is_fence_failure, is_verify_failure, returning_duration, same_tables};
+pub use trust::UntrustedRelation;
+pub(crate) use trust::{is_trust_failure, trusted_roles};
+pub use write::StatementCache;
+pub(crate) use write::{changed_detail, is_fence_failure, is_verify_failure, returning_duration, same_tables};

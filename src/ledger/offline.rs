@@ -16,7 +16,7 @@ use crate::sql::{Ident, Literal, QualifiedName, Sql};
 impl Ledger {
     /// The tables where the settings alone put them: the schema of the version table is its own, else the first of
     /// the search path, else `public`. The script checks that before it does anything.
-    pub fn offline(config: &Config) -> Self {
+    pub(crate) fn offline(config: &Config) -> Self {
         let named = config.version_table.schema.clone();
         let first = config.search_path.as_ref().and_then(|path| path.first().cloned());
         let schema = named.or(first).or_else(|| Ident::parse("public"));
@@ -41,7 +41,7 @@ impl Ledger {
     }
 
     /// A statement that keeps what only the session's own search path knows, for [`Self::check_place`].
-    pub fn remember_place(&self) -> Sql {
+    pub(crate) fn remember_place(&self) -> Sql {
         let name = self.version_table.name.to_string();
         let body = sql!(
             "BEGIN PERFORM pg_catalog.set_config('pgmarch.place', COALESCE((SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_class c, pg_catalog.pg_namespace n \
@@ -53,7 +53,7 @@ impl Ledger {
     }
 
     /// A statement that stops the script where a run would keep the version table in another schema; the settings may say it.
-    pub fn check_place(&self, config: &Config) -> Option<Sql> {
+    pub(crate) fn check_place(&self, config: &Config) -> Option<Sql> {
         if config.version_table.schema.is_some() {
             return None;
         }
@@ -69,7 +69,7 @@ impl Ledger {
 
     /// One statement that creates what is missing of the tables, and fails if one of them can't be trusted; of the ledger's tables
     /// those that it can do without are left out where the role may not create them.
-    pub fn install_if_missing(&self) -> Sql {
+    pub(crate) fn install_if_missing(&self) -> Sql {
         let version = sql!("{create};\n", create = self.create_version_table());
         let is_missing = |table: &str| sql!("to_regclass({table}) IS NULL", table = Literal(table));
         let schema = sql!(include_str!("install/create_schema.sql"), ledger = self.schema, ledger_text = Literal(self.schema.as_str()));
@@ -107,12 +107,12 @@ impl Ledger {
     }
 
     /// Statements that lock what a step of a script writes.
-    pub fn locks_of_a_step(&self) -> Vec<Sql> {
+    pub(crate) fn locks_of_a_step(&self) -> Vec<Sql> {
         self.lock_tables(Some(RelationLock::Table), &["revision", "journal"])
     }
 
     /// One statement that fails if one of the tables can't be trusted, on one line.
-    pub fn check_trust(&self) -> Sql {
+    pub(crate) fn check_trust(&self) -> Sql {
         // A script shows nothing of what its statements return.
         let check = self.trust_check(Access::Write, &[]);
         let lines = check.as_str().lines().filter(|line| !line.trim_start().starts_with("--"));
@@ -122,7 +122,7 @@ impl Ledger {
     }
 
     /// Statements that write down a step: a script has no message whose start is the step's, its transaction's must do.
-    pub fn record_step_offline(&self, step: &Step<'_>, direction: Direction) -> Vec<Sql> {
+    pub(crate) fn record_step_offline(&self, step: &Step<'_>, direction: Direction) -> Vec<Sql> {
         let kept = (direction == Direction::Up).then(|| self.upsert_revision(step.revision));
         let done = self.insert_done(&step_values(step, direction, None), Sql::of("transaction_timestamp()"), Sql::of(BACKEND_START));
         kept.into_iter().chain([done]).collect()

@@ -9,7 +9,7 @@ use crate::sql::Sql;
 pub(super) const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout TO '5s'";
 
 /// Role and search path for what runs on behalf of the settings, until the end of the transaction.
-pub fn session_settings(config: &Config) -> Vec<Sql> {
+pub(crate) fn session_settings(config: &Config) -> Vec<Sql> {
     set_role(config).into_iter().chain(set_path(config)).collect()
 }
 
@@ -19,6 +19,6 @@ pub(super) fn set_path(config: &Config) -> Option<Sql> {
 }
 
 /// The role of the settings, until the end of the transaction.
-pub fn set_role(config: &Config) -> Option<Sql> {
+pub(crate) fn set_role(config: &Config) -> Option<Sql> {
     sql::set_role(config.role.as_ref())
 }

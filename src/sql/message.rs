@@ -19,18 +19,18 @@ pub struct Message {
 
 impl Message {
     /// One statement of ours, in the transaction that the server makes of a message.
-    pub fn of(statement: Sql) -> Self {
+    pub(crate) fn of(statement: Sql) -> Self {
         Self::all([statement])
     }
 
     /// Statements of ours, in the transaction that the server makes of a message.
-    pub fn all(statements: impl IntoIterator<Item = Sql>) -> Self {
+    pub(crate) fn all(statements: impl IntoIterator<Item = Sql>) -> Self {
         Self::preceded_by([], statements)
     }
 
     /// The same after other statements, whose answers are dropped: such as `ROLLBACK`, or a query under the session's own search
     /// path. Those name no function, operator, type or relation, or only qualified ones.
-    pub fn preceded_by(ahead: impl IntoIterator<Item = Sql>, statements: impl IntoIterator<Item = Sql>) -> Self {
+    pub(crate) fn preceded_by(ahead: impl IntoIterator<Item = Sql>, statements: impl IntoIterator<Item = Sql>) -> Self {
         let ahead: Vec<Sql> = ahead.into_iter().chain(safe_settings()).collect();
         let before = ahead.len();
         Self { text: Sql::join(ahead.into_iter().chain(statements), ";\n").0, before, after: 0, discards_rows: false }
@@ -38,7 +38,7 @@ impl Message {
 
     /// A transaction of ours that reads, with one snapshot: `ahead` runs under the session's own search path, as in
     /// [`Self::preceded_by`]; `guards` run after it, and their answers are dropped too.
-    pub fn reading(
+    pub(crate) fn reading(
         ahead: impl IntoIterator<Item = Sql>,
         guards: impl IntoIterator<Item = Sql>,
         statements: impl IntoIterator<Item = Sql>,
@@ -49,7 +49,7 @@ impl Message {
     }
 
     /// A transaction of ours that writes: its answer means that it is on the server's disk.
-    pub fn writing(ahead: impl IntoIterator<Item = Sql>, statements: impl IntoIterator<Item = Sql>) -> Self {
+    pub(crate) fn writing(ahead: impl IntoIterator<Item = Sql>, statements: impl IntoIterator<Item = Sql>) -> Self {
         let first = [Sql::of(BEGIN)].into_iter().chain(ahead).chain(safe_settings());
         Self::transaction(first.collect(), statements, commit(Flush::Now).into())
     }
@@ -62,38 +62,38 @@ impl Message {
 
     /// A statement that names no function, operator, type or relation, or only qualified ones; or a text that consists of such
     /// statements, of statements of files, and of ours behind [`safe_settings`](super::safe_settings).
-    pub fn verbatim(statement: Sql) -> Self {
+    pub(crate) fn verbatim(statement: Sql) -> Self {
         Self { text: statement.0, before: 0, after: 0, discards_rows: false }
     }
 
     /// The same with text of files, whose queries may return any number of rows: only the first row of the last answer but `after`
     /// is kept, and all other rows are discarded as they arrive.
-    pub fn discarding_rows(statement: Sql, after: usize) -> Self {
+    pub(crate) fn discarding_rows(statement: Sql, after: usize) -> Self {
         Self { text: statement.0, before: 0, after, discards_rows: true }
     }
 
     /// `ROLLBACK`.
-    pub fn rollback() -> Self {
+    pub(crate) fn rollback() -> Self {
         Self::verbatim(Sql::of("ROLLBACK"))
     }
 
     /// An empty query: its answer shows that the server is there.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self::default()
     }
 
     /// The text that is sent.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
     /// How many answers come before and after those that the caller asked for.
-    pub fn surrounding_answers(&self) -> (usize, usize) {
+    pub(crate) fn surrounding_answers(&self) -> (usize, usize) {
         (self.before, self.after)
     }
 
     /// Whether rows are discarded as they arrive.
-    pub fn discards_rows(&self) -> bool {
+    pub(crate) fn discards_rows(&self) -> bool {
         self.discards_rows
     }
 }

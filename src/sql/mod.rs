@@ -14,7 +14,8 @@ use std::fmt;
 
 pub use message::Message;
 pub use name::{Ident, QualifiedName, SearchPath, TableName};
-pub use session::{BEGIN, Deallocation, Flush, commit, deallocate, discard, safe_settings, set_role};
+pub(crate) use session::{BEGIN, commit, deallocate, discard, safe_settings, set_role};
+pub use session::{Deallocation, Flush};
 pub use value::{EscapeString, Literal, TextArray};
 
 /// A statement, or a part of one.
@@ -23,28 +24,28 @@ pub struct Sql(String);
 
 impl Sql {
     /// A constant of this program.
-    pub fn of(text: &'static str) -> Self {
+    pub(crate) fn of(text: &'static str) -> Self {
         Self(text.to_owned())
     }
 
     /// The text of a revision or of a model, executed unchanged.
-    pub fn from_file(text: impl Into<String>) -> Self {
+    pub(crate) fn from_file(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
     /// A statement of [`crate::model`], made of what the server itself printed about its catalog.
-    pub fn from_catalog(text: impl Into<String>) -> Self {
+    pub(crate) fn from_catalog(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
     /// Parts with a constant between them.
-    pub fn join(parts: impl IntoIterator<Item = Self>, separator: &'static str) -> Self {
+    pub(crate) fn join(parts: impl IntoIterator<Item = Self>, separator: &'static str) -> Self {
         let parts: Vec<String> = parts.into_iter().map(|part| part.0).collect();
         Self(parts.join(separator))
     }
 
     /// Its text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -73,16 +74,16 @@ impl SqlValue for u128 {}
 impl SqlValue for usize {}
 
 /// A template with its values filled in: `sql!("… {name} …", name = value)`.
-#[macro_export]
 macro_rules! sql {
     ($template:expr $(, $name:ident = $value:expr)* $(,)?) => {
         $crate::sql::fill($template, &[$((stringify!($name), &$value as &dyn $crate::sql::SqlValue)),*])
     };
 }
+pub(crate) use sql;
 
 /// Replaces the placeholders of a template, each once: a value is not searched for placeholders. A placeholder is a name of
 /// lower-case letters, digits and `_` in braces; other braces, such as those of `'{}'`, stay.
-pub fn fill(template: &'static str, values: &[(&str, &dyn SqlValue)]) -> Sql {
+pub(crate) fn fill(template: &'static str, values: &[(&str, &dyn SqlValue)]) -> Sql {
     let mut filled = String::with_capacity(template.len() * 2);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {

@@ -11,12 +11,12 @@ pub struct Ident(String);
 
 impl Ident {
     /// A name of 1 to 63 bytes without a NUL.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         (!text.is_empty() && text.len() <= LONGEST_NAME && !text.contains('\0')).then(|| Self(text.to_owned()))
     }
 
     /// Names separated by commas; names in double quotes keep their case.
-    pub fn parse_list(text: &str) -> Option<Vec<Self>> {
+    pub(crate) fn parse_list(text: &str) -> Option<Vec<Self>> {
         let name = |name: &str| match name.trim() {
             quoted if quoted.len() > 2 && quoted.starts_with('"') && quoted.ends_with('"') => {
                 Self::parse(&quoted[1..quoted.len() - 1].replace("\"\"", "\""))
@@ -27,12 +27,12 @@ impl Ident {
     }
 
     /// The ledger's schema by default.
-    pub fn pgmarch() -> Self {
+    pub(crate) fn pgmarch() -> Self {
         Self("pgmarch".to_owned())
     }
 
     /// The bare name.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -60,7 +60,7 @@ impl Default for TableName {
 
 impl TableName {
     /// `NAME` or `SCHEMA.NAME`, as the catalog has them.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         match text.split_once('.') {
             Some((schema, name)) => {
                 Some(Self { schema: Some(Ident::parse(schema)?), name: Ident::parse(name).filter(|name| !name.0.contains('.'))? })
@@ -86,7 +86,7 @@ impl QualifiedName {
     }
 
     /// `schema.name` without quotes: the key of a project in the ledger and in the run lock.
-    pub fn plain(&self) -> String {
+    pub(crate) fn plain(&self) -> String {
         format!("{}.{}", self.schema.as_str(), self.name.as_str())
     }
 }
@@ -103,12 +103,12 @@ pub struct SearchPath(Vec<Ident>);
 
 impl SearchPath {
     /// From a setting.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Ident::parse_list(text).map(Self)
     }
 
     /// Its first schema.
-    pub fn first(&self) -> Option<&Ident> {
+    pub(crate) fn first(&self) -> Option<&Ident> {
         self.0.first()
     }
 }

@@ -13,7 +13,7 @@ const NO_ROW_SECURITY: &str = "SET LOCAL row_security TO off";
 const NO_JIT: &str = "SET LOCAL jit TO off";
 
 /// The statements after which names of functions, operators, types and catalogs are PostgreSQL's own.
-pub fn safe_settings() -> [Sql; 3] {
+pub(crate) fn safe_settings() -> [Sql; 3] {
     [Sql::of(SAFE_PATH), Sql::of(NO_ROW_SECURITY), Sql::of(NO_JIT)]
 }
 
@@ -22,7 +22,7 @@ pub fn safe_settings() -> [Sql; 3] {
 const FLUSHED: &str = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'";
 
 /// The beginning of a transaction of ours that writes.
-pub const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /// When the COMMIT of a transaction of ours returns: `synchronous_commit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub enum Flush {
 }
 
 /// The end of a transaction of ours, behind [`safe_settings`]: its `synchronous_commit`, and `COMMIT`.
-pub fn commit(flush: Flush) -> [Sql; 2] {
+pub(crate) fn commit(flush: Flush) -> [Sql; 2] {
     let setting = match flush {
         Flush::Now => FLUSHED,
         Flush::Later => "SET LOCAL synchronous_commit TO off",
@@ -46,7 +46,7 @@ pub fn commit(flush: Flush) -> [Sql; 2] {
 /// temporary objects, advisory locks of the session, prepared statements. Deallocation statements, locks and cached values outlive
 /// a rollback. Most of it costs nothing where there is nothing. What others prepared through a pooler has no SQL, and stays;
 /// so does what pgmarch has prepared.
-pub fn discard(prepared: Deallocation) -> Vec<Sql> {
+pub(crate) fn discard(prepared: Deallocation) -> Vec<Sql> {
     let prepared = match prepared {
         Deallocation::OfOthers => Some(deallocate(None)),
         Deallocation::All => Some(Sql::of("DEALLOCATE ALL")),
@@ -74,13 +74,13 @@ pub enum Deallocation {
 }
 
 /// Deallocation statements of the session's are discarded that are younger than a time, as the server prints it; or all of them.
-pub fn deallocate(since: Option<&str>) -> Sql {
+pub(crate) fn deallocate(since: Option<&str>) -> Sql {
     let since = since.unwrap_or("-infinity");
     let block = sql!(include_str!("deallocate.sql"), since = Literal(since));
     sql!("DO {block}", block = Literal(block.as_str()))
 }
 
 /// `SET ROLE`, if there is a role, until the transaction ends.
-pub fn set_role(role: Option<&Ident>) -> Option<Sql> {
+pub(crate) fn set_role(role: Option<&Ident>) -> Option<Sql> {
     role.map(|role| sql!("SET LOCAL ROLE {role}", role = *role))
 }

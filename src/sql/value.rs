@@ -21,7 +21,7 @@ impl fmt::Display for Literal<'_> {
 
 impl<'t> Literal<'t> {
     /// The constant, or `NULL`.
-    pub fn or_null(text: Option<&'t str>) -> Sql {
+    pub(crate) fn or_null(text: Option<&'t str>) -> Sql {
         text.map_or_else(|| Sql::of("NULL"), |text| sql!("{text}", text = Literal(text)))
     }
 }

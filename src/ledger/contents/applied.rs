@@ -34,7 +34,7 @@ pub struct AppliedRevision {
 impl AppliedRevision {
     /// The revision with its recorded parents. Of a text that this version can't read, only the place in the graph remains:
     /// enough to know that the database is ahead, not to downgrade it.
-    pub fn to_revision(&self) -> Revision {
+    pub(crate) fn to_revision(&self) -> Revision {
         let path = Path::new("ledger").join(&self.file);
         let (parents, depends_on) = (self.parents.clone(), self.depends_on.clone());
         match parse_from(TextOrigin::Ledger, &path, self.text.clone().into_bytes()) {
@@ -73,7 +73,7 @@ impl AppliedRevision {
 
 impl Ledger {
     /// What the ledger has of these revisions.
-    pub async fn applied_revisions(&self, session: &Session, revisions: &[&str]) -> Result<Vec<AppliedRevision>, Failure> {
+    pub(crate) async fn applied_revisions(&self, session: &Session, revisions: &[&str]) -> Result<Vec<AppliedRevision>, Failure> {
         if !self.has_ledger || revisions.is_empty() {
             return Ok(Vec::new());
         }

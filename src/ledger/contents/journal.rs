@@ -7,7 +7,7 @@ use crate::sql;
 use crate::sql::Literal;
 
 /// The column `revision` of a stamp that leaves no version row, and of a reset.
-pub const BASE: &str = "base";
+pub(crate) const BASE: &str = "base";
 
 /// A row of the journal.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -33,7 +33,7 @@ pub struct JournalEntry {
 
 impl Ledger {
     /// For each revision: its id, when it was last upgraded to, and how many seconds that took.
-    pub async fn last_upgrades(&self, session: &Session) -> Result<Answer, Failure> {
+    pub(crate) async fn last_upgrades(&self, session: &Session) -> Result<Answer, Failure> {
         if !self.has_ledger {
             return Ok(Answer::new());
         }
@@ -47,7 +47,7 @@ impl Ledger {
     }
 
     /// The journal of one revision, oldest first.
-    pub async fn read_journal(&self, session: &Session, revision: &Id) -> Result<Vec<JournalEntry>, Failure> {
+    pub(crate) async fn read_journal(&self, session: &Session, revision: &Id) -> Result<Vec<JournalEntry>, Failure> {
         if !self.has_ledger {
             return Ok(Vec::new());
         }
@@ -70,6 +70,6 @@ impl Ledger {
 }
 
 /// Parses a `numeric`, as the server prints it. By serde_json, which is linked anyway: the tables of `f64::from_str` take 15 kB.
-pub fn parse_numeric(text: &str) -> Option<f64> {
+pub(crate) fn parse_numeric(text: &str) -> Option<f64> {
     serde_json::from_str(text).ok()
 }

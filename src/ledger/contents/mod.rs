@@ -26,7 +26,8 @@ use crate::sql::Sql;
 
 pub use applied::AppliedRevision;
 pub use checksum::AppliedChecksum;
-pub use journal::{BASE, JournalEntry, parse_numeric};
+pub use journal::JournalEntry;
+pub(crate) use journal::{BASE, parse_numeric};
 pub use proven::{LastEvent, ProvenRevisions};
 pub use unfinished::{Stage, StatementNote, UnfinishedRevision};
 
@@ -78,7 +79,7 @@ impl Ledger {
     }
 
     /// The schemas of the other version tables that share this ledger and exist: their revisions create objects there.
-    pub async fn schemas_of_others(&self, session: &Session) -> Result<Vec<String>, ReadError> {
+    pub(crate) async fn schemas_of_others(&self, session: &Session) -> Result<Vec<String>, ReadError> {
         if !self.has_ledger {
             return Ok(Vec::new());
         }

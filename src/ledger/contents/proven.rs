@@ -100,28 +100,28 @@ impl ProvenRevisions {
     }
 
     /// The last event of a revision.
-    pub fn last_event(&self, revision: &Id) -> Option<LastEvent> {
+    pub(crate) fn last_event(&self, revision: &Id) -> Option<LastEvent> {
         self.events.get(revision.as_str()).copied()
     }
 
     /// Whether it proves that a revision is applied.
-    pub fn is_applied(&self, revision: &Id) -> bool {
+    pub(crate) fn is_applied(&self, revision: &Id) -> bool {
         self.last_event(revision).is_some_and(LastEvent::is_applied)
     }
 
     /// Whether the journal proves that no revision is applied.
-    pub fn is_base(&self, checksums: &HashMap<String, AppliedChecksum>, graph: &Graph) -> bool {
+    pub(crate) fn is_base(&self, checksums: &HashMap<String, AppliedChecksum>, graph: &Graph) -> bool {
         self.has_events && self.version_rows(checksums, graph).is_none()
     }
 
     /// Whether the journal has no event at all.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         !self.has_events
     }
 
     /// The version rows that the journal leads to: applied revisions that no other applied revision depends on. `None` if no
     /// revision is applied; empty if some are, and it is unknown which.
-    pub fn version_rows(&self, checksums: &HashMap<String, AppliedChecksum>, graph: &Graph) -> Option<Vec<String>> {
+    pub(crate) fn version_rows(&self, checksums: &HashMap<String, AppliedChecksum>, graph: &Graph) -> Option<Vec<String>> {
         let below_in_files = |id: &str| -> Option<Vec<String>> {
             graph.node(id).map(|node| graph.prerequisites(node).iter().map(|below| graph.id(*below).to_string()).collect())
         };

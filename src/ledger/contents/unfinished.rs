@@ -101,7 +101,7 @@ impl UnfinishedRevision {
     }
 
     /// How many of its statements are certainly done.
-    pub fn done(&self) -> usize {
+    pub(crate) fn done(&self) -> usize {
         match self.stage {
             Stage::Finished => self.statement,
             Stage::Started | Stage::Failed => self.statement.saturating_sub(1),

@@ -15,7 +15,7 @@ impl Ledger {
     /// Statements that create the tables that are missing; the version table as Alembic creates it. Projects with different version
     /// tables share a ledger but not the run lock: another project's run may create the ledger's tables at the same time, and so
     /// may any other session. So they are checked before anything is written to them.
-    pub fn install(&self) -> Vec<Sql> {
+    pub(crate) fn install(&self) -> Vec<Sql> {
         let mut statements = Vec::new();
         if !self.has_version_table {
             statements.push(self.create_version_table());
@@ -65,7 +65,7 @@ impl Ledger {
     }
 
     /// Notes that the missing tables were created in a transaction that is committed.
-    pub fn mark_installed(&mut self) {
+    pub(crate) fn mark_installed(&mut self) {
         self.has_version_table = true;
         self.has_ledger = true;
         if self.is_to_be_created() {
@@ -74,7 +74,7 @@ impl Ledger {
     }
 
     /// Whether a table that this run was about to create exists now.
-    pub async fn was_installed_meanwhile(&self, session: &Session) -> Result<bool, Failure> {
+    pub(crate) async fn was_installed_meanwhile(&self, session: &Session) -> Result<bool, Failure> {
         let missing = self.missing.iter().map(|table| QualifiedName::new(&self.schema, table.name));
         let version = (!self.has_version_table).then(|| self.version_table.clone());
         let tables: Vec<Sql> = missing

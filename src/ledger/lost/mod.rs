@@ -28,7 +28,7 @@ pub use error::LostVersionTable;
 pub use reset::SchemaReset;
 
 /// Whether a version table that says base is right: nothing is applied, or the schema was reset. Reads what the ledger has.
-pub async fn check_base(
+pub(crate) async fn check_base(
     session: &Session,
     config: &Config,
     state: &mut State,

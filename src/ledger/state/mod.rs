@@ -61,7 +61,7 @@ pub struct State {
 
 impl State {
     /// Reads the state of the database at a level.
-    pub async fn load(session: &Session, config: &Config, level: Level) -> Result<Self, ReadError> {
+    pub(crate) async fn load(session: &Session, config: &Config, level: Level) -> Result<Self, ReadError> {
         match level {
             Level::Rows(access) => Self::load_rows(session, config, access).await,
             Level::Full(access) => Self::load_full(session, config, access).await,
@@ -144,7 +144,7 @@ impl State {
     }
 
     /// Reads what the ledger has, unless it was read before.
-    pub async fn load_contents(&mut self, session: &Session) -> Result<&LedgerContents, ReadError> {
+    pub(crate) async fn load_contents(&mut self, session: &Session) -> Result<&LedgerContents, ReadError> {
         let contents = match self.contents.take() {
             Some(contents) => contents,
             None => self.ledger.read_contents(session).await?,
@@ -153,19 +153,19 @@ impl State {
     }
 
     /// What the ledger has; `None` if it was not read ([`Level::Full`], [`State::load_contents`]).
-    pub fn contents(&self) -> Option<&LedgerContents> {
+    pub(crate) fn contents(&self) -> Option<&LedgerContents> {
         self.contents.as_ref()
     }
 
     /// Notes that the journal has [`Ledger::record_progress_reset`] of all unfinished revisions now.
-    pub fn clear_unfinished(&mut self) {
+    pub(crate) fn clear_unfinished(&mut self) {
         if let Some(contents) = &mut self.contents {
             contents.unfinished.clear();
         }
     }
 
     /// The backend that serves the session; `None` below [`Level::Writer`].
-    pub fn backend(&self) -> Option<&Backend> {
+    pub(crate) fn backend(&self) -> Option<&Backend> {
         self.backend.as_ref()
     }
 }

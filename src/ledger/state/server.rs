@@ -43,7 +43,7 @@ pub struct Backend {
 
 impl Backend {
     /// Which prepared statements of its session can be discarded.
-    pub fn discard(&self) -> Deallocation {
+    pub(crate) fn discard(&self) -> Deallocation {
         match (self.has_plpgsql, self.is_direct) {
             (true, _) => Deallocation::OfOthers,
             (false, true) => Deallocation::All,

@@ -48,7 +48,7 @@ impl Ledger {
 
     /// Fails if a role that is not trusted has the right to write to the table `revision`: migrations that have no file here would
     /// be executed from it.
-    pub async fn check_revision_writers(&self, session: &Session) -> Result<(), ReadError> {
+    pub(crate) async fn check_revision_writers(&self, session: &Session) -> Result<(), ReadError> {
         let revision = QualifiedName::new(&self.schema, "revision");
         let writers =
             sql!(include_str!("writers.sql"), problems = self.tables().with_problems(), revision = Literal(&revision.to_string()));

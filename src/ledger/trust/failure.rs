@@ -7,6 +7,6 @@ use crate::ledger::cast_failure::is_cast_failure;
 pub(crate) const UNTRUSTED: &str = "a table of pgmarch can no longer be trusted";
 
 /// Whether a message failed because one of our tables can no longer be trusted. Reading the state again tells why.
-pub fn is_trust_failure(failure: &Failure) -> bool {
+pub(crate) fn is_trust_failure(failure: &Failure) -> bool {
     is_cast_failure(failure, UNTRUSTED)
 }

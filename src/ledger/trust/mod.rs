@@ -13,11 +13,11 @@ mod failure;
 mod own_tables;
 mod untrusted;
 
-pub use own_tables::trusted_roles;
+pub(crate) use own_tables::trusted_roles;
 pub use untrusted::UntrustedRelation;
 
 pub(super) use basis::TrustBasis;
-pub use failure::is_trust_failure;
+pub(crate) use failure::is_trust_failure;
 
 pub(super) use check::RelationLock;
 pub(super) use failure::UNTRUSTED;

@@ -26,7 +26,7 @@ pub(super) const MOVED: &str = "PGM01";
 const ELSEWHERE: &str = "the version table is not where the plan starts";
 
 /// Whether a message failed at its fence.
-pub fn is_fence_failure(failure: &Failure) -> bool {
+pub(crate) fn is_fence_failure(failure: &Failure) -> bool {
     is_cast_failure(failure, ELSEWHERE) || failure.source.as_db_error().is_some_and(|error| error.code().code() == MOVED)
 }
 
@@ -41,7 +41,7 @@ impl Ledger {
     ///
     /// They are plain SQL: a block in PL/pgSQL would be compiled again for each revision, which takes as long as all the rest of
     /// the bookkeeping.
-    pub fn fence_transaction(
+    pub(crate) fn fence_transaction(
         &self,
         before: &VersionRows,
         after: &VersionRows,
@@ -108,7 +108,7 @@ impl Ledger {
     }
 
     /// One statement that moves the version rows from `before` to `after`, or raises [`MOVED`] if they are not there.
-    pub fn fence_script(&self, before: &VersionRows, after: &VersionRows) -> Sql {
+    pub(crate) fn fence_script(&self, before: &VersionRows, after: &VersionRows) -> Sql {
         self.fence_block_with(before, after, Sql::default())
     }
 
@@ -121,7 +121,7 @@ impl Ledger {
 
     /// Statements that lock and check our tables, and then replace the version rows by `after`, or raise [`MOVED`] if they are not
     /// `before`. Those may be any text, such as another tool's.
-    pub fn fence_stamp(&self, before: &[String], after: &VersionRows) -> Vec<Sql> {
+    pub(crate) fn fence_stamp(&self, before: &[String], after: &VersionRows) -> Vec<Sql> {
         let delete = sql!("DELETE FROM {table};\n", table = self.version_table);
         let inserts = after.iter().map(|row| sql!("{insert};\n", insert = self.insert_version_row(row)));
         let expected: Vec<&str> = before.iter().map(String::as_str).collect();

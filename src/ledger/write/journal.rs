@@ -29,7 +29,7 @@ pub(in crate::ledger) fn step_values(step: &Step<'_>, direction: Direction, seal
 impl Ledger {
     /// Statements that record a step that was run in this transaction, and the seal if it is the last step of its run.
     /// The last statement returns the step's duration in seconds.
-    pub fn record_step(
+    pub(crate) fn record_step(
         &self,
         step: &Step<'_>,
         direction: Direction,
@@ -67,7 +67,7 @@ impl Ledger {
     }
 
     /// Statements that record that a revision failed, after its transaction was rolled back.
-    pub fn record_failure(&self, revision: &Id, direction: Direction, detail: &str) -> Vec<Sql> {
+    pub(crate) fn record_failure(&self, revision: &Id, direction: Direction, detail: &str) -> Vec<Sql> {
         let failed = self.insert_row(id(revision), Sql::of(direction.verb()), "failed", detail);
         self.lock_and_check(None, &["journal"]).into_iter().chain([failed]).collect()
     }
@@ -90,22 +90,22 @@ impl Ledger {
     }
 
     /// One statement that inserts a row about something that ran no revision, a stamp or a repair.
-    pub fn record_note(&self, verb: &'static str, revision: &str, detail: &str) -> Sql {
+    pub(crate) fn record_note(&self, verb: &'static str, revision: &str, detail: &str) -> Sql {
         self.insert_row(sql!("{revision}", revision = Literal(revision)), Sql::of(verb), "noted", detail)
     }
 
     /// Statements that record revisions as applied by another tool or below a stamp: the version table had a row at or above each.
-    pub fn record_assumed(&self, revisions: &[&str], detail: &str) -> Vec<Sql> {
+    pub(crate) fn record_assumed(&self, revisions: &[&str], detail: &str) -> Vec<Sql> {
         self.record_notes("assume", revisions, detail)
     }
 
     /// Statements that record revisions that are not applied and never will be, as accepted by `repair`.
-    pub fn record_skipped(&self, revisions: &[&str], detail: &str) -> Vec<Sql> {
+    pub(crate) fn record_skipped(&self, revisions: &[&str], detail: &str) -> Vec<Sql> {
         self.record_notes("skip", revisions, detail)
     }
 
     /// Statements that record that the version table's schema was dropped and created again: nothing is applied.
-    pub fn record_schema_reset(&self, detail: &str) -> Vec<Sql> {
+    pub(crate) fn record_schema_reset(&self, detail: &str) -> Vec<Sql> {
         self.record_notes("reset", &[BASE], detail)
     }
 

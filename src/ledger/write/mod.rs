@@ -20,10 +20,10 @@ use crate::revision::Id;
 use crate::sql;
 use crate::sql::{Literal, Sql};
 
-pub use fence::is_fence_failure;
-pub use progress::returning_duration;
+pub(crate) use fence::is_fence_failure;
+pub(crate) use progress::returning_duration;
 pub use statement_cache::StatementCache;
-pub use verify::{changed_detail, is_verify_failure, same_tables};
+pub(crate) use verify::{changed_detail, is_verify_failure, same_tables};
 
 pub(super) use journal::step_values;
 

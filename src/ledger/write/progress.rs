@@ -17,7 +17,7 @@ use crate::sql;
 use crate::sql::{Literal, Sql};
 
 /// The same statements; the last of them inserts into the journal, and now returns the row's duration in seconds.
-pub fn returning_duration(mut statements: Vec<Sql>) -> Vec<Sql> {
+pub(crate) fn returning_duration(mut statements: Vec<Sql>) -> Vec<Sql> {
     if let Some(done) = statements.pop() {
         statements.push(sql!("{done} RETURNING extract(epoch FROM finished - started)", done = done));
     }
@@ -27,13 +27,13 @@ pub fn returning_duration(mut statements: Vec<Sql>) -> Vec<Sql> {
 impl Ledger {
     /// Statements that lock and check our tables, and then raise [`MOVED`] unless the version rows are `before` and the last
     /// journal row about a statement of this revision is `journal_id`. Of two runs that would continue the revision, one fails.
-    pub fn fence_statement(&self, before: &VersionRows, revision: &Id, journal_id: Option<i64>) -> Vec<Sql> {
+    pub(crate) fn fence_statement(&self, before: &VersionRows, revision: &Id, journal_id: Option<i64>) -> Vec<Sql> {
         let fence = self.fence_block_with(before, before, self.check_last_row(revision, journal_id));
         self.lock_and_check(Some(RelationLock::Table), &["journal"]).into_iter().chain([fence]).collect()
     }
 
     /// The fence of a revision's last transaction: the same, and moves the version rows.
-    pub fn fence_last_statement(&self, step: &Step<'_>, direction: Direction, journal_id: Option<i64>) -> Vec<Sql> {
+    pub(crate) fn fence_last_statement(&self, step: &Step<'_>, direction: Direction, journal_id: Option<i64>) -> Vec<Sql> {
         let written: &[_] = if direction == Direction::Up { &["revision", "journal"] } else { &["journal"] };
         let fence = self.fence_block_with(&step.before, &step.after, self.check_last_row(&step.revision.id, journal_id));
         self.lock_and_check(Some(RelationLock::Table), written).into_iter().chain([fence]).collect()
@@ -41,7 +41,7 @@ impl Ledger {
 
     /// A query for the last row about a statement of a revision: its id, the backend that wrote it, what our tables are like
     /// ([`Self::verify_unchanged_since`]), and the time.
-    pub fn last_statement_record(&self, revision: &Id) -> Sql {
+    pub(crate) fn last_statement_record(&self, revision: &Id) -> Sql {
         sql!(
             "SELECT l.id, l.backend_pid, {tables}, clock_timestamp() FROM {ledger}.journal l \
              WHERE l.version_table = {key} AND l.revision = {revision} AND l.statement IS NOT NULL ORDER BY l.id DESC LIMIT 1",
@@ -68,7 +68,7 @@ impl Ledger {
     }
 
     /// One statement that records how far a statement came.
-    pub fn record_statement(
+    pub(crate) fn record_statement(
         &self,
         revision: &Id,
         direction: Direction,
@@ -97,7 +97,7 @@ impl Ledger {
     }
 
     /// Statements that record that all statements of a revision are done.
-    pub fn record_statements_done(&self, step: &Step<'_>, direction: Direction, seal: Option<&AppliedDigest>) -> Vec<Sql> {
+    pub(crate) fn record_statements_done(&self, step: &Step<'_>, direction: Direction, seal: Option<&AppliedDigest>) -> Vec<Sql> {
         let revision = (direction == Direction::Up).then(|| self.upsert_revision(step.revision));
         let done = sql!(
             "INSERT INTO {ledger}.journal (version_table, revision, direction, outcome, started, finished, client_host, backend_start, pgmarch, sealed) \
@@ -118,13 +118,13 @@ impl Ledger {
     }
 
     /// Statements that do the same for all unfinished revisions of a state.
-    pub fn record_all_progress_reset(&self, state: &State) -> Vec<Sql> {
+    pub(crate) fn record_all_progress_reset(&self, state: &State) -> Vec<Sql> {
         let unfinished = state.contents().into_iter().flat_map(|contents| &contents.unfinished);
         unfinished.flat_map(|unfinished| self.record_progress_reset(unfinished)).collect()
     }
 
     /// Statements that reset how far a `transaction:false` revision has come: the next run begins with its first statement.
-    pub fn record_progress_reset(&self, unfinished: &UnfinishedRevision) -> Vec<Sql> {
+    pub(crate) fn record_progress_reset(&self, unfinished: &UnfinishedRevision) -> Vec<Sql> {
         let reset = self.insert_row(sql!("{id}", id = Literal(&unfinished.revision)), Sql::of("repair"), "done", &unfinished.to_string());
         self.lock_and_check(None, &["journal"]).into_iter().chain([reset]).collect()
     }

@@ -53,7 +53,7 @@ impl Ledger {
     }
 
     /// Statements that replace what the ledger has of a revision by its file as it is now.
-    pub fn accept_file(&self, revision: &Revision, detail: &str) -> Vec<Sql> {
+    pub(crate) fn accept_file(&self, revision: &Revision, detail: &str) -> Vec<Sql> {
         let accepted = [self.upsert_revision(revision), self.record_note("repair", revision.id.as_str(), detail)];
         self.lock_and_check(None, &["revision", "journal"]).into_iter().chain(accepted).collect()
     }

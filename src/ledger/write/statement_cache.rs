@@ -25,12 +25,12 @@ pub struct StatementCache {
 
 impl StatementCache {
     /// A cache that prepares each statement before its first use; the default one prepares nothing.
-    pub fn enabled() -> Self {
+    pub(crate) fn enabled() -> Self {
         Self { is_enabled: Cell::new(true), prepared: RefCell::default() }
     }
 
     /// Renders statements in full from now on. Returns whether the cache was enabled before.
-    pub fn disable(&self) -> bool {
+    pub(crate) fn disable(&self) -> bool {
         self.is_enabled.replace(false)
     }
 

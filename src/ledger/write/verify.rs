@@ -21,18 +21,18 @@ const REMEMBER: PreparedStatement = PreparedStatement { name: "pgmarch: note", t
 const VERIFY: PreparedStatement = PreparedStatement { name: "pgmarch: verify", types: &["text[]"] };
 
 /// Whether a message failed because the version rows or the tables are not what they were ahead of the revision's text.
-pub fn is_verify_failure(failure: &Failure) -> bool {
+pub(crate) fn is_verify_failure(failure: &Failure) -> bool {
     is_cast_failure(failure, CHANGED)
 }
 
 /// Whether two values of [`Ledger::tables_now`] are of the same tables, whatever their rows.
-pub fn same_tables(one: &str, other: &str) -> bool {
+pub(crate) fn same_tables(one: &str, other: &str) -> bool {
     const IDENTITIES: usize = 3;
     one.split(' ').take(IDENTITIES).eq(other.split(' ').take(IDENTITIES))
 }
 
 /// The part of a failure's message that tells what was found: the part that `verify.sql` wrote, if it did.
-pub fn changed_detail(message: &str) -> String {
+pub(crate) fn changed_detail(message: &str) -> String {
     let found = message.split_once(&format!("{CHANGED}: ")).map_or(message, |(_, found)| found);
     found.split_once(" [they were").map_or(found, |(found, _)| found).to_owned()
 }
@@ -65,20 +65,20 @@ impl Ledger {
     }
 
     /// Statements that store what identifies the tables in a setting, until the transaction ends.
-    pub fn remember_tables(&self, statement_cache: &StatementCache) -> Vec<Sql> {
+    pub(crate) fn remember_tables(&self, statement_cache: &StatementCache) -> Vec<Sql> {
         statement_cache.render(REMEMBER, &[], |_| sql!("SELECT set_config('pgmarch.tables', {now}, true)", now = self.tables_now()))
     }
 
     /// Statements that fail ([`is_verify_failure`]) unless the version rows are `rows` and the tables are those that
     /// [`Self::remember_tables`] stored. A `RESET ALL` in a function of the revision resets that setting: then only the rows are
     /// compared.
-    pub fn verify_unchanged(&self, rows: &VersionRows, statement_cache: &StatementCache) -> Vec<Sql> {
+    pub(crate) fn verify_unchanged(&self, rows: &VersionRows, statement_cache: &StatementCache) -> Vec<Sql> {
         let stored = Sql::of("nullif(current_setting('pgmarch.tables', true), '')");
         statement_cache.render(VERIFY, &[array(rows)], |values| self.verify_sql(&values[0], &stored))
     }
 
     /// One statement that does the same for the tables of an earlier answer.
-    pub fn verify_unchanged_since(&self, rows: &VersionRows, tables: Option<&str>) -> Sql {
+    pub(crate) fn verify_unchanged_since(&self, rows: &VersionRows, tables: Option<&str>) -> Sql {
         self.verify_sql(&array(rows), &Literal::or_null(tables))
     }
 
@@ -90,14 +90,14 @@ impl Ledger {
     /// Whether the version rows are `rows` and the tables those that a verification failed with. If so, the message that was
     /// rolled back had changed them itself, and no other session did. Without `failure`, in the middle of a longer transaction,
     /// only the rows are compared.
-    pub async fn is_unchanged(&self, session: &Session, rows: &VersionRows, failure: Option<&Failure>) -> Result<bool, ReadError> {
+    pub(crate) async fn is_unchanged(&self, session: &Session, rows: &VersionRows, failure: Option<&Failure>) -> Result<bool, ReadError> {
         let (found, tables) = self.read_tables(session).await?;
         let same_tables = failure.and_then(remembered).is_none_or(|remembered| remembered == tables);
         Ok(same_tables && found.iter().map(String::as_str).eq(rows.iter().map(Id::as_str)))
     }
 
     /// The version rows, and the value of [`Self::tables_now`].
-    pub async fn read_tables(&self, session: &Session) -> Result<(Vec<String>, String), ReadError> {
+    pub(crate) async fn read_tables(&self, session: &Session) -> Result<(Vec<String>, String), ReadError> {
         let rows = sql!("SELECT version_num::text FROM {table} ORDER BY version_num::text COLLATE \"C\"", table = self.version_table);
         let tables = sql!("SELECT {now}", now = self.tables_now());
         let message = Message::reading(self.read_settings(), [], [rows, tables]);

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_ahead_is_let_be_unless_it_breaks_us() {
+    fn a_database_ahead_is_left_alone_unless_it_is_breaking() {
         let later = [recorded("3", &["2"], false), recorded("4", &["3"], false), recorded("x", &["9"], false)];
         let allow = |target| ahead(&["1", "2"], &["4"], &later, target, Ahead::Allow);
         assert_eq!(allow("head"), "3, 4");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_and_what_parted_is_told_apart() {
+    fn unknown_rows_and_diverged_rows_are_different_errors() {
         let later = [recorded("3", &["2"], false), recorded("x", &["9"], false)];
         let told = |files: &[&str], rows: &[&str]| ahead(files, rows, &later, "heads", Ahead::Allow);
         assert_eq!(told(&["1", "2"], &["7"]), "the database is at 7, which neither the files nor the ledger know");

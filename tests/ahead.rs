@@ -12,7 +12,7 @@ fn upto(last: u32, breaking: bool) -> Project {
 }
 
 #[test]
-fn an_older_image_lets_a_newer_database_be() {
+fn an_older_image_leaves_a_newer_database_alone() {
     let database = Database::new();
     pgmarch(&database, &upto(4, false)).run().exits(0);
     let older = upto(2, false);

@@ -20,7 +20,7 @@ fn without_format(revision: &str) -> Database {
 const HAS_FORMAT: &str = "SELECT to_regclass('pgmarch.format') IS NOT NULL";
 
 #[test]
-fn names_that_look_like_places_of_a_template_are_names() {
+fn names_that_look_like_placeholders_of_a_template_are_names() {
     for (ledger, version) in [("{schema}", "{ledger}"), ("{ledger}", "{key}"), ("{version}{}", "{table}"), ("a'{b}\\\"$p$", "c'{d}\\\"$p$")]
     {
         let database = Database::new();
@@ -58,7 +58,7 @@ fn quoted(text: &str) -> String {
 }
 
 #[test]
-fn the_format_is_added_by_the_first_run_that_may_and_writes() {
+fn the_format_is_added_by_the_first_run_that_writes_and_has_the_rights() {
     let database = without_format("001");
     for words in [&["status"][..], &["wait", "001"], &["history"], &["upgrade", "001"]] {
         pgmarch(&database, &project()).args(words.iter().copied()).run().exits(0);

@@ -25,7 +25,7 @@ pub enum ReadError {
         /// The role.
         role: String,
     },
-    /// One of our tables is not ours, or runs code of somebody who is not to be trusted.
+    /// A relation is not trusted: it belongs to a different role, or runs code of one.
     #[error("{0}")]
     Untrusted(UntrustedRelation),
     /// Something has the name of one of our tables that is to be created, or of its primary key.
@@ -54,7 +54,7 @@ pub enum ReadError {
         /// The program that made it so.
         program: String,
     },
-    /// Another session keeps everybody from reading one of our tables.
+    /// A lock of another session keeps all sessions from reading one of our tables.
     #[error("{0}")]
     Locked(Locked),
     /// The server did not flush in time what others had committed.

@@ -1,4 +1,4 @@
-//! What a script does about the tables without having asked the server first.
+//! Our tables in a script (`--sql`), which is written without asking the server first.
 
 use super::access::Access;
 use super::handle::Ledger;
@@ -14,8 +14,8 @@ use crate::sql;
 use crate::sql::{Ident, Literal, QualifiedName, Sql};
 
 impl Ledger {
-    /// The tables where the settings alone put them: the schema of the version table is its own, else the first of
-    /// the search path, else `public`. The script checks that before it does anything.
+    /// The tables as the settings alone place them: the version table's schema is the one in its name, else the first of the
+    /// search path, else `public`. The script checks that before it does anything.
     pub(crate) fn offline(config: &Config) -> Self {
         let named = config.version_table.schema.clone();
         let first = config.search_path.as_ref().and_then(|path| path.first().cloned());
@@ -40,7 +40,7 @@ impl Ledger {
         }
     }
 
-    /// A statement that keeps what only the session's own search path knows, for [`Self::check_place`].
+    /// A statement that stores the schema where the session's own search path finds the version table, for [`Self::check_place`].
     pub(crate) fn remember_place(&self) -> Sql {
         let name = self.version_table.name.to_string();
         let body = sql!(
@@ -52,7 +52,7 @@ impl Ledger {
         sql!("DO {body}", body = Literal(body.as_str()))
     }
 
-    /// A statement that stops the script where a run would keep the version table in another schema; the settings may say it.
+    /// A statement that fails if a run would use a version table in a different schema; none if the settings name the schema.
     pub(crate) fn check_place(&self, config: &Config) -> Option<Sql> {
         if config.version_table.schema.is_some() {
             return None;
@@ -67,8 +67,8 @@ impl Ledger {
         Some(sql!("DO {body}", body = Literal(body.as_str())))
     }
 
-    /// One statement that creates what is missing of the tables, and fails if one of them can't be trusted; of the ledger's tables
-    /// those that it can do without are left out where the role may not create them.
+    /// One statement that creates the missing tables, and fails if one of them is not trusted. Tables of the ledger that are not
+    /// essential are left out if the role may not create them.
     pub(crate) fn install_if_missing(&self) -> Sql {
         let version = sql!("{create};\n", create = self.create_version_table());
         let is_missing = |table: &str| sql!("to_regclass({table}) IS NULL", table = Literal(table));
@@ -111,9 +111,9 @@ impl Ledger {
         self.lock_tables(Some(RelationLock::Table), &["revision", "journal"])
     }
 
-    /// One statement that fails if one of the tables can't be trusted, on one line.
+    /// One statement on one line that fails if one of the tables is not trusted.
     pub(crate) fn check_trust(&self) -> Sql {
-        // A script shows nothing of what its statements return.
+        // In a block, so that psql prints no result.
         let check = self.trust_check(Access::Write, &[]);
         let lines = check.as_str().lines().filter(|line| !line.trim_start().starts_with("--"));
         let check = Sql::from_catalog(lines.collect::<Vec<_>>().join(" "));
@@ -121,10 +121,10 @@ impl Ledger {
         sql!("DO {body}", body = Literal(body.as_str()))
     }
 
-    /// Statements that write down a step: a script has no message whose start is the step's, its transaction's must do.
+    /// Statements that record a step. It began when its transaction did: a script has no message whose start could be recorded.
     pub(crate) fn record_step_offline(&self, step: &Step<'_>, direction: Direction) -> Vec<Sql> {
-        let kept = (direction == Direction::Up).then(|| self.upsert_revision(step.revision));
+        let revision = (direction == Direction::Up).then(|| self.upsert_revision(step.revision));
         let done = self.insert_done(&step_values(step, direction, None), Sql::of("transaction_timestamp()"), Sql::of(BACKEND_START));
-        kept.into_iter().chain([done]).collect()
+        revision.into_iter().chain([done]).collect()
     }
 }

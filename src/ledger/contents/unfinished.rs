@@ -76,7 +76,7 @@ pub struct UnfinishedRevision {
     pub host: String,
     /// What that run noted for the next one.
     pub note: StatementNote,
-    /// What the server said, if it failed.
+    /// The server's error message, if it failed.
     pub detail: Option<String>,
 }
 

@@ -15,20 +15,20 @@ fn tables(count: usize) -> Project {
 }
 
 /// What a client said between two answers, connection by connection; without the goodbye, for which nobody waits.
-fn flights(proxy: &Proxy) -> Vec<usize> {
-    let is_flight = |turn: &&str| turn.starts_with('>') && turn.trim_start_matches('>') != "X";
-    proxy.to_string().lines().map(|connection| connection.split(' ').filter(is_flight).count()).collect()
+fn round_trips(proxy: &Proxy) -> Vec<usize> {
+    let is_round_trip = |turn: &&str| turn.starts_with('>') && turn.trim_start_matches('>') != "X";
+    proxy.to_string().lines().map(|connection| connection.split(' ').filter(is_round_trip).count()).collect()
 }
 
 #[test]
-fn nothing_to_do_takes_a_wish_for_tls_a_login_and_one_question() {
+fn nothing_to_do_takes_a_tls_request_a_login_and_one_query() {
     for revisions in [1, 150] {
         let database = Database::new();
         let project = tables(revisions);
         pgmarch_at(&database.url(), &project).run().exits(0);
         let proxy = Proxy::to(&database).delay(LINK);
         pgmarch_at(&proxy.url_for(&database), &project).run().exits(0).stdout_contains("nothing to do");
-        assert_eq!(flights(&proxy), [3], "{proxy}");
+        assert_eq!(round_trips(&proxy), [3], "{proxy}");
     }
 }
 
@@ -40,11 +40,11 @@ fn nothing_to_do_takes_as_much_where_other_projects_wrote_last() {
     pgmarch_at(&database.url(), &theirs).env("PGMARCH_VERSION_TABLE", "theirs").run().exits(0).stdout_contains("1 applied");
     let proxy = Proxy::to(&database).delay(LINK);
     pgmarch_at(&proxy.url_for(&database), &ours).run().exits(0).stdout_contains("at 002, nothing to do");
-    assert_eq!(flights(&proxy), [3], "{proxy}");
+    assert_eq!(round_trips(&proxy), [3], "{proxy}");
 }
 
 #[test]
-fn a_window_of_revisions_takes_as_many_flights_as_one_revision() {
+fn a_window_of_revisions_takes_as_many_round_trips_as_one_revision() {
     for revisions in [1, 10, 60] {
         let database = Database::new();
         let project = tables(revisions);
@@ -52,12 +52,12 @@ fn a_window_of_revisions_takes_as_many_flights_as_one_revision() {
         pgmarch_at(&proxy.url_for(&database), &project).run().exits(0).stdout_contains(&format!("{revisions} applied"));
         // Each begins with a wish for TLS and a login. The lock's: look, take, give back. The worker's: is the lock to be seen, look,
         // which backend, all revisions, the version rows behind them.
-        assert_eq!(flights(&proxy), [5, 7], "{revisions} revisions\n{proxy}");
+        assert_eq!(round_trips(&proxy), [5, 7], "{revisions} revisions\n{proxy}");
     }
 }
 
 #[test]
-fn a_comparison_takes_as_many_flights_for_many_tables_as_for_one() {
+fn a_comparison_takes_as_many_round_trips_for_many_tables_as_for_one() {
     let counted = [1, 150].map(|count| {
         let database = Database::new();
         let table =
@@ -66,9 +66,9 @@ fn a_comparison_takes_as_many_flights_for_many_tables_as_for_one() {
         let project = Project::new().revision("001", &tables, "SELECT 1").file("schema.sql", &tables);
         let proxy = Proxy::to(&database).delay(LINK);
         pgmarch_at(&proxy.url_for(&database), &project).args(["check"]).run().exits(0).stdout_contains("nothing found");
-        let mut flights = flights(&proxy);
-        flights.sort_unstable();
-        flights
+        let mut counts = round_trips(&proxy);
+        counts.sort_unstable();
+        counts
     });
     assert_eq!(counted[0], counted[1]);
 }

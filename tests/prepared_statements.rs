@@ -54,7 +54,7 @@ fn a_revision_may_change_what_the_prepared_statements_are_about() {
 }
 
 #[test]
-fn what_is_refused_when_prepared_is_explained_as_when_said_in_full() {
+fn an_error_of_a_prepared_statement_is_explained_as_that_of_a_full_one() {
     let database = Database::new();
     let outcome =
         pgmarch(&database, &third("ALTER TABLE pgmarch.journal ADD COLUMN note text NOT NULL DEFAULT '', ADD CHECK (revision < '004');"))

@@ -31,7 +31,7 @@
 //! - [`runner`]: the core loop as a type, which programs can embed: wait, read, plan, lock, apply.
 //! - [`host`]: what a run takes from the program around it: observers, time, random numbers.
 //! - [`model`]: a schema as plain data: read, compared, written as SQL, proven in scratch databases.
-//! - [`lint`]: what may hurt in a revision. Pure.
+//! - `lint`: what may hurt in a revision. Pure.
 //! - [`report`]: every line a person or a machine reads.
 //! - [`progress`]: the bar at the foot of a terminal.
 //! - [`sidecar`]: probes and metrics over HTTP, and a folder that changes.

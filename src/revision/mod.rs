@@ -1,14 +1,14 @@
 //! Revisions: migration files and their ids. No module here knows a database.
 //!
 //! - [`Revision`]: one revision as plain data.
-//! - [`format`](mod@format): pgmarch's own file format, read and written.
-//! - [`folder`]: a folder's files, read and hashed.
-//! - [`graph`]: revisions joined by `revises` and `depends-on`.
-//! - [`name`]: the names that users type for revisions.
-//! - [`statement`]: SQL text as tokens and statements.
-//! - [`id`], [`next_id`]: ids, and the id of the next revision.
-//! - [`line`](mod@line), [`checksum`], [`applied_digest`]: places in a text, checksums of one, and the digest of all applied revisions.
-//! - [`fault`]: what can be wrong with revisions.
+//! - `format`: pgmarch's own file format, read and written.
+//! - `folder`: a folder's files, read and hashed.
+//! - `graph`: revisions joined by `revises` and `depends-on`.
+//! - `name`: the names that users type for revisions.
+//! - `statement`: SQL text as tokens and statements.
+//! - `id`, `next_id`: ids, and the id of the next revision.
+//! - `line`, `checksum`, `applied_digest`: places in a text, checksums of one, and the digest of all applied revisions.
+//! - `fault`: what can be wrong with revisions.
 
 pub(crate) mod applied_digest;
 pub mod checksum;

@@ -1,5 +1,5 @@
 //! pgmarch's own file format: headers, markers, and the sections that the markers begin. Reads a file's content into a
-//! [`Revision`], and writes a [`draft::Draft`] as a file. Another tool's format belongs in a folder beside this one.
+//! `Revision`, and writes a draft as a file. Another tool's format belongs in a folder beside this one.
 
 pub(crate) mod draft;
 mod headers;

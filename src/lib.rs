@@ -81,7 +81,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use commands::Context;
+use commands::context::Context;
 use config::{LogFormat, Reporting};
 use connect::Cancels;
 use error::Error;

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::compare_inputs::{self, Model, difference};
+use super::context::Context;
 use super::drift::{self, Live};
 use super::error::CommandError;
-use super::{Context, answer, json};
+use super::output::{answer, json};
 use crate::ancestry::{LateRevision, LateRevisions};
 use crate::checksum::{ChecksumError, ReparsedFile};
 use crate::cli;
@@ -75,7 +76,7 @@ async fn database(
     let config = &context.config;
     let pool = context.pool()?;
     let session = context.runner.connect(&pool, context.wait_deadline()).await?;
-    let mut state = super::read(&session, context, Access::Read).await?;
+    let mut state = super::context::read_state(&session, context, Access::Read).await?;
     check.checked.push("ledger");
     let position = match verify_checksums(graph, &mut state, &session, config).await {
         Ok(settled) => Some(settled.position),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::Context;
+use super::context::Context;
 use super::error::CommandError;
 use crate::cli::Ignored;
 use crate::config::error::ConfigError;

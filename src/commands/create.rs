@@ -5,8 +5,9 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::compare_inputs::{self, Model};
+use super::context::Context;
 use super::error::CommandError;
-use super::{Context, answer, json};
+use super::output::{answer, json};
 use crate::cli;
 use crate::error::Error;
 use crate::escape;

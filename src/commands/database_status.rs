@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Context;
+use super::context::Context;
 use super::error::CommandError;
 
 use crate::connect::Session;
@@ -32,7 +32,7 @@ impl DatabaseStatus {
 
     /// The version rows, for a message.
     pub fn at(&self) -> String {
-        super::rows(&self.current)
+        crate::words::version(&self.current)
     }
 }
 
@@ -52,7 +52,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Reads once, over the caller's session, and returns the connection to the pool or closes it.
 pub async fn read_status(session: Session, graph: &Graph, target: &RevisionName, context: &Context) -> Result<DatabaseStatus, Error> {
     let config = &context.config;
-    let mut state = super::read(&session, context, Access::ReadPermitted).await?;
+    let mut state = super::context::read_state(&session, context, Access::ReadPermitted).await?;
     check_base(graph, &mut state, &session, config).await?;
     let position = resolve_position(graph, &state, &session).await?;
     let targets = position.targets(target)?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Context;
+use super::context::Context;
 use crate::connect::fault::SettingsError;
 use crate::connect::wait::WaitError;
 use crate::connect::{ConnectError, Session};
@@ -32,7 +32,7 @@ pub(super) async fn read_database(context: &Context) -> Result<Option<DatabaseVi
         }
         session => session?,
     };
-    let state = super::read(&session, context, Access::Read).await?;
+    let state = super::context::read_state(&session, context, Access::Read).await?;
     Ok(Some(DatabaseView { address: pool.address(), session, state }))
 }
 

@@ -4,8 +4,9 @@ use serde::Serialize;
 use tracing::warn;
 
 use super::compare_inputs::{self, Model};
+use super::context::Context;
 use super::error::CommandError;
-use super::{Context, answer, json};
+use super::output::{answer, json};
 use crate::cli;
 use crate::error::Error;
 use crate::escape;
@@ -36,7 +37,7 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
     let model = Model::find(context)?.ok_or_else(|| Model::missing(context))?;
     let pool = context.pool()?;
     let session = context.runner.connect(&pool, context.wait_deadline()).await?;
-    let state = super::read(&session, context, Access::Read).await?;
+    let state = super::context::read_state(&session, context, Access::Read).await?;
     let mut scratch_server = compare_inputs::open_scratch_server(context).await?;
     if scratch_server.server / 10_000 != state.server.number / 10_000 {
         return Err(Error::Command(CommandError::Usage {

@@ -7,8 +7,10 @@ use std::time::Duration;
 use serde::Serialize;
 use tracing::info;
 
+use super::context::Context;
 use super::error::CommandError;
-use super::{Context, answer, json, no_range, offline, rows};
+use super::offline;
+use super::output::{answer, json};
 use crate::cli;
 use crate::error::Error;
 use crate::escape;
@@ -17,6 +19,7 @@ use crate::revision::name::RevisionName;
 use crate::revision::statement::data_loss::statements_losing_data;
 use crate::revision::{Direction, join_ids};
 use crate::runner::PlannedRun;
+use crate::words::version;
 use crate::words::{count, seconds};
 
 /// The JSON of `downgrade --json`.
@@ -41,7 +44,7 @@ pub async fn run(words: &cli::DowngradeArgs, context: &Context) -> Result<(), Er
     if words.sql {
         return offline::run(&words.revision, Direction::Down, context).await;
     }
-    no_range(&words.revision)?;
+    offline::refuse_range(&words.revision)?;
     let config = &context.config;
     let target = RevisionName::parse(&words.revision)?;
     let graph = Graph::load(&config.migrations)?;
@@ -52,7 +55,7 @@ pub async fn run(words: &cli::DowngradeArgs, context: &Context) -> Result<(), Er
     // No connection is held while a person reads what goes.
     let (planned, goal) = context.runner.plan_downgrade(&graph, &target).await?;
     if planned.is_empty() {
-        info!("nothing to undo on {}: at {}", planned.address, rows(&planned.current));
+        info!("nothing to undo on {}: at {}", planned.address, version(&planned.current));
         return print_outcome(words, &planned.current, &[]);
     }
     print_to_stderr(&preview(&planned))?;
@@ -68,7 +71,7 @@ fn print_outcome(words: &cli::DowngradeArgs, current: &[String], done: &[crate::
         let undone = done.iter().map(|done| Undone { revision: done.id.as_str(), seconds: done.duration.as_secs_f64() }).collect();
         return answer(&json(&Downgraded { target: &words.revision, current: current.to_vec(), undone })?);
     }
-    let at = rows(current);
+    let at = version(current);
     let total: Duration = done.iter().map(|done| done.duration).sum();
     answer(&match done.len() {
         0 => format!("at {at}, nothing to undo\n"),

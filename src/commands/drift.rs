@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use tracing::info;
 
+use super::compare_inputs;
 use super::compare_inputs::difference;
-use super::{Context, compare_inputs};
+use super::context::Context;
 use crate::connect::Session;
 use crate::connect::wait::WaitError;
 use crate::error::Error;
@@ -101,7 +102,7 @@ pub(super) async fn compare(
         info!("the database is at base: there is nothing to compare it with");
         return Ok(());
     }
-    let at = super::rows(&state.rows);
+    let at = crate::words::version(&state.rows);
     let mut scope = compare_inputs::scope_of(state, context);
     let answers = session.run(&scope.schemas_message()).await.map_err(ScratchError::Server)?;
     let existing = DatabaseSchemas::of(answers).ok_or(Error::Read(ReadError::Unexpected("schemas")))?;

@@ -1,7 +1,8 @@
 //! `history`: the graph of revisions, and what the ledger recorded for each. Creates nothing, locks nothing.
 
+use super::context::Context;
 use super::database_view::{entries, read_database};
-use super::{Context, answer, json};
+use super::output::{answer, json};
 use crate::cli;
 use crate::error::Error;
 use crate::position::Position;

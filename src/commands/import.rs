@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::context::Context;
 use super::error::CommandError;
-use super::{Context, answer, json};
+use super::output::{answer, json};
 use crate::alembic::{VersionFile, import, parse_version_file};
 use crate::cli;
 use crate::error::Error;

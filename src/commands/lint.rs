@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::compare_inputs;
+use super::context::Context;
 use super::error::CommandError;
-use super::{Context, answer, compare_inputs, json};
+use super::output::{answer, json};
 use crate::cli;
 use crate::connect::conninfo::Conninfo;
 use crate::error::Error;
@@ -51,7 +53,7 @@ pub async fn run(args: &cli::LintArgs, context: &Context) -> Result<(), Error> {
     if named.is_empty() || Conninfo::resolve(&context.environment).is_ok() {
         let pool = context.pool()?;
         let session = context.runner.connect(&pool, context.wait_deadline()).await?;
-        let state = super::read(&session, context, Access::Read).await?;
+        let state = super::context::read_state(&session, context, Access::Read).await?;
         server = state.server.number;
         if named.is_empty() {
             let position = resolve_position(&graph, &state, &session).await?;

@@ -1,8 +1,9 @@
 //! `merge`: writes a revision that joins heads.
 
+use super::context::Context;
 use super::create::{self, describe};
 use super::error::CommandError;
-use super::{Context, answer, json};
+use super::output::{answer, json};
 use crate::cli;
 use crate::error::Error;
 use crate::escape;

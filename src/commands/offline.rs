@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::context::Context;
 use super::error::CommandError;
-use super::{Context, answer};
+use super::output::answer;
 use crate::apply::StoppedRun;
 use crate::apply::offline::script;
 use crate::error::Error;
@@ -37,7 +38,7 @@ pub(super) async fn run(typed: &str, direction: Direction, context: &Context) ->
             let config = &context.config;
             let pool = context.pool()?;
             let session = context.runner.connect(&pool, context.wait_deadline()).await?;
-            let mut state = super::read(&session, context, Access::Read).await?;
+            let mut state = super::context::read_state(&session, context, Access::Read).await?;
             let position = verify_checksums(&graph, &mut state, &session, config).await?.position;
             if !position.without_file.is_empty() {
                 position.check_ahead(&position.targets(&range.to)?, config.ahead)?;
@@ -64,4 +65,15 @@ fn print(
         Direction::Down => Plan::downgrade(graph, rows, &to_undo(graph, rows, &range.to, &BTreeSet::new())?, &BTreeSet::new())?,
     };
     script(&plan, ledger, &context.config).map_err(|error| Error::Apply(Box::new(StoppedRun { done: Vec::new(), error })))
+}
+
+/// Refuses a range, which only `--sql` takes: a run starts from the database's version rows.
+pub(super) fn refuse_range(typed: &str) -> Result<(), Error> {
+    match typed.split_once(':') {
+        None => Ok(()),
+        Some((_, to)) => Err(Error::Command(CommandError::Usage {
+            problem: format!("`{typed}` is a range: a run starts from where the database is; write `{to}`, or add --sql for a script"),
+            advice: "nothing was done",
+        })),
+    }
 }

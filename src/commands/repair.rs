@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::context::Context;
 use super::error::CommandError;
-use super::{Context, answer, json, rows};
+use super::output::{answer, json};
 use crate::ancestry::LateRevision;
 use crate::apply::run_bookkeeping;
 use crate::checksum;
@@ -21,6 +22,7 @@ use crate::revision::line::normalized;
 use crate::revision::name::RevisionName;
 use crate::revision::{Id, Revision, join_ids};
 use crate::runner::{ancestry, resolve_position};
+use crate::words::version;
 
 /// The JSON of `repair --json`.
 #[derive(Debug, Serialize)]
@@ -100,7 +102,7 @@ pub async fn run(words: &cli::RepairArgs, context: &Context) -> Result<(), Error
     if !accepted.is_empty() {
         // What is applied without a word in the ledger is told from what comes in below it later.
         let unrecorded: Vec<&str> = ancestry.unrecorded.iter().map(|node| position.graph.id(*node).as_str()).collect();
-        let detail = format!("applied by another tool: the version table was at {}", rows(&state.rows));
+        let detail = format!("applied by another tool: the version table was at {}", version(&state.rows));
         statements.extend(state.ledger.record_assumed(&unrecorded, &detail));
         let skipped: Vec<&str> = not_applied.iter().map(|late| late.id.as_str()).collect();
         let detail = format!("not applied, and never will be: accepted by repair {}", revision.id);

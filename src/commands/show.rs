@@ -1,7 +1,8 @@
 //! `show`: one revision with its headers, its text and what the ledger recorded. Creates nothing, locks nothing.
 
+use super::context::Context;
 use super::database_view::{entries, read_database};
-use super::{Context, answer, json};
+use super::output::{answer, json};
 use crate::checksum;
 use crate::cli;
 use crate::error::Error;

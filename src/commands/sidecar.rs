@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::Context;
+use super::context::Context;
 use super::database_status::{DatabaseStatus, fixed_target, read_status};
 use super::error::CommandError;
 use crate::config::{Changes, Snapshots};

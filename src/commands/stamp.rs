@@ -3,7 +3,8 @@
 use serde::Serialize;
 use tracing::info;
 
-use super::{Context, answer, json, rows};
+use super::context::Context;
+use super::output::{answer, json};
 use crate::apply::run_bookkeeping;
 use crate::cli;
 use crate::error::Error;
@@ -17,6 +18,7 @@ use crate::revision::graph::{Graph, Node};
 use crate::revision::name::RevisionName;
 use crate::revision::{Id, join_ids};
 use crate::runner::resolve_position;
+use crate::words::version;
 
 /// The JSON of `stamp --json`.
 #[derive(Debug, Serialize)]
@@ -54,7 +56,7 @@ pub async fn run(words: &cli::StampArgs, context: &Context) -> Result<(), Error>
         let mut statements = state.ledger.install();
         statements.extend(state.ledger.fence_stamp(&state.rows, &after));
         let detail =
-            format!("{} from {} to {}", if words.purge { "purged and stamped" } else { "stamped" }, rows(&state.rows), join_ids(&after));
+            format!("{} from {} to {}", if words.purge { "purged and stamped" } else { "stamped" }, version(&state.rows), join_ids(&after));
         statements.extend(noted(&after).into_iter().map(|revision| state.ledger.record_note("stamp", &revision, &detail)));
         statements.extend(state.ledger.record_assumed(&below(&position.graph, &after), &detail));
         if after.is_empty() {
@@ -71,9 +73,9 @@ pub async fn run(words: &cli::StampArgs, context: &Context) -> Result<(), Error>
         return answer(&json(&Stamped { before: state.rows, current })?);
     }
     answer(&match (is_same, settles) {
-        (true, false) => format!("at {} already, nothing to do\n", rows(&current)),
-        (true, true) => format!("at {}, stamped; nothing was run\n", rows(&current)),
-        (false, _) => format!("at {}, stamped (was {}); nothing was run\n", rows(&current), escape::line(rows(&state.rows))),
+        (true, false) => format!("at {} already, nothing to do\n", version(&current)),
+        (true, true) => format!("at {}, stamped; nothing was run\n", version(&current)),
+        (false, _) => format!("at {}, stamped (was {}); nothing was run\n", version(&current), escape::line(version(&state.rows))),
     })
 }
 

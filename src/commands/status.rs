@@ -1,8 +1,9 @@
 //! `status`: the version rows and what is pending. Creates nothing, locks nothing.
 
+use super::context::Context;
 use super::database_view::{DatabaseView, entries};
 use super::error::CommandError;
-use super::{Context, answer, json};
+use super::output::{answer, json};
 use crate::cli;
 use crate::error::Error;
 use crate::ledger::{self, Access};
@@ -20,7 +21,7 @@ pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error
     let graph = Graph::load(&config.migrations)?;
     let pool = context.pool()?;
     let session = context.runner.connect(&pool, context.wait_deadline()).await?;
-    let mut state = super::read(&session, context, Access::Read).await?;
+    let mut state = super::context::read_state(&session, context, Access::Read).await?;
     let position = resolve_position(&graph, &state, &session).await?;
     let named = position.targets(&target);
     // With several heads `head` is ambiguous; pending revisions are those of all heads.

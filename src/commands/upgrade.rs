@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Context, answer, json, no_range, offline, rows};
+use super::context::Context;
+use super::offline;
+use super::output::{answer, json};
 use crate::cli;
 use crate::error::Error;
 use crate::revision::Direction;
 use crate::revision::name::RevisionName;
 use crate::runner::{Goal, RunOutcome};
 use crate::words::seconds;
+use crate::words::version;
 
 /// The JSON of `upgrade --json`.
 #[derive(Debug, Serialize)]
@@ -38,7 +41,7 @@ pub async fn run(words: &cli::UpgradeArgs, context: &Context) -> Result<(), Erro
     if words.sql {
         return offline::run(typed, Direction::Up, context).await;
     }
-    no_range(typed)?;
+    offline::refuse_range(typed)?;
     let target = RevisionName::parse(typed)?;
     let runner = &context.runner;
     let digest = runner.prefetch().await;
@@ -61,7 +64,7 @@ fn print_outcome(typed: &str, reached: RunOutcome, words: &cli::UpgradeArgs) -> 
             reached.done.iter().map(|done| Applied { revision: done.id.as_str(), seconds: done.duration.as_secs_f64() }).collect();
         return answer(&json(&Upgraded { target: typed, current: reached.current, applied })?);
     }
-    let at = rows(&reached.current);
+    let at = version(&reached.current);
     let total: Duration = reached.done.iter().map(|done| done.duration).sum();
     answer(&match reached.done.len() {
         0 => format!("at {at}, nothing to do\n"),

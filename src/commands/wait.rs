@@ -6,9 +6,10 @@ use serde::Serialize;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
+use super::context::Context;
 use super::database_status::{DatabaseStatus, fixed_target, read_status};
 use super::error::CommandError;
-use super::{Context, answer, json};
+use super::output::{answer, json};
 use crate::backoff::Pace;
 use crate::cli;
 use crate::connect::Pool;

@@ -3,11 +3,12 @@
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::base::Runner;
 use super::error::RunError;
 use super::goal::Goal;
 use super::records::Recorder;
+use super::snapshot;
 use super::verified::{VerifiedPosition, ancestry, is_sealed, verify_checksums};
-use super::{Runner, snapshot};
 use crate::ancestry::Ancestry;
 use crate::apply::{ApplyError, CompletedStep, StoppedRun, apply, check_unfinished, startup_options};
 use crate::config::Snapshots;

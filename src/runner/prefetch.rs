@@ -1,10 +1,8 @@
 //! A connection that is made, and a first read, while the revisions' files are read.
 
-use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::Runner;
+use super::base::Runner;
 use crate::connect::{Pool, Session};
 use crate::host::Event;
 use crate::ledger::{Access, Level, State};
@@ -13,26 +11,6 @@ use crate::words::version;
 
 /// How long the prefetch may take: a server that does not answer must not keep faults of the files from being reported.
 const PREFETCH_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// A session and what it read, with the pool that it belongs to, for the first who needs one.
-#[derive(Default)]
-pub(super) struct Prefetched(Mutex<Option<(Pool, Session, State)>>);
-
-impl fmt::Debug for Prefetched {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prefetched").finish_non_exhaustive()
-    }
-}
-
-impl Prefetched {
-    pub(super) fn take(&self) -> Option<(Pool, Session, State)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn set(&self, prefetched: Option<(Pool, Session, State)>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = prefetched;
-    }
-}
 
 impl Runner {
     /// Reads the revisions' files for their digest and meanwhile, as both take as long, connects and reads where the database

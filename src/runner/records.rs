@@ -2,7 +2,7 @@
 
 use tracing::debug;
 
-use super::Runner;
+use super::base::Runner;
 use crate::ancestry::Ancestry;
 use crate::apply::{BookkeepingError, run_bookkeeping};
 use crate::connect::Session;

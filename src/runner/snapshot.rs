@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 use tracing::debug;
 
-use super::Runner;
+use super::base::Runner;
 use crate::config::Config;
 use crate::connect::{Answer, Failure, Session};
 use crate::host::{Event, Host};

@@ -1,0 +1,69 @@
+//! What every command gets: settings, runner, and what is to be cleaned up at the end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::time::Instant;
+
+use crate::config::Config;
+use crate::connect::{Cancels, Pool, Session};
+use crate::counters::Counters;
+use crate::environment::Environment;
+use crate::error::Error;
+use crate::host::Host;
+use crate::ledger::{Access, Level, ReadError, State, UntrustedRelation};
+use crate::model::prove::scratch::Leftovers;
+use crate::runner::Runner;
+
+/// What every command gets.
+#[derive(Debug)]
+pub struct Context {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// Where they came from: secrets are read from it again for each connection.
+    pub environment: Environment,
+    /// Ways to cancel what runs, for whoever catches a signal.
+    pub cancels: Cancels,
+    /// Connects, plans and applies.
+    pub(crate) runner: Runner,
+    /// Counts of the runner's waits and retries.
+    pub(crate) counters: Arc<Counters>,
+    /// Scratch databases still to be dropped, whatever the end is.
+    pub leftovers: Leftovers,
+    /// Whether the owner of a table who is not trusted was reported.
+    reported_owner: AtomicBool,
+}
+
+impl Context {
+    /// Everything with these settings; the runs tell `host` what happens.
+    pub fn new(config: Config, environment: Environment, host: Host) -> Self {
+        let (config, counters) = (Arc::new(config), Arc::new(Counters::default()));
+        let runner = Runner::new(config.clone(), environment.clone()).with_host(host.with_observer(counters.clone()));
+        let cancels = runner.cancels().clone();
+        Self { config, environment, cancels, runner, counters, leftovers: Leftovers::default(), reported_owner: AtomicBool::new(false) }
+    }
+
+    /// A pool that has not connected yet.
+    pub(super) fn pool(&self) -> Result<Pool, Error> {
+        self.runner.pool()
+    }
+
+    /// When waiting for the server ends, from now.
+    pub(super) fn wait_deadline(&self) -> Instant {
+        self.runner.wait_deadline()
+    }
+}
+
+/// Reads the state for a command that only reads. Reports an owner whom a run that writes would not trust, once.
+pub(super) async fn read_state(session: &Session, context: &Context, access: Access) -> Result<State, ReadError> {
+    let state = State::load(session, &context.config, Level::Full(access)).await?;
+    if let Some(UntrustedRelation { relation, role, .. }) = &state.untrusted
+        && !context.reported_owner.swap(true, Ordering::Relaxed)
+    {
+        tracing::info!(
+            "{relation} is owned by {role}, whom a run that writes as {} would not trust; reading it nevertheless (PGMARCH_TRUST_OWNER={role} says that it may be trusted)",
+            state.server.role
+        );
+    }
+    Ok(state)
+}

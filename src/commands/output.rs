@@ -1,0 +1,29 @@
+//! The answer of a command on standard output.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use serde::Serialize;
+
+use super::error::CommandError;
+use crate::error::Error;
+use crate::escape;
+
+/// Writes an answer to standard output: text, SQL, or one JSON object. On a terminal the control characters that are left in
+/// it, such as those of a revision's own text, are escaped; in a pipe or a file that text must stay what it is.
+pub(super) fn answer(text: &str) -> Result<(), Error> {
+    let mut stdout = std::io::stdout();
+    let outcome = if stdout.is_terminal() {
+        stdout.write_all(escape::lines(text, 0).to_string().as_bytes())
+    } else {
+        stdout.write_all(text.as_bytes())
+    };
+    match outcome {
+        // Whoever reads has read enough (`pgmarch status | head`).
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.map_err(|error| CommandError::Output(error).into()),
+    }
+}
+
+pub(super) fn json(value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(|error| CommandError::Output(error.into()).into())
+}

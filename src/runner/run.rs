@@ -1,0 +1,97 @@
+//! Plans and runs: the loop that starts over after a lost connection.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::attempt::Attempts;
+use super::base::Runner;
+use super::error::RunError;
+use super::goal::Goal;
+use super::outcome::{PlannedRun, RunOutcome};
+use super::verified::{ancestry, verify_checksums};
+use crate::apply::CompletedStep;
+use crate::backoff::Pace;
+use crate::config::Snapshots;
+use crate::error::Error;
+use crate::exit::{Explain as _, Retry};
+use crate::host::Event;
+use crate::ledger::{self, Access, Level, State};
+use crate::plan::Plan;
+use crate::plan::downgrade::{skipped, to_undo};
+use crate::revision::graph::Graph;
+use crate::revision::name::RevisionName;
+use crate::words::chain;
+
+impl Runner {
+    /// What a run would do now. Waits for the server, and changes nothing there.
+    pub async fn plan(&self, revisions: &Graph, goal: &Goal) -> Result<PlannedRun, Error> {
+        let pool = self.pool()?;
+        let session = self.connect(&pool, self.wait_deadline()).await?;
+        let mut state = State::load(&session, &self.config, Level::Rows(Access::Write)).await?;
+        let position = verify_checksums(revisions, &mut state, &session, &self.config).await?.position;
+        let plan = self.plan_at(goal, None, &position, &state)?;
+        Ok(PlannedRun::new(pool.address(), state.rows.clone(), &plan))
+    }
+
+    /// What a downgrade would undo now, and the goal that undoes exactly that. Waits for the server, and changes nothing there.
+    pub async fn plan_downgrade(&self, revisions: &Graph, target: &RevisionName) -> Result<(PlannedRun, Goal), Error> {
+        let pool = self.pool()?;
+        let session = self.connect(&pool, self.wait_deadline()).await?;
+        let mut state = State::load(&session, &self.config, Level::Full(Access::Write)).await?;
+        let position = verify_checksums(revisions, &mut state, &session, &self.config).await?.position;
+        let unapplied = ancestry(&position, &state).unapplied;
+        let to_undo = to_undo(&position.graph, &position.rows, target, &unapplied)?;
+        let plan = Plan::downgrade(&position.graph, &position.rows, &to_undo, &unapplied)?;
+        if plan.is_empty() {
+            ledger::wait_until_durable(&session, self.wait_deadline()).await?;
+        }
+        let mut planned = PlannedRun::new(pool.address(), state.rows.clone(), &plan);
+        planned.not_applied = skipped(&position.graph, &to_undo, &unapplied).map(|node| position.graph.id(node).clone()).collect();
+        Ok((planned, Goal::Undo(to_undo)))
+    }
+
+    /// Waits for the server, takes the run lock and brings the database to the goal. A lost connection is answered by another
+    /// attempt from the start, with a new plan, for as long as `PGMARCH_RETRY_FOR` says: nothing is ever sent twice.
+    ///
+    /// To stop it early, drop the future, or [cancel](Self::cancels) what runs on the server first.
+    pub async fn apply(&self, revisions: &Graph, goal: &Goal) -> Result<RunOutcome, Error> {
+        self.apply_and_snapshot(revisions, goal, self.config.snapshot.unwrap_or(Snapshots::Off)).await
+    }
+
+    pub(crate) async fn apply_and_snapshot(&self, graph: &Graph, goal: &Goal, snapshots: Snapshots) -> Result<RunOutcome, Error> {
+        let timeout = self.config.retry_for;
+        let host = &self.host;
+        let mut attempts = Attempts { runner: self, graph, goal, snapshots, pinned: None, done: Vec::new() };
+        let mut first_failure: Option<Instant> = None;
+        let mut pace = Pace::new(Duration::from_millis(100), Duration::from_secs(2));
+        loop {
+            let error = match attempts.attempt().await {
+                Ok(current) => return Ok(RunOutcome { done: attempts.done, current }),
+                Err(error) => error,
+            };
+            if !error.retry().is_worthwhile() {
+                return Err(with_earlier_steps(error, attempts.done));
+            }
+            let deadline = *first_failure.get_or_insert_with(|| host.now()) + timeout;
+            if host.now() >= deadline {
+                return Err(if timeout.is_zero() || error.retry() == Retry::WhenUnlocked {
+                    error
+                } else {
+                    Error::Run(RunError::RetriesExhausted { timeout, last: Box::new(error) })
+                });
+            }
+            host.notify(&Event::RunRestarted { cause: &chain(&error), remaining: host.remaining(deadline) });
+            host.sleep(host.next_pause(&mut pace)).await;
+        }
+    }
+}
+
+/// The error of a run, with what its earlier attempts had committed.
+fn with_earlier_steps(mut error: Error, mut earlier: Vec<CompletedStep>) -> Error {
+    if let Error::Apply(stopped) = &mut error {
+        earlier.append(&mut stopped.done);
+        stopped.done = earlier;
+    }
+    error
+}

@@ -29,9 +29,10 @@ pub struct Ancestry {
 impl Ancestry {
     /// Version rows are applied, and so is what the journal proves. Below them, so are the parents and dependencies that the
     /// ledger recorded for an applied revision; where it recorded none, those of its file. Revisions applied by another tool were
-    /// recorded together with all below them.
-    pub(crate) fn of(graph: &Graph, rows: &[Node], contents: &LedgerContents) -> Self {
-        let LedgerContents { checksums, proven, .. } = contents;
+    /// recorded together with all below them. Without `contents` only the files count.
+    pub(crate) fn of(graph: &Graph, rows: &[Node], contents: Option<&LedgerContents>) -> Self {
+        let unread = LedgerContents::default();
+        let LedgerContents { checksums, proven, .. } = contents.unwrap_or(&unread);
         let below = graph.reach(rows, Graph::prerequisites);
         let mut applied = BTreeSet::new();
         let mut open: Vec<Node> = rows.to_vec();

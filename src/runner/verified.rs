@@ -79,8 +79,7 @@ pub(crate) async fn check_base(graph: &Graph, state: &mut State, session: &Sessi
 
 /// Which revisions below the version rows are applied, as far as the ledger was read.
 pub(crate) fn ancestry(position: &Position<'_>, state: &State) -> Ancestry {
-    let unread = LedgerContents::default();
-    Ancestry::of(&position.graph, &position.rows, state.contents().unwrap_or(&unread))
+    Ancestry::of(&position.graph, &position.rows, state.contents())
 }
 
 /// Refuses a database below whose version rows are revisions that were never run there, unless that was accepted.

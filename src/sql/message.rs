@@ -61,7 +61,7 @@ impl Message {
     }
 
     /// A statement that names no function, operator, type or relation, or only qualified ones; or a text that consists of such
-    /// statements, of statements of files, and of ours behind [`safe_settings`](super::safe_settings).
+    /// statements, of statements of files, and of ours behind `safe_settings`.
     pub(crate) fn verbatim(statement: Sql) -> Self {
         Self { text: statement.0, before: 0, after: 0, discards_rows: false }
     }

@@ -62,7 +62,7 @@ pub(crate) fn discard(prepared: Deallocation) -> Vec<Sql> {
     discarded.into_iter().chain(prepared).collect()
 }
 
-/// Which prepared statements [`discard`] deallocates.
+/// Which prepared statements `discard` deallocates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deallocation {
     /// All that were prepared in SQL, except pgmarch's own; this needs PL/pgSQL.

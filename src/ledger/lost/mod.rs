@@ -3,9 +3,9 @@
 //!
 //! # Layout
 //!
-//! - [`check_base`], in this file.
-//! - [`error`]: [`LostVersionTable`], why an upgrade stops.
-//! - [`reset`]: [`SchemaReset`], why it begins at base nevertheless.
+//! - `check_base`, in this file.
+//! - `error`: [`LostVersionTable`], why an upgrade stops.
+//! - `reset`: [`SchemaReset`], why it begins at base nevertheless.
 
 mod error;
 mod reset;

@@ -35,9 +35,9 @@ pub enum Level {
     /// The server, which of our tables exist, the version rows, and the seal in the last row of the journal. One round trip; a
     /// second one if a table is not a plain table, or not of a role that is known to be trusted.
     Rows(Access),
-    /// [`Level::Rows`], and what the ledger has ([`State::contents`]). One round trip more, if there is a ledger.
+    /// [`Level::Rows`], and what the ledger has (`State::contents`). One round trip more, if there is a ledger.
     Full(Access),
-    /// [`Level::Rows`], and the backend that will write ([`State::backend`]). One round trip more. It fails if this program may
+    /// [`Level::Rows`], and the backend that will write (`State::backend`). One round trip more. It fails if this program may
     /// not write to the ledger, or can't create what is missing.
     Writer,
 }

@@ -74,6 +74,8 @@ pub mod signal;
 pub mod sql;
 pub mod words;
 
+pub use runner::{Goal, Runner};
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -11,6 +11,7 @@ mod docs;
 mod downgrade;
 mod drift;
 mod durability;
+mod embed;
 mod encryption;
 mod escaping;
 mod failures;

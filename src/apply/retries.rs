@@ -43,3 +43,43 @@ impl LockRetries {
         self.host.sleep(self.host.next_pause(&mut self.pace).min(self.host.remaining(self.deadline))).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::connect::{Cancels, Cause, Pool};
+    use crate::environment::Environment;
+    use crate::host::{Clock as _, FakeClock};
+
+    /// The times at which a revision was blocked, in milliseconds of a clock whose random numbers are all `random`.
+    async fn blocked_at(random: u64) -> (Vec<u128>, Duration) {
+        let clock = Arc::new(FakeClock::new(random));
+        let started = clock.now();
+        let times = Arc::new(Mutex::new(Vec::new()));
+        let (observed, observing) = (clock.clone(), times.clone());
+        let observer = move |event: &Event<'_>| {
+            if let Event::RevisionBlocked { .. } = event {
+                observing.lock().expect("the times").push(observed.elapsed(started).as_millis());
+            }
+        };
+        let host = Host::default().with_clock(clock.clone()).with_observer(Arc::new(observer));
+        let pool = Pool::new(Environment::default(), Cancels::default()).expect("a pool");
+        let monitor = StatementMonitor::new(pool, &host, 1, 150_000, Duration::ZERO, Duration::ZERO);
+        let failure = Failure { completed: 0, source: Cause::Silence(Duration::ZERO) };
+        let mut retries = LockRetries::new(&host, Duration::from_secs(2));
+        while retries.has_time_left() {
+            retries.wait(&Id::parse("001").expect("an id"), "was rolled back", &failure, &monitor).await;
+        }
+        let times = times.lock().expect("the times").clone();
+        (times, clock.elapsed(started))
+    }
+
+    #[tokio::test]
+    async fn retries_end_at_the_deadline_of_the_clock_that_they_were_given() {
+        assert_eq!(blocked_at(u64::MAX / 2).await, (vec![0, 200, 600, 1400], Duration::from_secs(2)));
+        assert_eq!(blocked_at(0).await, (vec![0, 100, 300, 700, 1500], Duration::from_secs(2)));
+        assert_eq!(blocked_at(u64::MAX).await, (vec![0, 300, 900], Duration::from_secs(2)));
+    }
+}

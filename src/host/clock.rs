@@ -43,3 +43,44 @@ impl Clock for SystemClock {
         RandomState::new().hash_one((std::process::id(), self.calls.fetch_add(1, Ordering::Relaxed)))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod fake {
+    use std::sync::{Mutex, PoisonError};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A clock on which a sleep takes no time, and whose random numbers are all the same.
+    #[derive(Debug)]
+    pub(crate) struct FakeClock {
+        now: Mutex<Instant>,
+        random: u64,
+    }
+
+    impl FakeClock {
+        pub(crate) fn new(random: u64) -> Self {
+            Self { now: Mutex::new(Instant::now()), random }
+        }
+
+        pub(crate) fn elapsed(&self, since: Instant) -> Duration {
+            self.now() - since
+        }
+    }
+
+    impl Clock for FakeClock {
+        fn now(&self) -> Instant {
+            *self.now.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        fn sleep_until(&self, deadline: Instant) -> Sleep {
+            let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+            *now = deadline.max(*now);
+            Box::pin(std::future::ready(()))
+        }
+
+        fn random(&self) -> u64 {
+            self.random
+        }
+    }
+}

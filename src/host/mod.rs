@@ -12,6 +12,8 @@ use tokio::time::Instant;
 
 use crate::backoff::Pace;
 
+#[cfg(test)]
+pub(crate) use clock::fake::FakeClock;
 pub use clock::{Clock, Sleep, SystemClock};
 pub use event::{Event, LockWait, Progress, Wait};
 pub(crate) use throttle::EventThrottle;

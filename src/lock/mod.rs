@@ -31,6 +31,21 @@ pub struct RunLock {
     host: Host,
 }
 
+/// What the lock is needed for.
+pub trait Need: Send {
+    /// Whether the lock is not needed any more.
+    fn is_over(&mut self, session: &Session) -> impl Future<Output = bool> + Send;
+}
+
+/// The lock is needed whatever happens.
+struct AlwaysNeeded;
+
+impl Need for AlwaysNeeded {
+    async fn is_over(&mut self, _: &Session) -> bool {
+        false
+    }
+}
+
 /// How often to check that the lock's connection still lives.
 const CHECK_EVERY: Duration = Duration::from_millis(100);
 /// One try to connect.
@@ -53,24 +68,24 @@ impl RunLock {
     /// a login for each try would take the server longer than the try.
     pub async fn acquire(pool: &Pool, state: &State, timeout: Duration, host: &Host) -> Result<Self, LockError> {
         loop {
-            if let Some(lock) = Self::acquire_unless(pool, state, timeout, host, async |_| false).await? {
+            if let Some(lock) = Self::acquire_unless(pool, state, timeout, host, &mut AlwaysNeeded).await? {
                 return Ok(lock);
             }
         }
     }
 
-    /// The same, but asks `is_needless` at each try: of many runs that wait, all but one find their work done, and need not
-    /// take the lock one after the other to see that.
+    /// The same, but asks `need` at each try: of many runs that wait, all but one find their work done, and need not take the
+    /// lock one after the other to see that.
     pub async fn acquire_unless(
         pool: &Pool,
         state: &State,
         timeout: Duration,
         host: &Host,
-        is_needless: impl AsyncFnMut(&Session) -> bool,
+        need: &mut impl Need,
     ) -> Result<Option<Self>, LockError> {
         let started = host.now();
         let mut throttle = EventThrottle::default();
-        let outcome = Self::poll(pool, state, timeout, host, is_needless, &mut throttle).await;
+        let outcome = Self::poll(pool, state, timeout, host, need, &mut throttle).await;
         if throttle.has_told() {
             host.notify(&Event::WaitEnded { wait: Wait::Lock, waited: host.elapsed(started) });
         }
@@ -82,7 +97,7 @@ impl RunLock {
         state: &State,
         timeout: Duration,
         host: &Host,
-        mut is_needless: impl AsyncFnMut(&Session) -> bool,
+        need: &mut impl Need,
         throttle: &mut EventThrottle,
     ) -> Result<Option<Self>, LockError> {
         let key = host.lock_key(state.ledger.run_lock_key());
@@ -99,7 +114,7 @@ impl RunLock {
             };
             let session = match session {
                 // All that stay connected see the lock free at the same time.
-                Ok(session) if stayed && is_needless(&session).await => return Ok(None),
+                Ok(session) if stayed && need.is_over(&session).await => return Ok(None),
                 Ok(session) => session,
                 // Other runs that wait have all connections, for a moment each.
                 Err(error) if is_crowded(&error) && host.now() < deadline => {
@@ -123,7 +138,7 @@ impl RunLock {
                 return Ok(Some(Self { session, pid: parse_pid(pid.as_deref()), key, pool: pool.clone(), host: host.clone() }));
             }
             let answers = ask(&session, &holder, deadline, host, throttle).await?.unwrap_or_default();
-            if !stayed && is_needless(&session).await {
+            if !stayed && need.is_over(&session).await {
                 return Ok(None);
             }
             let [holder, pid, has_room] = answers.into_iter().next_back().and_then(single_row).unwrap_or_default();

@@ -16,7 +16,7 @@ use crate::connect::{Pool, Session};
 use crate::error::Error;
 use crate::host::{Event, EventThrottle};
 use crate::ledger::{self, Access, Level, State};
-use crate::lock::RunLock;
+use crate::lock::{Need, RunLock};
 use crate::plan::Plan;
 use crate::position::Position;
 use crate::revision::graph::{Graph, Node};
@@ -50,14 +50,10 @@ impl Attempts<'_> {
         debug!(target: "pgmarch::commands::run", server = %state.server.version, database = %state.server.database, role = %state.server.role, "ready");
         // Back to the pool, where the lock takes it.
         drop(session);
-        let mut reached = None;
-        let is_needless = async |session: &Session| {
-            reached = self.reached_by_another(session).await;
-            reached.is_some()
-        };
+        let mut need = GoalNotReached { attempts: self, reached: None };
         let timeout = runner.config.run_lock_timeout;
-        let Some(lock) = RunLock::acquire_unless(&pool, &state, timeout, &runner.host, is_needless).await? else {
-            let current = reached.unwrap_or_default();
+        let Some(lock) = RunLock::acquire_unless(&pool, &state, timeout, &runner.host, &mut need).await? else {
+            let current = need.reached.unwrap_or_default();
             runner.host.notify(&Event::ReachedByAnotherRun { version: &current.join(", ") });
             return Ok(current);
         };
@@ -187,6 +183,20 @@ impl Attempts<'_> {
         // Revisions that were never run are not among those that the goal names.
         let plan = self.goal.plan(&position, &targets, &Ancestry::default()).ok()?;
         plan.is_empty().then_some(state.rows)
+    }
+}
+
+/// The lock is needed until another run has reached the goal.
+struct GoalNotReached<'a, 'r> {
+    attempts: &'a Attempts<'r>,
+    /// The version rows, once another run has.
+    reached: Option<Vec<String>>,
+}
+
+impl Need for GoalNotReached<'_, '_> {
+    async fn is_over(&mut self, session: &Session) -> bool {
+        self.reached = self.attempts.reached_by_another(session).await;
+        self.reached.is_some()
     }
 }
 

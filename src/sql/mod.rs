@@ -57,7 +57,7 @@ impl fmt::Display for Sql {
 }
 
 /// A value of a template's placeholder `{name}`. Plain text is none: it needs a type that quotes it.
-pub trait SqlValue: fmt::Display {}
+pub trait SqlValue: fmt::Display + Sync {}
 
 impl SqlValue for Sql {}
 impl SqlValue for Ident {}

@@ -48,11 +48,20 @@ fn blocks_of(language: &str) -> Vec<Block> {
 #[test]
 fn every_block_has_a_language_that_is_held_to_something() {
     // `text` is what `tables.rs` writes.
-    let held = ["console", "mermaid", "sh", "sql", "text", "yaml"];
+    let held = ["console", "mermaid", "rust", "sh", "sql", "text", "yaml"];
     for block in blocks() {
         assert!(held.contains(&block.language.as_str()), "{}:{}: `{}`", block.path, block.line, block.language);
         assert!(block.language != "text" || block.path == "docs/reference.md", "{}:{}", block.path, block.line);
         assert!(block.language != "console" || SESSIONS.contains(&block.path.as_str()), "{} is no session that is run", block.path);
+    }
+}
+
+#[test]
+fn rust_blocks_are_the_example_that_is_tested() {
+    let example = std::fs::read_to_string(super::root().join("examples/embed.rs")).unwrap();
+    super::part_is("docs/embedding.md", "embed.rs", &format!("```rust\n{example}```\n"));
+    for block in blocks_of("rust") {
+        assert_eq!((block.path.as_str(), block.text.as_str()), ("docs/embedding.md", example.as_str()), "line {}", block.line);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Prepared statements (`PREPARE`, `EXECUTE`) for what each revision repeats: the server takes longer to parse and plan these
 //! statements than to run them.
 
-use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::sql;
 use crate::sql::Sql;
@@ -19,29 +20,29 @@ pub(super) struct PreparedStatement {
 /// first failure disables the cache.
 #[derive(Debug, Default)]
 pub struct StatementCache {
-    is_enabled: Cell<bool>,
-    prepared: RefCell<Vec<&'static str>>,
+    is_enabled: AtomicBool,
+    prepared: Mutex<Vec<&'static str>>,
 }
 
 impl StatementCache {
     /// A cache that prepares each statement before its first use; the default one prepares nothing.
     pub(crate) fn enabled() -> Self {
-        Self { is_enabled: Cell::new(true), prepared: RefCell::default() }
+        Self { is_enabled: AtomicBool::new(true), prepared: Mutex::default() }
     }
 
     /// Renders statements in full from now on. Returns whether the cache was enabled before.
     pub(crate) fn disable(&self) -> bool {
-        self.is_enabled.replace(false)
+        self.is_enabled.swap(false, Ordering::Relaxed)
     }
 
     /// Renders a statement with these values: in full, or as `EXECUTE`, behind `PREPARE` the first time. Only the last statement
     /// has an answer. `sql` renders the statement itself with expressions as its parameters.
     pub(super) fn render(&self, statement: PreparedStatement, values: &[Sql], sql: impl Fn(&[Sql]) -> Sql) -> Vec<Sql> {
-        if !self.is_enabled.get() {
+        if !self.is_enabled.load(Ordering::Relaxed) {
             return vec![sql(values)];
         }
         let mut statements = Vec::new();
-        let mut prepared = self.prepared.borrow_mut();
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         if !prepared.contains(&statement.name) {
             prepared.push(statement.name);
             let parameters: Vec<Sql> = (1..=statement.types.len()).map(|number| sql!("${number}", number = number)).collect();

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::ledger::Access;
 use crate::model::compare::Ignore;
-use crate::model::prove::scratch::ScratchServer;
+use crate::model::prove::scratch_server::ScratchServer;
 use crate::report::check::{CheckFinding, CheckReport};
 use crate::revision::format::header_place;
 use crate::revision::graph::Graph;

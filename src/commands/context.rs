@@ -12,7 +12,7 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::host::Host;
 use crate::ledger::{Access, Level, ReadError, State, UntrustedRelation};
-use crate::model::prove::scratch::Leftovers;
+use crate::model::prove::scratch_server::Leftovers;
 use crate::runner::Runner;
 
 /// What every command gets.

@@ -2,6 +2,7 @@
 
 pub mod rename;
 pub mod scratch;
+pub mod scratch_server;
 pub mod source;
 
 use std::borrow::Cow;

@@ -1,34 +1,22 @@
-//! Databases that live as long as one command: made on the scratch server, dropped at its end, whatever the end is.
+//! A scratch database: runs revisions, the model and emitted statements, and reads the catalog that they make.
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use thiserror::Error;
-use tokio::time::Instant;
-use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
-use tracing::{debug, info, warn};
+use tokio_postgres::error::{DbError, ErrorPosition};
 
 use super::source::{Source, SourceError};
-use crate::config::Config;
-use crate::connect::conninfo::Conninfo;
-use crate::connect::wait::{WaitError, for_server};
-use crate::connect::{Cancels, ConnectError, Failure, Pool, Session};
-use crate::environment::{Environment, EnvironmentError};
+use crate::connect::wait::WaitError;
+use crate::connect::{ConnectError, Failure, Pool, Session};
 use crate::exit::{Exit, Explain};
 use crate::model::Catalog;
-use crate::model::read::{CatalogRowError, Scope, ViewedSearchPath, of_rows};
+use crate::model::read::{CatalogRowError, Scope, of_rows};
 use crate::revision::statement::kind::affects_whole_server;
 use crate::revision::statement::split;
 use crate::revision::{Revision, Section, SectionMode};
 use crate::sql;
 use crate::sql::{Ident, Message, Sql};
-
-/// Every scratch database begins so; the backend that made it, and when that backend started, follow.
-const PREFIX: &str = "pgmarch_scratch_";
-/// How long one try to connect may take on a server that has just answered.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why something can't be done in a scratch database.
 #[derive(Debug, Error)]
@@ -80,171 +68,12 @@ impl Explain for ScratchError {
 }
 
 impl ScratchError {
-    fn settings(error: ConnectError) -> Self {
+    pub(super) fn settings(error: ConnectError) -> Self {
         Self::Wait(WaitError::Settings(error))
     }
 }
 
-/// The scratch databases that a process has made and not yet dropped.
-#[derive(Clone, Default)]
-pub struct Leftovers(Arc<Mutex<CreatedDatabases>>);
-
-/// The pool stays connected until the end: while its backend is there, no other run takes the databases for abandoned.
-#[derive(Default)]
-struct CreatedDatabases {
-    pool: Option<Pool>,
-    names: Vec<Ident>,
-}
-
-impl std::fmt::Debug for Leftovers {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Leftovers").finish_non_exhaustive()
-    }
-}
-
-impl Leftovers {
-    fn list(&self) -> std::sync::MutexGuard<'_, CreatedDatabases> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Drops them all; called once, at the very end, whatever the end is. What can't be dropped is named.
-    pub async fn sweep(&self, timeout: Duration) {
-        let CreatedDatabases { pool, mut names } = std::mem::take(&mut *self.list());
-        let Some(pool) = pool.filter(|_| !names.is_empty()) else { return };
-        let swept = tokio::time::timeout(timeout, async {
-            let session = pool.session(timeout).await.map_err(|error| crate::words::chain(&error))?;
-            while let Some(name) = names.last() {
-                match drop_database(&session, name).await {
-                    Ok(()) => drop(names.pop()),
-                    // A request to cancel what a signal interrupted may reach the server only now.
-                    Err(failure) if failure.code() == Some(&SqlState::QUERY_CANCELED) => {}
-                    Err(failure) => return Err(crate::words::chain(&failure)),
-                }
-            }
-            Ok::<(), String>(())
-        });
-        let why = match swept.await {
-            Ok(Ok(())) => return,
-            Ok(Err(why)) => why,
-            Err(_) => "the server did not answer in time".to_owned(),
-        };
-        let names: Vec<&str> = names.iter().map(Ident::as_str).collect();
-        warn!("scratch databases are left: {} ({why}); the next run drops them", names.join(", "));
-    }
-}
-
-async fn drop_database(session: &Session, name: &Ident) -> Result<(), Failure> {
-    session.run(&Message::verbatim(Sql::of("SET client_min_messages = warning"))).await?;
-    session.run(&Message::verbatim(sql!("DROP DATABASE IF EXISTS {name} WITH (FORCE)", name = *name))).await.map(drop)
-}
-
-/// The scratch server, with a session that makes databases there.
-#[derive(Debug)]
-pub struct ScratchServer {
-    session: Session,
-    environment: Environment,
-    cancels: Cancels,
-    leftovers: Leftovers,
-    address: String,
-    /// `server_version_num`.
-    pub server: u32,
-    role: String,
-    prefix: String,
-    options: Sql,
-    /// How the revisions see names: from the settings, or what a session has there.
-    pub search_path: ViewedSearchPath,
-}
-
-/// The session's own search path, for [`ABOUT`], which runs under another.
-const PATH: &str = "SELECT pg_catalog.set_config('pgmarch.search_path', pg_catalog.current_setting('search_path'), true)";
-
-const ABOUT: &str = "SELECT current_setting('server_version_num'), current_user, pg_backend_pid(), \
-    (SELECT (extract(epoch FROM backend_start) * 1000000)::int8 FROM pg_stat_get_activity(pg_backend_pid())), \
-    (SELECT format('ENCODING %L LC_COLLATE %L LC_CTYPE %L', pg_encoding_to_char(encoding), datcollate, datctype) FROM pg_database WHERE datname = current_database()), \
-    current_setting('pgmarch.search_path')";
-
-/// Scratch databases of ours whose backend is gone. Whoever may create databases could give another one such a name.
-const ABANDONED: &str = "SELECT datname FROM pg_database d CROSS JOIN LATERAL regexp_match(d.datname, '^pgmarch_scratch_([0-9]+)_([0-9]+)_') m \
-    WHERE m IS NOT NULL AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid::text = m[1] \
-    AND coalesce((extract(epoch FROM a.backend_start) * 1000000)::int8::text, m[2]) = m[2]) \
-    AND d.datdba = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user)";
-
-impl ScratchServer {
-    /// Connects to the scratch server, and drops what a killed run left there.
-    pub async fn open(environment: &Environment, config: &Config, cancels: &Cancels, leftovers: &Leftovers) -> Result<Self, ScratchError> {
-        let fault = |fault: EnvironmentError| ScratchError::settings(ConnectError::Settings(vec![fault.into()]));
-        let environment = match environment.value("PGMARCH_SCRATCH_URL").map_err(fault)? {
-            Some(url) => environment.with("PGMARCH_DATABASE_URL", url),
-            None => environment.clone(),
-        };
-        let pool = Pool::new(environment.clone(), cancels.clone()).map_err(ScratchError::settings)?;
-        let deadline = Instant::now() + config.wait_timeout;
-        let session = for_server(&pool, &config.wait_for, config.wait_timeout, deadline).await.map_err(ScratchError::Wait)?;
-        let about = Message::preceded_by([Sql::of(PATH)], [Sql::of(ABOUT)]);
-        let mut about = session.run(&about).await?.into_iter().flatten().flatten();
-        let mut next = || about.next().flatten().unwrap_or_default();
-        let (server, role, pid, start, options, path) = (next(), next(), next(), next(), next(), next());
-        let scratch_server = Self {
-            session,
-            address: pool.address(),
-            environment,
-            cancels: cancels.clone(),
-            leftovers: leftovers.clone(),
-            server: server.parse().unwrap_or(0),
-            role,
-            prefix: format!("{PREFIX}{pid}_{start}_"),
-            options: Sql::from_catalog(options),
-            search_path: config.search_path.clone().map_or(ViewedSearchPath::Session(path), ViewedSearchPath::Settings),
-        };
-        leftovers.list().pool = Some(pool);
-        scratch_server.drop_abandoned().await?;
-        Ok(scratch_server)
-    }
-
-    async fn drop_abandoned(&self) -> Result<(), ScratchError> {
-        let abandoned = self.session.run(&Message::of(Sql::of(ABANDONED))).await?;
-        for name in abandoned.into_iter().flatten().flatten().flatten().filter_map(|name| Ident::parse(&name)) {
-            match drop_database(&self.session, &name).await {
-                Ok(()) => info!("dropped the scratch database {}, left by a run that was killed", name.as_str()),
-                Err(failure) => warn!(
-                    "the scratch database {} is left by a run that was killed, and can't be dropped: {}",
-                    name.as_str(),
-                    crate::words::chain(&failure)
-                ),
-            }
-        }
-        Ok(())
-    }
-
-    /// A new, empty database.
-    pub async fn database(&self, what: &str, scope: Scope) -> Result<Scratch, ScratchError> {
-        let Some(name) = Ident::parse(&format!("{}{what}", self.prefix)) else {
-            return Err(ScratchError::settings(ConnectError::Pool("no name for a scratch database".to_owned())));
-        };
-        debug!("making the scratch database {}", name.as_str());
-        // Listed before it exists: a signal may come while the server makes it.
-        self.leftovers.list().names.push(name.clone());
-        // Nobody else may come in, to create what the revisions would then call: not even in the moment before that is said.
-        let create =
-            sql!("CREATE DATABASE {name} TEMPLATE template0 ALLOW_CONNECTIONS false {options}", name = name, options = self.options);
-        self.session.run(&Message::verbatim(create)).await.map_err(|failure| match failure.code() {
-            Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
-                ScratchError::NoRight { role: self.role.clone(), address: self.address.clone() }
-            }
-            _ => ScratchError::Server(failure),
-        })?;
-        let close = sql!("REVOKE CONNECT ON DATABASE {name} FROM PUBLIC;\nALTER DATABASE {name} ALLOW_CONNECTIONS true", name = name);
-        self.session.run(&Message::verbatim(close)).await?;
-        let fault = |faults| ScratchError::settings(ConnectError::Settings(faults));
-        let place = Conninfo::resolve(&self.environment).map_err(fault)?.with_database(name.as_str());
-        let pool =
-            Pool::new(self.environment.with("PGMARCH_DATABASE_URL", place.text()), self.cancels.clone()).map_err(ScratchError::settings)?;
-        let session = pool.session(CONNECT_TIMEOUT).await.map_err(ScratchError::settings)?;
-        Ok(Scratch { session, scope: Scope { server: self.server, ..scope }, name, _pool: pool })
-    }
-}
-
-/// A database that nobody else knows.
+/// A scratch database, to which no other session connects.
 #[derive(Debug)]
 pub struct Scratch {
     session: Session,
@@ -264,18 +93,22 @@ pub struct ScratchRefusal {
 }
 
 impl Scratch {
+    pub(super) fn new(session: Session, scope: Scope, name: Ident, pool: Pool) -> Self {
+        Self { session, scope, name, _pool: pool }
+    }
+
     /// Reads the catalog.
     pub async fn read(&self) -> Result<Catalog, ScratchError> {
         read(&self.session, &self.scope).await
     }
 
-    /// Makes it what revisions find in the database that they are run on: with schemas that are there without them, and with
-    /// rights to create objects for the role of the settings, which owns neither database.
+    /// Creates what revisions find in the target database: schemas that they do not create, and the rights of the role of the
+    /// settings, which owns neither database, to create objects.
     pub async fn furnish(&self, schemas: &[Ident]) -> Result<(), ScratchError> {
         let mut statements = Vec::new();
         if let Some(role) = &self.scope.role {
             statements.push(sql!("GRANT ALL ON DATABASE {name} TO {role}", name = self.name, role = *role));
-            // Before, everybody may create objects there.
+            // Before PostgreSQL 15 every role may create objects there.
             if self.scope.server >= 150_000 {
                 statements.push(sql!("GRANT ALL ON SCHEMA public TO {role}", role = *role));
             }
@@ -307,7 +140,7 @@ impl Scratch {
         broken.map_or(Ok(()), |broken| Err(ScratchError::Broken(vec![broken])))
     }
 
-    /// Runs the model; if it doesn't run as a whole, statement by statement, to find all that is wrong with it.
+    /// Runs the model; if it fails as a whole, statement by statement, to find every error.
     pub async fn load(&self, model: &[Source]) -> Result<(), ScratchError> {
         let mut broken = Vec::new();
         for source in model {

@@ -14,13 +14,13 @@ pub enum ImportError {
     #[error("there is no line `-- Running upgrade … -> …` in it; give the output of `alembic upgrade --sql base:heads`")]
     NoRevision,
     #[error("{place}: `{line}` is not what Alembic writes before a revision", place = at(.place))]
-    Title { place: LineColumn, line: String },
+    MalformedTitle { place: LineColumn, line: String },
     #[error("{place}: {problem}", place = at(.place))]
-    Id { place: LineColumn, problem: FileProblem },
+    BadId { place: LineColumn, problem: FileProblem },
     #[error("{place}: revision {id}: {problem}", place = at(.place))]
     Statement { place: LineColumn, id: Id, problem: FileProblem },
     #[error("{place}: revision {id} comes a second time", place = at(.place))]
-    Twice { place: LineColumn, id: Id },
+    RepeatedId { place: LineColumn, id: Id },
     #[error("the way down has {0}, the way up does not: give both outputs of the same revisions")]
     OnlyDown(Id),
     #[error("revision {id} revises {parent}, which is not in the output: it must start at base (`alembic upgrade --sql base:heads`)")]
@@ -34,7 +34,7 @@ pub enum ImportError {
     #[error("the output ends within a transaction: no COMMIT follows revision {id}")]
     NoCommit { id: Id },
     #[error("the output has {found} of the {all} revisions under --versions; {} {} missing", list(.missing), if .missing.len() == 1 { "is" } else { "are" })]
-    Fewer { found: usize, all: usize, missing: Vec<String> },
+    MissingRevisions { found: usize, all: usize, missing: Vec<String> },
 }
 
 /// How many missing revisions a message names.
@@ -71,15 +71,15 @@ impl Explain for ImportError {
             Self::OtherTable { table, .. } => {
                 format!("no file was written; set PGMARCH_VERSION_TABLE={table} if that is Alembic's version table")
             }
-            Self::Fewer { missing, .. } => format!(
+            Self::MissingRevisions { missing, .. } => format!(
                 "no file was written; give the output of `alembic upgrade --sql base:heads`, or, where {} is obsolete, remove its file from --versions",
                 missing.first().map_or("a revision", String::as_str)
             ),
             Self::NoRevision
-            | Self::Title { .. }
-            | Self::Id { .. }
+            | Self::MalformedTitle { .. }
+            | Self::BadId { .. }
             | Self::Statement { .. }
-            | Self::Twice { .. }
+            | Self::RepeatedId { .. }
             | Self::OnlyDown(_)
             | Self::NotFromBase { .. } => {
                 "no file was written; `alembic upgrade --sql base:heads | pgmarch import` gives it the whole output".to_owned()

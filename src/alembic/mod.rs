@@ -32,7 +32,7 @@ pub(crate) fn import(up: &str, down: Option<&str>, versions: &[VersionFile], ver
     let is_missing = |version: &&VersionFile| !known.iter().any(|id| id.as_str() == version.id);
     let missing: Vec<String> = versions.iter().filter(is_missing).map(|version| version.id.clone()).collect();
     if !missing.is_empty() {
-        return Err(ImportError::Fewer { found: versions.len() - missing.len(), all: versions.len(), missing });
+        return Err(ImportError::MissingRevisions { found: versions.len() - missing.len(), all: versions.len(), missing });
     }
     let labels: BTreeMap<&str, &str> =
         versions.iter().flat_map(|version| version.labels.iter().map(|label| (label.as_str(), version.id.as_str()))).collect();
@@ -187,7 +187,7 @@ COMMIT;
         assert!(other.to_string().ends_with("Alembic records revision a in alembic_version, not in versions"), "{other}");
         let versions = ["a", "b", "c"].map(|id| VersionFile { id: id.into(), ..VersionFile::default() });
         let fewer = import(&two, None, &versions, "alembic_version").expect_err("a fault");
-        assert_eq!(fewer, ImportError::Fewer { found: 2, all: 3, missing: vec!["c".into()] });
+        assert_eq!(fewer, ImportError::MissingRevisions { found: 2, all: 3, missing: vec!["c".into()] });
     }
 
     #[test]

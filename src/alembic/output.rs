@@ -67,11 +67,11 @@ pub(super) fn split_revisions(text: &str, direction: Direction, version_table: &
         let Some(title) = title else { continue };
         found.extend(open.take().map(|open| open.close(text, start, version_table)).transpose()?);
         let place = LineColumn::of(text, start);
-        let wrong = || ImportError::Title { place, line: piece.trim_end().to_owned() };
+        let wrong = || ImportError::MalformedTitle { place, line: piece.trim_end().to_owned() };
         let (from, to) = title.split_once("->").ok_or_else(wrong)?;
         let ids = |list: &str| -> Result<Vec<Id>, ImportError> {
             let words = list.split(',').map(str::trim).filter(|word| !word.is_empty());
-            words.map(|word| Id::parse(word).map_err(|problem| ImportError::Id { place, problem })).collect()
+            words.map(|word| Id::parse(word).map_err(|problem| ImportError::BadId { place, problem })).collect()
         };
         let (own, down_revisions) = match direction {
             Direction::Up => (ids(to)?, ids(from)?),
@@ -79,7 +79,7 @@ pub(super) fn split_revisions(text: &str, direction: Direction, version_table: &
         };
         let [id] = <[Id; 1]>::try_from(own).map_err(|_| wrong())?;
         if found.iter().any(|other| other.id == id) {
-            return Err(ImportError::Twice { place, id });
+            return Err(ImportError::RepeatedId { place, id });
         }
         open = Some(OpenRevision { id, down_revisions, title: start, start: range.end });
     }

@@ -53,7 +53,7 @@ impl Graph {
 
     /// Resolves ids to nodes. `revisions` are in an applicable order, and no id is missing.
     fn connect(revisions: Vec<Revision>, has_revises_headers: bool) -> Result<Self, Vec<Fault>> {
-        let nodes: HashMap<Id, Node> = revisions.iter().enumerate().map(|(place, revision)| (revision.id.clone(), Node(place))).collect();
+        let nodes: HashMap<Id, Node> = revisions.iter().enumerate().map(|(index, revision)| (revision.id.clone(), Node(index))).collect();
         let empty = vec![Vec::new(); revisions.len()];
         let mut graph = Self {
             parents: empty.clone(),
@@ -65,14 +65,14 @@ impl Graph {
             has_revises_headers,
             digest: None,
         };
-        for (place, revision) in graph.revisions.iter().enumerate() {
+        for (index, revision) in graph.revisions.iter().enumerate() {
             for parent in revision.parents.iter().filter_map(|id| graph.nodes.get(id)) {
-                graph.parents[place].push(*parent);
-                graph.children[parent.0].push(Node(place));
+                graph.parents[index].push(*parent);
+                graph.children[parent.0].push(Node(index));
             }
             for prerequisite in revision.prerequisites().filter_map(|id| graph.nodes.get(id)).collect::<BTreeSet<_>>() {
-                graph.prerequisites[place].push(*prerequisite);
-                graph.dependents[prerequisite.0].push(Node(place));
+                graph.prerequisites[index].push(*prerequisite);
+                graph.dependents[prerequisite.0].push(Node(index));
             }
         }
         Ok(graph)

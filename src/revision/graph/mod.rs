@@ -138,7 +138,7 @@ impl NodeSet {
 
     /// Its nodes, in an applicable order.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = Node> + '_ {
-        self.0.iter().enumerate().filter(|(_, is_in)| **is_in).map(|(place, _)| Node(place))
+        self.0.iter().enumerate().filter(|(_, is_in)| **is_in).map(|(index, _)| Node(index))
     }
 }
 

@@ -21,7 +21,7 @@ impl RevisionName {
         let mut branch = self.branch(graph)?;
         let target = match (&self.symbol, self.offset, self.exact_id(graph)) {
             (_, _, Some(node)) => Some(node),
-            (Symbol::Current, 0.., None) => return Err(NameError::WrongWayDown(self.typed.clone())),
+            (Symbol::Current, 0.., None) => return Err(NameError::NotADowngrade(self.typed.clone())),
             (Symbol::Current, _, None) => {
                 let row = self.starting_row(graph, rows, Direction::Down)?;
                 branch = branch.or(row);
@@ -41,8 +41,8 @@ impl RevisionName {
             let lineage = Lineage::of(graph, branch);
             roots.retain(|node| lineage.contains(*node));
             if roots.is_empty() {
-                let above = join_ids(target.map(|node| graph.id(node)));
-                return Err(NameError::NoWayDown { typed: self.typed.clone(), above });
+                let parent = join_ids(target.map(|node| graph.id(node)));
+                return Err(NameError::NoChildOnBranch { typed: self.typed.clone(), parent });
             }
         }
         Ok(DowngradeTarget { target, roots })

@@ -27,19 +27,19 @@ pub enum NameError {
     #[error("`{typed}` starts from where the database is, which is at several revisions: {rows}; write BRANCH@{typed}")]
     SeveralRows { typed: String, rows: String },
     #[error("`{0}` goes down; upgrade takes a name that goes up, downgrade one that goes down")]
-    WrongWay(String),
+    NotAnUpgrade(String),
     #[error("{0} is not applied, so there is nothing above it to undo")]
     NotApplied(String),
     #[error("`{0}` goes up; downgrade takes -N, base, an id or the start of one, ID-N, BRANCH@-N or BRANCH@base")]
-    WrongWayDown(String),
+    NotADowngrade(String),
     #[error("`{typed}`: {id} is not on that branch; write `{id}` alone, or name another branch")]
     OffBranch { typed: String, id: String },
-    #[error("`{typed}`: nothing of that branch stands right above {above}; name the branch that should go down to it")]
-    NoWayDown { typed: String, above: String },
+    #[error("`{typed}`: nothing of that branch stands right above {parent}; name the branch that should go down to it")]
+    NoChildOnBranch { typed: String, parent: String },
     #[error("`{0}` is not a range; write FROM:TO, two names of revisions")]
-    NoRange(String),
+    NotARange(String),
     #[error("`{0}` starts from where the database is, which nobody is asked here; write an id, base or head")]
-    Nowhere(String),
+    RelativeWithoutDatabase(String),
 }
 
 impl Explain for NameError {

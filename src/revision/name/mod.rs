@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(range(":2"), Ok((Some("base".into()), "2".into())));
         assert_eq!(range("1:"), Ok((Some("1".into()), "heads".into())));
         assert_eq!(range("head"), Ok((None, "head".into())));
-        assert!(matches!(range("1:2:3"), Err(NameError::NoRange(_))));
+        assert!(matches!(range("1:2:3"), Err(NameError::NotARange(_))));
     }
 
     #[test]

@@ -18,7 +18,7 @@ impl NameRange {
         let name = |text: &str, absent: &str| RevisionName::parse(if text.is_empty() { absent } else { text });
         match typed.split_once(':') {
             None => Ok(Self { from: None, to: RevisionName::parse(typed)? }),
-            Some((_, to)) if to.contains(':') => Err(NameError::NoRange(typed.to_owned())),
+            Some((_, to)) if to.contains(':') => Err(NameError::NotARange(typed.to_owned())),
             Some((from, to)) => {
                 let from = from.split(',').map(|from| name(from.trim(), "base")).collect::<Result<_, _>>()?;
                 Ok(Self { from: Some(from), to: name(to, "heads")? })

@@ -14,7 +14,7 @@ impl RevisionName {
             return Ok(vec![node]);
         }
         if self.symbol == Symbol::Current && self.offset < 0 {
-            return Err(NameError::WrongWay(self.typed.clone()));
+            return Err(NameError::NotAnUpgrade(self.typed.clone()));
         }
         let starts = if self.is_relative() {
             self.starting_row(graph, rows, Direction::Up)?.into_iter().collect()
@@ -32,7 +32,7 @@ impl RevisionName {
     /// The same without a database: relative names are refused.
     pub fn absolute_targets(&self, graph: &Graph) -> Result<Vec<Node>, NameError> {
         if self.is_relative() && self.exact_id(graph).is_none() {
-            return Err(NameError::Nowhere(self.typed.clone()));
+            return Err(NameError::RelativeWithoutDatabase(self.typed.clone()));
         }
         self.targets(graph, &[])
     }

@@ -34,9 +34,9 @@ pub(crate) fn find_identifiers(text: &str) -> impl Iterator<Item = Cow<'_, str>>
 /// Whether a text has `CREATE SCHEMA` with this name.
 pub(crate) fn creates_schema(text: &str, name: &str) -> bool {
     let words: Vec<Cow<'_, str>> = find_identifiers(text).collect();
-    words.windows(2).enumerate().filter(|(_, pair)| pair[0] == "create" && pair[1] == "schema").any(|(place, _)| {
-        let mut behind = words.iter().skip(place + 2).map(AsRef::as_ref);
-        behind.find(|word| !["if", "not", "exists", "authorization"].contains(word)) == Some(name)
+    words.windows(2).enumerate().filter(|(_, pair)| pair[0] == "create" && pair[1] == "schema").any(|(index, _)| {
+        let mut following = words.iter().skip(index + 2).map(AsRef::as_ref);
+        following.find(|word| !["if", "not", "exists", "authorization"].contains(word)) == Some(name)
     })
 }
 

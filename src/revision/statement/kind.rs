@@ -174,8 +174,8 @@ fn split_name<'w, 'a>(words: &'w [SignificantToken<'a>]) -> (String, &'w [Signif
 
 /// The tokens after these words, if they begin with them.
 fn skip<'w, 'a>(words: &'w [SignificantToken<'a>], skipped: &[&str]) -> &'w [SignificantToken<'a>] {
-    let there = words.len() >= skipped.len() && words.iter().zip(skipped).all(|(word, skipped)| word.upper == *skipped);
-    if there { &words[skipped.len()..] } else { words }
+    let begins_with_them = words.len() >= skipped.len() && words.iter().zip(skipped).all(|(word, skipped)| word.upper == *skipped);
+    if begins_with_them { &words[skipped.len()..] } else { words }
 }
 
 /// `[[IF NOT EXISTS] name] ON [ONLY] table …`

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::interface::Subject;
-use super::{ColumnDefault, Definition};
 use crate::model::{Catalog, Key, Object, ObjectKind};
 
 /// Which form of a statement is wanted.
@@ -134,8 +133,7 @@ impl<'c> EmitContext<'c> {
     pub(in crate::model) fn inherited_from(&self, catalog: &'c Catalog, column: &Key) -> Option<&'c Key> {
         let object = catalog.objects.get(column)?;
         let table = catalog.objects.get(object.parent.as_ref()?)?;
-        let Definition::Table(table) = &table.definition else { return None };
-        table.parents.iter().find_map(|(parent, _)| {
+        table.definition.as_table()?.parents.iter().find_map(|(parent, _)| {
             let key = Key { kind: ObjectKind::Column, name: format!("{parent}.{}", object.shown) };
             catalog.objects.get_key_value(&key).map(|(key, _)| key)
         })
@@ -154,11 +152,11 @@ impl Catalog {
     pub(in crate::model) fn default_of(&self, column: &Key) -> Option<(&Key, &str)> {
         let key = Key { kind: ObjectKind::Default, name: column.name.clone() };
         let (key, object) = self.objects.get_key_value(&key)?;
-        if let Definition::Default(ColumnDefault { expression }) = &object.definition { Some((key, expression)) } else { None }
+        Some((key, &object.definition.as_default()?.expression))
     }
 
     /// Whether a column comes from a parent table alone.
     pub(in crate::model) fn is_inherited(&self, column: &Key) -> bool {
-        matches!(self.objects.get(column).map(|object| &object.definition), Some(Definition::Column(column)) if column.inherited.0)
+        self.objects.get(column).and_then(|object| object.definition.as_column()).is_some_and(|column| column.inherited.0)
     }
 }

@@ -163,6 +163,21 @@ impl FromJson for Definition {
     }
 }
 
+/// The definition of one kind, for the others: their files do not import this one.
+impl Definition {
+    pub(in crate::model) fn as_table(&self) -> Option<&Table> {
+        if let Self::Table(table) = self { Some(table) } else { None }
+    }
+
+    pub(in crate::model) fn as_column(&self) -> Option<&Column> {
+        if let Self::Column(column) = self { Some(column) } else { None }
+    }
+
+    pub(in crate::model) fn as_default(&self) -> Option<&ColumnDefault> {
+        if let Self::Default(default) = self { Some(default) } else { None }
+    }
+}
+
 /// [`ObjectDefinition`] for whichever type a definition has.
 impl Definition {
     pub(in crate::model) fn address(&self, subject: Subject<'_>) -> String {

@@ -1,15 +1,14 @@
-//! JSON into plain data, by hand: what serde derives is many times the code, for lists as well as for maps, and with an exit for
-//! every field.
+//! JSON into plain data, without serde's derived code, which is many times as large.
 
 use serde_json::{Map, Value};
 
-/// A value out of JSON. What is not as expected is noted, and something stands for it: whoever reads asks at the end.
+/// A value read from JSON. A value of the wrong type is noted in the error, and replaced by a default.
 pub trait FromJson {
-    /// What a value means.
+    /// Reads a value.
     fn from_json(value: Value, error: &mut JsonError) -> Self;
 }
 
-/// The first thing that was not as expected, and the field that is being read.
+/// The first value of a wrong type, and the field that is being read.
 #[derive(Debug, Default)]
 pub struct JsonError {
     field: &'static str,
@@ -17,7 +16,7 @@ pub struct JsonError {
 }
 
 impl JsonError {
-    /// Notes that something is not what was wanted.
+    /// Notes that a value is not of the wanted type.
     pub fn note(&mut self, wanted: &str) {
         let Self { field, what } = self;
         what.get_or_insert_with(|| format!("`{field}` is no {wanted}"));
@@ -32,7 +31,7 @@ pub fn read<T: FromJson>(text: &str) -> Result<T, String> {
     error.what.map_or(Ok(read), Err)
 }
 
-/// An object, field by field; one that is not there is null, and those that nobody asks for don't matter.
+/// An object, field by field. A missing field is null; unknown fields are ignored.
 pub struct Fields<'f> {
     object: Map<String, Value>,
     error: &'f mut JsonError,
@@ -97,7 +96,7 @@ impl FromJson for i64 {
     }
 }
 
-/// A number of fewer bits.
+/// A number of a smaller type.
 fn narrow<T: TryFrom<i64> + Default>(value: Value, error: &mut JsonError) -> T {
     let number = i64::from_json(value, error);
     T::try_from(number).unwrap_or_else(|_| {

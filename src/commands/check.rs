@@ -1,4 +1,4 @@
-//! `check`: faults found before they cost something. Exit 0: none; 1: something to look at; 3: an upgrade would refuse.
+//! `check`: verifies files, ledger, drift and model. Exit 0: no findings; 1: findings; 3: findings for which an upgrade would fail.
 
 use std::collections::BTreeSet;
 
@@ -21,16 +21,16 @@ use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
 use crate::runner::verify_checksums;
 
-/// Looks at the files; without `--offline`, at the database too.
+/// Checks the files; without `--offline`, the database as well.
 pub async fn run(words: &cli::CheckArgs, context: &Context) -> Result<(), Error> {
-    let (mut check, graph) = files(&context.config);
+    let (mut check, graph) = check_files(&context.config);
     let sound = !check.findings.iter().any(|finding| finding.stops_upgrade);
     if let (Some(graph), true, false) = (&graph, sound, words.offline) {
         let ignore = compare_inputs::ignored_properties(&words.ignore);
-        // Its faults are found before anything is connected to.
+        // Errors of the model's files come before a connection.
         let model = Model::find(context)?;
         let mut scratch_server = None;
-        database(&mut check, graph, ignore, &mut scratch_server, context).await?;
+        check_database(&mut check, graph, ignore, &mut scratch_server, context).await?;
         if let Some(model) = model {
             let scratch_server = match scratch_server {
                 Some(scratch_server) => scratch_server,
@@ -39,7 +39,7 @@ pub async fn run(words: &cli::CheckArgs, context: &Context) -> Result<(), Error>
             compare_model(&mut check, &model, &scratch_server, graph, ignore, context).await?;
         }
     }
-    tell(&check, words.json)
+    print_findings(&check, words.json)
 }
 
 /// Whether the revisions lead to the model.
@@ -65,8 +65,8 @@ async fn compare_model(
     Ok(())
 }
 
-/// Whether the files are what was applied, and the database is as they create it; leaves the scratch server, if it was needed.
-async fn database(
+/// Whether the files are those that were applied, and whether the database has drifted; keeps the scratch server open, if it was needed.
+async fn check_database(
     check: &mut CheckReport,
     graph: &Graph,
     ignore: Ignore,
@@ -118,8 +118,8 @@ async fn database(
     drift::compare(check, &live, ignore, scratch_server, context).await
 }
 
-/// Prints the findings, and says by the exit code whether there are any.
-fn tell(check: &CheckReport, as_json: bool) -> Result<(), Error> {
+/// Prints the findings; the exit code tells whether there are any.
+fn print_findings(check: &CheckReport, as_json: bool) -> Result<(), Error> {
     answer(&if as_json { json(check)? } else { check.text() })?;
     match check.findings.len() {
         0 => Ok(()),
@@ -129,8 +129,8 @@ fn tell(check: &CheckReport, as_json: bool) -> Result<(), Error> {
     }
 }
 
-/// What the files alone tell; the graph, if they make one.
-fn files(config: &Config) -> (CheckReport, Option<Graph>) {
+/// Checks the files alone; their graph, if they are valid.
+fn check_files(config: &Config) -> (CheckReport, Option<Graph>) {
     let mut check = CheckReport { checked: vec!["files"], ..CheckReport::default() };
     let graph = match Graph::load(&config.migrations) {
         Ok(graph) => graph,
@@ -141,12 +141,12 @@ fn files(config: &Config) -> (CheckReport, Option<Graph>) {
     };
     check.revisions = graph.len();
     check.heads = graph.heads().into_iter().map(|node| graph.id(node).to_string()).collect();
-    check.findings = target(&graph, config).into_iter().chain(details(&graph)).collect();
+    check.findings = check_target(&graph, config).into_iter().chain(check_details(&graph)).collect();
     (check, Some(graph))
 }
 
-/// The target, `head` by default, must mean something: with two heads it doesn't.
-fn target(graph: &Graph, config: &Config) -> Option<CheckFinding> {
+/// Checks the target, by default `head`, which is ambiguous if there are two heads.
+fn check_target(graph: &Graph, config: &Config) -> Option<CheckFinding> {
     let problem =
         RevisionName::parse(&config.target).and_then(|name| if name.is_relative() { Ok(Vec::new()) } else { name.targets(graph, &[]) });
     problem.err().map(|error| CheckFinding {
@@ -159,8 +159,8 @@ fn target(graph: &Graph, config: &Config) -> Option<CheckFinding> {
     })
 }
 
-/// What runs, but ought to be better: names, dates, the way down.
-fn details(graph: &Graph) -> Vec<CheckFinding> {
+/// Findings that do not stop an upgrade: names, dates, missing down sections.
+fn check_details(graph: &Graph) -> Vec<CheckFinding> {
     let mut findings = Vec::new();
     for node in graph.nodes() {
         let revision = graph.revision(node);

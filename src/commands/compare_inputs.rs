@@ -1,4 +1,4 @@
-//! The two sides that `create`, `check` and `diff` compare: what the revisions make, and the model.
+//! What `create`, `check` and `diff` compare: the catalog that the revisions create, and that of the model.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl Model {
         Ok(source::load(&context.config.migrations)?.map(Self::Files))
     }
 
-    /// What to call it.
+    /// Its name in messages.
     pub(super) fn name(&self, context: &Context) -> String {
         match self {
             Self::Files(sources) => match sources.as_slice() {
@@ -54,7 +54,7 @@ impl Model {
         }
     }
 
-    /// Without a model there is nothing to compare with.
+    /// The error of a command that needs a model.
     pub(super) fn missing(context: &Context) -> Error {
         Error::Command(CommandError::Usage {
             problem: format!(
@@ -65,7 +65,7 @@ impl Model {
         })
     }
 
-    /// Reads it, by way of a scratch database if it is files.
+    /// Reads its catalog; files are run in a scratch database.
     pub(super) async fn read(&self, scratch_server: &ScratchServer, context: &Context, ignore: Ignore) -> Result<Catalog, Error> {
         let catalog = match self {
             Self::Files(sources) => {
@@ -100,8 +100,8 @@ fn connect(error: ConnectError) -> Error {
     Error::Wait(crate::connect::wait::WaitError::Settings(error))
 }
 
-/// Why a schema must not be built again in a scratch database, where its code would run as us: some of it belongs to a role that
-/// is not trusted.
+/// Why a schema must not be recreated in a scratch database: some of its code belongs to a role that is not trusted, and would run as
+/// the role of this run.
 pub(super) async fn untrusted_owner(catalog: &Catalog, session: &Session, context: &Context) -> Result<Option<String>, Error> {
     let trusted = ledger::trusted_roles(session, &context.config).await.map_err(ScratchError::Server)?;
     let mut owned =
@@ -140,7 +140,7 @@ pub(super) fn scope(context: &Context, scratch_server: &ScratchServer) -> Scope 
     }
 }
 
-/// What is read of the database itself, under the session's own search path unless the settings name one.
+/// What is read of the live database, under the session's own search path unless the settings name one.
 pub(super) fn scope_of(state: &State, context: &Context) -> Scope {
     catalog_scope(state, &context.config)
 }
@@ -168,7 +168,7 @@ pub(super) async fn open_scratch_server(context: &Context) -> Result<ScratchServ
     Ok(scratch_server)
 }
 
-/// A scratch database with all that stands at or below `heads`.
+/// A scratch database with the revisions `heads` and all their ancestors.
 async fn revisions(
     scratch_server: &ScratchServer,
     graph: Option<&Graph>,
@@ -185,8 +185,7 @@ async fn revisions(
     Ok(scratch)
 }
 
-/// Both sides at once, as the server has more than one processor: the model, and the database that the revisions made,
-/// with what is there. What is wrong with the model is told first.
+/// Reads both at the same time: the model, and the scratch database with the revisions, with its catalog. Errors of the model come first.
 pub(super) async fn read_both(
     model: &Model,
     scratch_server: &ScratchServer,
@@ -205,7 +204,7 @@ pub(super) async fn read_both(
     Ok((wanted, scratch, made))
 }
 
-/// What was said with `--ignore`.
+/// The properties named by `--ignore`.
 pub(super) fn ignored_properties(words: &[Ignored]) -> Ignore {
     Ignore {
         owners: words.contains(&Ignored::Owners),
@@ -214,7 +213,7 @@ pub(super) fn ignored_properties(words: &[Ignored]) -> Ignore {
     }
 }
 
-/// What differs, as it is told; and how many objects that are.
+/// The differences for a report, and how many objects differ.
 pub(super) fn difference(old: &Catalog, new: &Catalog, server: u32) -> (Difference, usize) {
     let parts = emit(old, new, EmitOptions { server, form: Form::Plain });
     let statements: Vec<_> = parts.iter().flat_map(|part| &part.statements).collect();

@@ -1,4 +1,5 @@
-//! `create`: the next revision, as a file: from the model, and proven; `--manual` leaves its SQL to the author.
+//! `create`: writes the next revision from the difference between the revisions and the model, after a proof in scratch databases;
+//! with `--manual`, a template.
 
 use std::time::SystemTime;
 
@@ -28,7 +29,7 @@ use crate::revision::{Fault, FileProblem, Id};
 pub(super) struct Created {
     /// Its id.
     pub(super) revision: String,
-    /// What it revises.
+    /// Its parents.
     pub(super) parents: Vec<String>,
     /// The file.
     pub(super) path: String,
@@ -39,16 +40,16 @@ pub(super) struct Created {
 /// The JSON of `create --json`, where the SQL comes from the model.
 #[derive(Debug, Serialize)]
 struct FromModel {
-    /// The files, in order; none if there was nothing to do.
+    /// The files, in order; none if nothing differs.
     created: Vec<Created>,
-    /// What differed, and the statements.
+    /// The differences and the statements.
     #[serde(flatten)]
     difference: Difference,
-    /// What is there and is not compared.
+    /// Objects that exist and are not compared.
     not_compared: Vec<String>,
 }
 
-/// Writes it and says what to do with it.
+/// Writes the revision and prints the next steps.
 pub async fn run(words: &cli::CreateArgs, context: &Context) -> Result<(), Error> {
     let graph = load(context)?;
     if !words.manual {
@@ -74,10 +75,10 @@ fn write(draft: &Draft, graph: Option<&Graph>, context: &Context) -> Result<Crea
     Ok(describe(draft, &path, graph))
 }
 
-/// The difference between revisions and model, proven, as the next revision; as several where one transaction can't hold it.
+/// Writes the difference between revisions and model as the next revision, or as several if one transaction can't contain it.
 async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Context) -> Result<(), Error> {
     let ignore = compare_inputs::ignored_properties(&words.ignore);
-    // Found before anything is connected to: no head, two heads, no next id, no model.
+    // Errors that need no connection come first: no head, two heads, no next id, no model.
     let first = draft(words, graph, DraftSection::default(), None)?;
     let model = Model::find(context)?.ok_or_else(|| Model::missing(context))?;
     let heads: Vec<Node> = match (graph, &first.revises) {
@@ -90,9 +91,9 @@ async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Co
     let changes = compare(&before, &wanted);
     let not_compared: Vec<String> = before.unknown.union(&wanted.unknown).cloned().collect();
     let form = if words.online { Form::Online } else { Form::Plain };
-    let target = EmitOptions { server: scratch_server.server, form };
+    let options = EmitOptions { server: scratch_server.server, form };
     let renames = if words.rename.is_empty() { before.likely_renames(&wanted) } else { Vec::new() };
-    let proven = prove(&scratch, before, &wanted, &words.rename, target, ignore).await?;
+    let proven = prove(&scratch, before, &wanted, &words.rename, options, ignore).await?;
     let statements: Vec<_> = proven.iter().flat_map(|step| &step.up).collect();
     let difference = Difference::new(&changes, &statements, renames);
     let mut created = Vec::new();
@@ -119,7 +120,7 @@ async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Co
     answer(&format!("{files}{}{}{steps}", difference.renames_text(), unknown(&not_compared)))
 }
 
-/// The revision after one that was just written.
+/// The revision after the one that was just written.
 fn following(above: &Draft, words: &cli::CreateArgs, context: &Context) -> Result<Draft, Error> {
     let graph = load(context)?;
     Ok(Draft {
@@ -141,7 +142,7 @@ pub(super) fn load(context: &Context) -> Result<Option<Graph>, Error> {
     }
 }
 
-/// A revision on the one head, or on the one named, with the next id.
+/// A revision with the next id, whose parent is the one head, or the named one.
 pub(super) fn draft(words: &cli::CreateArgs, graph: Option<&Graph>, up: DraftSection, down: Option<DraftSection>) -> Result<Draft, Error> {
     let parents = match (graph, &words.head) {
         (None, None) => Vec::new(),
@@ -184,7 +185,7 @@ pub(super) fn draft(words: &cli::CreateArgs, graph: Option<&Graph>, up: DraftSec
     })
 }
 
-/// The next id; where the ids' order is the chain, it must be the last.
+/// The next id; it must be the last where the order of the ids is the chain.
 pub(super) fn next(graph: Option<&Graph>) -> Result<Id, Error> {
     let ids: Vec<&Id> = graph.map(|graph| graph.nodes().map(|node| graph.id(node)).collect()).unwrap_or_default();
     let fits = |id: &Id| {
@@ -199,7 +200,7 @@ pub(super) fn next(graph: Option<&Graph>) -> Result<Id, Error> {
     })
 }
 
-/// What was written, for a machine.
+/// The JSON of a file that was written.
 pub(super) fn describe(draft: &Draft, path: &std::path::Path, graph: Option<&Graph>) -> Created {
     let chain = graph.into_iter().flat_map(|graph| graph.heads().into_iter().map(|node| graph.id(node)));
     let parents = match &draft.revises {

@@ -1,4 +1,4 @@
-//! `diff`: SQL from the database as it is to the model. Writes nothing there; proven on a copy where one can be made.
+//! `diff`: prints the SQL that leads from the live database to the model, after a proof on a copy of its schema, if one can be created.
 
 use serde::Serialize;
 use tracing::warn;
@@ -22,16 +22,16 @@ use crate::revision::SectionMode;
 
 /// The JSON of `diff --json`.
 #[derive(Debug, Serialize)]
-struct Answer {
+struct DiffReport {
     #[serde(flatten)]
     difference: Difference,
     /// Whether the statements were run on a copy of the database's schema, and led to the model.
     proven: bool,
-    /// What is there and is not compared.
+    /// Objects that exist and are not compared.
     not_compared: Vec<String>,
 }
 
-/// Prints it; exit 1 if there is a difference.
+/// Prints the statements; exit code 1 if there is a difference.
 pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let ignore = compare_inputs::ignored_properties(&words.ignore);
@@ -61,14 +61,14 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
     let live = read(&session, &scope).await?.ignoring(ignore);
     let wanted = model.read(&scratch_server, context, ignore).await?;
     let form = if words.online { Form::Online } else { Form::Plain };
-    let target = EmitOptions { server: state.server.number, form };
-    let parts = emit(&live, &wanted, target);
+    let options = EmitOptions { server: state.server.number, form };
+    let groups = emit(&live, &wanted, options);
     let changes = compare(&live, &wanted);
-    let outcome = if parts.is_empty() {
+    let outcome = if groups.is_empty() {
         None
     } else {
         match compare_inputs::untrusted_owner(&live, &session, context).await? {
-            None => prove(&scratch_server, &live, &wanted, &parts, target, ignore, context).await?,
+            None => prove_on_copy(&scratch_server, &live, &wanted, &groups, options, ignore, context).await?,
             untrusted => untrusted,
         }
     };
@@ -79,22 +79,22 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
             false
         }
     };
-    let statements = parts.iter().flat_map(|part| &part.statements).collect::<Vec<_>>();
+    let statements = groups.iter().flat_map(|group| &group.statements).collect::<Vec<_>>();
     let difference = Difference::new(&changes, &statements, live.likely_renames(&wanted));
     let found = changes.len();
     let not_compared: Vec<String> = live.unknown.union(&wanted.unknown).cloned().collect();
     if words.json {
-        answer(&json(&Answer { difference, proven, not_compared })?)?;
+        answer(&json(&DiffReport { difference, proven, not_compared })?)?;
     } else if found == 0 {
         let same = format!("{} is as {} says", pool.address(), model.name(context));
         answer(&format!("{}\n{}", escape::line(same), unknown(&not_compared)))?;
     } else {
         let mut text = String::new();
-        for part in &parts {
-            if part.mode == SectionMode::Stepwise {
+        for group in &groups {
+            if group.mode == SectionMode::Stepwise {
                 text += "\n-- Each of these on its own, outside of a transaction:\n\n";
             }
-            text += &script(&part.statements);
+            text += &script(&group.statements);
         }
         answer(&format!("{text}{}{}", difference.renames_text(), unknown(&not_compared)))?;
     }
@@ -105,25 +105,25 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
     }
 }
 
-/// Builds the schema of the live database anew, walks from it to the model, and says what is wrong, if anything is.
-async fn prove(
+/// Recreates the schema of the live database in a scratch database and executes the statements there; why that fails, if it does.
+async fn prove_on_copy(
     scratch_server: &ScratchServer,
     live: &Catalog,
     wanted: &Catalog,
-    parts: &[StatementGroup],
-    target: EmitOptions,
+    groups: &[StatementGroup],
+    options: EmitOptions,
     ignore: Ignore,
     context: &Context,
 ) -> Result<Option<String>, Error> {
     let scratch = scratch_server.database("copy", compare_inputs::scope(context, scratch_server)).await?;
     let empty = scratch.read().await?.ignoring(ignore);
-    let plain = EmitOptions { form: Form::Plain, ..target };
-    for (what, parts) in
-        [("a copy of its schema can't be made", emit(&empty, live, plain)), ("the statements fail on a copy", parts.to_vec())]
+    let plain = EmitOptions { form: Form::Plain, ..options };
+    for (what, groups) in
+        [("a copy of its schema can't be made", emit(&empty, live, plain)), ("the statements fail on a copy", groups.to_vec())]
     {
-        for part in parts {
-            let texts: Vec<String> = part.statements.iter().map(|statement| statement.sql.clone()).collect();
-            if let Err(refusal) = scratch.run(part.mode, &texts).await? {
+        for group in groups {
+            let texts: Vec<String> = group.statements.iter().map(|statement| statement.sql.clone()).collect();
+            if let Err(refusal) = scratch.run(group.mode, &texts).await? {
                 let sql = texts.get(refusal.number).and_then(|sql| sql.lines().next()).unwrap_or("COMMIT");
                 return Ok(Some(format!("{what}: {} at `{sql}`", refusal.message)));
             }

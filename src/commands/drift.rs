@@ -1,5 +1,5 @@
-//! The live database against what its revisions create: they are replayed in a scratch database, so that no trace in the
-//! target is needed. A snapshot, where one can be used, tells manual changes from what the revisions create differently here.
+//! Drift: compares the live database with what its revisions create when they are replayed in a scratch database. A snapshot, if one
+//! can be used, distinguishes manual changes from objects that the revisions create differently there.
 
 use std::collections::BTreeSet;
 
@@ -30,31 +30,31 @@ use crate::runner::ancestry;
 use crate::sql::Ident;
 use crate::words::chain;
 
-/// A database, as it was found.
+/// The live database.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Live<'l> {
-    /// What to call it.
+    /// Its address in messages.
     pub(super) address: &'l str,
-    /// A session there.
+    /// A session.
     pub(super) session: &'l Session,
-    /// What it read.
+    /// Version table and ledger.
     pub(super) state: &'l State,
-    /// Where it is, if its files are what was applied.
+    /// Its position among the revisions, if the files are those that were applied.
     pub(super) position: Option<&'l Position<'l>>,
 }
 
 /// What the revisions create in an empty database.
 struct Replayed {
     catalog: Catalog,
-    /// Schemas that were there before them.
+    /// Schemas that exist without them.
     given: BTreeSet<String>,
 }
 
-/// Why they were not replayed.
+/// Why the revisions were not replayed.
 enum ReplaySkipped {
-    /// That leaves the comparison out.
+    /// The comparison is skipped.
     Because(String),
-    /// That ends the command.
+    /// The command fails.
     Failed(Error),
 }
 
@@ -64,9 +64,8 @@ impl ReplaySkipped {
     }
 }
 
-/// A scratch database that can't be had is no fault of the database: the comparison is left out. A scratch server that was named
-/// and can't be reached is a fault of the settings.
-fn scratch(error: ScratchError, is_named: bool) -> ReplaySkipped {
+/// Without a scratch database the comparison is skipped. But if PGMARCH_SCRATCH_URL is set and can't be reached, the settings are wrong.
+fn replay_skipped(error: ScratchError, is_named: bool) -> ReplaySkipped {
     match error {
         ScratchError::Broken(broken) => {
             let lines: Vec<String> = broken.iter().map(|broken| format!("{}: {}", broken.what, broken.line())).collect();
@@ -89,8 +88,8 @@ fn scratch(error: ScratchError, is_named: bool) -> ReplaySkipped {
     }
 }
 
-/// Compares, and adds to the check what was found. Without a position the revisions are not replayed. Leaves the scratch server
-/// open for more comparisons: what its session has created would count as abandoned without it.
+/// Compares, and adds findings to the check. Without a position the revisions are not replayed. The scratch server stays open: other
+/// runs drop scratch databases whose session is gone.
 pub(super) async fn compare(
     check: &mut CheckReport,
     live: &Live<'_>,
@@ -207,10 +206,10 @@ pub(super) async fn compare(
     Ok(())
 }
 
-/// How many schemas are named.
+/// How many schemas a message names.
 const NAMED: usize = 5;
 
-/// Schemas that no revision creates and that are not on the search path.
+/// Logs the schemas that are not compared: no revision creates them, and they are not on the search path.
 fn log_others(others: &[&SchemaEntry]) {
     if others.is_empty() {
         return;
@@ -241,11 +240,11 @@ async fn replay(
     let unapplied = ancestry(position, state).unapplied;
     let below = graph.reach(&position.rows, Graph::prerequisites);
     let applied: Vec<&Revision> = below.nodes().filter(|node| !unapplied.contains(node)).map(|node| graph.revision(node)).collect();
-    let given = given(existing, &applied, state.ledger.version_table.schema.as_str());
+    let given = existing_schemas(existing, &applied, state.ledger.version_table.schema.as_str());
     let is_named = context.environment.value("PGMARCH_SCRATCH_URL").is_ok_and(|url| url.is_some());
     let scratch_server = ScratchServer::open(&context.environment, &context.config, &context.cancels, &context.leftovers)
         .await
-        .map_err(|error| scratch(error, is_named))?;
+        .map_err(|error| replay_skipped(error, is_named))?;
     let scratch_server = &*opened.insert(scratch_server);
     if scratch_server.server / 10_000 != state.server.number / 10_000 {
         return Err(ReplaySkipped::Because(format!(
@@ -264,14 +263,14 @@ async fn replay(
         }
         scratch.read().await
     };
-    let catalog = made.await.map_err(|error| scratch(error, is_named))?;
-    // Every new database has one.
+    let catalog = made.await.map_err(|error| replay_skipped(error, is_named))?;
+    // Every new database has a schema public.
     let given = given.iter().map(|schema| schema.quoted.clone()).chain(["public".to_owned()]).collect();
     Ok(Replayed { catalog, given })
 }
 
-/// The texts of applied revisions that have no file here are run from the ledger: only if nobody else may write there, and this
-/// version can read them.
+/// Applied revisions without a file are replayed from the ledger, if no untrusted role may write there, and this version of pgmarch can
+/// read their format.
 async fn check_recorded(session: &Session, state: &State, position: &Position<'_>) -> Result<(), ReplaySkipped> {
     let graph = &position.graph;
     state.ledger.check_revision_writers(session).await.map_err(|error| match error {
@@ -298,8 +297,8 @@ async fn check_recorded(session: &Session, state: &State, position: &Position<'_
     }
 }
 
-/// Schemas that the revisions find: those on the search path and that of the version table, unless they create them.
-fn given<'s>(existing: &'s DatabaseSchemas, applied: &[&Revision], version_schema: &str) -> Vec<&'s SchemaEntry> {
+/// Schemas that exist before the first revision: those on the search path and that of the version table, unless a revision creates them.
+fn existing_schemas<'s>(existing: &'s DatabaseSchemas, applied: &[&Revision], version_schema: &str) -> Vec<&'s SchemaEntry> {
     let is_found = |schema: &&SchemaEntry| {
         (schema.is_on_path || schema.name == version_schema)
             && (schema.name == "public" || !applied.iter().any(|revision| creates_schema(&revision.text, &schema.name)))

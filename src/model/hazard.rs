@@ -1,10 +1,10 @@
-//! What a statement may do to data, or to whoever works with it meanwhile.
+//! What a statement may do to data, or to other sessions.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// One danger, with the sentence that explains it.
+/// One danger, and the sentence that explains it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Hazard {
     /// Its name.
@@ -17,15 +17,15 @@ pub struct Hazard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Danger {
-    /// Rows or values are gone, and the way down can't bring them back.
+    /// Rows or values are lost, and the down migration can't restore them.
     DataLoss,
-    /// The whole table is written anew while nobody can read it.
+    /// The table is rewritten while no other session can read it.
     Rewrite,
-    /// The whole table is read while others wait.
+    /// The whole table is read while other sessions wait.
     Scan,
-    /// Others wait, for as long as something is built.
+    /// Other sessions wait while an index or a view is built.
     Lock,
-    /// It fails when rows are in the way.
+    /// It fails if existing rows do not fit.
     MayFail,
 }
 

@@ -27,7 +27,7 @@ impl<'d> IndexDefinition<'d> {
     }
 }
 
-/// How long the name is that a text begins with: parts with dots between them, each of which may be quoted.
+/// The length of the name at the beginning of a text: parts with dots between them, each of which may be quoted.
 fn name_length(text: &str) -> usize {
     let mut quoted = false;
     let ends = |character: char| {

@@ -5,7 +5,7 @@
 //! - [`compare`]: the differences between two catalogs, and the drift of a live database. Pure.
 //! - [`emit`]: what is done with each object, and in which order. Pure.
 //! - [`statement`]: a statement with its tags; [`hazard`]: what it may do.
-//! - [`prove`]: `schema.sql`, scratch databases, and the proof that up leads to the model and down leads back.
+//! - [`prove`]: `schema.sql`, scratch databases, and the proof that the up migration leads to the model and the down migration back.
 //! - [`snapshot`]: the catalog that a run saves in the ledger.
 
 pub mod compare;
@@ -34,7 +34,7 @@ pub use kinds::{Definition, ObjectKind};
 pub struct Key {
     /// The kind.
     pub kind: ObjectKind,
-    /// Schema-qualified and quoted where needed; for parts of a table behind the table's name.
+    /// Schema-qualified and quoted where needed; of a part of a table, after the table's name and a dot.
     pub name: String,
 }
 
@@ -59,7 +59,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// A right that somebody other than the owner has: grantee, privilege, with grant option.
+/// A right of a role other than the owner: grantee, privilege, with grant option.
 pub type Grant = (String, String, bool);
 
 /// One object: what every kind has, and its definition.
@@ -67,19 +67,19 @@ pub type Grant = (String, String, bool);
 pub struct Object {
     /// The object it is a part of: a column's table, a default's column.
     pub parent: Option<Key>,
-    /// Its name as it stands in SQL under the search path of the revisions; for a part, without its table.
+    /// Its name in SQL under the search path of the revisions; of a part, without its table.
     pub shown: String,
     /// `COMMENT ON`.
     pub comment: Option<String>,
-    /// Its owner, unless that is the role that reads.
+    /// Its owner, if it is not the role that reads.
     pub owner: Option<String>,
-    /// Rights of others than the owner.
+    /// Rights of other roles than the owner.
     pub grants: Vec<Grant>,
-    /// What it is.
+    /// Its definition.
     pub definition: Definition,
-    /// The objects it needs to exist.
+    /// The objects that it depends on (`pg_depend`).
     pub needs: BTreeSet<Key>,
-    /// Where its author put it: objects made earlier come first.
+    /// Its OID and column number: objects that were created earlier come first.
     pub position: (u32, i32),
 }
 
@@ -88,7 +88,7 @@ pub struct Object {
 pub struct Catalog {
     /// Every object that is compared.
     pub objects: BTreeMap<Key, Object>,
-    /// What is there and is not compared, each in words.
+    /// Objects that exist and are not compared, each in words.
     pub unknown: BTreeSet<String>,
 }
 

@@ -1,4 +1,5 @@
-//! A snapshot of the catalog as a run left it: with it, `check` tells manual changes from what the revisions create differently.
+//! The snapshot of the catalog that a run saves in the ledger. With it, `check` distinguishes manual changes from objects that the
+//! revisions create differently in a scratch database.
 
 use std::time::Duration;
 
@@ -13,11 +14,11 @@ use crate::sql::{Literal, Message, Sql};
 /// The format of the rows; rows of another format are not compared. Format 1, of pgmarch 0.1, has all schemas of the database.
 const FORMAT: u32 = 2;
 
-/// The key of the lock that whoever saves a snapshot holds: one at a time in each database, whatever its ledger. The first eight
+/// The key of the advisory lock of a session that saves a snapshot: one at a time in each database, for all ledgers. The first eight
 /// bytes, big-endian, of the SHA-256 of `pgmarch-snapshot`.
 const LOCK: i64 = 0x702f_1899_c447_e804;
 
-/// A snapshot that shows the catalog as it was when nothing but the version rows of now was applied.
+/// A snapshot of the catalog at the current version rows.
 #[derive(Debug)]
 pub struct SavedSnapshot {
     /// When it was taken.
@@ -26,19 +27,19 @@ pub struct SavedSnapshot {
     pub rows: String,
 }
 
-/// What there is of a snapshot.
+/// Whether there is a snapshot that can be used.
 #[derive(Debug)]
 pub enum SnapshotState {
     /// One that can be used.
     Usable(SavedSnapshot),
-    /// One that can't: why.
+    /// One that can't be used, and why.
     Unusable(String),
     /// None, or none that the role may read.
     Nothing,
 }
 
 impl Ledger {
-    /// The same when a run that applied something is done, which creates the table if the role may.
+    /// Whether the table for snapshots exists, or the next run that applies a revision creates it.
     pub fn has_place_for_snapshot(&self) -> bool {
         self.has_table("catalog") || self.is_to_be_created()
     }
@@ -77,8 +78,8 @@ impl Ledger {
         Message::all([time_limit(limit), save, Sql::of("COMMIT")])
     }
 
-    /// The snapshot, if it shows the database at these version rows, and nothing was applied, undone or stamped since: after a
-    /// downgrade and an upgrade to the same revision, the text may have been a different one.
+    /// The snapshot, if it is of these version rows, and nothing was applied, undone or stamped since: after a downgrade and an
+    /// upgrade to the same revision, the revision's text may be different.
     pub async fn snapshot(&self, session: &Session, scope: &Scope, at: &str) -> Result<SnapshotState, ReadError> {
         if !self.has_ledger || !self.has_table("catalog") {
             return Ok(SnapshotState::Nothing);
@@ -117,7 +118,7 @@ fn time_limit(limit: Duration) -> Sql {
     sql!("SET LOCAL statement_timeout = {limit}", limit = limit)
 }
 
-/// Texts of another major version, or under another search path, print the same schema differently.
+/// Another major version, or another search path, prints the same schema differently.
 fn format(scope: &Scope) -> String {
     format!("{FORMAT} {} {}", scope.server / 10_000, scope.search_path)
 }

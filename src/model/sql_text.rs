@@ -1,4 +1,4 @@
-//! The server's texts as a person would write them.
+//! What the server prints, as a person would write it: types, expressions, names.
 
 /// A type: `character varying(10)` is `varchar(10)`.
 pub(super) fn type_name(text: &str) -> String {
@@ -27,7 +27,7 @@ pub(super) fn bare_type(text: &str) -> String {
     }
 }
 
-/// A default: the cast of a plain constant to the column's own type says nothing.
+/// A default without the cast of a constant to the column's own type.
 pub(super) fn expression(text: &str, column_type: &str) -> String {
     let own = bare_type(column_type);
     let Some(constant) = text.strip_suffix(&own).and_then(|rest| rest.strip_suffix("::")) else { return text.to_owned() };
@@ -35,17 +35,17 @@ pub(super) fn expression(text: &str, column_type: &str) -> String {
     let Some(inner) = inner.filter(|inner| !inner.replace("''", "").contains('\'')) else { return text.to_owned() };
     let number = matches!(own.as_str(), "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision");
     let plain = !inner.is_empty() && inner.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    // A number of another size would be another constant.
+    // A bare number is an integer.
     if number && plain && own == "integer" { inner.to_owned() } else { constant.to_owned() }
 }
 
-/// An expression in exactly one pair of parentheses more than it needs.
+/// An expression in parentheses, of which it may have one pair already.
 pub(super) fn parenthesised(text: &str) -> String {
     if closes_at(text) == Some(text.len()) { text.to_owned() } else { format!("({text})") }
 }
 
-/// `x = ANY (ARRAY['a'::text, 'b'::text])` is `x IN ('a', 'b')`. More than a nicety: a list for a `varchar` is printed
-/// in a form that is read as another one, while IN is read as what it was.
+/// `x = ANY (ARRAY['a'::text, 'b'::text])` is `x IN ('a', 'b')`. The server prints a list for a `varchar` in a form that it parses to a
+/// different expression, while IN gives the original one.
 pub(super) fn lists(text: &str) -> String {
     const FORMS: [(&str, &str, &str, bool); 4] = [
         (" = ANY ((ARRAY[", ")::text[])", " IN (", true),
@@ -129,7 +129,7 @@ pub(super) fn constraint(definition: &str) -> String {
     }
 }
 
-/// Where the parenthesis that a text begins with is closed: the byte behind it.
+/// The offset after the parenthesis that closes the one at the beginning of a text.
 fn closes_at(text: &str) -> Option<usize> {
     if !text.starts_with('(') {
         return None;
@@ -174,7 +174,7 @@ pub(super) fn quote(text: &str) -> String {
     if text.contains('\\') { format!("E{}", quoted.replace('\\', "\\\\")) } else { quoted }
 }
 
-/// A constant text as it may stand in SQL: the server prints a backslash as it is.
+/// The two ways to write a constant text: the server prints a backslash without escaping it.
 pub(super) fn literals(text: &str) -> [String; 2] {
     [quote(text), format!("'{}'", text.replace('\'', "''"))]
 }

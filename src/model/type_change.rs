@@ -2,7 +2,7 @@
 
 use super::sql_text::bare_type;
 
-/// Whether values of one type go into another by themselves, as in an INSERT.
+/// Whether there is an assignment cast from one type to another.
 pub(super) fn assigns(old: &str, new: &str) -> bool {
     let (old, new) = (bare_type(old), bare_type(new));
     let group = |name: &str| match name {
@@ -15,7 +15,7 @@ pub(super) fn assigns(old: &str, new: &str) -> bool {
     old == new || group(&new) == 2 || (group(&old) != 0 && group(&old) == group(&new))
 }
 
-/// Whether a change of type leaves the table's rows as they are (PostgreSQL manual, ALTER TABLE, notes).
+/// Whether a change of type does not rewrite the table (PostgreSQL manual, ALTER TABLE, notes).
 pub(super) fn keeps_rows(old: &str, new: &str) -> bool {
     if old == new {
         return true;
@@ -43,7 +43,7 @@ pub(super) fn may_lose(old: &str, new: &str) -> bool {
     !widens.contains(&(old, new)) && new != "text"
 }
 
-/// Whether a value is cast without becoming a text in between.
+/// Whether a value is cast directly, not through text.
 pub(super) fn is_cast_directly(old: &str, new: &str) -> bool {
     matches!(bare_type(old).as_str(), "text" | "character varying" | "character")
         || matches!((old, new), ("boolean", "integer") | ("integer", "boolean"))

@@ -1,5 +1,5 @@
-//! What of a live database is compared with what its revisions create in a scratch database: what differs between any two
-//! environments is no drift. Pure.
+//! Drift: which objects of a live database are compared with those that its revisions create in a scratch database. What differs
+//! between any two environments is no drift. Pure.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::Ignore;
 use crate::model::kinds::interface::Namespace;
 use crate::model::{Catalog, Definition, Key, ObjectKind};
 
-/// Tables in which other migration tools, and frameworks, keep what they have applied.
+/// Version tables of other migration tools and frameworks.
 const VERSION_TABLES: [&str; 24] = [
     "alembic_version",
     "ar_internal_metadata",
@@ -35,23 +35,23 @@ const VERSION_TABLES: [&str; 24] = [
     "_sqlx_migrations",
 ];
 
-/// Which objects of a live database its revisions answer for.
+/// Which objects of a live database are compared with its revisions.
 #[derive(Clone, Debug, Default)]
 pub struct DriftScope {
     /// The schemas that are compared, as a [`Key`] has them.
     pub schemas: BTreeSet<String>,
-    /// Of these, the ones that are there without the revisions: `public`, and a tenant's own. What is said about them is the
-    /// environment's.
+    /// Of these, those that exist without the revisions: `public`, and a tenant's own. Their own properties are not compared.
     pub given: BTreeSet<String>,
-    /// Of these, the ones in which revisions of other version tables create objects too.
+    /// Of these, those in which revisions of other version tables create objects as well.
     pub shared: BTreeSet<String>,
 }
 
-/// Rights and owners are each environment's own.
+/// Rights and owners differ between environments.
 pub const BY_ENVIRONMENT: Ignore = Ignore { owners: true, grants: true, comments: false };
 
 impl DriftScope {
-    /// Leaves in both catalogs what is compared; how many objects are left out because other projects may have created them.
+    /// Removes from both catalogs what is not compared; returns how many objects were left out because the revisions of another version
+    /// table may have created them.
     pub fn restrict(&self, made: &mut Catalog, live: &mut Catalog) -> usize {
         for catalog in [&mut *made, &mut *live] {
             catalog.objects.retain(|key, _| self.holds(key));
@@ -59,7 +59,7 @@ impl DriftScope {
                 object.definition.forget_data();
             }
         }
-        // A server has its own versions of extensions.
+        // The versions of extensions depend on the server.
         for (key, object) in &mut live.objects {
             if let (ObjectKind::Extension, Some(expected)) = (key.kind, made.objects.get(key)) {
                 object.definition = expected.definition.clone();
@@ -109,7 +109,7 @@ fn is_environment(key: &Key, live: &Catalog, made: &Catalog) -> bool {
     }
 }
 
-/// Takes objects out, with their parts and the sequences of their columns.
+/// Removes objects, with their parts and the sequences of their columns.
 fn without(catalog: &mut Catalog, mut out: BTreeSet<Key>) {
     loop {
         let is_part = |parent: &Option<Key>| parent.as_ref().is_some_and(|parent| out.contains(parent));
@@ -132,7 +132,7 @@ fn without(catalog: &mut Catalog, mut out: BTreeSet<Key>) {
     catalog.objects.retain(|key, _| !out.contains(key));
 }
 
-/// What needs something that was taken out needs nothing that is created or dropped here.
+/// Removes dependencies on objects that were removed.
 fn forget_needs(catalog: &mut Catalog) {
     let known: BTreeSet<Key> = catalog.objects.keys().cloned().collect();
     for object in catalog.objects.values_mut() {
@@ -141,12 +141,12 @@ fn forget_needs(catalog: &mut Catalog) {
 }
 
 impl Catalog {
-    /// The schemas that it has, as a [`Key`] has them.
+    /// Its schemas, named as in a [`Key`].
     pub fn schemas(&self) -> BTreeSet<String> {
         self.objects.keys().filter(|key| key.kind == ObjectKind::Schema).map(|key| key.name.clone()).collect()
     }
 
-    /// Takes from another catalog the objects of the schemas that this one does not have.
+    /// Adds the objects of schemas that it does not have from another catalog.
     pub fn complete_from(&mut self, other: &Self, schemas: &BTreeSet<String>) {
         let has = self.schemas();
         let lacks = |key: &Key| {

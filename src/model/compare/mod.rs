@@ -1,4 +1,4 @@
-//! What differs between two catalogs. Pure.
+//! The differences between two catalogs. Pure.
 
 pub mod drift;
 
@@ -8,26 +8,26 @@ use serde::Serialize;
 
 use crate::model::{Catalog, Definition, Key, Object, ObjectKind};
 
-/// What is not compared on purpose.
+/// Properties that are not compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ignore {
-    /// Who owns what.
+    /// Owners.
     pub owners: bool,
-    /// Who may do what.
+    /// Rights.
     pub grants: bool,
     /// `COMMENT ON`.
     pub comments: bool,
 }
 
-/// DifferenceKind an object differs.
+/// How an object differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DifferenceKind {
-    /// Only the new side has it.
+    /// Only the new catalog has it.
     Added,
-    /// Only the old side has it.
+    /// Only the old catalog has it.
     Removed,
-    /// Both have it, and it is not the same.
+    /// Both have it, and it differs.
     Changed,
 }
 
@@ -36,7 +36,7 @@ pub enum DifferenceKind {
 pub struct Change {
     /// Which.
     pub key: Key,
-    /// DifferenceKind.
+    /// How.
     pub how: DifferenceKind,
 }
 
@@ -51,7 +51,7 @@ impl std::fmt::Display for Change {
     }
 }
 
-/// Every object that differs, in the order of their keys; not the parts of one that is there on one side alone.
+/// Every object that differs, in the order of their keys; without the parts of an object that only one catalog has.
 pub fn compare(old: &Catalog, new: &Catalog) -> Vec<Change> {
     let whole = |object: &Object, other: &Catalog| object.parent.as_ref().is_none_or(|parent| other.objects.contains_key(parent));
     let gone = old
@@ -78,7 +78,7 @@ fn same(old: &Object, new: &Object) -> bool {
 }
 
 impl Catalog {
-    /// Without what is not to be compared.
+    /// The catalog without properties that are not compared.
     pub fn ignoring(mut self, ignore: Ignore) -> Self {
         for object in self.objects.values_mut() {
             if ignore.owners {
@@ -95,8 +95,8 @@ impl Catalog {
         self
     }
 
-    /// Pairs that may be renamed: a column that is gone and a new one of the same type in the same table, a table that is
-    /// gone and a new one with the same columns. Pointed out to a person, never acted upon.
+    /// Pairs that may be renames: a dropped column and a new one of the same type in the same table, a dropped table and a new one with
+    /// the same columns. They are reported, and only applied with `--rename`.
     pub fn likely_renames(&self, new: &Self) -> Vec<String> {
         let only = |has: &Self, lacks: &Self, kind: ObjectKind| -> Vec<Key> {
             let whole = |object: &Object| object.parent.as_ref().is_none_or(|parent| lacks.objects.contains_key(parent));

@@ -1,9 +1,9 @@
-//! An order in which everything stands behind what it needs, as near as can be to the order that was given.
+//! A topological order that stays as close as possible to the order of the nodes.
 
 use std::collections::BTreeSet;
 
-/// The nodes `0..hard.len()`, each behind those of `hard` and, where that makes no circle, of `soft`.
-/// Where `hard` itself has a circle, its last edge found gives way.
+/// The nodes `0..hard.len()`, each after those of `hard` and, where that makes no cycle, of `soft`. Where `hard` itself has a cycle, its
+/// last edge found is ignored.
 pub(super) fn order(hard: &[BTreeSet<usize>], soft: &[BTreeSet<usize>]) -> Vec<usize> {
     let mut seen = vec![VisitState::No; hard.len()];
     let mut ordered = Vec::with_capacity(hard.len());
@@ -15,12 +15,12 @@ pub(super) fn order(hard: &[BTreeSet<usize>], soft: &[BTreeSet<usize>]) -> Vec<u
                     seen[node] = VisitState::Done;
                     ordered.push(node);
                 }
-                // A wish is granted unless it needs what waits for it.
+                // A soft edge is ignored if it closes a cycle.
                 (VisitCause::Preferred, VisitState::No) if needs_any(hard, node, |need| seen[need] == VisitState::Open) => {}
                 (VisitCause::Needed | VisitCause::Preferred, VisitState::No) => {
                     seen[node] = VisitState::Open;
                     stack.push((node, VisitCause::Leave));
-                    // What goes in last comes out first: needs hard wishes, each in the order given.
+                    // Last in, first out: hard edges before soft ones, each in the order of the nodes.
                     stack.extend(soft[node].iter().rev().map(|preferred| (*preferred, VisitCause::Preferred)));
                     stack.extend(hard[node].iter().rev().map(|need| (*need, VisitCause::Needed)));
                 }
@@ -45,7 +45,7 @@ enum VisitCause {
     Leave,
 }
 
-/// Whether `from` needs, directly or not, anything that `is` says.
+/// Whether a node for which `is` holds can be reached from `from`.
 fn needs_any(hard: &[BTreeSet<usize>], from: usize, is: impl Fn(usize) -> bool) -> bool {
     let mut seen = BTreeSet::from([from]);
     let mut stack = vec![from];

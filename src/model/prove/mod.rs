@@ -1,4 +1,4 @@
-//! Up leads to the model, down leads back: shown in a scratch database before anything is written.
+//! The proof, in a scratch database and before a file is written, that the up migration leads to the model and the down migration back.
 
 pub mod rename;
 pub mod scratch;
@@ -18,20 +18,20 @@ use crate::revision::SectionMode;
 use rename::{Rename, RenameError};
 use scratch::{Scratch, ScratchError};
 
-/// One revision, proven: up and the way back.
+/// One revision, whose up and down migration were executed.
 #[derive(Debug)]
 pub struct ProvenMigration {
-    /// How up is run.
+    /// The mode of the up section.
     pub mode: SectionMode,
-    /// The statements up.
+    /// The statements of the up section.
     pub up: Vec<EmittedStatement>,
-    /// How down is run.
+    /// The mode of the down section.
     pub down_mode: SectionMode,
-    /// The statements down.
+    /// The statements of the down section.
     pub down: Vec<EmittedStatement>,
 }
 
-/// Why nothing is written.
+/// Why no file is written.
 #[derive(Debug, Error)]
 pub enum ProofError {
     /// The scratch database itself.
@@ -44,10 +44,10 @@ pub enum ProofError {
         way: &'static str,
         /// The statement.
         sql: String,
-        /// What the server said.
+        /// The server's message.
         message: String,
     },
-    /// It leads elsewhere.
+    /// The result is a different schema.
     #[error("the way {way} does not lead {}; what remains:\n{}", if *.way == "up" { "to the model" } else { "back" }, .remainder.iter().map(|change| format!("  {change}")).collect::<Vec<_>>().join("\n"))]
     Remains {
         /// `up` or `down`.
@@ -55,7 +55,7 @@ pub enum ProofError {
         /// What still differs.
         remainder: Vec<Change>,
     },
-    /// A rename of something that is not there.
+    /// `--rename` of an object that does not exist.
     #[error(transparent)]
     Rename(#[from] RenameError),
 }
@@ -85,7 +85,7 @@ fn first_line(sql: &str) -> &str {
     sql.lines().next().unwrap_or(sql)
 }
 
-/// Finds the ways up and down between the scratch database, of which `start` was read, and the model, and executes both.
+/// Emits and executes the migrations from the scratch database, whose catalog is `start`, to the model and back.
 pub async fn prove(
     scratch: &Scratch,
     start: Catalog,
@@ -95,13 +95,13 @@ pub async fn prove(
     ignore: Ignore,
 ) -> Result<Vec<ProvenMigration>, ProofError> {
     let mut renamed: Vec<Rename> = Vec::new();
-    // Of thousands of tables no more is kept than is needed: where the renames lead, and where they began.
-    let (mut from, mut began) = (start, None);
+    // A catalog may have thousands of tables: only those before and after the renames are kept.
+    let (mut from, mut before_renames) = (start, None);
     for typed in renames {
         let rename = Rename::find(typed, &from)?;
         execute(scratch, "up", SectionMode::Transaction, &[EmittedStatement::rename(&rename.up)]).await?;
         let before = std::mem::replace(&mut from, scratch.read().await?.ignoring(ignore));
-        began.get_or_insert(before);
+        before_renames.get_or_insert(before);
         renamed.push(rename);
     }
     let followers = rename::followers(&renamed, &from, model);
@@ -111,14 +111,14 @@ pub async fn prove(
         from = scratch.read().await?.ignoring(ignore);
         renamed.extend(followers);
     }
-    let mut parts = emit(&from, model, options);
-    if parts.is_empty() && !renamed.is_empty() {
-        parts.push(StatementGroup { mode: SectionMode::Transaction, statements: Vec::new() });
+    let mut groups = emit(&from, model, options);
+    if groups.is_empty() && !renamed.is_empty() {
+        groups.push(StatementGroup { mode: SectionMode::Transaction, statements: Vec::new() });
     }
-    // What each part starts from.
+    // The catalog before each group, and after the last.
     let mut states = vec![from];
-    for part in &parts {
-        execute(scratch, "up", part.mode, &part.statements).await?;
+    for group in &groups {
+        execute(scratch, "up", group.mode, &group.statements).await?;
         states.push(scratch.read().await?.ignoring(ignore));
     }
     let remainder = compare(states.last().unwrap_or(model), model);
@@ -126,12 +126,12 @@ pub async fn prove(
         return Err(ProofError::Remains { way: "up", remainder });
     }
     let mut proven = Vec::new();
-    for (number, part) in parts.into_iter().enumerate().rev() {
-        let ways = emit_at_once(&states[number + 1], &states[number], options.server);
-        let down_mode = if ways.len() > 1 { SectionMode::Stepwise } else { SectionMode::Transaction };
-        let mut down: Vec<EmittedStatement> = ways.into_iter().flat_map(|part| part.statements).collect();
+    for (number, group) in groups.into_iter().enumerate().rev() {
+        let downs = emit_at_once(&states[number + 1], &states[number], options.server);
+        let down_mode = if downs.len() > 1 { SectionMode::Stepwise } else { SectionMode::Transaction };
+        let mut down: Vec<EmittedStatement> = downs.into_iter().flat_map(|group| group.statements).collect();
         execute(scratch, "down", down_mode, &down).await?;
-        let mut up = part.statements;
+        let mut up = group.statements;
         let mut back = &states[number];
         if number == 0 {
             let undone: Vec<EmittedStatement> = renamed.iter().rev().map(|rename| EmittedStatement::rename(&rename.down)).collect();
@@ -139,13 +139,13 @@ pub async fn prove(
             down.extend(undone);
             let done: Vec<EmittedStatement> = renamed.iter().map(|rename| EmittedStatement::rename(&rename.up)).collect();
             up.splice(0..0, done);
-            back = began.as_ref().unwrap_or(back);
+            back = before_renames.as_ref().unwrap_or(back);
         }
         let remainder = compare(&scratch.read().await?.ignoring(ignore), back);
         if !remainder.is_empty() {
             return Err(ProofError::Remains { way: "down", remainder });
         }
-        proven.push(ProvenMigration { mode: part.mode, up, down_mode, down });
+        proven.push(ProvenMigration { mode: group.mode, up, down_mode, down });
     }
     proven.reverse();
     Ok(proven)

@@ -1,10 +1,10 @@
-//! Renames that a person asked for, and the names that follow them. Pure.
+//! The renames of `--rename`, and the names of constraints, indexes and sequences that follow them. Pure.
 
 use thiserror::Error;
 
 use crate::model::{Catalog, Key, Object, ObjectKind};
 
-/// A rename of something that is not there.
+/// `--rename` of an object that does not exist.
 #[derive(Debug, Error)]
 #[error("--rename {typed}: {problem}")]
 pub struct RenameError {
@@ -17,11 +17,11 @@ pub struct RenameError {
 /// `table.old=new`, or `old=new` for a table, view, sequence or type.
 #[derive(Clone, Debug)]
 pub struct Rename {
-    /// The way up.
+    /// The statement of the up migration.
     pub up: String,
-    /// The way down.
+    /// The statement of the down migration.
     pub down: String,
-    /// The full name that its table then has, if it is about a table.
+    /// The full name of the table after the rename, if it is a table or a column.
     table: Option<String>,
 }
 
@@ -51,8 +51,8 @@ impl Rename {
     }
 }
 
-/// Constraints, indexes and owned sequences of the tables that were renamed, or had a column renamed, and that the model
-/// has under another name: they hold no values of their own to lose, or, as a sequence does, must not lose them.
+/// Constraints, indexes and owned sequences of tables that were renamed or had a column renamed, if the model has them under another
+/// name. They are renamed as well: a sequence keeps its value.
 pub fn followers(renamed: &[Rename], from: &Catalog, model: &Catalog) -> Vec<Rename> {
     let touched = |table: &str| renamed.iter().any(|rename| rename.table.as_deref() == Some(table));
     let mut come: Vec<(&Key, &Object)> = model.objects.iter().filter(|(key, _)| !from.objects.contains_key(*key)).collect();
@@ -78,7 +78,7 @@ fn followed_table(object: &Object) -> Option<&str> {
     object.definition.followed_table(object.parent.as_ref())
 }
 
-/// The name behind RENAME TO.
+/// The name after RENAME TO.
 fn new_name<'o>(key: &'o Key, object: &'o Object) -> &'o str {
     if key.kind == ObjectKind::Constraint { &object.shown } else { key.bare() }
 }

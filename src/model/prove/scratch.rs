@@ -18,7 +18,7 @@ use crate::revision::{Revision, Section, SectionMode};
 use crate::sql;
 use crate::sql::{Ident, Message, Sql};
 
-/// Why something can't be done in a scratch database.
+/// Why a scratch database can't be created or used.
 #[derive(Debug, Error)]
 pub enum ScratchError {
     /// The scratch server can't be reached.
@@ -32,13 +32,13 @@ pub enum ScratchError {
         /// The server.
         address: String,
     },
-    /// A server said no, or is gone.
+    /// A statement failed, or the connection was lost.
     #[error("a scratch database")]
     Server(#[from] Failure),
-    /// What the catalog says makes no sense.
+    /// The rows of the catalog can't be read.
     #[error(transparent)]
     Unreadable(#[from] CatalogRowError),
-    /// Texts that don't run.
+    /// Statements of a revision or of the model that fail.
     #[error("{}", .0.iter().map(SourceError::line).collect::<Vec<_>>().join("\n"))]
     Broken(Vec<SourceError>),
 }
@@ -79,16 +79,16 @@ pub struct Scratch {
     session: Session,
     scope: Scope,
     name: Ident,
-    /// It keeps the connection.
+    /// Keeps the connection open.
     _pool: Pool,
 }
 
-/// What a statement that failed says.
+/// A statement that failed.
 #[derive(Debug)]
 pub struct ScratchRefusal {
     /// Which statement, from 0.
     pub number: usize,
-    /// What the server said.
+    /// The server's message.
     pub message: String,
 }
 
@@ -123,7 +123,7 @@ impl Scratch {
         Ok(())
     }
 
-    /// Runs a section of a revision as an upgrade would, without its bookkeeping.
+    /// Runs a section of a revision as an upgrade does, without version table and ledger.
     pub async fn run_section(&self, revision: &Revision, section: &Section) -> Result<(), ScratchError> {
         let source = Source {
             what: format!("revision {}", revision.id),
@@ -135,7 +135,7 @@ impl Scratch {
             SectionMode::Transaction => self.whole(&source).await?,
             SectionMode::Stepwise => self.each(&source).await?.into_iter().next(),
         };
-        // As in an upgrade, nothing that it left in the session reaches the next one.
+        // As in an upgrade, the next revision does not see this one's session state.
         self.control("DISCARD ALL").await?;
         broken.map_or(Ok(()), |broken| Err(ScratchError::Broken(vec![broken])))
     }
@@ -154,7 +154,7 @@ impl Scratch {
         if broken.is_empty() { Ok(()) } else { Err(ScratchError::Broken(broken)) }
     }
 
-    /// All in one transaction; what failed, if anything did.
+    /// Runs a source in one transaction; the statement that failed, if one did.
     async fn whole(&self, source: &Source) -> Result<Option<SourceError>, ScratchError> {
         let opening = self.opening();
         let before = opening.as_str().chars().count();
@@ -169,7 +169,7 @@ impl Scratch {
         }
     }
 
-    /// Each statement on its own; every one that failed.
+    /// Runs each statement of a source on its own; every statement that failed.
     async fn each(&self, source: &Source) -> Result<Vec<SourceError>, ScratchError> {
         let mut broken = Vec::new();
         self.control("RESET ALL").await?;
@@ -188,24 +188,24 @@ impl Scratch {
         Ok(broken)
     }
 
-    /// Role and search path of what runs.
+    /// Sets role and search path.
     fn settings(&self, is_local: bool) -> Sql {
         let local = Sql::of(if is_local { "LOCAL " } else { "" });
         let role = self.scope.role.as_ref().map(|role| sql!("SET {local}ROLE {role};\n", local = local, role = *role));
         sql!("{role}{path};\n", role = role.unwrap_or_default(), path = self.scope.search_path.set(is_local))
     }
 
-    /// The beginning of a transaction with them.
+    /// Begins a transaction with role and search path.
     fn opening(&self) -> Sql {
         sql!("BEGIN;\n{settings}", settings = self.settings(true))
     }
 
-    /// One statement that names nothing.
+    /// Sends a statement that names no object.
     async fn control(&self, statement: &'static str) -> Result<(), Failure> {
         self.session.run(&Message::verbatim(Sql::of(statement))).await.map(drop)
     }
 
-    /// Where in its file a statement failed.
+    /// The error of a statement, with its position in the file.
     fn broken(
         &self,
         source: &Source,
@@ -243,7 +243,7 @@ impl Scratch {
         })
     }
 
-    /// Runs statements that pgmarch wrote: in one transaction, or each on its own.
+    /// Runs emitted statements: in one transaction, or each on its own.
     pub async fn run(&self, mode: SectionMode, statements: &[String]) -> Result<Result<(), ScratchRefusal>, ScratchError> {
         let refusal = |failure: Failure, number: usize| match failure.source.as_db_error() {
             Some(error) => Ok(Err(ScratchRefusal { number, message: format!("{} ({})", error.message(), error.code().code()) })),
@@ -292,7 +292,7 @@ pub async fn server_number(session: &Session) -> Result<u32, ScratchError> {
     Ok(number.and_then(|number| number.parse().ok()).unwrap_or(0))
 }
 
-/// Where in its message the server saw the error, in characters from 0.
+/// The position of an error in the message, in characters from 0.
 fn position(error: &DbError) -> Option<usize> {
     match error.position() {
         Some(ErrorPosition::Original(position)) => (*position as usize).checked_sub(1),

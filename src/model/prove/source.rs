@@ -1,4 +1,4 @@
-//! The model as its author wrote it: `schema.sql`, or every `.sql` file of the folder `schema/`, beside the revisions.
+//! The model's files: `schema.sql`, or every `.sql` file of the folder `schema/`, beside the revisions.
 
 use std::fs;
 use std::ops::Range;
@@ -33,17 +33,17 @@ impl Source {
         &self.text[self.range.clone()]
     }
 
-    /// The SQL to run: the same, place by place, but for statements that would change what other databases share with this one,
-    /// or reach another server. Each of them becomes a `SELECT` of nothing; the model does not hold what they make.
+    /// The SQL to run. Statements that affect the whole server or another one are replaced by a `SELECT` of the same length, so that
+    /// offsets stay the same; the model does not contain what they create.
     pub fn contained(&self) -> String {
         let mut sql = self.sql().to_owned();
-        // From the end, so that places ahead of what is replaced stay as they are.
+        // From the end, so that earlier offsets stay valid.
         for statement in split(self.sql()).statements.into_iter().rev() {
             let text = &self.sql()[statement.range.clone()];
             if affects_whole_server(text) {
                 let place = LineColumn::of(&self.text, self.range.start + statement.range.start);
                 info!("{}:{}: reaches beyond the database, so it is not run in a scratch database", self.path.display(), place.line);
-                // As many characters, which is what the server counts.
+                // The server counts characters, not bytes.
                 let blanks: String = text.chars().skip(NOTHING.len()).map(|_| ' ').collect();
                 sql.replace_range(statement.range.clone(), &format!("{NOTHING}{blanks}"));
             }
@@ -52,7 +52,7 @@ impl Source {
     }
 }
 
-/// A statement of a source that the server refused; in the server's own words.
+/// A statement of a source that failed, with the server's error.
 #[derive(Debug)]
 pub struct SourceError {
     /// `the model`, `revision 002`.
@@ -61,18 +61,18 @@ pub struct SourceError {
     pub path: PathBuf,
     /// Its text.
     pub text: String,
-    /// Where in it, if the server's error has a place.
+    /// Its position in the text, if the server's error has one.
     pub range: Option<Range<usize>>,
     /// SQLSTATE.
     pub code: String,
-    /// What the server said.
+    /// The server's message.
     pub message: String,
     /// Detail, hint, context; each with its name.
     pub more: Vec<(&'static str, String)>,
 }
 
 impl SourceError {
-    /// Line and column, if there is a place.
+    /// Line and column, if there is a position.
     pub fn place(&self) -> Option<LineColumn> {
         self.range.as_ref().map(|range| LineColumn::of(&self.text, range.start))
     }
@@ -84,7 +84,7 @@ impl SourceError {
     }
 }
 
-/// Reads the model of a folder; `None` where there is none, or every fault of it.
+/// Reads the model of a folder: `None` if there is none; or every fault.
 pub fn load(folder: &Path) -> Result<Option<Vec<Source>>, Vec<Fault>> {
     let (file, parts) = (folder.join("schema.sql"), folder.join("schema"));
     let paths = match (file.is_file(), parts.is_dir()) {

@@ -1,5 +1,4 @@
-//! What surrounds the objects of a project in its database: the schemas there are, those on the search path, and what it
-//! would cost the server to print each.
+//! The schemas of a database: which of them are on the search path, and how many locks the server needs to print their views.
 
 use super::Scope;
 use crate::connect::Answer;
@@ -15,25 +14,25 @@ pub struct SchemaEntry {
     pub quoted: String,
     /// Whether it is on the search path.
     pub is_on_path: bool,
-    /// Relations that the server locks until the end of the transaction to print what is in it: `pg_get_viewdef()` and its
-    /// like lock all that a query refers to.
+    /// How many relations the server locks until the end of the transaction to print its objects: `pg_get_viewdef()` and similar
+    /// functions lock every relation of the query.
     pub locks: u64,
 }
 
-/// The schemas of a database, and how many locks its server has room for.
+/// The schemas of a database, and the size of its server's lock table.
 #[derive(Clone, Debug, Default)]
 pub struct DatabaseSchemas {
     /// All schemas but PostgreSQL's own, the ledger's and those of extensions.
     pub schemas: Vec<SchemaEntry>,
-    /// How many locks the server's table of locks is made for.
+    /// How many locks the server's lock table has room for.
     pub lock_table: u64,
 }
 
-/// No catalog is read for which the server would hold more than one lock in this many that it has room for: a full table of locks
-/// fails the statements of all other sessions.
+/// A catalog is not read if that takes more than one lock in this many of the lock table: when the table is full, statements of all
+/// other sessions fail.
 const SHARE_OF_LOCKS: u64 = 4;
 
-/// The schemas on the search path, for [`Scope::schemas_query`], which runs under another.
+/// Notes the schemas on the search path for [`Scope::schemas_query`], which runs under another search path.
 const PATH: &str =
     "SELECT pg_catalog.set_config('pgmarch.schemas', pg_catalog.array_to_json(pg_catalog.current_schemas(false))::pg_catalog.text, true)";
 
@@ -41,7 +40,7 @@ const LOCK_TABLE: &str = "SELECT current_setting('max_locks_per_transaction')::i
     * (current_setting('max_connections')::int8 + current_setting('max_prepared_transactions')::int8)";
 
 impl Scope {
-    /// Statements that run before the safe search path is set, so that [`Self::schemas_query`] knows the revisions' own.
+    /// Statements that run before the safe search path is set, so that [`Self::schemas_query`] knows that of the revisions.
     pub fn ahead_of_schemas_query(&self) -> Vec<Sql> {
         self.role().into_iter().chain([self.search_path.set(true), Sql::of(PATH)]).collect()
     }
@@ -51,7 +50,7 @@ impl Scope {
         [Sql::of(LOCK_TABLE), sql!(include_str!("database_schemas.sql"), own = self.own_schemas())]
     }
 
-    /// One message that asks for them.
+    /// One message with both queries.
     pub fn schemas_message(&self) -> Message {
         Message::reading(self.ahead_of_schemas_query(), [], self.schemas_query())
     }

@@ -36,9 +36,9 @@ build: ## Build the static release binary and check that it is static (ARCH=arm6
 # From nothing but what docker/Dockerfile compiles from. The files keep their times, so cargo builds only what changed.
 again: ## Build the same from a copy of the sources in another folder, and show both digests
 	@$(NEED) musl $(ARCH)
-	@rm -rf $(AGAIN)/src $(AGAIN)/scripts
+	@rm -rf $(AGAIN)/src $(AGAIN)/crates $(AGAIN)/scripts
 	@mkdir -p $(AGAIN)
-	@cp --archive --parents Cargo.toml Cargo.lock LICENSE rust-toolchain.toml scripts/release src $(AGAIN)
+	@cp --archive --parents Cargo.toml Cargo.lock LICENSE rust-toolchain.toml scripts/release src crates/*/Cargo.toml crates/*/src $(AGAIN)
 	$(AGAIN)/scripts/release/compile.sh $(TARGET)
 	@sha256sum $(wildcard $(BINARY)) $(AGAIN)/$(BINARY)
 
@@ -57,7 +57,7 @@ demo: build ## Watch pgmarch wait for a throwaway server, migrate it and let a d
 test: ## Run all tests, against real throwaway servers (docs-test is among them)
 	@$(NEED) cargo postgres pgbouncer
 	@scripts/dev/earlier-release.sh >/dev/null
-	cargo test --locked --features test-support
+	cargo test --locked --workspace --features test-support
 
 # The tests of tests/docs/, which are scenarios like the others.
 docs-test: ## Compare the documents with the program: tables, examples, links, names, messages
@@ -100,9 +100,9 @@ fuzz: ## Feed garbage to all that reads, a minute each (SECONDS_EACH=3600 for lo
 
 lint: ## Check format, code, docs, dependencies, scripts, Dockerfile and workflows
 	@$(NEED) linters
-	cargo fmt --check
-	cargo clippy --all-targets --locked --all-features -- -D warnings
-	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --document-private-items
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked --all-features -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --document-private-items
 	scripts/dev/lint-dependencies.sh
 	$(LINTERS)/shellcheck $(SCRIPTS)
 	$(LINTERS)/hadolint docker/Dockerfile
@@ -110,7 +110,7 @@ lint: ## Check format, code, docs, dependencies, scripts, Dockerfile and workflo
 
 fmt: ## Format the code
 	@$(NEED) cargo
-	cargo fmt
+	cargo fmt --all
 
 stage: build ## Lay out what the images hold: binary, licences, SBOM, revisions (target/image)
 	@scripts/release/stage.sh $(ARCH) $(BINARY)

@@ -10,7 +10,6 @@ use crate::apply::{BookkeepingError, StoppedRun};
 use crate::checksum::ChecksumError;
 use crate::commands::error::CommandError;
 use crate::config::error::{ConfigError, ConfigFault};
-use crate::connect::wait::WaitError;
 use crate::exit::{Exit, Explain, Retry};
 use crate::interruption::ProcessError;
 use crate::ledger::ReadError;
@@ -24,6 +23,7 @@ use crate::revision::Fault;
 use crate::revision::fault::UnsoundRevisions;
 use crate::revision::name::NameError;
 use crate::runner::error::RunError;
+use crate::session::wait::WaitError;
 
 /// Everything that ends a command without success.
 #[derive(Debug, Error)]

@@ -11,15 +11,15 @@
 //!
 //! - [`cli`]: what a person may type.
 //! - [`config`]: environment → raw settings → [`config::Config`].
-//! - [`environment`]: environment variables and the files that they name; secrets that can't print.
+//! - [`environment`]: the variables that pgmarch reads besides those of libpq.
 //! - [`exit`]: exit codes; what an error explains about itself: [`exit::Explain`].
 //! - [`error`]: the top error, which collects those of all modules.
 //! - [`interruption`]: what a signal ended.
 //! - [`commands`]: one file per verb, each composing what follows.
 //! - [`sql`](mod@sql): SQL as a type: quoted names and values, and messages whose names mean the same under any search path.
 //! - [`revision`]: files → [`revision::graph::Graph`]; statements, and the names people type for revisions. Knows no database.
-//! - [`connect`]: where and how to connect, the pool, one session: settings as [`connect::conninfo`] reads them, decided by
-//!   [`connect::target`], gone through by [`connect::login`] over a [`connect::link`]; [`connect::wait`]: what is worth waiting for.
+//! - [`pg_connect`], a library of its own in `crates/pg-connect`: where and how to connect, TLS, the login. Knows no migrations.
+//! - [`session`]: the pool, one session that sends messages; [`session::wait`]: which refusals are waited for.
 //! - [`lock`]: the run lock: polled, named, its loss noticed.
 //! - [`ledger`]: the version table and the ledger: the only place that knows the tables in the database.
 //! - [`alembic`]: Alembic's output and its files into revisions. Pure.
@@ -50,7 +50,6 @@ pub mod checksum;
 pub mod cli;
 pub mod commands;
 pub mod config;
-pub mod connect;
 pub mod counters;
 pub mod environment;
 pub mod error;
@@ -69,6 +68,7 @@ pub mod progress;
 pub mod report;
 pub mod revision;
 pub mod runner;
+pub mod session;
 pub mod sidecar;
 pub mod signal;
 pub mod sql;
@@ -85,13 +85,13 @@ use tokio::time::Instant;
 
 use commands::context::Context;
 use config::{LogFormat, Reporting};
-use connect::Cancels;
 use error::Error;
 use exit::{Exit, Explain as _, Retry};
 use host::Host;
 use interruption::{Ended, ProcessError};
 use progress::Terminal;
 use report::run_log::RunLog;
+use session::Cancels;
 use signal::Signal;
 pub(crate) use sql::sql;
 
@@ -116,11 +116,11 @@ fn run(words: impl IntoIterator<Item = OsString>, host: Host) -> ExitCode {
             return code.into();
         }
     };
-    let environment = environment::Environment::of_process(environment::PROGRAM)
+    let environment = pg_connect::Environment::of_process(environment::PROGRAM)
         .map_err(|faults| faults.into_iter().map(config::error::ConfigFault::from).collect::<Vec<_>>());
     let (reporting, decided) = match &environment {
         Ok(environment) => config::decide::decide(environment),
-        Err(_) => config::decide::decide(&environment::Environment::default()),
+        Err(_) => config::decide::decide(&pg_connect::Environment::default()),
     };
     let terminal = Terminal::default();
     report::log::start(&reporting, terminal.clone());
@@ -155,7 +155,7 @@ fn start(cli: cli::Cli, context: Context) -> Result<(), Error> {
         let outcome = interruptible(commands::run(cli.command, &context), signals, &context.cancels).await;
         let timeout = if matches!(outcome, Err(Error::Process(ProcessError::Interrupted { .. }))) { SWEEP_AFTER_SIGNAL } else { SWEEP };
         context.leftovers.sweep(timeout).await;
-        context.cancels.leave().await;
+        context.cancels.terminate_all().await;
         outcome
     });
     // A name lookup that hangs in its thread must not keep the process.

@@ -1,55 +1,10 @@
-//! Text shared by the messages of several modules: causes of an error, durations, counts, the nearest known word. Imports nothing.
+//! Text shared by the messages of several modules: causes of an error, durations, counts, the nearest known word. Imports the
+//! library alone.
 
-use std::error::Error;
-use std::fmt::Write;
-use std::io::ErrorKind;
 use std::time::Duration;
 
+pub(crate) use pg_connect::words::{chain, nearest, rough};
 use tokio::time::Instant;
-use tokio_postgres::error::DbError;
-
-/// An error with its causes, each once, without those that only introduce the next.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        next = error.source();
-        if next.is_some_and(|source| is_introduction(error, source)) {
-            continue;
-        }
-        parts.push(match error.downcast_ref::<DbError>() {
-            Some(error) => database_error(error),
-            None => error.to_string(),
-        });
-    }
-    parts.dedup();
-    parts.join(": ")
-}
-
-/// Whether an error's own text only introduces its source: a wrapper around the driver's error, or the driver's around the server's
-/// error or the socket's. What the driver itself finds wrong with a message is an `InvalidInput`; there its text says where.
-fn is_introduction(error: &(dyn Error + 'static), source: &(dyn Error + 'static)) -> bool {
-    if !error.is::<tokio_postgres::Error>() {
-        return source.is::<tokio_postgres::Error>();
-    }
-    source.is::<DbError>() || source.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() != ErrorKind::InvalidInput)
-}
-
-/// `FATAL: password authentication failed (28P01)`, with detail and hint.
-fn database_error(error: &DbError) -> String {
-    let mut text = format!("{}: {} ({})", error.severity(), error.message(), error.code().code());
-    for (name, more) in [("detail", error.detail()), ("hint", error.hint())] {
-        if let Some(more) = more {
-            let _ = write!(text, "; {name}: {more}");
-        }
-    }
-    text
-}
-
-/// A duration in whole seconds, for waits.
-pub(crate) fn rough(duration: Duration) -> String {
-    humantime::format_duration(Duration::from_secs(duration.as_secs_f64().round() as u64)).to_string()
-}
 
 /// The time until `deadline`, in whole seconds.
 pub(crate) fn left(deadline: Instant) -> String {
@@ -76,26 +31,4 @@ pub(crate) fn seconds(duration: Duration) -> String {
 /// Version rows, for a message.
 pub(crate) fn version(rows: &[String]) -> String {
     if rows.is_empty() { "base".to_owned() } else { rows.join(", ") }
-}
-
-/// The known word nearest to `found`, if one is near enough to have been meant.
-pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let found = found.to_ascii_lowercase();
-    known
-        .into_iter()
-        .map(|word| (strsim::damerau_levenshtein(&found, &word.to_ascii_lowercase()), word))
-        .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
-        .min()
-        .map(|(_, word)| word.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_word_must_be_near() {
-        assert_eq!(nearest("revise", ["revises", "branch"]), Some("revises".into()));
-        assert_eq!(nearest("zebra", ["revises", "branch"]), None);
-    }
 }

@@ -7,17 +7,21 @@ use std::{env, fs};
 
 use proptest::prelude::*;
 
+#[path = "../crates/pg-connect/fuzz/targets.rs"]
+pub(crate) mod library_targets;
 #[path = "../fuzz/targets.rs"]
 pub(crate) mod targets;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 5] = [
-    ("settings", targets::settings),
-    ("url", targets::url),
-    ("revision", targets::revision),
-    ("statements", targets::statements),
-    ("server", targets::server),
+/// Each target with the folder of its corpus.
+const TARGETS: [(&str, Target); 6] = [
+    ("fuzz/corpus/settings", targets::settings),
+    ("fuzz/corpus/revision", targets::revision),
+    ("fuzz/corpus/statements", targets::statements),
+    ("crates/pg-connect/fuzz/corpus/environment", library_targets::environment),
+    ("crates/pg-connect/fuzz/corpus/url", library_targets::url),
+    ("crates/pg-connect/fuzz/corpus/server", library_targets::server),
 ];
 
 /// Bits of all the languages that are read, so that garbage gets further than the first byte.
@@ -86,8 +90,8 @@ proptest! {
 
 #[test]
 fn nothing_of_the_corpus_panics() {
-    for (name, target) in TARGETS {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+    for (corpus, target) in TARGETS {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(corpus);
         let files: Vec<_> = fs::read_dir(&folder).expect("a corpus for each target").flatten().collect();
         assert!(!files.is_empty(), "{}", folder.display());
         for file in files {

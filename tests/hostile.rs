@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::garbage::targets;
+use crate::garbage::library_targets;
 use crate::support::{Outcome, Program, Project};
 
 /// What a run may take in memory for its data, in KiB; more ends it.
@@ -145,6 +145,6 @@ proptest! {
             bytes.extend(message(tag, &body));
         }
         bytes.extend(tail);
-        targets::server(&bytes);
+        library_targets::server(&bytes);
     }
 }

@@ -7,10 +7,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use pgmarch::connect::conninfo::Conninfo;
-use pgmarch::connect::keyword::KEYWORDS;
-use pgmarch::connect::target::Target;
-use pgmarch::environment::{Environment, PROGRAM};
+use pg_connect::conninfo::KEYWORDS;
+use pg_connect::{ConnectTarget, Conninfo, Environment};
+use pgmarch::environment::PROGRAM;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -201,7 +200,7 @@ fn difference(case: &Case, theirs: &Value, defaults: &Value) -> Option<String> {
             return Some(format!("{keyword}: libpq {theirs:?}, we {ours:?}"));
         }
     }
-    let Ok(target) = Target::of(&environment) else { return None };
+    let Ok(target) = ConnectTarget::of(&environment) else { return None };
     let password = target.hosts[0].password.as_ref().map(|password| password.reveal()).unwrap_or_default();
     // Settings that libpq finds wrong as it connects keep it from looking into the password file.
     let theirs_password = theirs["password"].as_str().unwrap_or_default();

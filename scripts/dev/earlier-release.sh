@@ -24,6 +24,8 @@ if [ ! -x "$binary" ]; then
     rm -rf "$folder/src"
     mkdir "$folder/src"
     git archive "$commit" Cargo.toml Cargo.lock src | tar --extract --directory "$folder/src"
+    # Not a member of the workspace of this checkout, which it is below.
+    printf '\n[workspace]\n' >>"$folder/src/Cargo.toml"
     # From this folder, so that this checkout's toolchain compiles it. Without the lock's descriptor, because a compiler cache
     # that is started here would hold the lock as long as it runs.
     env -u CARGO_BUILD_TARGET CARGO_TARGET_DIR="$folder/target" \

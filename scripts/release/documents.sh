@@ -98,6 +98,11 @@ EOF
     mkdir "$work/texts"
     while IFS='|' read -r crate licence _; do
         name=${crate% *} version=${crate#* }
+        # pgmarch's own libraries are under its licence.
+        if [ -e "crates/$name/Cargo.toml" ]; then
+            echo "$crate ($licence), under the Apache License 2.0, in LICENSE" >>"$work/texts/apache.from"
+            continue
+        fi
         path=$(find "$sources" -mindepth 2 -maxdepth 2 -type d -name "$name-$version" | head -n 1)
         [ -n "$path" ] || die "the source of $crate is not in $sources: cargo fetch gets it"
         files=$(texts_of "$path" "$licence")

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::connect::Answer;
 use crate::ledger::parse_numeric;
+use crate::session::StatementResult;
 use crate::sql;
 use crate::sql::{Message, Sql};
 use crate::words::rough;
@@ -39,7 +39,7 @@ struct OtherSession {
 }
 
 impl Activity {
-    pub(super) fn of(rows: Answer) -> Self {
+    pub(super) fn of(rows: StatementResult) -> Self {
         let mut activity = Self::default();
         for row in rows {
             let Ok([relation, pid, a, b, c, age, query]) = <[Option<String>; 7]>::try_from(row) else { continue };

@@ -8,10 +8,10 @@ use tokio_postgres::error::SqlState;
 use super::error::ON_THIS_SERVER_ONLY;
 use super::monitor::{MonitoredBackend, StatementMonitor, take_token};
 use crate::config::Config;
-use crate::connect::{Answer, Failure, Session};
 use crate::exit::{Exit, Explain, Retry};
 use crate::ledger::{is_fence_failure, is_trust_failure, set_role};
 use crate::lock::RunLock;
+use crate::session::{Failure, Session, StatementResult};
 use crate::sql;
 use crate::sql::{Message, Sql};
 
@@ -121,7 +121,7 @@ async fn end_if_failed(session: &Session, outcome: Result<(), Failure>) -> Resul
         Ok(()) => {}
         Err(failure) if failure.is_lost() => {
             session.cancel().await;
-            session.leave();
+            session.terminate();
         }
         Err(_) => drop(session.ask(&Message::rollback()).await),
     }
@@ -129,6 +129,6 @@ async fn end_if_failed(session: &Session, outcome: Result<(), Failure>) -> Resul
 }
 
 /// Sends a write of ours, and waits for other sessions' locks as long as `PGMARCH_LOCK_TIMEOUT` says.
-pub(super) async fn write(session: &Session, config: &Config, message: &Message) -> Result<Vec<Answer>, Failure> {
+pub(super) async fn write(session: &Session, config: &Config, message: &Message) -> Result<Vec<StatementResult>, Failure> {
     if config.lock_timeout.is_zero() { session.run(message).await } else { session.write(message, config.lock_timeout).await }
 }

@@ -6,11 +6,11 @@ use super::error::{ApplyError, OwnTablesChanged, SqlFailure};
 use super::executor::Executor;
 use super::segments::{ErrorLocation, SegmentedMessage};
 use crate::config::Transaction;
-use crate::connect::Failure;
 use crate::ledger::{ReadError, is_fence_failure, is_trust_failure, is_verify_failure};
 use crate::plan::Step;
 use crate::revision::SectionMode;
 use crate::revision::statement::split;
+use crate::session::Failure;
 
 impl Executor<'_> {
     /// What a failure means: whose fault, where, what to do; `kept` statements before it are done. The transaction is
@@ -20,7 +20,7 @@ impl Executor<'_> {
         let lost = |failure| ApplyError::Lost(revision.clone(), failure);
         if failure.is_lost() {
             // Whatever the watcher or a deadline said of it: nothing more can come of that connection.
-            self.session.leave();
+            self.session.terminate();
             return lost(failure);
         }
         if failure.is_unreplicated() {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio_postgres::error::{DbError, SqlState};
 
-use crate::connect::Failure;
 use crate::exit::{Exit, Explain, Retry};
 use crate::ledger::UnfinishedRevision;
 use crate::revision::Direction;
 use crate::revision::{Id, LineColumn, SectionMode};
+use crate::session::Failure;
 
 /// A revision that is applied, or undone, and committed.
 #[derive(Clone, Debug)]

@@ -8,13 +8,13 @@ use super::monitor::{MonitoredBackend, StatementMonitor};
 use super::session_context::SessionContext;
 use super::step_message::StepOptions;
 use crate::config::Config;
-use crate::connect::Session;
 use crate::host::{Event, Host};
 use crate::ledger::{Backend, Ledger, Server, StatementCache, UnfinishedRevision};
 use crate::plan::{Plan, Step, VersionRows};
 use crate::revision::Direction;
 use crate::revision::Id;
 use crate::revision::applied_digest::AppliedDigest;
+use crate::session::Session;
 use crate::sql::{Flush, Message, Sql, discard};
 
 /// A plan on its way.

@@ -20,13 +20,13 @@ mod step_message;
 mod stepwise;
 
 use crate::config::{Config, Transaction};
-use crate::connect::Session;
 use crate::host::{Event, Host};
 use crate::ledger::{State, StatementCache, UnfinishedRevision};
 use crate::lock::RunLock;
 use crate::plan::{Plan, Step};
 use crate::revision::Direction;
 use crate::revision::SectionMode;
+use crate::session::Session;
 use executor::Executor;
 use monitor::StatementMonitor;
 

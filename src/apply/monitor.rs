@@ -4,11 +4,12 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use pg_connect::ConnectError;
 use tracing::{debug, enabled};
 
 use super::activity::{Activity, activity_query};
-use crate::connect::{Cause, ConnectError, Failure, Pool, Session};
 use crate::host::{Event, EventThrottle, Host, Progress};
+use crate::session::{Cause, Failure, Pool, Session};
 use crate::sql;
 use crate::sql::{Message, Sql};
 use crate::words::chain;
@@ -132,7 +133,7 @@ impl StatementMonitor {
                         progress.send(self, name, &activity, host.elapsed(started), is_news);
                     }
                 }
-                Err(PollError::NoAnswer) if host.elapsed(last_answer) >= self.give_up_after => return Cause::Silence(self.give_up_after),
+                Err(PollError::NoAnswer) if host.elapsed(last_answer) >= self.give_up_after => return Cause::Timeout(self.give_up_after),
                 Err(PollError::NoAnswer) => {}
                 Err(PollError::Refused(why)) => {
                     last_answer = host.now();
@@ -150,7 +151,7 @@ impl StatementMonitor {
             Some(session) => session,
             None => match self.pool.session(POLL_TIMEOUT).await {
                 Ok(session) => session,
-                Err(ConnectError::Silence(_)) => return Err(PollError::NoAnswer),
+                Err(ConnectError::Timeout(_)) => return Err(PollError::NoAnswer),
                 Err(error) => return Err(PollError::Refused(chain(&error))),
             },
         };

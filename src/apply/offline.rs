@@ -8,7 +8,6 @@ use std::fmt::Write;
 use squawk_lexer::{TokenKind, tokenize};
 
 use crate::config::{Config, Transaction};
-use crate::connect::application_name;
 use crate::escape;
 use crate::ledger::{Ledger, Stage, StatementNote, set_role};
 use crate::plan::{Plan, Step};
@@ -16,6 +15,7 @@ use crate::revision::checksum::semantic_checksum;
 use crate::revision::statement::kind::{StatementKind, classify};
 use crate::revision::statement::split;
 use crate::revision::{Direction, SectionMode, join_ids};
+use crate::session::application_name;
 use crate::sql;
 use crate::sql::{BEGIN, Sql, safe_settings};
 

@@ -15,8 +15,8 @@ use super::executor::Executor;
 use super::retries::LockRetries;
 use super::segments::SegmentedMessage;
 use super::step_message::{step_duration, step_message};
-use crate::connect::{Failure, Sent};
 use crate::plan::Step;
+use crate::session::{Failure, Sent};
 use crate::sql::Flush;
 
 /// The most messages under way: at 20 ms there and back, and 1 ms for each on the server, some 20 keep it busy.

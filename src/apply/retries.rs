@@ -7,9 +7,9 @@ use tokio_postgres::error::SqlState;
 
 use super::monitor::StatementMonitor;
 use crate::backoff::Pace;
-use crate::connect::Failure;
 use crate::host::{Event, Host};
 use crate::revision::Id;
+use crate::session::Failure;
 use crate::words::chain;
 
 /// Retries of the same thing, until the time for them is over.
@@ -49,9 +49,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::connect::{Cancels, Cause, Pool};
-    use crate::environment::Environment;
     use crate::host::{Clock as _, FakeClock};
+    use crate::session::{Cancels, Cause, Pool};
 
     /// The times at which a revision was blocked, in milliseconds of a clock whose random numbers are all `random`.
     async fn blocked_at(random: u64) -> (Vec<u128>, Duration) {
@@ -65,9 +64,9 @@ mod tests {
             }
         };
         let host = Host::default().with_clock(clock.clone()).with_observer(Arc::new(observer));
-        let pool = Pool::new(Environment::default(), Cancels::default()).expect("a pool");
+        let pool = Pool::new(pg_connect::Environment::default(), Cancels::default()).expect("a pool");
         let monitor = StatementMonitor::new(pool, &host, 1, 150_000, Duration::ZERO, Duration::ZERO);
-        let failure = Failure { completed: 0, source: Cause::Silence(Duration::ZERO) };
+        let failure = Failure { completed: 0, source: Cause::Timeout(Duration::ZERO) };
         let mut retries = LockRetries::new(&host, Duration::from_secs(2));
         while retries.has_time_left() {
             retries.wait(&Id::parse("001").expect("an id"), "was rolled back", &failure, &monitor).await;

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use tokio_postgres::error::{DbError, ErrorPosition};
 
-use crate::connect::Failure;
 use crate::revision::statement::kind::resets_setting;
 use crate::revision::statement::split;
+use crate::session::Failure;
 use crate::sql::{BEGIN, Message, Sql};
 
 /// A message, and what each segment of it is.

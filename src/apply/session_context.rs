@@ -2,9 +2,9 @@
 
 use super::monitor::take_token;
 use crate::config::Config;
-use crate::connect::application_name;
 use crate::ledger::{Backend, Server, set_role};
 use crate::revision::Id;
+use crate::session::application_name;
 use crate::sql;
 use crate::sql::{EscapeString, Literal, Sql, safe_settings};
 

@@ -5,9 +5,9 @@ use super::executor::Executor;
 use super::retries::LockRetries;
 use super::segments::SegmentedMessage;
 use super::step_message::{closing_message, step_duration, step_message};
-use crate::connect::Failure;
 use crate::plan::{Plan, Step};
 use crate::revision::SectionMode;
+use crate::session::Failure;
 
 /// A transaction of several steps that failed: in which of them, or at its end.
 struct FailedTransaction<'p> {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::segments::{SegmentKind, SegmentedMessage, UserStatement};
 use super::session_context::{SessionContext, SettingScope, bookkeeping_settings, session_settings_for_text, step_settings};
 use crate::config::Config;
-use crate::connect::Answer;
 use crate::ledger::{Backend, Ledger, Server, StatementCache, parse_numeric, set_role};
 use crate::plan::{Step, VersionRows};
 use crate::revision::Direction;
 use crate::revision::applied_digest::AppliedDigest;
+use crate::session::StatementResult;
 use crate::sql;
 use crate::sql::{Flush, Literal, Sql, commit, discard, safe_settings};
 
@@ -131,7 +131,7 @@ fn push_commit(message: &mut SegmentedMessage, flush: Flush) {
 }
 
 /// How long a step took, as the journal has it: the rows that are kept of its message.
-pub(super) fn step_duration(answers: &[Answer]) -> Duration {
+pub(super) fn step_duration(answers: &[StatementResult]) -> Duration {
     let value = answers.last().and_then(|answer| answer.first()).and_then(|row| row.first());
     let seconds = value.and_then(|value| parse_numeric(value.as_deref()?));
     Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default()

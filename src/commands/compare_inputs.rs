@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
+use pg_connect::{ConnectError, Conninfo};
 use tracing::{info, warn};
 
 use super::context::Context;
 use super::error::CommandError;
 use crate::cli::Ignored;
 use crate::config::error::ConfigError;
-use crate::connect::conninfo::Conninfo;
-use crate::connect::{ConnectError, Pool, Session};
 use crate::error::Error;
 use crate::ledger::{self, State};
 use crate::model::Catalog;
@@ -22,6 +21,7 @@ use crate::model::read::{Schemas, Scope};
 use crate::report::difference::Difference;
 use crate::revision::graph::{Graph, Node};
 use crate::runner::catalog_scope;
+use crate::session::{Pool, Session};
 use crate::sql::{Ident, QualifiedName};
 
 /// Where the model comes from.
@@ -97,7 +97,7 @@ impl Model {
 }
 
 fn connect(error: ConnectError) -> Error {
-    Error::Wait(crate::connect::wait::WaitError::Settings(error))
+    Error::Wait(crate::session::wait::WaitError::Settings(error))
 }
 
 /// Why a schema must not be recreated in a scratch database: some of its code belongs to a role that is not trusted, and would run as

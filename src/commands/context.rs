@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use pg_connect::Environment;
 use tokio::time::Instant;
 
 use crate::config::Config;
-use crate::connect::{Cancels, Pool, Session};
 use crate::counters::Counters;
-use crate::environment::Environment;
 use crate::error::Error;
 use crate::host::Host;
 use crate::ledger::{Access, Level, ReadError, State, UntrustedRelation};
 use crate::model::prove::scratch_server::Leftovers;
 use crate::runner::Runner;
+use crate::session::{Cancels, Pool, Session};
 
 /// What every command gets.
 #[derive(Debug)]

@@ -7,13 +7,13 @@ use tokio::time::Instant;
 use super::context::Context;
 use super::error::CommandError;
 
-use crate::connect::Session;
 use crate::error::Error;
 use crate::ledger::{self, Access};
 use crate::plan::Plan;
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
 use crate::runner::{check_ancestry, check_base, is_sealed, resolve_position};
+use crate::session::Session;
 
 /// What one read of the database found.
 #[derive(Clone, Debug, PartialEq, Eq)]

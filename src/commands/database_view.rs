@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 
+use pg_connect::{ConnectError, SettingsError};
+
 use super::context::Context;
-use crate::connect::fault::SettingsError;
-use crate::connect::wait::WaitError;
-use crate::connect::{ConnectError, Session};
 use crate::error::Error;
 use crate::ledger::{Access, ReadError, State, parse_numeric};
 use crate::position::Position;
 use crate::report::history::{HistoryEntry, NOT_APPLIED};
 use crate::revision::graph::{Graph, Node};
 use crate::runner::ancestry;
+use crate::session::Session;
+use crate::session::wait::WaitError;
 
 /// A database as `history` and `show` read it.
 pub(super) struct DatabaseView {

@@ -8,8 +8,6 @@ use tracing::info;
 use super::compare_inputs;
 use super::compare_inputs::difference;
 use super::context::Context;
-use crate::connect::Session;
-use crate::connect::wait::WaitError;
 use crate::error::Error;
 use crate::ledger::{ReadError, State};
 use crate::model::Catalog;
@@ -27,6 +25,8 @@ use crate::revision::graph::Graph;
 use crate::revision::statement::identifiers::creates_schema;
 use crate::revision::{Revision, join_ids};
 use crate::runner::ancestry;
+use crate::session::Session;
+use crate::session::wait::WaitError;
 use crate::sql::Ident;
 use crate::words::chain;
 

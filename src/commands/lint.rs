@@ -1,5 +1,6 @@
 //! `lint`: risky statements in the revisions that are not applied yet, or in those that are named.
 
+use pg_connect::Conninfo;
 use serde::Serialize;
 
 use super::compare_inputs;
@@ -7,7 +8,6 @@ use super::context::Context;
 use super::error::CommandError;
 use super::output::{answer, json};
 use crate::cli;
-use crate::connect::conninfo::Conninfo;
 use crate::error::Error;
 use crate::escape;
 use crate::ledger::Access;

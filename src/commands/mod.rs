@@ -28,16 +28,9 @@ use std::ffi::OsString;
 
 use crate::cli::{Cli, Command};
 use crate::config::Config;
-use crate::connect::Cancels;
 use crate::error::Error;
 use context::Context;
 use error::CommandError;
-
-impl std::fmt::Debug for Cancels {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cancels").finish_non_exhaustive()
-    }
-}
 
 /// Runs the command of the arguments, or the one of `PGMARCH_COMMAND`.
 pub async fn run(command: Option<Command>, context: &Context) -> Result<(), Error> {

@@ -5,13 +5,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pg_connect::{ConnectTarget, Environment, SettingsError};
+
 use super::error::ConfigFault;
 use super::settings::{self, RawSettings};
 use super::{Ahead, Changes, Config, LogFormat, Reporting, Snapshots, Transaction};
-use crate::connect::fault::SettingsError;
-use crate::connect::target::Target;
-use crate::connect::wait::Widen;
-use crate::environment::Environment;
+use crate::session::wait::RetryableRefusals;
 use crate::sql::{Ident, SearchPath, TableName};
 
 /// Where Kubernetes reads a container's termination message (its documentation, "Determine the Reason for Pod Failure").
@@ -97,10 +96,10 @@ pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<Confi
         command: raw.command.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
         target: raw.target.unwrap_or_else(|| "head".to_owned()),
         wait_timeout: decider.duration("PGMARCH_WAIT_TIMEOUT", raw.wait_timeout, seconds(60)),
-        wait_for: Widen::parse(raw.wait_for.as_deref().unwrap_or("")).unwrap_or_else(|value| {
+        wait_for: RetryableRefusals::parse(raw.wait_for.as_deref().unwrap_or("")).unwrap_or_else(|value| {
             let expected = "password, database, rights, tls, all, or SQLSTATEs of five characters, comma separated";
             decider.0.push(ConfigFault::Choice { name: "PGMARCH_WAIT_FOR", value, expected });
-            Widen::default()
+            RetryableRefusals::default()
         }),
         run_lock_timeout: decider.duration("PGMARCH_RUN_LOCK_TIMEOUT", raw.run_lock_timeout, seconds(600)),
         lock_timeout: decider.duration("PGMARCH_LOCK_TIMEOUT", raw.lock_timeout, seconds(5)),
@@ -159,7 +158,7 @@ fn connection_faults(environment: &Environment, anyway: bool) -> Vec<ConfigFault
             // A file that can't be read was found before.
             Ok(None) | Err(_) => continue,
         };
-        for mut fault in Target::check(&place).err().unwrap_or_default() {
+        for mut fault in ConnectTarget::check(&place).err().unwrap_or_default() {
             if let SettingsError::Conninfo { name: named, .. } = &mut fault
                 && named == "PGMARCH_DATABASE_URL"
             {

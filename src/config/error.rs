@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
+use pg_connect::{EnvironmentError, SettingsError};
 use thiserror::Error;
 
-use crate::connect::fault::SettingsError;
-use crate::environment::EnvironmentError;
 use crate::exit::{Exit, Explain};
 
 /// One fault of the settings. It never holds a value that may be secret.

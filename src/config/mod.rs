@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::connect::wait::Widen;
+use crate::session::wait::RetryableRefusals;
 use crate::sql::{Ident, SearchPath, TableName};
 
 /// One transaction for each revision, or for all of a run.
@@ -50,7 +50,7 @@ pub struct Config {
     /// How long to wait for the server.
     pub wait_timeout: Duration,
     /// Refusals that are waited for as well.
-    pub wait_for: Widen,
+    pub wait_for: RetryableRefusals,
     /// How long to wait for another runner.
     pub run_lock_timeout: Duration,
     /// `lock_timeout` of the revisions; zero is off.

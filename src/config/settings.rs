@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use pg_connect::Environment;
+
 use super::error::ConfigFault;
-use crate::environment::Environment;
 use crate::words::nearest;
 
 /// One setting: name, default and meaning, as the documentation prints them.
@@ -22,7 +23,7 @@ macro_rules! settings {
     ($($field:ident, $name:literal, $default:literal, $meaning:literal;)*) => {
         /// The settings as the environment has them, unchecked.
         #[derive(Debug)]
-        #[allow(dead_code, reason = "the connection settings are read at each try, by connect::conninfo")]
+        #[allow(dead_code, reason = "the connection settings are read at each try, by the library")]
         pub(super) struct RawSettings { $(pub(super) $field: Option<String>,)* }
 
         impl From<BTreeMap<String, String>> for RawSettings {

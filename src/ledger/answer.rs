@@ -1,6 +1,6 @@
 //! Reads the rows of an answer.
 
-use crate::connect::Answer;
+use crate::session::StatementResult;
 
 /// The first column of a row.
 pub(super) fn first_column(row: Vec<Option<String>>) -> Option<String> {
@@ -8,6 +8,6 @@ pub(super) fn first_column(row: Vec<Option<String>>) -> Option<String> {
 }
 
 /// The first column of the first row.
-pub(super) fn single_value(answer: Option<Answer>) -> Option<String> {
+pub(super) fn single_value(answer: Option<StatementResult>) -> Option<String> {
     answer.unwrap_or_default().into_iter().next().and_then(first_column)
 }

@@ -2,7 +2,7 @@
 
 use tokio_postgres::error::{DbError, SqlState};
 
-use crate::connect::Failure;
+use crate::session::Failure;
 
 /// Whether a statement failed in such a cast. The server quotes the value that can't be cast, untranslated, so `text` is
 /// pgmarch's own and not a text of the server or of the driver.

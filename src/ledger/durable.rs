@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::answer::single_value;
 use super::error::ReadError;
 use crate::backoff::Pace;
-use crate::connect::{Failure, Session};
+use crate::session::{Failure, Session};
 use crate::sql;
 use crate::sql::{Message, Sql};
 

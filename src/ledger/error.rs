@@ -8,8 +8,8 @@ use super::install::format::FORMAT;
 use super::locked::Locked;
 use super::trust::UntrustedRelation;
 use super::trust::is_trust_failure;
-use crate::connect::Failure;
 use crate::exit::{Exit, Explain, Retry};
+use crate::session::Failure;
 
 /// Why the database's state can't be read.
 #[derive(Debug, Error)]

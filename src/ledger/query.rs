@@ -5,7 +5,7 @@ use tokio_postgres::error::SqlState;
 use super::error::ReadError;
 use super::handle::Ledger;
 use super::locked::Locked;
-use crate::connect::{Answer, Failure, Session};
+use crate::session::{Failure, Session, StatementResult};
 use crate::sql;
 use crate::sql::{Ident, Literal, Message, Sql};
 
@@ -18,13 +18,18 @@ impl Ledger {
     }
 
     /// Sends such a message; a lock that keeps all sessions from reading our tables becomes an error that names its holder.
-    pub(super) async fn ask(&self, session: &Session, message: &Message) -> Result<Vec<Answer>, ReadError> {
+    pub(super) async fn ask(&self, session: &Session, message: &Message) -> Result<Vec<StatementResult>, ReadError> {
         ask(session, message, &self.version_table.name, &self.schema).await
     }
 }
 
 /// Sends a message that reads our tables; a lock that keeps all sessions from reading them becomes an error that names its holder.
-pub(super) async fn ask(session: &Session, message: &Message, version_table: &Ident, ledger: &Ident) -> Result<Vec<Answer>, ReadError> {
+pub(super) async fn ask(
+    session: &Session,
+    message: &Message,
+    version_table: &Ident,
+    ledger: &Ident,
+) -> Result<Vec<StatementResult>, ReadError> {
     match session.ask(message).await {
         Ok(answers) => Ok(answers),
         Err(failure) => Err(explain(failure, session, version_table, ledger).await),

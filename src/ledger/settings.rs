@@ -5,7 +5,7 @@ use crate::sql;
 use crate::sql::Sql;
 
 /// `lock_timeout` of a query that reads our tables. Only a lock against all readers makes it wait: a `TRUNCATE`, a `VACUUM FULL`,
-/// a `LOCK TABLE`. The server reports that before the answer counts as lost ([`crate::connect::SILENCE`]).
+/// a `LOCK TABLE`. The server reports that before the answer counts as lost ([`crate::session::QUERY_TIMEOUT`]).
 pub(super) const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout TO '5s'";
 
 /// Role and search path for what runs on behalf of the settings, until the end of the transaction.

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use pg_connect::{ConnectError, RetryVerdict};
 use thiserror::Error;
 
-use crate::connect::wait::{Verdict, verdict};
-use crate::connect::{ConnectError, Failure};
 use crate::exit::{Exit, Explain, Retry};
+use crate::session::Failure;
 
 /// Why the lock is not this run's.
 #[derive(Debug, Error)]
@@ -49,7 +49,7 @@ impl Explain for LockError {
             Self::Timeout { .. } | Self::Lost | Self::DifferentServers => Exit::Locked,
             Self::NoSecondConnection { .. } => Exit::Unreachable,
             Self::Connect(ConnectError::Settings(_)) => Exit::Usage,
-            Self::Connect(error) if verdict(error) == Verdict::Wait => Exit::Unreachable,
+            Self::Connect(error) if error.retry_verdict() == RetryVerdict::Wait => Exit::Unreachable,
             Self::Server(failure) if failure.is_lost() => Exit::Locked,
             Self::Connect(_) | Self::Server(_) => Exit::Refused,
         }
@@ -58,7 +58,7 @@ impl Explain for LockError {
     fn retry(&self) -> Retry {
         let is_worthwhile = match self {
             Self::Server(failure) => failure.is_lost(),
-            Self::Connect(error) => verdict(error) == Verdict::Wait,
+            Self::Connect(error) => error.retry_verdict() == RetryVerdict::Wait,
             Self::Lost | Self::DifferentServers => true,
             Self::Timeout { .. } | Self::NoSecondConnection { .. } => false,
         };

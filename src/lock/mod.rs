@@ -6,14 +6,15 @@ mod queries;
 
 use std::time::Duration;
 
+use pg_connect::ConnectError;
 use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 use tracing::debug;
 
 use crate::backoff::Pace;
-use crate::connect::{Answer, ConnectError, Failure, Pool, SILENCE, Session};
 use crate::host::{Event, EventThrottle, Host, LockWait, Wait};
 use crate::ledger::State;
+use crate::session::{Failure, Pool, QUERY_TIMEOUT, Session, StatementResult};
 use crate::sql::{Message, Sql};
 use crate::words::chain;
 
@@ -261,7 +262,7 @@ fn parse_pid(pid: Option<&str>) -> i32 {
 }
 
 /// The only row of an answer.
-fn single_row<const COLUMNS: usize>(answer: Answer) -> Option<[Option<String>; COLUMNS]> {
+fn single_row<const COLUMNS: usize>(answer: StatementResult) -> Option<[Option<String>; COLUMNS]> {
     answer.into_iter().next()?.try_into().ok()
 }
 
@@ -271,14 +272,14 @@ fn is_crowded(error: &ConnectError) -> bool {
 }
 
 /// Sends a query that takes no time. Without an answer it tells observers and continues to wait: a pooler without a free
-/// connection answers as soon as it has one. `None` after [`SILENCE`]: then a new connection may fare better.
+/// connection answers as soon as it has one. `None` after [`QUERY_TIMEOUT`]: then a new connection may fare better.
 async fn ask(
     session: &Session,
     message: &Message,
     deadline: Instant,
     host: &Host,
     throttle: &mut EventThrottle,
-) -> Result<Option<Vec<Answer>>, LockError> {
+) -> Result<Option<Vec<StatementResult>>, LockError> {
     let mut asking = std::pin::pin!(session.run(message));
     let started = host.now();
     loop {
@@ -291,7 +292,7 @@ async fn ask(
         if throttle.is_due("no answer", host) {
             host.notify(&Event::WaitingForLock { reason: LockWait::Answer, remaining: host.remaining(deadline) });
         }
-        if host.elapsed(started) >= SILENCE {
+        if host.elapsed(started) >= QUERY_TIMEOUT {
             return Ok(None);
         }
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio_postgres::error::SqlState;
 
 use super::read::Scope;
-use crate::connect::Session;
 use crate::ledger::{Access, Ledger, ReadError};
+use crate::session::Session;
 use crate::sql;
 use crate::sql::{Literal, Message, Sql};
 

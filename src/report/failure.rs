@@ -237,8 +237,7 @@ mod tests {
     use std::error::Error as _;
 
     use super::*;
-    use crate::connect::ConnectError;
-    use crate::connect::wait::WaitError;
+    use crate::session::wait::WaitError;
 
     #[test]
     fn a_caret_stands_below_what_is_meant() {
@@ -258,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_cause_is_named_once() {
-        let last = ConnectError::Silence(std::time::Duration::from_secs(5));
+        let last = pg_connect::ConnectError::Timeout(std::time::Duration::from_secs(5));
         let failure = Error::Wait(WaitError::Timeout { address: "u@h:5432/d".into(), waited: std::time::Duration::from_secs(60), last });
         assert!(failure.source().is_some());
         let text = text(&failure);

@@ -12,7 +12,6 @@ use super::verified::{VerifiedPosition, ancestry, is_sealed, verify_checksums};
 use crate::ancestry::Ancestry;
 use crate::apply::{ApplyError, CompletedStep, StoppedRun, apply, check_unfinished, startup_options};
 use crate::config::Snapshots;
-use crate::connect::{Pool, Session};
 use crate::error::Error;
 use crate::host::{Event, EventThrottle};
 use crate::ledger::{self, Access, Level, State};
@@ -21,6 +20,7 @@ use crate::plan::Plan;
 use crate::position::Position;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::{Direction, Id, join_ids};
+use crate::session::{Pool, Session};
 use crate::words::version;
 
 /// How long to wait before a server that was read-only is asked again.

@@ -4,18 +4,19 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pg_connect::Environment;
 use tokio::time::Instant;
 
 use super::prefetched::Prefetched;
 use crate::config::Config;
 use crate::config::decide::decide;
 use crate::config::error::ConfigFault;
-use crate::connect::wait::{Said, WaitError, connect_until};
-use crate::connect::{Cancels, Pool, Session};
-use crate::environment::{Environment, PROGRAM};
+use crate::environment::PROGRAM;
 use crate::error::Error;
 use crate::host::{Clock, Event, Host, Observer, Wait};
 use crate::revision::graph::Graph;
+use crate::session::wait::{LogThrottle, WaitError, connect_until};
+use crate::session::{Cancels, Pool, Session};
 
 /// Brings one database to a revision.
 #[derive(Debug)]
@@ -88,9 +89,9 @@ impl Runner {
     /// The same; `timeout` is the time until `deadline`, for messages.
     pub(crate) async fn connect_within(&self, pool: &Pool, timeout: Duration, deadline: Instant) -> Result<Session, WaitError> {
         let started = self.host.now();
-        let mut throttle = Said::default();
+        let mut throttle = LogThrottle::default();
         let outcome = connect_until(pool, &self.config.wait_for, timeout, deadline, &mut throttle).await;
-        if throttle.anything() {
+        if throttle.has_logged() {
             self.host.notify(&Event::WaitEnded { wait: Wait::Server, waited: self.host.elapsed(started) });
         }
         outcome

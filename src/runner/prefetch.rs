@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::base::Runner;
-use crate::connect::{Pool, Session};
 use crate::host::Event;
 use crate::ledger::{Access, Level, State};
 use crate::revision::folder::FolderDigest;
+use crate::session::{Pool, Session};
 use crate::words::version;
 
 /// How long the prefetch may take: a server that does not answer must not keep faults of the files from being reported.

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use crate::connect::{Pool, Session};
 use crate::ledger::State;
+use crate::session::{Pool, Session};
 
 /// A session and what it read, with the pool that it belongs to, for the first who needs one.
 #[derive(Default)]

@@ -5,7 +5,6 @@ use tracing::debug;
 use super::base::Runner;
 use crate::ancestry::Ancestry;
 use crate::apply::{BookkeepingError, run_bookkeeping};
-use crate::connect::Session;
 use crate::error::Error;
 use crate::host::Event;
 use crate::ledger::State;
@@ -13,6 +12,7 @@ use crate::ledger::lost::SchemaReset;
 use crate::lock::RunLock;
 use crate::position::Position;
 use crate::revision::Revision;
+use crate::session::Session;
 use crate::sql::Sql;
 use crate::words::{chain, version};
 

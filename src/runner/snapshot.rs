@@ -10,13 +10,13 @@ use tracing::debug;
 
 use super::base::Runner;
 use crate::config::Config;
-use crate::connect::{Answer, Failure, Session};
 use crate::host::{Event, Host};
 use crate::ledger::State;
 use crate::model::read::database_schemas::{DatabaseSchemas, SchemaEntry};
 use crate::model::read::{Schemas, Scope, ViewedSearchPath};
 use crate::revision::graph::Graph;
 use crate::revision::statement::identifiers::find_identifiers;
+use crate::session::{Failure, Session, StatementResult};
 use crate::sql::Message;
 use crate::words::chain;
 
@@ -119,7 +119,7 @@ fn schemas_of_run<'s>(existing: &'s DatabaseSchemas, graph: &Graph, version_sche
 }
 
 /// The answers to a message. After the deadline it is cancelled, again and again until the server answers.
-async fn within(host: &Host, deadline: Instant, session: &Session, message: &Message) -> Result<Vec<Answer>, Skipped> {
+async fn within(host: &Host, deadline: Instant, session: &Session, message: &Message) -> Result<Vec<StatementResult>, Skipped> {
     let mut answers = std::pin::pin!(async { session.send(message).await?.answers().await });
     if let Ok(outcome) = host.timeout_at(deadline, &mut answers).await {
         return outcome.map_err(|failure| match failure.code() {

@@ -5,13 +5,13 @@ use tracing::debug;
 use crate::ancestry::{Ancestry, LateRevisions};
 use crate::checksum::{self, ChecksumError, ChecksumVerdict};
 use crate::config::Config;
-use crate::connect::Session;
 use crate::error::Error;
 use crate::ledger::lost::{self, SchemaReset};
 use crate::ledger::{LedgerContents, ReadError, State};
 use crate::position::Position;
 use crate::revision::Revision;
 use crate::revision::graph::{Graph, Node};
+use crate::session::Session;
 
 /// The position of the database, and what else was found on the way.
 pub(crate) struct VerifiedPosition<'g> {

@@ -134,7 +134,7 @@ fn commands_that_are_mentioned_are_understood() {
 fn files_of_the_repository_that_are_mentioned_exist() {
     for (path, text) in documents().into_iter().filter(|(path, _)| path != "CHANGELOG.md") {
         for (number, line) in prose(&text) {
-            let folders = ["src/", "tests/", "docs/", "scripts/", "deploy/", "docker/"];
+            let folders = ["src/", "crates/", "tests/", "docs/", "scripts/", "deploy/", "docker/"];
             for file in quoted(line).filter(|text| folders.iter().any(|folder| text.starts_with(folder)) && !text.contains(' ')) {
                 // A folder for each fault, say, is written `tests/fixtures/<fault>/`.
                 let known = file.split('<').next().unwrap();

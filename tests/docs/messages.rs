@@ -21,7 +21,7 @@ fn quoted(text: &str) -> Vec<(usize, &str)> {
 /// All that is not a remark in the program and in what its scenarios expect of it and of servers.
 fn sources() -> Vec<String> {
     let documents = super::root().join("tests/docs");
-    let paths = [files("src", "rs"), files("src", "sql"), files("tests", "rs")].concat();
+    let paths = [files("src", "rs"), files("src", "sql"), files("crates", "rs"), files("tests", "rs")].concat();
     let code = |text: String| text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<&str>>().join("\n");
     // Messages about connecting are told the program's name.
     let code = |text: String| code(text).replace("{program}", "pgmarch");

@@ -10,13 +10,13 @@ use crate::apply::executor::Executor;
 use crate::apply::retries::LockRetries;
 use crate::apply::segments::{SegmentedMessage, UserStatement};
 use crate::apply::step_message::bookkeeping_message;
-use crate::connect::{Answer, Failure, application_name};
 use crate::host::Event;
 use crate::ledger::{ReadError, UnfinishedRevision};
 use crate::ledger::{Stage, StatementNote};
 use crate::plan::Step;
 use crate::revision::checksum::semantic_checksum;
 use crate::revision::statement::{Statement, split};
+use crate::session::{Failure, StatementResult, application_name};
 use crate::sql;
 use crate::sql::{Sql, deallocate};
 
@@ -76,7 +76,7 @@ impl<'s, 'r> StepwiseExecution<'s, 'r> {
     }
 
     /// Runs a transaction of pgmarch's about this step; again, while it only meets other sessions' locks.
-    pub(super) async fn run_bookkeeping(&mut self, statements: Vec<Sql>) -> Result<Vec<Answer>, ApplyError> {
+    pub(super) async fn run_bookkeeping(&mut self, statements: Vec<Sql>) -> Result<Vec<StatementResult>, ApplyError> {
         let executor = self.executor();
         loop {
             let context = executor.session_context(self.session.id());
@@ -114,7 +114,7 @@ impl<'s, 'r> StepwiseExecution<'s, 'r> {
     }
 
     /// Remembers the row that was just written: the last answer before COMMIT. Returns the backend that wrote it.
-    pub(super) fn remember(&mut self, answers: &[Answer]) -> Option<i32> {
+    pub(super) fn remember(&mut self, answers: &[StatementResult]) -> Option<i32> {
         let row = answers.last().and_then(|rows| rows.first())?;
         let [journal_id, pid, tables, noted_at] = <&[Option<String>; 4]>::try_from(row.as_slice()).ok()?;
         self.journal_id = journal_id.as_deref().and_then(|id| id.parse().ok());

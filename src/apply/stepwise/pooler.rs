@@ -6,8 +6,8 @@ use tracing::debug;
 
 use crate::apply::error::ApplyError;
 use crate::apply::executor::Executor;
-use crate::connect::Answer;
 use crate::revision::Id;
+use crate::session::StatementResult;
 use crate::sql::{Message, Sql};
 
 /// Which backend answers.
@@ -18,7 +18,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 const PROBES: usize = 12;
 
 /// The one value of the last answer.
-pub(super) fn single_value(answers: Vec<Answer>) -> Option<String> {
+pub(super) fn single_value(answers: Vec<StatementResult>) -> Option<String> {
     answers.into_iter().next_back()?.into_iter().next()?.into_iter().next()?
 }
 

@@ -6,9 +6,9 @@ use crate::apply::error::ApplyError;
 use crate::apply::executor::Executor;
 use crate::apply::monitor::MonitoredBackend;
 use crate::apply::segments::SegmentedMessage;
-use crate::connect::{Answer, Failure};
 use crate::plan::Step;
 use crate::revision::Id;
+use crate::session::{Failure, StatementResult};
 use crate::sql::{Message, Sql};
 
 /// A step, and the session that it runs on.
@@ -34,7 +34,7 @@ impl<'s> StepSession<'s, '_> {
     }
 
     /// Sends a query that takes no time.
-    pub(super) async fn ask(&self, message: &Message) -> Result<Vec<Answer>, ApplyError> {
+    pub(super) async fn ask(&self, message: &Message) -> Result<Vec<StatementResult>, ApplyError> {
         match self.executor.session.ask(message).await {
             Ok(answers) => Ok(answers),
             Err(failure) => Err(self.diagnose_own(failure).await),
@@ -42,7 +42,7 @@ impl<'s> StepSession<'s, '_> {
     }
 
     /// Runs a statement outside of transactions, for as long as it takes.
-    pub(super) async fn run_statement(&self, statement: Sql) -> Result<Vec<Answer>, ApplyError> {
+    pub(super) async fn run_statement(&self, statement: Sql) -> Result<Vec<StatementResult>, ApplyError> {
         match self.supervise(self.backend(), self.executor.session.run(&Message::verbatim(statement))).await {
             Ok(answers) => Ok(answers),
             Err(failure) => Err(self.diagnose_own(failure).await),

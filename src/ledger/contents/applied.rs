@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::connect::{Failure, Session};
 use crate::ledger::handle::Ledger;
 use crate::revision::format::marker::TextOrigin;
 use crate::revision::format::parse_from;
 use crate::revision::{Id, Revision, Section, SectionMode};
+use crate::session::{Failure, Session};
 use crate::sql;
 use crate::sql::TextArray;
 

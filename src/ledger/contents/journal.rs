@@ -1,8 +1,8 @@
 //! The journal: one row for each run of a revision, append-only.
 
-use crate::connect::{Answer, Failure, Session};
 use crate::ledger::handle::Ledger;
 use crate::revision::Id;
+use crate::session::{Failure, Session, StatementResult};
 use crate::sql;
 use crate::sql::Literal;
 
@@ -33,9 +33,9 @@ pub struct JournalEntry {
 
 impl Ledger {
     /// For each revision: its id, when it was last upgraded to, and how many seconds that took.
-    pub(crate) async fn last_upgrades(&self, session: &Session) -> Result<Answer, Failure> {
+    pub(crate) async fn last_upgrades(&self, session: &Session) -> Result<StatementResult, Failure> {
         if !self.has_ledger {
-            return Ok(Answer::new());
+            return Ok(StatementResult::new());
         }
         let history = sql!(
             "SELECT DISTINCT ON (revision) revision, to_char(finished AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), extract(epoch FROM finished - started) \
@@ -58,7 +58,7 @@ impl Ledger {
             key = self.key(),
             revision = Literal(revision.as_str())
         );
-        let rows: Answer = session.ask(&self.reading(&["journal"], [query])).await?.into_iter().next().unwrap_or_default();
+        let rows: StatementResult = session.ask(&self.reading(&["journal"], [query])).await?.into_iter().next().unwrap_or_default();
         let entry = |row: Vec<Option<String>>| {
             let [direction, outcome, started, seconds, role, host, pgmarch, detail] = <[Option<String>; 8]>::try_from(row).ok()?;
             let seconds = seconds.and_then(|seconds| parse_numeric(&seconds));

@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use super::access::Access;
 use super::error::ReadError;
 use super::handle::Ledger;
-use crate::connect::{Answer, Session};
+use crate::session::{Session, StatementResult};
 use crate::sql;
 use crate::sql::Sql;
 
@@ -44,7 +44,7 @@ pub struct LedgerContents {
 
 impl LedgerContents {
     /// From the first answers to [`Ledger::contents_queries`].
-    pub(super) fn from_answers(answers: &mut impl Iterator<Item = Answer>) -> Result<Self, ReadError> {
+    pub(super) fn from_answers(answers: &mut impl Iterator<Item = StatementResult>) -> Result<Self, ReadError> {
         let checksums = answers.next().unwrap_or_default().into_iter().filter_map(AppliedChecksum::from_row).collect();
         let unfinished = answers.next().unwrap_or_default().into_iter().map(UnfinishedRevision::from_row).collect::<Option<_>>();
         let unfinished = unfinished.ok_or(ReadError::Unexpected("unfinished revisions"))?;

@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::checksum::AppliedChecksum;
 use super::journal::BASE;
-use crate::connect::Answer;
 use crate::ledger::handle::Ledger;
 use crate::revision::Id;
 use crate::revision::applied_digest::AppliedDigest;
 use crate::revision::graph::Graph;
+use crate::session::StatementResult;
 use crate::sql;
 use crate::sql::Sql;
 
@@ -47,14 +47,14 @@ pub struct ProvenRevisions {
 
 impl ProvenRevisions {
     /// From the answers to [`Ledger::proof_queries`], with the checksums.
-    pub(in crate::ledger) fn from_answers(answers: &mut impl Iterator<Item = Answer>) -> (Self, HashMap<String, AppliedChecksum>) {
+    pub(in crate::ledger) fn from_answers(answers: &mut impl Iterator<Item = StatementResult>) -> (Self, HashMap<String, AppliedChecksum>) {
         let checksums = answers.next().unwrap_or_default().into_iter().filter_map(AppliedChecksum::from_row).collect();
         let proven = Self::from_rows(answers.next().unwrap_or_default(), &checksums);
         (proven, checksums)
     }
 
     /// From the rows of `proven.sql`.
-    pub(super) fn from_rows(rows: Answer, checksums: &HashMap<String, AppliedChecksum>) -> Self {
+    pub(super) fn from_rows(rows: StatementResult, checksums: &HashMap<String, AppliedChecksum>) -> Self {
         let mut proven = Self::default();
         for row in rows {
             let Ok([Some(revision), Some(direction), seal]) = <[Option<String>; 3]>::try_from(row) else { continue };

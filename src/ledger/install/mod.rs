@@ -6,8 +6,8 @@ use super::error::ReadError;
 use super::handle::Ledger;
 use super::lock_key::creation_lock_key;
 use super::table::LedgerTable;
-use crate::connect::{Answer, Failure, Session};
 use crate::revision::statement::split;
+use crate::session::{Failure, Session, StatementResult};
 use crate::sql;
 use crate::sql::{Ident, Literal, Message, QualifiedName, Sql, set_role};
 
@@ -109,7 +109,7 @@ impl Ledger {
     }
 
     /// The error that an answer of [`Self::obstacles`] means, if one has a row.
-    pub(crate) fn refuse_obstacles(&self, answers: impl IntoIterator<Item = Answer>) -> Result<(), ReadError> {
+    pub(crate) fn refuse_obstacles(&self, answers: impl IntoIterator<Item = StatementResult>) -> Result<(), ReadError> {
         match answers.into_iter().flatten().next().as_deref() {
             Some([Some(kind), Some(name), _]) => Err(ReadError::InTheWay { kind: kind.clone(), name: name.clone() }),
             Some([Some(format), Some(program)]) => {

@@ -19,8 +19,8 @@ use super::handle::Ledger;
 use super::state::State;
 use super::trust::{UNTRUSTED, is_trust_failure};
 use crate::config::Config;
-use crate::connect::{Answer, Failure, Session};
 use crate::revision::graph::Graph;
+use crate::session::{Failure, Session, StatementResult};
 use crate::sql;
 use crate::sql::{Ident, Literal, Message, QualifiedName, Sql};
 
@@ -150,7 +150,7 @@ impl Ledger {
 }
 
 /// The version rows that the answers to [`Ledger::proof_queries`] lead to.
-fn rows_from_journal(answers: &mut impl Iterator<Item = Answer>, graph: &Graph) -> Option<Vec<String>> {
+fn rows_from_journal(answers: &mut impl Iterator<Item = StatementResult>, graph: &Graph) -> Option<Vec<String>> {
     let (proven, checksums) = ProvenRevisions::from_answers(answers);
     proven.version_rows(&checksums, graph)
 }
@@ -161,7 +161,7 @@ fn lock_table(table: &QualifiedName) -> Sql {
 }
 
 /// Sends a message, and ends the transaction if it failed.
-async fn ask(session: &Session, message: &Message) -> Result<Vec<Answer>, Failure> {
+async fn ask(session: &Session, message: &Message) -> Result<Vec<StatementResult>, Failure> {
     let outcome = session.ask(message).await;
     if outcome.as_ref().is_err_and(|failure| !failure.is_lost()) {
         session.ask(&Message::rollback()).await?;

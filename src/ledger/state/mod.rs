@@ -18,8 +18,8 @@ use super::query::ask;
 use super::table::{LedgerTable, TABLES};
 use super::trust::{TrustBasis, TrustProblem, UntrustedRelation, is_trust_failure};
 use crate::config::Config;
-use crate::connect::{Answer, Session};
 use crate::revision::applied_digest::AppliedDigest;
+use crate::session::{Session, StatementResult};
 use crate::sql::{Ident, Message, QualifiedName};
 use query::state_query;
 use row::StateRow;
@@ -170,6 +170,6 @@ impl State {
     }
 }
 
-async fn send(session: &Session, config: &Config, message: &Message) -> Result<Vec<Answer>, ReadError> {
+async fn send(session: &Session, config: &Config, message: &Message) -> Result<Vec<StatementResult>, ReadError> {
     ask(session, message, &config.version_table.name, &config.ledger_schema).await
 }

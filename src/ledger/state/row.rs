@@ -1,9 +1,9 @@
 //! The answer to the first query.
 
-use crate::connect::Answer;
 use crate::ledger::error::ReadError;
 use crate::ledger::trust::UntrustedRelation;
 use crate::revision::applied_digest::AppliedDigest;
+use crate::session::StatementResult;
 
 /// The columns of `read.sql`, and the version rows and the seal in its last column.
 pub(super) struct StateRow {
@@ -39,7 +39,7 @@ pub(super) struct StateRow {
 }
 
 impl StateRow {
-    pub(super) fn from_answers(mut answers: Vec<Answer>) -> Result<Self, ReadError> {
+    pub(super) fn from_answers(mut answers: Vec<StatementResult>) -> Result<Self, ReadError> {
         let lines = answers.pop().unwrap_or_default();
         let mut rows = Vec::new();
         let mut seal = None;

@@ -1,8 +1,8 @@
 //! The server, and the backend that serves the session.
 
-use crate::connect::Session;
 use crate::ledger::error::ReadError;
 use crate::ledger::handle::Ledger;
+use crate::session::Session;
 use crate::sql;
 use crate::sql::{Deallocation, Literal, Sql};
 

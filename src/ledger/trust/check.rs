@@ -3,10 +3,10 @@
 use super::failure::UNTRUSTED;
 use super::own_tables::OwnTables;
 use super::untrusted::UntrustedRelation;
-use crate::connect::Session;
 use crate::ledger::access::Access;
 use crate::ledger::error::ReadError;
 use crate::ledger::handle::Ledger;
+use crate::session::Session;
 use crate::sql;
 use crate::sql::{Literal, QualifiedName, Sql};
 

@@ -1,7 +1,7 @@
 //! Failures of the statements that check whether our tables can still be trusted.
 
-use crate::connect::Failure;
 use crate::ledger::cast_failure::is_cast_failure;
+use crate::session::Failure;
 
 /// The text in the failed cast of a statement that found one of our tables changed.
 pub(crate) const UNTRUSTED: &str = "a table of pgmarch can no longer be trusted";

@@ -1,9 +1,9 @@
 //! Our tables as SQL: which of them exist, which are plain tables, what is wrong with the others.
 
 use crate::config::Config;
-use crate::connect::{Failure, Session};
 use crate::ledger::access::Access;
 use crate::ledger::settings::set_role;
+use crate::session::{Failure, Session};
 use crate::sql;
 use crate::sql::{Ident, Literal, Message, QualifiedName, Sql, TextArray};
 

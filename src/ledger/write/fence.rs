@@ -11,12 +11,12 @@
 
 use super::id;
 use super::statement_cache::{PreparedStatement, StatementCache};
-use crate::connect::Failure;
 use crate::ledger::cast_failure::is_cast_failure;
 use crate::ledger::handle::Ledger;
 use crate::ledger::trust::RelationLock;
 use crate::plan::VersionRows;
 use crate::revision::{Direction, Id, join_ids};
+use crate::session::Failure;
 use crate::sql;
 use crate::sql::{Literal, Sql, TextArray};
 

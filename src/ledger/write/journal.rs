@@ -3,7 +3,6 @@
 use super::id;
 use super::revision::{UPSERT_REVISION, revision_values};
 use super::statement_cache::{PreparedStatement, StatementCache};
-use crate::connect::host_name;
 use crate::ledger::contents::BASE;
 use crate::ledger::handle::Ledger;
 use crate::ledger::state::{BACKEND_START, Backend};
@@ -11,6 +10,7 @@ use crate::plan::Step;
 use crate::revision::Direction;
 use crate::revision::Id;
 use crate::revision::applied_digest::AppliedDigest;
+use crate::session::host_name;
 use crate::sql;
 use crate::sql::{Literal, Sql, TextArray};
 

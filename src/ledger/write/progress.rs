@@ -4,7 +4,6 @@
 use super::fence::MOVED;
 use super::id;
 use super::journal::PROGRAM;
-use crate::connect::host_name;
 use crate::ledger::contents::{Stage, StatementNote, UnfinishedRevision};
 use crate::ledger::handle::Ledger;
 use crate::ledger::state::{BACKEND_START, State};
@@ -13,6 +12,7 @@ use crate::plan::{Step, VersionRows};
 use crate::revision::Direction;
 use crate::revision::Id;
 use crate::revision::applied_digest::AppliedDigest;
+use crate::session::host_name;
 use crate::sql;
 use crate::sql::{Literal, Sql};
 

@@ -2,13 +2,13 @@
 //! them is stored ahead of the text and compared behind it, in the same transaction.
 
 use super::statement_cache::{PreparedStatement, StatementCache};
-use crate::connect::{Failure, Session};
 use crate::ledger::answer::{first_column, single_value};
 use crate::ledger::cast_failure::is_cast_failure;
 use crate::ledger::error::ReadError;
 use crate::ledger::handle::Ledger;
 use crate::plan::VersionRows;
 use crate::revision::Id;
+use crate::session::{Failure, Session};
 use crate::sql;
 use crate::sql::{Literal, Message, QualifiedName, Sql, TextArray};
 

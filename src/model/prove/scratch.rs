@@ -3,18 +3,19 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use pg_connect::ConnectError;
 use thiserror::Error;
 use tokio_postgres::error::{DbError, ErrorPosition};
 
 use super::source::{Source, SourceError};
-use crate::connect::wait::WaitError;
-use crate::connect::{ConnectError, Failure, Pool, Session};
 use crate::exit::{Exit, Explain};
 use crate::model::Catalog;
 use crate::model::read::{CatalogRowError, Scope, of_rows};
 use crate::revision::statement::kind::affects_whole_server;
 use crate::revision::statement::split;
 use crate::revision::{Revision, Section, SectionMode};
+use crate::session::wait::WaitError;
+use crate::session::{Failure, Pool, Session};
 use crate::sql;
 use crate::sql::{Ident, Message, Sql};
 

@@ -3,17 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use pg_connect::{ConnectError, Conninfo, Environment, EnvironmentError};
 use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 use tracing::{debug, info, warn};
 
 use super::scratch::{Scratch, ScratchError};
 use crate::config::Config;
-use crate::connect::conninfo::Conninfo;
-use crate::connect::wait::for_server;
-use crate::connect::{Cancels, ConnectError, Failure, Pool, Session};
-use crate::environment::{Environment, EnvironmentError};
 use crate::model::read::{Scope, ViewedSearchPath};
+use crate::session::wait::for_server;
+use crate::session::{Cancels, Failure, Pool, Session};
 use crate::sql;
 use crate::sql::{Ident, Message, Sql};
 
@@ -156,7 +155,7 @@ impl ScratchServer {
     /// A new, empty database.
     pub async fn database(&self, what: &str, scope: Scope) -> Result<Scratch, ScratchError> {
         let Some(name) = Ident::parse(&format!("{}{what}", self.prefix)) else {
-            return Err(ScratchError::settings(ConnectError::Pool("no name for a scratch database".to_owned())));
+            return Err(ScratchError::settings(ConnectError::NoAttempt("no name for a scratch database".to_owned())));
         };
         debug!("making the scratch database {}", name.as_str());
         // Listed before it exists: a signal may come while the server creates it.

@@ -1,7 +1,7 @@
 //! The schemas of a database: which of them are on the search path, and how many locks the server needs to print their views.
 
 use super::Scope;
-use crate::connect::Answer;
+use crate::session::StatementResult;
 use crate::sql;
 use crate::sql::{Message, Sql};
 
@@ -58,7 +58,7 @@ impl Scope {
 
 impl DatabaseSchemas {
     /// From the answers of [`Scope::schemas_query`].
-    pub fn of(answers: impl IntoIterator<Item = Answer>) -> Option<Self> {
+    pub fn of(answers: impl IntoIterator<Item = StatementResult>) -> Option<Self> {
         let mut answers = answers.into_iter();
         let lock_table = answers.next()?.into_iter().flatten().flatten().next()?.parse().ok()?;
         let schema = |row: Vec<Option<String>>| {

@@ -1,0 +1,201 @@
+//! Environment variables: `NAME` holds a value, or `NAME_FILE` the path of a file that does.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::conninfo::KEYWORDS;
+
+/// The program that connects, and the variables that it reads besides those of libpq.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// Its name, for messages.
+    pub name: &'static str,
+    /// The prefix of its own variables.
+    pub prefix: &'static str,
+    /// Variables that hold a connection string; the first one that is set counts.
+    pub connection_strings: &'static [&'static str],
+}
+
+impl Default for Program {
+    fn default() -> Self {
+        Self { name: "this program", prefix: "", connection_strings: &["DATABASE_URL"] }
+    }
+}
+
+/// A password, or text that may contain one. Its `Debug` output is `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A variable, or the file that it names, that can't be read. The value is never part of it.
+#[derive(Debug, Error)]
+#[allow(missing_docs, reason = "each variant's message is its documentation")]
+pub enum EnvironmentError {
+    #[error("{name} is not UTF-8; write it as UTF-8")]
+    NotUtf8 { name: String },
+    #[error("{name} and {name}_FILE are both set; keep one")]
+    Twice { name: String },
+    #[error("{name}_FILE: {path} can't be read ({reason}); mount it, or make it readable to the user that runs {program}")]
+    File { name: String, path: PathBuf, reason: String, program: &'static str },
+    #[error(
+        "{name}_FILE: {path} has mode {mode:04o}: others could write what {program} then trusts; chmod go-w it (in Kubernetes, a defaultMode such as 0440)"
+    )]
+    FileMode { name: String, path: PathBuf, mode: u32, program: &'static str },
+    #[error("{name}_FILE: {path} is larger than 1 MiB; it should hold the value alone")]
+    FileSize { name: String, path: PathBuf },
+}
+
+/// The variables of the process, read once. Files that hold values are read each time a value is asked for.
+#[derive(Clone, Default)]
+pub struct Environment {
+    program: Program,
+    variables: BTreeMap<String, Secret>,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment").finish_non_exhaustive()
+    }
+}
+
+/// Variables that are read as they are: for these, a name with `_FILE` has no meaning.
+const PLAIN: [&str; 4] = ["HOME", "USER", "PGSYSCONFDIR", "PGREQUIRESSL"];
+
+/// The largest file that may hold a value, in bytes.
+const LARGEST_VALUE: u64 = 1 << 20;
+
+impl Environment {
+    /// Takes from `variables` those that `program` or libpq reads.
+    pub fn new(program: Program, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, Vec<EnvironmentError>> {
+        let mut faults = Vec::new();
+        let mut kept = BTreeMap::new();
+        for (name, value) in variables {
+            let Some(name) = name.to_str().filter(|name| program.reads(name)) else { continue };
+            match value.into_string() {
+                // An empty variable is an unset one, as for libpq: `FOO=` in a compose file means "nothing".
+                Ok(value) if value.is_empty() => {}
+                Ok(value) => {
+                    kept.insert(name.to_owned(), Secret::new(value));
+                }
+                Err(_) => faults.push(EnvironmentError::NotUtf8 { name: name.to_owned() }),
+            }
+        }
+        if faults.is_empty() { Ok(Self { program, variables: kept }) } else { Err(faults) }
+    }
+
+    /// The environment of this process.
+    pub fn of_process(program: Program) -> Result<Self, Vec<EnvironmentError>> {
+        Self::new(program, env::vars_os())
+    }
+
+    /// The program that reads it.
+    pub fn program(&self) -> Program {
+        self.program
+    }
+
+    /// The value of `name`, or of the file that `name_FILE` names, without the newline at its end.
+    pub fn value(&self, name: &str) -> Result<Option<Secret>, EnvironmentError> {
+        let (mut value, mut file) = (None, None);
+        for (found, secret) in &self.variables {
+            match found.strip_prefix(name) {
+                Some("") => value = Some(secret),
+                Some("_FILE") => file = Some(secret),
+                _ => {}
+            }
+        }
+        match (value, file) {
+            (Some(_), Some(_)) => Err(EnvironmentError::Twice { name: name.to_owned() }),
+            (value, None) => Ok(value.cloned()),
+            (None, Some(path)) => read_value(name, Path::new(path.reveal()), self.program.name).map(Some),
+        }
+    }
+
+    /// The value of a variable that has no `_FILE` form, such as `HOME`.
+    pub fn plain(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(Secret::reveal)
+    }
+
+    /// A copy in which `name` has this value.
+    pub fn with(&self, name: &str, value: Secret) -> Self {
+        let mut changed = self.clone();
+        changed.variables.remove(&format!("{name}_FILE"));
+        changed.variables.insert(name.to_owned(), value);
+        changed
+    }
+
+    /// The names of all variables that are set.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables.keys().map(String::as_str)
+    }
+}
+
+impl Program {
+    fn reads(&self, name: &str) -> bool {
+        let setting = name.strip_suffix("_FILE").unwrap_or(name);
+        (!self.prefix.is_empty() && name.starts_with(self.prefix))
+            || PLAIN.contains(&name)
+            || self.connection_strings.contains(&setting)
+            || KEYWORDS.iter().any(|keyword| keyword.variable == setting && !setting.is_empty())
+    }
+}
+
+/// Reads the file that `NAME_FILE` names, each time: a mounted secret may be replaced while the program waits. Symbolic links are
+/// followed, as Kubernetes mounts secrets by them. Only the mode of the file itself is checked, not that of its folder, because
+/// folders such as `emptyDir` are writable for all.
+fn read_value(name: &str, path: &Path, program: &'static str) -> Result<Secret, EnvironmentError> {
+    let unreadable = |reason: String| EnvironmentError::File { name: name.to_owned(), path: path.to_owned(), reason, program };
+    let mut file = fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    // The metadata of the open file: the path may name another file by now.
+    let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;
+    if metadata.mode() & 0o022 != 0 && metadata.is_file() {
+        let mode = metadata.mode() & 0o7777;
+        return Err(EnvironmentError::FileMode { name: name.to_owned(), path: path.to_owned(), mode, program });
+    }
+    if metadata.len() > LARGEST_VALUE {
+        return Err(EnvironmentError::FileSize { name: name.to_owned(), path: path.to_owned() });
+    }
+    let mut text = String::new();
+    // The length of a pipe is not known in advance.
+    let read = (&mut file).take(LARGEST_VALUE + 1).read_to_string(&mut text).map_err(|error| unreadable(error.to_string()))?;
+    if u64::try_from(read).is_ok_and(|read| read > LARGEST_VALUE) {
+        return Err(EnvironmentError::FileSize { name: name.to_owned(), path: path.to_owned() });
+    }
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(Secret::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_do_not_print() {
+        let shown = format!("{:?}", Secret::new("hunter2".into()));
+        assert_eq!(shown, "***");
+    }
+}

@@ -1,0 +1,308 @@
+//! Connecting: from a [`ConnectTarget`] to an open connection, host by host, address by address, encrypted or not, in the order
+//! of libpq (PostgreSQL manual, 34.1.1.3).
+
+mod handle;
+mod retry;
+
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tokio_postgres::config::{ChannelBinding, SslMode, SslNegotiation};
+use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::{Client, Config, Connection, SimpleQueryMessage};
+use tracing::debug;
+
+pub use handle::ConnectionHandle;
+use handle::{HandleState, drive};
+pub use retry::{ConnectRefusal, RetryVerdict};
+
+use crate::error::ConnectError;
+use crate::protocol::{AuthPolicy, Event, ProtocolError};
+use crate::stream::{Address, Encryption, Endpoint, EndpointError, PgStream, PreTls};
+use crate::target::{ConnectTarget, Host, TargetSessionAttrs};
+use crate::tls::TlsMode;
+
+/// A connection that is logged in.
+pub struct OpenConnection {
+    /// Sends statements.
+    pub client: Client,
+    /// Must be driven ([`ConnectionHandle::drive`]) for the client to work.
+    pub connection: Connection<PgStream, PgStream>,
+    /// Cancels and terminates.
+    pub handle: ConnectionHandle,
+}
+
+/// What a program decides about a connection besides its settings.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectOptions<'o> {
+    /// The `application_name`, unless the settings have one.
+    pub application_name: &'o str,
+    /// How long each address may take, unless `connect_timeout` is set.
+    pub timeout: Duration,
+    /// Called for each notice of the server during the login.
+    pub on_notice: fn(&DbError),
+}
+
+fn endpoint<'t>(target: &'t ConnectTarget, host: &'t str, address: &'t Address) -> Endpoint<'t> {
+    Endpoint { address, host, network: &target.network, tls: &target.tls, peer: target.peer.as_deref() }
+}
+
+/// `connect_timeout=0` means no timeout. A connection that replaces a lost one has no deadline of its own, so this one applies.
+const UNLIMITED: Duration = Duration::from_secs(300);
+
+/// Tries the hosts until one accepts the login and is of the kind that `target_session_attrs` asks for.
+pub async fn connect(target: &ConnectTarget, options: ConnectOptions<'_>) -> Result<OpenConnection, ConnectError> {
+    let mut failed = Vec::new();
+    let rounds: &[TargetSessionAttrs] = if target.wanted == TargetSessionAttrs::PreferStandby {
+        &[TargetSessionAttrs::Standby, TargetSessionAttrs::Any]
+    } else {
+        std::slice::from_ref(&target.wanted)
+    };
+    for wanted in rounds {
+        failed.clear();
+        for host in shuffled(&target.hosts, target.shuffled) {
+            match connect_host(target, host, *wanted, options).await {
+                Ok(connected) => return Ok(connected),
+                // As in libpq: after a refusal, such as of the password, the next host is not tried.
+                Err(error) if error.retry_verdict() != RetryVerdict::Wait => return Err(among(target, host, failed, error)),
+                Err(error) => failed.push((host.label(), error)),
+            }
+        }
+    }
+    match failed.pop() {
+        Some((_, only)) if failed.is_empty() => Err(only),
+        Some(last) => {
+            failed.push(last);
+            Err(ConnectError::Hosts(failed))
+        }
+        None => Err(ConnectError::NoAttempt("there is no host".to_owned())),
+    }
+}
+
+/// Adds the name of the host to its error, if there are several hosts.
+fn among(target: &ConnectTarget, host: &Host, mut failed: Vec<(String, ConnectError)>, error: ConnectError) -> ConnectError {
+    if target.hosts.len() == 1 {
+        return error;
+    }
+    failed.push((host.label(), error));
+    ConnectError::Hosts(failed)
+}
+
+async fn connect_host(
+    target: &ConnectTarget,
+    host: &Host,
+    wanted: TargetSessionAttrs,
+    options: ConnectOptions<'_>,
+) -> Result<OpenConnection, ConnectError> {
+    let timeout = match target.network.connect_timeout {
+        Some(Duration::ZERO) => UNLIMITED,
+        Some(timeout) => timeout,
+        None => options.timeout,
+    };
+    let mut last = ConnectError::Timeout(timeout);
+    for address in limited(timeout, async { addresses(host, target.shuffled).await.map_err(ConnectError::from) }).await? {
+        let error = match limited(timeout, connect_address(target, host, &address, options)).await {
+            Ok(mut connected) => {
+                let is_wanted = limited(timeout, is_wanted_kind(&mut connected, wanted, options.on_notice)).await?;
+                return if is_wanted { Ok(connected) } else { Err(ConnectError::WrongServerKind(wanted.word())) };
+            }
+            Err(error) => error,
+        };
+        // Another address of this host is tried only if this one could not be reached.
+        if !matches!(error, ConnectError::Endpoint(EndpointError::Socket(_)) | ConnectError::Timeout(_)) {
+            return Err(error);
+        }
+        last = error;
+    }
+    Err(last)
+}
+
+async fn limited<T>(timeout: Duration, work: impl Future<Output = Result<T, ConnectError>>) -> Result<T, ConnectError> {
+    tokio::time::timeout(timeout, work).await.unwrap_or(Err(ConnectError::Timeout(timeout)))
+}
+
+/// Resolves the addresses of a host.
+async fn addresses(host: &Host, shuffle: bool) -> Result<Vec<Address>, EndpointError> {
+    if host.is_socket() {
+        return Ok(vec![Address::socket(&host.name, host.port)]);
+    }
+    if let Some(address) = host.address {
+        return Ok(vec![Address::Network(SocketAddr::new(address, host.port))]);
+    }
+    let unknown = |source| EndpointError::Name { host: host.name.clone(), source };
+    let found: Vec<SocketAddr> = tokio::net::lookup_host((host.name.as_str(), host.port)).await.map_err(unknown)?.collect();
+    if found.is_empty() {
+        return Err(unknown(std::io::Error::other("it has no address")));
+    }
+    Ok(shuffled(&found, shuffle).into_iter().map(|address| Address::Network(*address)).collect())
+}
+
+/// All items; in random order if `shuffle` is set.
+fn shuffled<T>(all: &[T], shuffle: bool) -> Vec<&T> {
+    let mut all: Vec<&T> = all.iter().collect();
+    if shuffle {
+        // The standard library's hash keys are random, which is enough to spread connections.
+        let random = RandomState::new();
+        for last in (1..all.len()).rev() {
+            let other = random.hash_one(last) % (last as u64 + 1);
+            all.swap(last, usize::try_from(other).unwrap_or(last));
+        }
+    }
+    all
+}
+
+/// Connects to one address, with and without TLS in the order of `sslmode`.
+async fn connect_address(
+    target: &ConnectTarget,
+    host: &Host,
+    address: &Address,
+    options: ConnectOptions<'_>,
+) -> Result<OpenConnection, ConnectError> {
+    let (first, second) = match (target.tls.mode, address) {
+        (_, Address::Socket(_)) | (TlsMode::Disable, _) => (Encryption::Never, None),
+        (TlsMode::Allow, _) => (Encryption::Never, Some(Encryption::Offered)),
+        (TlsMode::Prefer, _) => (Encryption::Offered, Some(Encryption::Never)),
+        (TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull, _) => (Encryption::Required, None),
+    };
+    let error = match attempt(target, host, address, first, options).await {
+        Ok(connected) => return Ok(connected),
+        Err(error) => error,
+    };
+    let (error, was_encrypted) = error;
+    let Some(second) = second.filter(|second| is_worth_another(&error, *second, was_encrypted)) else { return Err(error) };
+    debug!("sslmode={}: trying again {}", target.tls.mode.word(), if second == Encryption::Never { "without TLS" } else { "with TLS" });
+    match attempt(target, host, address, second, options).await {
+        Ok(connected) => Ok(connected),
+        Err((again, _)) => {
+            Err(ConnectError::Modes { first: Box::new(error), second: Box::new(again), encrypted_first: second == Encryption::Never })
+        }
+    }
+}
+
+/// As in libpq, the second attempt is made when TLS failed or the server refused the login, not when the server is unreachable.
+fn is_worth_another(error: &ConnectError, second: Encryption, was_encrypted: bool) -> bool {
+    if let ConnectError::Server { source: error, .. } = error {
+        let refused = error.code().is_some_and(|code| *code != SqlState::CANNOT_CONNECT_NOW);
+        return refused && (second != Encryption::Never || was_encrypted);
+    }
+    let failed = matches!(error, ConnectError::Endpoint(EndpointError::Handshake(_) | EndpointError::NoAlpn | EndpointError::NotAsked));
+    failed && second == Encryption::Never && !was_encrypted
+}
+
+/// One attempt; an error comes with whether the login was encrypted.
+async fn attempt(
+    target: &ConnectTarget,
+    host: &Host,
+    address: &Address,
+    encryption: Encryption,
+    options: ConnectOptions<'_>,
+) -> Result<OpenConnection, (ConnectError, bool)> {
+    let policy = auth_policy(target, host);
+    let (stream, tls) = endpoint(target, &host.name, address).open(encryption, policy, None).await.map_err(|error| (error, false))?;
+    if let Some(version) = stream.tls_version() {
+        debug!("encrypted by {version}");
+    }
+    let (encrypted, terminate, discarding) = (stream.is_encrypted(), stream.terminate(), stream.discard_counter());
+    let last = stream.last_event();
+    let config = driver_config(target, host, options.application_name);
+    let connected = config.connect_raw(stream, PreTls).await;
+    let (client, connection) = connected.map_err(|error| (explain(error, last.get(), target, &host.name), encrypted))?;
+    let handle = ConnectionHandle::new(HandleState {
+        token: client.cancel_token(),
+        target: target.clone(),
+        host: host.name.clone(),
+        address: address.clone(),
+        tls,
+        violation: OnceLock::new(),
+        terminate,
+        discarding,
+    });
+    Ok(OpenConnection { client, connection, handle })
+}
+
+/// The authentication requests that the settings allow to answer.
+fn auth_policy(target: &ConnectTarget, host: &Host) -> AuthPolicy {
+    AuthPolicy {
+        methods: target.login.methods.clone(),
+        has_password: host.password.is_some(),
+        bound: target.login.binding == ChannelBinding::Require,
+        program: target.program,
+    }
+}
+
+/// The login as the driver's settings. For the driver, the encryption is already done.
+fn driver_config(target: &ConnectTarget, host: &Host, application_name: &str) -> Config {
+    let login = &target.login;
+    let mut config = Config::new();
+    config.user(&login.user).dbname(&login.database).channel_binding(login.binding);
+    config.application_name(login.application.as_deref().unwrap_or(application_name));
+    config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
+    if let Some(password) = &host.password {
+        config.password(password.reveal());
+    }
+    if let Some(options) = &login.options {
+        config.options(options);
+    }
+    config
+}
+
+/// The driver's error, or the one of the stream or of TLS that caused it.
+fn explain(error: tokio_postgres::Error, last: Event, target: &ConnectTarget, host: &str) -> ConnectError {
+    if let Some(violation) = inner::<ProtocolError>(&error) {
+        return EndpointError::Protocol(violation.clone()).into();
+    }
+    match inner::<rustls::Error>(&error) {
+        Some(fault) => EndpointError::Handshake(target.tls.explain(fault, host)).into(),
+        None => ConnectError::of_driver(error, last),
+    }
+}
+
+/// The error that an I/O error of the driver wraps.
+fn inner<T: std::error::Error + 'static>(error: &tokio_postgres::Error) -> Option<&T> {
+    let io = std::error::Error::source(error)?.downcast_ref::<std::io::Error>()?;
+    io.get_ref()?.downcast_ref::<T>()
+}
+
+/// Whether the server is of the kind that `target_session_attrs` asks for.
+async fn is_wanted_kind(connected: &mut OpenConnection, wanted: TargetSessionAttrs, on_notice: fn(&DbError)) -> Result<bool, ConnectError> {
+    const SERVER_KIND: &str = "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only')";
+    if wanted == TargetSessionAttrs::Any {
+        return Ok(true);
+    }
+    let messages = tokio::select! {
+        biased;
+        answer = connected.client.simple_query(SERVER_KIND) => answer.map_err(ConnectError::from)?,
+        _ = drive(&mut connected.connection, on_notice) => return Err(EndpointError::Socket(std::io::ErrorKind::UnexpectedEof.into()).into()),
+    };
+    let row = messages.iter().find_map(|message| if let SimpleQueryMessage::Row(row) = message { Some(row) } else { None });
+    let (recovery, read_only) = row.map_or((None, None), |row| (row.get(0), row.get(1)));
+    Ok(match wanted {
+        TargetSessionAttrs::Any => true,
+        TargetSessionAttrs::ReadWrite => read_only == Some("off"),
+        TargetSessionAttrs::ReadOnly => read_only == Some("on"),
+        TargetSessionAttrs::Primary => recovery == Some("f"),
+        TargetSessionAttrs::Standby | TargetSessionAttrs::PreferStandby => recovery == Some("t"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shuffling_loses_nobody_and_reaches_every_order() {
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..500 {
+            let order: Vec<u8> = shuffled(&[1, 2, 3], true).into_iter().copied().collect();
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, [1, 2, 3]);
+            seen.insert(order);
+        }
+        assert_eq!(seen.len(), 6);
+        assert_eq!(shuffled(&[1, 2, 3], false), [&1, &2, &3]);
+    }
+}

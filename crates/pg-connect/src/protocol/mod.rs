@@ -1,0 +1,11 @@
+//! PostgreSQL's protocol, as far as the library looks at it itself: authentication requests and the sizes of messages.
+
+mod auth;
+mod discarding;
+mod guard;
+mod last_event;
+
+pub use auth::{AuthMethod, AuthMethods, AuthPolicy};
+pub use discarding::{DiscardCounter, DiscardGuard};
+pub use guard::{ProtocolError, ProtocolGuard};
+pub(crate) use last_event::{Event, LastEvent};

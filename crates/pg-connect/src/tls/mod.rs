@@ -1,0 +1,280 @@
+//! TLS as libpq has it (PostgreSQL manual, 34.19), by rustls: what the settings say, made into a client for one host.
+//! Files are read, and public roots loaded, only when a server is about to speak TLS.
+
+mod certificate;
+mod files;
+mod provider;
+mod verify;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustls::client::{ResolvesClientCert, Resumption};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::sign::CertifiedKey;
+use rustls::{CertificateError, ClientConfig, OtherError, SignatureScheme, version};
+
+use crate::error::ConninfoError;
+pub use certificate::end_point;
+use provider::provider;
+pub use verify::NameMismatch;
+use verify::Verifier;
+
+/// `sslmode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsMode {
+    /// Never encrypted.
+    Disable,
+    /// Encrypted if the server won't have it otherwise.
+    Allow,
+    /// Encrypted if the server can.
+    Prefer,
+    /// Encrypted; the certificate is checked only if there are roots.
+    Require,
+    /// And the certificate leads to a root.
+    VerifyCa,
+    /// And it is for this host.
+    VerifyFull,
+}
+
+impl TlsMode {
+    /// libpq's words.
+    pub const WORDS: [(&'static str, Self); 6] = [
+        ("disable", Self::Disable),
+        ("allow", Self::Allow),
+        ("prefer", Self::Prefer),
+        ("require", Self::Require),
+        ("verify-ca", Self::VerifyCa),
+        ("verify-full", Self::VerifyFull),
+    ];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, mode)| *mode == self).map_or("", |(word, _)| word)
+    }
+}
+
+/// `sslrootcert`: whose signature makes a certificate good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrustRoots {
+    /// A file of certificates; one that was not named may be missing.
+    File {
+        /// Where.
+        path: PathBuf,
+        /// Whether the settings name it; else it is libpq's default.
+        named: bool,
+    },
+    /// `system`: those of the system, or the built-in ones where it has none.
+    System,
+    /// `builtin`: the public ones of this binary.
+    Builtin,
+    /// Nothing is said, and there is no home folder.
+    Unknown,
+}
+
+/// `sslcertmode`: whether our certificate is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertMode {
+    /// Never.
+    Disable,
+    /// If there is one and the server asks.
+    Allow,
+    /// The server must ask for it.
+    Require,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// 1.2
+    Tls12,
+    /// 1.3
+    Tls13,
+}
+
+/// A file, and whether the settings name it; else it is libpq's default in the home folder, and may be missing.
+type MayBeFile = Option<(PathBuf, bool)>;
+
+/// Every setting about encryption.
+#[derive(Clone, Debug)]
+pub struct TlsSettings {
+    /// The program's name, for messages.
+    pub program: &'static str,
+    /// `sslmode`.
+    pub mode: TlsMode,
+    /// `sslnegotiation=direct`.
+    pub direct: bool,
+    /// `sslrootcert`.
+    pub roots: TrustRoots,
+    /// `sslcert`.
+    pub certificate: MayBeFile,
+    /// `sslkey`.
+    pub key: Option<PathBuf>,
+    /// `sslcertmode`.
+    pub certificates: CertMode,
+    /// `sslcrl`.
+    pub revoked: MayBeFile,
+    /// `sslsni`.
+    pub sni: bool,
+    /// `ssl_min_protocol_version`.
+    pub oldest: TlsVersion,
+    /// `ssl_max_protocol_version`.
+    pub newest: TlsVersion,
+}
+
+/// How PostgreSQL names its protocol in a handshake.
+pub const PROTOCOL: &[u8] = b"postgresql";
+
+/// What one handshake needs.
+#[derive(Clone)]
+pub struct TlsClient {
+    /// For rustls.
+    pub config: Arc<ClientConfig>,
+    /// Whom to expect.
+    pub name: ServerName<'static>,
+    /// Whether the server asked for our certificate.
+    asked: Arc<ClientCertResolver>,
+}
+
+impl fmt::Debug for TlsClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsClient").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl TlsClient {
+    /// Whether the server asked for our certificate.
+    pub fn was_asked(&self) -> bool {
+        self.asked.asked.load(Ordering::Relaxed)
+    }
+}
+
+impl TlsSettings {
+    /// A client for the host of that name at that address; reads the files now.
+    pub fn client(&self, host: &str, address: IpAddr) -> Result<TlsClient, ConninfoError> {
+        let roots = files::roots(&self.roots, self.mode)?;
+        let revoked = match (&roots, &self.revoked) {
+            (Some(_), Some((path, named))) if *named || path.exists() => files::revoked(path)?,
+            _ => Vec::new(),
+        };
+        let own = match self.certificates {
+            CertMode::Disable => None,
+            CertMode::Allow | CertMode::Require => files::own(&self.certificate, self.key.as_deref(), self.program)?,
+        };
+        let provider = Arc::new(provider());
+        let asked = Arc::new(ClientCertResolver { own: own.map(Arc::new), asked: AtomicBool::new(false) });
+        let verifier = Verifier::new(&provider, roots, revoked, (self.mode == TlsMode::VerifyFull).then(|| host.to_owned()))
+            .map_err(|what| ConninfoError::Content { keyword: "sslcrl", path: self.revoked.clone().unwrap_or_default().0, what })?;
+        let versions: &[&rustls::SupportedProtocolVersion] = match (self.oldest, self.newest) {
+            (TlsVersion::Tls12, TlsVersion::Tls12) => &[&version::TLS12],
+            (TlsVersion::Tls13, _) => &[&version::TLS13],
+            (TlsVersion::Tls12, TlsVersion::Tls13) => &[&version::TLS13, &version::TLS12],
+        };
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .map_err(|error| ConninfoError::Content { keyword: "ssl_min_protocol_version", path: PathBuf::new(), what: error.to_string() })?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_client_cert_resolver(asked.clone());
+        config.enable_sni = self.sni;
+        config.resumption = Resumption::disabled();
+        config.alpn_protocols = vec![PROTOCOL.to_vec()];
+        // A name that can't stand in a handshake is still one to connect to; whether it may be is the verifier's affair.
+        let name = ServerName::try_from(host.to_owned()).unwrap_or(ServerName::IpAddress(address.into()));
+        Ok(TlsClient { config: Arc::new(config), name, asked })
+    }
+
+    /// Which check of a handshake failed, and which setting decides it.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "rustls knows many failures more, and tells them itself")]
+    pub fn explain(&self, error: &rustls::Error, host: &str) -> String {
+        use rustls::Error as E;
+        let (mode, program) = (self.mode.word(), self.program);
+        let roots = match &self.roots {
+            TrustRoots::File { path, .. } => path.display().to_string(),
+            TrustRoots::System => "system".to_owned(),
+            TrustRoots::Builtin => "builtin".to_owned(),
+            TrustRoots::Unknown => String::new(),
+        };
+        match error {
+            E::InvalidCertificate(fault) => match fault {
+                CertificateError::Other(OtherError(fault)) => match fault.downcast_ref::<NameMismatch>() {
+                    Some(fault) => format!("{fault}, not for `{host}` (checked by sslmode={mode}; the name is that of the keyword host)"),
+                    None => format!("the server's certificate is not sound: {fault}"),
+                },
+                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                    format!("the server's certificate has expired (checked by sslmode={mode} with sslrootcert={roots})")
+                }
+                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                    format!(
+                        "the server's certificate is not valid yet; check this machine's clock (checked by sslmode={mode} with sslrootcert={roots})"
+                    )
+                }
+                CertificateError::UnknownIssuer => {
+                    format!("the server's certificate leads to none of the roots in sslrootcert={roots} (checked by sslmode={mode})")
+                }
+                CertificateError::Revoked => "the server's certificate is revoked (sslcrl)".to_owned(),
+                CertificateError::UnknownRevocationStatus => {
+                    "no list in sslcrl says whether the server's certificate is revoked; it needs one of each authority of the chain"
+                        .to_owned()
+                }
+                CertificateError::ExpiredRevocationList | CertificateError::ExpiredRevocationListContext { .. } => {
+                    "the list of revoked certificates in sslcrl is out of date".to_owned()
+                }
+                other => format!("the server's certificate is not sound: {other:?} (checked by sslmode={mode} with sslrootcert={roots})"),
+            },
+            E::AlertReceived(alert) => {
+                use rustls::AlertDescription as A;
+                let why = match alert {
+                    A::UnknownCA => "it does not know the authority of our certificate (sslcert)",
+                    A::CertificateRequired | A::HandshakeFailure => {
+                        "it wants a client certificate (sslcert, sslkey), or no cipher or TLS version suits both"
+                    }
+                    A::BadCertificate
+                    | A::CertificateExpired
+                    | A::CertificateRevoked
+                    | A::CertificateUnknown
+                    | A::UnsupportedCertificate => "it does not take our certificate (sslcert)",
+                    A::ProtocolVersion => &format!(
+                        "no version of TLS suits both (ssl_min_protocol_version, ssl_max_protocol_version; {program} speaks 1.2 and 1.3)"
+                    ),
+                    A::UnrecognisedName => "it does not know the host by this name (sslsni)",
+                    A::NoApplicationProtocol => "it does not speak PostgreSQL's protocol there (sslnegotiation)",
+                    _ => "look at the server's log",
+                };
+                format!("the server ended the TLS handshake ({alert:?}): {why}")
+            }
+            E::PeerIncompatible(what) => {
+                format!(
+                    "no version or cipher of TLS suits both ({what:?}; ssl_min_protocol_version, ssl_max_protocol_version; {program} speaks 1.2 and 1.3)"
+                )
+            }
+            E::InvalidMessage(_) => "what answers there does not speak TLS (sslmode, sslnegotiation)".to_owned(),
+            other => format!("the TLS handshake failed: {other}"),
+        }
+    }
+}
+
+/// Our certificate, for the server that asks.
+#[derive(Debug)]
+struct ClientCertResolver {
+    own: Option<Arc<CertifiedKey>>,
+    asked: AtomicBool,
+}
+
+impl ResolvesClientCert for ClientCertResolver {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        self.own.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        // Only then does rustls ask us at all, and we learn that the server asked.
+        true
+    }
+}
+
+/// The certificates of a chain, as rustls hands them over.
+type CertificateChain = Vec<CertificateDer<'static>>;

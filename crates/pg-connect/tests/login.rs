@@ -1,0 +1,147 @@
+//! Logins at a server that the test plays: what the library sends, and what it makes of the answers.
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use pg_connect::{
+    ConnectError, ConnectOptions, ConnectRefusal, ConnectTarget, Environment, OpenConnection, Program, RetryVerdict, connect,
+};
+
+const PID: u32 = 4711;
+const SECRET: u32 = 42;
+
+/// A message with its type and length (PostgreSQL manual, 54.7).
+fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 4).expect("a short message").to_be_bytes();
+    [&[tag], length.as_slice(), body].concat()
+}
+
+fn authentication(code: u32, rest: &[u8]) -> Vec<u8> {
+    message(b'R', &[&code.to_be_bytes(), rest].concat())
+}
+
+fn error(code: &str) -> Vec<u8> {
+    message(b'E', format!("SFATAL\0VFATAL\0C{code}\0Mno\0\0").as_bytes())
+}
+
+/// `AuthenticationOk`, `BackendKeyData`, `ReadyForQuery`.
+fn session() -> Vec<u8> {
+    let key = [PID.to_be_bytes(), SECRET.to_be_bytes()].concat();
+    [authentication(0, b""), message(b'K', &key), message(b'Z', b"I")].concat()
+}
+
+/// What a client sends first: a startup message or a cancel request, without its length.
+fn read_startup(stream: &mut TcpStream) -> Vec<u8> {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).expect("a length");
+    let mut body = vec![0; usize::try_from(u32::from_be_bytes(length)).expect("a length") - 4];
+    stream.read_exact(&mut body).expect("a startup message");
+    body
+}
+
+fn read_message(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+    let mut tag = [0];
+    stream.read_exact(&mut tag).expect("a message");
+    (tag[0], read_startup(stream))
+}
+
+/// A server that the test plays in a thread of its own.
+fn serve<T: Send + 'static>(connection: impl FnOnce(&TcpListener) -> T + Send + 'static) -> (u16, JoinHandle<T>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    (port, thread::spawn(move || connection(&listener)))
+}
+
+fn target(port: u16) -> ConnectTarget {
+    let url = format!("postgres://user:password@127.0.0.1:{port}/database?sslmode=disable");
+    let variables = [(OsString::from("EXAMPLE_URL"), OsString::from(url))];
+    let program = Program { name: "example", prefix: "EXAMPLE_", connection_strings: &["EXAMPLE_URL"] };
+    let environment = Environment::new(program, variables).expect("UTF-8");
+    ConnectTarget::of(&environment).expect("sound settings")
+}
+
+const OPTIONS: ConnectOptions<'_> = ConnectOptions { application_name: "example", timeout: Duration::from_secs(10), on_notice: |_| {} };
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+#[test]
+fn a_session_is_cancelled_and_terminated_through_its_handle() {
+    let (port, server) = serve(|listener| {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let startup = read_startup(&mut stream);
+        stream.write_all(&session()).expect("sent");
+        let query = read_message(&mut stream);
+        stream.write_all(&[message(b'C', b"SELECT 1\0"), message(b'Z', b"I")].concat()).expect("sent");
+        let cancel = read_startup(&mut listener.accept().expect("a cancel request").0);
+        (startup, query, cancel, read_message(&mut stream))
+    });
+    runtime().block_on(async {
+        let OpenConnection { client, connection, handle } = connect(&target(port), OPTIONS).await.expect("a session");
+        let driver = tokio::spawn({
+            let handle = handle.clone();
+            async move { handle.drive(connection, |_| {}).await }
+        });
+        client.simple_query("SELECT").await.expect("an answer");
+        assert_eq!(handle.backend_pid().await, i32::try_from(PID).ok());
+        assert!(!handle.is_local() && handle.violation().is_none());
+        handle.cancel().await.expect("a cancel request");
+        handle.terminate();
+        driver.await.expect("no panic");
+    });
+    let (startup, query, cancel, last) = server.join().expect("no panic");
+    let startup = String::from_utf8_lossy(&startup).into_owned();
+    for parameter in ["user\0user\0", "database\0database\0", "application_name\0example\0"] {
+        assert!(startup.contains(parameter), "{startup:?}");
+    }
+    assert_eq!(query, (b'Q', b"SELECT\0".to_vec()));
+    assert_eq!(cancel, [80_877_102_u32.to_be_bytes(), PID.to_be_bytes(), SECRET.to_be_bytes()].concat());
+    assert_eq!(last, (b'X', Vec::new()));
+}
+
+/// The error of a login that the server answers with `answers`, one for each message of the client.
+fn failed_login(answers: Vec<Vec<u8>>) -> ConnectError {
+    let (port, server) = serve(move |listener| {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let _startup = read_startup(&mut stream);
+        for (number, answer) in answers.iter().enumerate() {
+            if number > 0 {
+                read_message(&mut stream);
+            }
+            stream.write_all(answer).expect("sent");
+        }
+        // Until the client closes, so that it reads everything; unless it waits for more.
+        if !answers.is_empty() {
+            stream.read_to_end(&mut Vec::new()).ok();
+        }
+    });
+    let error = runtime().block_on(connect(&target(port), OPTIONS)).err().expect("no session");
+    server.join().expect("no panic");
+    error
+}
+
+#[test]
+fn each_failure_of_a_login_is_told_apart_without_its_text() {
+    use ConnectRefusal::{Database, Other, Password};
+    use RetryVerdict::{Refused, Wait};
+    let scram = || authentication(10, b"SCRAM-SHA-256\0\0");
+    for (what, answers, expected) in [
+        ("no database", vec![error("3D000")], Refused(Database)),
+        ("starting up", vec![error("57P03")], Wait),
+        ("closed", vec![], Wait),
+        ("no mechanism that is known", vec![authentication(10, b"OTHER\0\0")], Refused(Password)),
+        ("mechanisms that can't be read", vec![authentication(10, b"\xff\0\0")], Refused(Other)),
+        ("not the nonce of the client", vec![scram(), authentication(11, b"r=other,s=c2FsdA==,i=4096")], Refused(Password)),
+        ("a message out of place", vec![scram(), message(b'Z', b"I")], Refused(Other)),
+        ("an error without fields", vec![message(b'E', b"\0")], Refused(Other)),
+        ("a method that is not supported", vec![authentication(7, b"")], Refused(Password)),
+        ("no PostgreSQL", vec![message(b'N', &[0; 70_000])], Refused(Other)),
+    ] {
+        let error = failed_login(answers);
+        assert_eq!(error.retry_verdict(), expected, "{what}: {error:?}");
+    }
+}

@@ -1,0 +1,15 @@
+//! How this process names itself to the server.
+
+/// The `application_name`: `pgmarch/VERSION REVISION host`. The server keeps 63 bytes of it, and only ASCII.
+pub fn application_name(revision: Option<&str>) -> String {
+    let host = host_name();
+    let words = [concat!("pgmarch/", env!("CARGO_PKG_VERSION")), revision.unwrap_or(""), host.as_str()];
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    words.join(" ").chars().map(|c| if c.is_ascii_graphic() { c } else { ' ' }).take(63).collect()
+}
+
+/// The name of this host, in Kubernetes that of the pod: for the journal and for the holder of the run lock.
+pub fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}

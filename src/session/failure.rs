@@ -1,0 +1,94 @@
+//! Why a message failed.
+
+use std::time::Duration;
+
+use pg_connect::protocol::ProtocolError;
+use thiserror::Error;
+use tokio_postgres::error::{Severity, SqlState};
+
+/// A message that failed, and how many of its statements had completed when it did.
+#[derive(Debug, Error)]
+#[error("{}", if matches!(.source, Cause::Unreplicated) { "the transaction is committed".to_owned() } else { format!("the server refused a message after {completed} statements") })]
+pub struct Failure {
+    /// Statements of the message that were complete; those of a failed transaction are undone nevertheless.
+    pub completed: usize,
+    /// The cause.
+    #[source]
+    pub source: Cause,
+}
+
+/// Why a message failed.
+#[derive(Debug, Error)]
+pub enum Cause {
+    /// The driver's error: what the server reported, or that the connection is gone.
+    #[error("{0}")]
+    Driver(#[from] tokio_postgres::Error),
+    /// No answer to a message that takes no time.
+    #[error("no answer within {}", crate::words::rough(*.0))]
+    Timeout(Duration),
+    /// The client ended the connection, because the server violated the protocol.
+    #[error(transparent)]
+    Protocol(ProtocolError),
+    /// The server committed without waiting for its synchronous standbys.
+    #[error(
+        "the server committed without waiting for its synchronous standbys: the commit is on this server alone until they have it, and lost if it fails before"
+    )]
+    Unreplicated,
+    /// Another connection found that the server no longer runs it, but no answer came.
+    #[error("the server ended the statement, but its answer never came")]
+    Gone,
+}
+
+impl Cause {
+    /// The server's error, if it is one.
+    pub fn as_db_error(&self) -> Option<&tokio_postgres::error::DbError> {
+        if let Self::Driver(error) = self { error.as_db_error() } else { None }
+    }
+}
+
+impl Failure {
+    /// Whether the connection is gone, so that the outcome of the message is unknown.
+    pub fn is_lost(&self) -> bool {
+        match &self.source {
+            Cause::Driver(error) => is_lost(error),
+            // The session is closed in these cases, so no answer can arrive later.
+            Cause::Timeout(_) | Cause::Gone => true,
+            // A retry would end in the same way.
+            Cause::Protocol(_) | Cause::Unreplicated => false,
+        }
+    }
+
+    /// The server's own error code.
+    pub fn code(&self) -> Option<&SqlState> {
+        if let Cause::Driver(error) = &self.source { error.code() } else { None }
+    }
+
+    /// Whether another session's lock, a deadlock or a serialization failure is the cause: the same message may succeed later.
+    pub fn met_a_lock(&self) -> bool {
+        self.code().is_some_and(|code| {
+            [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code)
+        })
+    }
+
+    /// Whether the server committed, but on itself alone.
+    pub fn is_unreplicated(&self) -> bool {
+        matches!(self.source, Cause::Unreplicated)
+    }
+}
+
+/// Whether an error means that the connection is gone: its socket is closed, or the server ended the session, which it says with
+/// FATAL or PANIC. An ERROR never does, whatever its SQLSTATE: `dblink` reports a server of its own with 08001, and `RAISE` may
+/// take any (manual, 55.7 and 20.8.2).
+pub fn is_lost(error: &tokio_postgres::Error) -> bool {
+    if error.is_closed() {
+        return true;
+    }
+    match error.as_db_error() {
+        Some(said) => match said.parsed_severity() {
+            Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
+            // A pooler may omit the untranslated severity.
+            None => ["FATAL", "PANIC"].contains(&said.severity()),
+        },
+        None => std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>()),
+    }
+}

@@ -1,0 +1,216 @@
+//! Sessions: connections to the database that pgmarch sends its messages on.
+
+mod application;
+mod cancels;
+mod failure;
+mod pool;
+pub mod wait;
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use deadpool_postgres::Object;
+use futures_util::StreamExt;
+use pg_connect::protocol::DiscardGuard;
+use tokio::time::timeout;
+use tokio_postgres::{SimpleQueryMessage, SimpleQueryStream};
+use tracing::debug;
+
+pub use application::{application_name, host_name};
+use cancels::BusyGuard;
+pub use cancels::Cancels;
+pub use failure::{Cause, Failure, is_lost};
+pub use pool::Pool;
+use pool::SessionHandle;
+
+use crate::sql::Message;
+use crate::words::chain;
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A session: a connection on which whole simple-query messages are sent (PostgreSQL manual, 54.2.2.1).
+pub struct Session {
+    client: Object,
+    /// Cancels and terminates.
+    handle: Option<SessionHandle>,
+    has_defaults: bool,
+    cancels: Cancels,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("closed", &self.client.is_closed()).finish_non_exhaustive()
+    }
+}
+
+/// The timeout of a query that takes no time. Nothing else notices a network path that drops packets without closing the
+/// connection, because a proxy on it goes on acknowledging.
+pub const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The timeout of the answer to a query that was cancelled after [`QUERY_TIMEOUT`].
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The rows of one statement, as text; NULL is `None`.
+pub type StatementResult = Vec<Vec<Option<String>>>;
+
+impl Session {
+    /// Sends a message and waits for its answer: the rows of each of its statements, in order.
+    pub async fn run(&self, message: &Message) -> Result<Vec<StatementResult>, Failure> {
+        self.send(message).await?.answers().await
+    }
+
+    /// Sends a message without waiting for its answer. Messages are answered in the order in which they are sent; one runs even
+    /// if the previous one failed.
+    pub async fn send(&self, message: &Message) -> Result<Sent<'_>, Failure> {
+        let busy = self.cancels.begin_message();
+        let discarding = self.handle.as_ref().filter(|_| message.discards_rows()).map(|handle| handle.connection.discard_rows());
+        let sent = self.client.simple_query_raw(message.text()).await;
+        let stream = sent.map_err(|source| Failure { completed: 0, source: self.cause(source) })?;
+        Ok(Sent {
+            stream: Box::pin(stream),
+            margins: message.surrounding_answers(),
+            discards: message.discards_rows(),
+            session: self,
+            busy,
+            _discarding: discarding,
+        })
+    }
+
+    /// Runs a query that takes no time: without an answer within [`QUERY_TIMEOUT`] it is cancelled and the connection is closed.
+    pub async fn ask(&self, message: &Message) -> Result<Vec<StatementResult>, Failure> {
+        self.within(QUERY_TIMEOUT, CANCEL_TIMEOUT, self.run(message)).await
+    }
+
+    /// Runs a write to pgmarch's own tables, which waits for other sessions' locks for `lock_timeout`: without an answer it is
+    /// cancelled, and the answer to that tells whether it was done. Without that answer, the outcome is unknown
+    /// ([`Failure::is_lost`]).
+    pub async fn write(&self, message: &Message, lock_timeout: Duration) -> Result<Vec<StatementResult>, Failure> {
+        self.within(lock_timeout.saturating_add(QUERY_TIMEOUT), QUERY_TIMEOUT, self.run(message)).await
+    }
+
+    /// Waits for an answer within `limit`; then cancels the message, and waits `cancel_limit` for the answer to that.
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        cancel_limit: Duration,
+        answer: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let mut answer = std::pin::pin!(answer);
+        if let Ok(outcome) = timeout(limit, &mut answer).await {
+            return outcome;
+        }
+        let (_, outcome) = tokio::join!(timeout(cancel_limit, self.cancel()), timeout(cancel_limit, &mut answer));
+        outcome.unwrap_or_else(|_| {
+            self.terminate();
+            Err(Failure { completed: 0, source: Cause::Timeout(limit) })
+        })
+    }
+
+    /// Sends `Terminate` and closes the connection, whatever the server still has to answer.
+    pub fn terminate(&self) {
+        if let Some(handle) = &self.handle {
+            handle.connection.terminate();
+        }
+    }
+
+    /// Whether the backend of this process id, which answers, is the one that cancel requests name: a pooler sends a process id of
+    /// its own.
+    pub async fn is_direct(&self, pid: i32) -> bool {
+        match &self.handle {
+            Some(handle) => handle.connection.backend_pid().await == Some(pid),
+            None => false,
+        }
+    }
+
+    /// Whether it started with the settings of [`Pool::session_with`].
+    pub fn has_defaults(&self) -> bool {
+        self.has_defaults
+    }
+
+    /// Whether it is a Unix socket, where the server logs an answer that it can't send.
+    pub fn is_local(&self) -> bool {
+        self.handle.as_ref().is_some_and(|handle| handle.connection.is_local())
+    }
+
+    /// Closes the connection instead of returning it to the pool: the next session is a new one, perhaps to another server.
+    pub fn close(self) {
+        drop(Object::take(self.client));
+    }
+
+    /// Why a message failed. The driver only knows that the connection is closed, even if the client ended it.
+    fn cause(&self, error: tokio_postgres::Error) -> Cause {
+        match self.handle.as_ref().and_then(|handle| handle.connection.violation()) {
+            Some(violation) if error.is_closed() => Cause::Protocol(violation.clone()),
+            _ => Cause::Driver(error),
+        }
+    }
+
+    /// Whether this process was told to stop, so that no new message may be sent.
+    pub fn is_stopping(&self) -> bool {
+        self.cancels.is_stopping()
+    }
+
+    /// Whether the connection is known to be closed.
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Sends a cancel request for this session, over a connection of its own.
+    pub async fn cancel(&self) {
+        if let Some(handle) = &self.handle
+            && let Err(error) = handle.connection.cancel().await
+        {
+            debug!(error = %chain(&error), "cancel request not delivered");
+        }
+    }
+}
+
+/// A message in flight. Dropping it does not cancel it.
+pub struct Sent<'s> {
+    session: &'s Session,
+    stream: Pin<Box<SimpleQueryStream>>,
+    /// How many results come before and after those of the caller's statements.
+    margins: (usize, usize),
+    /// Whether rows are discarded, as [`Message::discarding_rows`] says.
+    discards: bool,
+    busy: BusyGuard,
+    _discarding: Option<DiscardGuard>,
+}
+
+impl Sent<'_> {
+    /// Waits for the answer: the rows of each of its statements, in order.
+    pub async fn answers(mut self) -> Result<Vec<StatementResult>, Failure> {
+        let (before, behind) = self.margins;
+        let mut answers = VecDeque::new();
+        let mut answer = StatementResult::new();
+        let mut completed = 0;
+        while let Some(message) = self.stream.next().await {
+            match message {
+                Ok(SimpleQueryMessage::Row(_)) if self.discards && !answer.is_empty() => {}
+                Ok(SimpleQueryMessage::Row(row)) => answer.push((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect()),
+                Ok(SimpleQueryMessage::CommandComplete(_)) => {
+                    completed += 1;
+                    answers.push_back(std::mem::take(&mut answer));
+                    if self.discards && answers.len() > behind + 1 {
+                        answers.pop_front();
+                    }
+                }
+                Ok(_) => {}
+                Err(source) => return Err(Failure { completed, source: self.session.cause(source) }),
+            }
+        }
+        drop(self.busy);
+        // Of several messages in flight, only the commit of the last one waits for standbys, so the warning belongs to it.
+        if self.session.handle.as_ref().is_some_and(|handle| handle.unreplicated.swap(false, Ordering::Relaxed)) {
+            return Err(Failure { completed, source: Cause::Unreplicated });
+        }
+        answers.truncate(answers.len().saturating_sub(behind));
+        answers.drain(..before.min(answers.len()));
+        Ok(answers.into())
+    }
+}

@@ -1,0 +1,213 @@
+//! Waiting for the server: which refusals are waited for, and until when.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use pg_connect::{ConnectError, ConnectRefusal, RetryVerdict};
+use thiserror::Error;
+use tokio::time::Instant;
+use tracing::{debug, info};
+
+use super::{Pool, Session};
+use crate::backoff::Pace;
+use crate::exit::{Exit, Explain};
+use crate::words::{chain, left};
+
+/// The timeout of one attempt; a server that is up answers in far less.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same cause is logged again after this long.
+const LOG_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// Why there is no session.
+#[derive(Debug, Error)]
+pub enum WaitError {
+    /// The deadline passed; the last cause is the source.
+    #[error("{address} was not ready within {}", humantime::format_duration(*.waited))]
+    Timeout {
+        /// The database, without its password.
+        address: String,
+        /// `PGMARCH_WAIT_TIMEOUT`.
+        waited: Duration,
+        /// The last attempt's error.
+        #[source]
+        last: ConnectError,
+    },
+    /// The server refused the connection for a cause that does not pass by itself.
+    #[error("{address} refused the connection")]
+    Refused {
+        /// The database, without its password.
+        address: String,
+        /// What to do.
+        advice: &'static str,
+        /// The server's error.
+        #[source]
+        cause: ConnectError,
+    },
+    /// The connection settings are missing or wrong.
+    #[error(transparent)]
+    Settings(ConnectError),
+}
+
+impl Explain for WaitError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Timeout { .. } => Exit::Unreachable,
+            Self::Refused { .. } => Exit::Refused,
+            Self::Settings(_) => Exit::Usage,
+        }
+    }
+
+    fn next_step(&self) -> Cow<'static, str> {
+        match self {
+            Self::Timeout { .. } => "start the server, check host and port, or wait longer with PGMARCH_WAIT_TIMEOUT",
+            Self::Refused { advice, .. } => advice,
+            Self::Settings(_) => "mend the connection settings; `pgmarch --help` lists them",
+        }
+        .into()
+    }
+
+    fn faults(&self) -> Vec<String> {
+        match self {
+            Self::Settings(ConnectError::Settings(faults)) => faults.iter().map(ToString::to_string).collect(),
+            Self::Settings(_) | Self::Timeout { .. } | Self::Refused { .. } => Vec::new(),
+        }
+    }
+}
+
+/// What to do about a refusal.
+fn advice(refusal: ConnectRefusal) -> &'static str {
+    match refusal {
+        ConnectRefusal::Password => {
+            "check user and password (PGMARCH_DATABASE_URL, PGUSER, PGPASSWORD, PGPASSFILE) and pg_hba.conf; PGMARCH_WAIT_FOR=password waits for it"
+        }
+        ConnectRefusal::Database => {
+            "create the database, or check its name in PGMARCH_DATABASE_URL; PGMARCH_WAIT_FOR=database waits for it"
+        }
+        ConnectRefusal::Rights => "GRANT the role what the message names; PGMARCH_WAIT_FOR=rights waits for it",
+        ConnectRefusal::Tls => {
+            "check certificates on both sides and the settings that the message names (PGSSLMODE, PGSSLROOTCERT…); PGMARCH_WAIT_FOR=tls waits for it"
+        }
+        ConnectRefusal::Other => "check the connection settings and the server's log",
+    }
+}
+
+/// `PGMARCH_WAIT_FOR`: refusals that are waited for as well.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RetryableRefusals {
+    kinds: Vec<ConnectRefusal>,
+    codes: Vec<String>,
+    all: bool,
+}
+
+impl RetryableRefusals {
+    /// Reads `password, database, rights, tls, all` or SQLSTATEs; an error is the word that is none of them.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut refusals = Self::default();
+        for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            match word {
+                "password" => refusals.kinds.push(ConnectRefusal::Password),
+                "database" => refusals.kinds.push(ConnectRefusal::Database),
+                "rights" => refusals.kinds.push(ConnectRefusal::Rights),
+                "tls" => refusals.kinds.push(ConnectRefusal::Tls),
+                "all" => refusals.all = true,
+                code if code.len() == 5 && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) => {
+                    refusals.codes.push(code.to_owned())
+                }
+                other => return Err(other.to_owned()),
+            }
+        }
+        Ok(refusals)
+    }
+
+    fn covers(&self, refusal: ConnectRefusal, code: Option<&str>) -> bool {
+        self.all || self.kinds.contains(&refusal) || code.is_some_and(|code| self.codes.iter().any(|known| known == code))
+    }
+}
+
+/// A session on a server that is ready, by `deadline`. Logs why it waits, when the cause changes.
+pub async fn for_server(pool: &Pool, retryable: &RetryableRefusals, timeout: Duration, deadline: Instant) -> Result<Session, WaitError> {
+    connect_until(pool, retryable, timeout, deadline, &mut LogThrottle::default()).await
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// On average, dependents start half of it later than possible. A server that is starting refuses an attempt within a millisecond.
+const LONGEST_PAUSE: Duration = Duration::from_millis(90);
+
+/// The same; `throttle` knows afterwards whether there was a wait.
+pub async fn connect_until(
+    pool: &Pool,
+    retryable: &RetryableRefusals,
+    timeout: Duration,
+    deadline: Instant,
+    throttle: &mut LogThrottle,
+) -> Result<Session, WaitError> {
+    let mut pace = Pace::new(FIRST_PAUSE, LONGEST_PAUSE);
+    loop {
+        let attempt = ATTEMPT_TIMEOUT.min(deadline.saturating_duration_since(Instant::now())).max(Duration::from_millis(100));
+        let last_chance = deadline.max(Instant::now() + attempt);
+        let error = match tokio::time::timeout_at(last_chance, pool.session(attempt)).await {
+            Ok(Ok(session)) => return Ok(session),
+            Ok(Err(error @ ConnectError::Settings(_))) => return Err(WaitError::Settings(error)),
+            Ok(Err(error)) => error,
+            Err(_) => ConnectError::Timeout(timeout),
+        };
+        if let RetryVerdict::Refused(refusal) = error.retry_verdict()
+            && !retryable.covers(refusal, error.code().map(|code| code.code()))
+        {
+            return Err(WaitError::Refused { address: pool.address(), advice: advice(refusal), cause: error });
+        }
+        let now = Instant::now();
+        if now >= deadline {
+            return Err(WaitError::Timeout { address: pool.address(), waited: timeout, last: error });
+        }
+        throttle.log_wait(&pool.address(), &chain(&error), deadline);
+        tokio::time::sleep(pace.pause().min(deadline - now)).await;
+    }
+}
+
+/// Logs the cause of a wait when it changes, and again now and then.
+#[derive(Debug, Default)]
+pub struct LogThrottle {
+    cause: Option<String>,
+    at: Option<Instant>,
+}
+
+impl LogThrottle {
+    /// Whether to log `cause` now; if so, it counts as logged.
+    pub fn should_log(&mut self, cause: &str) -> bool {
+        let is_due = self.cause.as_deref() != Some(cause) || self.at.is_none_or(|at| at.elapsed() >= LOG_AGAIN_AFTER);
+        if is_due {
+            self.cause = Some(cause.to_owned());
+            self.at = Some(Instant::now());
+        }
+        is_due
+    }
+
+    /// Whether anything was logged, so that there was a wait.
+    pub fn has_logged(&self) -> bool {
+        self.cause.is_some()
+    }
+
+    fn log_wait(&mut self, address: &str, cause: &str, deadline: Instant) {
+        if self.should_log(cause) {
+            info!(%address, "waiting for the server: {cause}; {} left", left(deadline));
+        } else {
+            debug!("not ready yet: {cause}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_can_be_widened_by_kind_and_code() {
+        let retryable = RetryableRefusals::parse("password, 55000").expect("words");
+        assert!(retryable.covers(ConnectRefusal::Password, Some("28P01")));
+        assert!(retryable.covers(ConnectRefusal::Other, Some("55000")));
+        assert!(!retryable.covers(ConnectRefusal::Database, Some("3D000")));
+        assert!(RetryableRefusals::parse("all").expect("all").covers(ConnectRefusal::Other, None));
+        assert_eq!(RetryableRefusals::parse("password,nonsense"), Err("nonsense".to_owned()));
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use pgmarch::plan::Plan;
-use pgmarch::plan::downgrade::to_undo;
+use pgmarch::plan::downgrade::select_to_undo;
 use pgmarch::revision::graph::{Graph, Node};
 use pgmarch::revision::name::RevisionName;
 use pgmarch::revision::{Id, format};
@@ -96,7 +96,7 @@ fn ours(graph: &Graph, rows: &[Node], way: &str, name: &str) -> Result<BTreeSet<
         let targets = name.targets(graph, rows).map_err(|error| error.to_string())?;
         return Ok(Plan::upgrade(graph, rows, &targets).steps.iter().map(|step| step.revision.id.to_string()).collect());
     }
-    let to_undo = to_undo(graph, rows, &name, &BTreeSet::new()).map_err(|error| error.to_string())?;
+    let to_undo = select_to_undo(graph, rows, &name, &BTreeSet::new()).map_err(|error| error.to_string())?;
     Ok(to_undo.iter().map(Id::to_string).collect())
 }
 

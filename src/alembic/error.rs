@@ -13,40 +13,40 @@ use crate::revision::{FileProblem, Id, LineColumn};
 pub enum ImportError {
     #[error("there is no line `-- Running upgrade … -> …` in it; give the output of `alembic upgrade --sql base:heads`")]
     NoRevision,
-    #[error("{place}: `{line}` is not what Alembic writes before a revision", place = at(.place))]
+    #[error("{place}: `{line}` is not what Alembic writes before a revision", place = format_place(.place))]
     MalformedTitle { place: LineColumn, line: String },
-    #[error("{place}: {problem}", place = at(.place))]
+    #[error("{place}: {problem}", place = format_place(.place))]
     BadId { place: LineColumn, problem: FileProblem },
-    #[error("{place}: revision {id}: {problem}", place = at(.place))]
+    #[error("{place}: revision {id}: {problem}", place = format_place(.place))]
     Statement { place: LineColumn, id: Id, problem: FileProblem },
-    #[error("{place}: revision {id} comes a second time", place = at(.place))]
+    #[error("{place}: revision {id} comes a second time", place = format_place(.place))]
     RepeatedId { place: LineColumn, id: Id },
     #[error("the way down has {0}, the way up does not: give both outputs of the same revisions")]
     OnlyDown(Id),
     #[error("revision {id} revises {parent}, which is not in the output: it must start at base (`alembic upgrade --sql base:heads`)")]
     NotFromBase { id: Id, parent: Id },
-    #[error("{place}: Alembic stopped{}: {error}", in_revision(.id), place = at(.place))]
+    #[error("{place}: Alembic stopped{}: {error}", format_in_revision(.id), place = format_place(.place))]
     Stopped { place: LineColumn, id: Option<Id>, error: String },
-    #[error("{place}: revision {id} is not complete: no statement on {version_table} follows that records it", place = at(.place))]
+    #[error("{place}: revision {id} is not complete: no statement on {version_table} follows that records it", place = format_place(.place))]
     Incomplete { place: LineColumn, id: Id, version_table: String },
-    #[error("{place}: Alembic records revision {id} in {table}, not in {version_table}", place = at(.place))]
+    #[error("{place}: Alembic records revision {id} in {table}, not in {version_table}", place = format_place(.place))]
     OtherTable { place: LineColumn, id: Id, table: String, version_table: String },
     #[error("the output ends within a transaction: no COMMIT follows revision {id}")]
     NoCommit { id: Id },
-    #[error("the output has {found} of the {all} revisions under --versions; {} {} missing", list(.missing), if .missing.len() == 1 { "is" } else { "are" })]
+    #[error("the output has {found} of the {all} revisions under --versions; {} {} missing", format_list(.missing), if .missing.len() == 1 { "is" } else { "are" })]
     MissingRevisions { found: usize, all: usize, missing: Vec<String> },
 }
 
 /// How many missing revisions a message names.
 const NAMED: usize = 10;
 
-fn list(ids: &[String]) -> String {
+fn format_list(ids: &[String]) -> String {
     let more = ids.len().saturating_sub(NAMED);
     let named = ids[..ids.len() - more].join(", ");
     if more == 0 { named } else { format!("{named} and {more} more") }
 }
 
-fn in_revision(id: &Option<Id>) -> String {
+fn format_in_revision(id: &Option<Id>) -> String {
     id.as_ref().map(|id| format!(" in revision {id}")).unwrap_or_default()
 }
 
@@ -88,6 +88,6 @@ impl Explain for ImportError {
     }
 }
 
-fn at(place: &LineColumn) -> String {
+fn format_place(place: &LineColumn) -> String {
     format!("line {}, column {}", place.line, place.column)
 }

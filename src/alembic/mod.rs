@@ -9,7 +9,7 @@ mod version_table;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use error::ImportError;
-use output::{RevisionOutput, split_revisions, without_log};
+use output::{RevisionOutput, split_revisions, strip_log};
 pub(crate) use version_file::{VersionFile, parse_version_file};
 
 use crate::revision::format::draft::Draft;
@@ -19,9 +19,9 @@ use crate::revision::{Direction, Id};
 /// `alembic downgrade --sql`, if there is one.
 pub(crate) fn import(up: &str, down: Option<&str>, versions: &[VersionFile], version_table: &str) -> Result<Vec<Draft>, ImportError> {
     let mut messages = BTreeMap::new();
-    let up = without_log(up, &mut messages);
+    let up = strip_log(up, &mut messages);
     let mut downgrades = match down {
-        Some(down) => split_revisions(&without_log(down, &mut messages), Direction::Down, version_table)?,
+        Some(down) => split_revisions(&strip_log(down, &mut messages), Direction::Down, version_table)?,
         None => Vec::new(),
     };
     let upgrades = split_revisions(&up, Direction::Up, version_table)?;
@@ -49,7 +49,7 @@ pub(crate) fn import(up: &str, down: Option<&str>, versions: &[VersionFile], ver
             revises: Some(down_revisions.clone()),
             depends_on: depends_on.filter_map(|id| Id::parse(id).ok()).collect(),
             branch: version.labels.first().cloned(),
-            created: version.created.as_deref().and_then(date),
+            created: version.created.as_deref().and_then(to_rfc3339),
             message: version.message.or_else(|| messages.get(id.as_str()).cloned()).unwrap_or_else(|| format!("Revision {id}")),
             up: section.clone(),
             down: downgrade.map(|downgrade| downgrade.section),
@@ -62,7 +62,7 @@ pub(crate) fn import(up: &str, down: Option<&str>, versions: &[VersionFile], ver
 }
 
 /// `2024-03-01 10:00:00.123456` → `2024-03-01T10:00:00Z`.
-fn date(created: &str) -> Option<String> {
+fn to_rfc3339(created: &str) -> Option<String> {
     let text: String = created.trim().chars().take(19).collect();
     let text = text.replacen(' ', "T", 1) + "Z";
     humantime::parse_rfc3339(&text).is_ok().then_some(text)

@@ -8,7 +8,7 @@ use std::ops::Range;
 use squawk_lexer::TokenKind;
 
 use super::error::ImportError;
-use super::version_table::{contains_id, is_on_version_table, other_version_table};
+use super::version_table::{contains_id, find_other_version_table, is_on_version_table};
 use crate::revision::format::draft::DraftSection;
 use crate::revision::line::{line_start, lines};
 use crate::revision::statement::split;
@@ -28,7 +28,7 @@ pub(super) struct RevisionOutput {
 
 /// The output without Alembic's log lines, which `2>&1` puts anywhere in it. The revisions' messages, which only the log has, go to
 /// `messages`.
-pub(super) fn without_log(text: &str, messages: &mut BTreeMap<String, String>) -> String {
+pub(super) fn strip_log(text: &str, messages: &mut BTreeMap<String, String>) -> String {
     const LOG: &str = "INFO  [alembic.";
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
@@ -57,7 +57,7 @@ pub(super) fn split_revisions(text: &str, direction: Direction, version_table: &
         let title = match kind {
             TokenKind::LineComment => piece.strip_prefix("-- Running ").and_then(|rest| rest.strip_prefix(direction.verb())),
             TokenKind::Ident if matches!(piece, "Traceback" | "FAILED") => {
-                if let Some(error) = stopped(text, start) {
+                if let Some(error) = find_stop(text, start) {
                     return Err(ImportError::Stopped { place: LineColumn::of(text, start), id: open.map(|open| open.id), error });
                 }
                 None
@@ -107,7 +107,7 @@ struct OpenRevision {
 }
 
 /// The error with which Python or Alembic stopped (on standard error, through `2>&1`), if its message begins at `start`.
-fn stopped(text: &str, start: usize) -> Option<String> {
+fn find_stop(text: &str, start: usize) -> Option<String> {
     if line_start(text, start) != start {
         return None;
     }
@@ -122,10 +122,10 @@ fn stopped(text: &str, start: usize) -> Option<String> {
 }
 
 /// The same anywhere in a part of the output. Searched by lines, because Python's text is not SQL: an apostrophe in it begins a string.
-fn stopped_within(text: &str, part: Range<usize>, id: &Id) -> Option<ImportError> {
+fn find_stop_within(text: &str, part: Range<usize>, id: &Id) -> Option<ImportError> {
     let found = lines(&text[part.clone()]).find_map(|line| {
         let at = part.start + line.range.start;
-        Some((at, stopped(text, at)?))
+        Some((at, find_stop(text, at)?))
     });
     found.map(|(at, error)| ImportError::Stopped { place: LineColumn::of(text, at), id: Some(id.clone()), error })
 }
@@ -158,7 +158,7 @@ impl OpenRevision {
             |(_, problem)| !matches!(problem, FileProblem::TransactionControl(word) if word.starts_with("BEGIN") || word.starts_with("COMMIT")),
         );
         if let Some((offset, problem)) = bad {
-            return Err(stopped_within(text, start..text.len(), &id).unwrap_or(ImportError::Statement {
+            return Err(find_stop_within(text, start..text.len(), &id).unwrap_or(ImportError::Statement {
                 place: LineColumn::of(text, start + offset),
                 id,
                 problem: problem.clone(),
@@ -166,9 +166,9 @@ impl OpenRevision {
         }
         if !is_recorded {
             let (place, version_table) = (LineColumn::of(text, title), version_table.to_owned());
-            return Err(match kept.iter().find_map(|statement| other_version_table(statement, &id)) {
+            return Err(match kept.iter().find_map(|statement| find_other_version_table(statement, &id)) {
                 Some(table) => ImportError::OtherTable { place, id, table, version_table },
-                None => stopped_within(text, start..end, &id).unwrap_or(ImportError::Incomplete { place, id, version_table }),
+                None => find_stop_within(text, start..end, &id).unwrap_or(ImportError::Incomplete { place, id, version_table }),
             });
         }
         let section = match kept.as_slice() {

@@ -26,16 +26,16 @@ pub(crate) fn parse_version_file(text: &str) -> Option<VersionFile> {
             Some(rest.trim())
         })
     };
-    let id = strings(value("revision")?).into_iter().next()?;
+    let id = parse_strings(value("revision")?).into_iter().next()?;
     let doc = text.split_once("\"\"\"").map(|(_, rest)| rest.split("\"\"\"").next().unwrap_or("")).unwrap_or("");
     let message = doc.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned);
     let created = doc.lines().find_map(|line| line.trim().strip_prefix("Create Date:")).map(|date| date.trim().to_owned());
-    let list = |name: &str| value(name).map(strings).unwrap_or_default();
+    let list = |name: &str| value(name).map(parse_strings).unwrap_or_default();
     Some(VersionFile { id, message, created, depends_on: list("depends_on"), labels: list("branch_labels") })
 }
 
 /// The quoted strings of a Python expression.
-fn strings(expression: &str) -> Vec<String> {
+fn parse_strings(expression: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = expression.split(" #").next().unwrap_or("");
     while let Some(start) = rest.find(['\'', '"']) {

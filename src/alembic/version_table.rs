@@ -9,11 +9,11 @@ use crate::revision::statement::token::tokens;
 
 /// Whether a statement creates or writes to the version table. The import drops these: pgmarch keeps the version table itself.
 pub(super) fn is_on_version_table(statement: &str, version_table: &str) -> bool {
-    target_table(statement).is_some_and(|table| table.last().is_some_and(|name| name == version_table))
+    find_target_table(statement).is_some_and(|table| table.last().is_some_and(|name| name == version_table))
 }
 
 /// The table that an INSERT, UPDATE, DELETE, CREATE TABLE or DROP TABLE is about: its name, after its schema if that is written.
-fn target_table(statement: &str) -> Option<Vec<String>> {
+fn find_target_table(statement: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     for (kind, range) in tokens(statement) {
         let piece = &statement[range];
@@ -46,7 +46,7 @@ pub(super) fn contains_id(statement: &str, id: &Id) -> bool {
 }
 
 /// The table in which a statement records a revision, if it looks like a version table: the id, and a column `version_num`.
-pub(super) fn other_version_table(statement: &str, id: &Id) -> Option<String> {
+pub(super) fn find_other_version_table(statement: &str, id: &Id) -> Option<String> {
     let has_column = || tokens(statement).any(|(kind, range)| kind == TokenKind::Ident && statement[range] == *"version_num");
-    target_table(statement).filter(|_| contains_id(statement, id) && has_column()).map(|table| table.join("."))
+    find_target_table(statement).filter(|_| contains_id(statement, id) && has_column()).map(|table| table.join("."))
 }

@@ -38,7 +38,11 @@ pub(super) async fn read_database(context: &Context) -> Result<Option<DatabaseVi
 }
 
 /// An entry for each revision, in the graph's order.
-pub(super) async fn entries(files: &Graph, position: &Position<'_>, database: Option<&DatabaseView>) -> Result<Vec<HistoryEntry>, Error> {
+pub(super) async fn read_entries(
+    files: &Graph,
+    position: &Position<'_>,
+    database: Option<&DatabaseView>,
+) -> Result<Vec<HistoryEntry>, Error> {
     let mut upgrades = HashMap::new();
     if let Some(database) = database {
         for row in database.state.ledger.last_upgrades(&database.session).await.map_err(ReadError::Server)? {

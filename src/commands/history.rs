@@ -1,7 +1,7 @@
 //! `history`: the graph of revisions, and what the ledger recorded for each. Creates nothing, locks nothing.
 
 use super::context::Context;
-use super::database_view::{entries, read_database};
+use super::database_view::{read_database, read_entries};
 use super::output::{answer, json};
 use crate::cli;
 use crate::error::Error;
@@ -19,7 +19,7 @@ pub async fn run(args: &cli::HistoryArgs, context: &Context) -> Result<(), Error
         Some(database) => resolve_position(&files, &database.state, &database.session).await?,
         None => Position::resolve(&files, &[], &[])?,
     };
-    let entries = entries(&files, &position, database.as_ref()).await?;
+    let entries = read_entries(&files, &position, database.as_ref()).await?;
     let shown = match &args.range {
         None => None,
         Some(range) => Some(nodes_in_range(&NameRange::parse(range)?, &position, database.is_some())?),

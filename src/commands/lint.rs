@@ -47,7 +47,7 @@ struct LocatedFinding {
 /// Prints the findings, and fails if there are any.
 pub async fn run(args: &cli::LintArgs, context: &Context) -> Result<(), Error> {
     let graph = Graph::load(&context.config.migrations)?;
-    let named: Vec<Node> = named_revisions(args, &graph)?;
+    let named: Vec<Node> = resolve_names(args, &graph)?;
     let mut server = NEWEST_SERVER;
     let mut chosen = named.clone();
     if named.is_empty() || Conninfo::resolve(&context.environment).is_ok() {
@@ -69,7 +69,7 @@ pub async fn run(args: &cli::LintArgs, context: &Context) -> Result<(), Error> {
         let revision = graph.revision(*node);
         found.extend(lint(revision, server).into_iter().map(|finding| (revision, finding)));
     }
-    found.extend(several_heads(&graph, &chosen));
+    found.extend(find_several_heads(&graph, &chosen));
     if args.prove {
         found.extend(prove(&graph, &chosen, context).await?);
     }
@@ -77,7 +77,7 @@ pub async fn run(args: &cli::LintArgs, context: &Context) -> Result<(), Error> {
     if found.is_empty() { Ok(()) } else { Err(Error::Command(CommandError::Findings { findings: found.len(), unsound: false })) }
 }
 
-fn named_revisions(args: &cli::LintArgs, graph: &Graph) -> Result<Vec<Node>, Error> {
+fn resolve_names(args: &cli::LintArgs, graph: &Graph) -> Result<Vec<Node>, Error> {
     let mut nodes = Vec::new();
     for name in &args.revisions {
         nodes.extend(RevisionName::parse(name)?.targets(graph, &[])?);
@@ -86,7 +86,7 @@ fn named_revisions(args: &cli::LintArgs, graph: &Graph) -> Result<Vec<Node>, Err
 }
 
 /// A finding for each head, if there are several: `head` would be ambiguous.
-fn several_heads<'g>(graph: &'g Graph, chosen: &[Node]) -> Vec<(&'g Revision, Finding)> {
+fn find_several_heads<'g>(graph: &'g Graph, chosen: &[Node]) -> Vec<(&'g Revision, Finding)> {
     let heads = graph.heads();
     let ours = heads.iter().filter(|head| chosen.contains(head) && heads.len() > 1);
     let finding = |revision: &Revision| Finding {

@@ -10,7 +10,7 @@ use crate::apply::offline::script;
 use crate::error::Error;
 use crate::ledger::{Access, Ledger};
 use crate::plan::Plan;
-use crate::plan::downgrade::to_undo;
+use crate::plan::downgrade::select_to_undo;
 use crate::revision::Direction;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::NameRange;
@@ -62,7 +62,7 @@ fn print(
 ) -> Result<String, Error> {
     let plan = match direction {
         Direction::Up => Plan::upgrade(graph, rows, &range.to.targets(graph, rows)?),
-        Direction::Down => Plan::downgrade(graph, rows, &to_undo(graph, rows, &range.to, &BTreeSet::new())?, &BTreeSet::new())?,
+        Direction::Down => Plan::downgrade(graph, rows, &select_to_undo(graph, rows, &range.to, &BTreeSet::new())?, &BTreeSet::new())?,
     };
     script(&plan, ledger, &context.config).map_err(|error| Error::Apply(Box::new(StoppedRun { done: Vec::new(), error })))
 }

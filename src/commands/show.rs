@@ -1,7 +1,7 @@
 //! `show`: one revision with its headers, its text and what the ledger recorded. Creates nothing, locks nothing.
 
 use super::context::Context;
-use super::database_view::{entries, read_database};
+use super::database_view::{read_database, read_entries};
 use super::output::{answer, json};
 use crate::checksum;
 use crate::cli;
@@ -32,7 +32,7 @@ pub async fn run(args: &cli::ShowArgs, context: &Context) -> Result<(), Error> {
         position = extended;
     }
     let found = found?;
-    let entries = entries(&files, &position, database.as_ref()).await?;
+    let entries = read_entries(&files, &position, database.as_ref()).await?;
     let mut shown = Vec::new();
     for node in found {
         let revision = position.graph.revision(node);

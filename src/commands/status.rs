@@ -1,7 +1,7 @@
 //! `status`: the version rows and what is pending. Creates nothing, locks nothing.
 
 use super::context::Context;
-use super::database_view::{DatabaseView, entries};
+use super::database_view::{DatabaseView, read_entries};
 use super::error::CommandError;
 use super::output::{answer, json};
 use crate::cli;
@@ -49,7 +49,7 @@ pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error
         ledger::wait_until_durable(&session, context.wait_deadline()).await?;
     }
     let database = DatabaseView { address: pool.address(), session, state };
-    let history = entries(&graph, &position, Some(&database)).await?;
+    let history = read_entries(&graph, &position, Some(&database)).await?;
     let DatabaseView { address, state, .. } = database;
     let status = StatusReport {
         connection: address,

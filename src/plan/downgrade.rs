@@ -74,14 +74,14 @@ impl<'g> Plan<'g> {
 }
 
 /// The unapplied revisions that a downgrade skips: those that have a dependent among `to_undo`.
-pub fn skipped(graph: &Graph, to_undo: &BTreeSet<Id>, unapplied: &BTreeSet<Node>) -> impl Iterator<Item = Node> {
+pub fn find_skipped(graph: &Graph, to_undo: &BTreeSet<Id>, unapplied: &BTreeSet<Node>) -> impl Iterator<Item = Node> {
     let is_skipped = |node: &Node| graph.reach(&[*node], Graph::dependents).nodes().any(|dependent| to_undo.contains(graph.id(dependent)));
     unapplied.iter().copied().filter(is_skipped)
 }
 
 /// The revisions that a downgrade from `rows` to `name` undoes: the children of the target and all their dependents, as far as they
 /// are applied.
-pub fn to_undo(graph: &Graph, rows: &[Node], name: &RevisionName, unapplied: &BTreeSet<Node>) -> Result<BTreeSet<Id>, NameError> {
+pub fn select_to_undo(graph: &Graph, rows: &[Node], name: &RevisionName, unapplied: &BTreeSet<Node>) -> Result<BTreeSet<Id>, NameError> {
     let DowngradeTarget { target, roots } = name.downgrade_target(graph, rows)?;
     let applied = graph.reach(rows, Graph::prerequisites);
     let dependents = graph.reach(&roots, Graph::dependents);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::downgrade::to_undo;
+use super::downgrade::select_to_undo;
 use super::stamp::stamp;
 use super::*;
 use crate::revision::graph::tests::graph;
@@ -27,7 +27,7 @@ fn upgrade(lines: &[&str], rows: &[&str], target: &str) -> Vec<String> {
 fn downgrade(lines: &[&str], rows: &[&str], target: &str) -> Vec<String> {
     let graph = graph(lines);
     let rows = nodes(&graph, rows);
-    match to_undo(&graph, &rows, &RevisionName::parse(target).expect("a name"), &BTreeSet::new()) {
+    match select_to_undo(&graph, &rows, &RevisionName::parse(target).expect("a name"), &BTreeSet::new()) {
         Ok(to_undo) => describe(&Plan::downgrade(&graph, &rows, &to_undo, &BTreeSet::new()).expect("a plan")),
         Err(error) => vec![error.to_string()],
     }
@@ -79,7 +79,7 @@ fn what_only_goes_up_is_refused_with_all_its_like() {
     };
     let graph = lines("");
     let rows = nodes(&graph, &["3"]);
-    let to_undo = to_undo(&graph, &rows, &RevisionName::parse("base").expect("a name"), &BTreeSet::new()).expect("ids");
+    let to_undo = select_to_undo(&graph, &rows, &RevisionName::parse("base").expect("a name"), &BTreeSet::new()).expect("ids");
     let error = Plan::downgrade(&graph, &rows, &to_undo, &BTreeSet::new()).expect_err("irreversible");
     assert_eq!(error.to_string(), "3 (3.sql), 2 (2.sql) can't be undone: no `-- migrate:down` section");
 }
@@ -89,7 +89,7 @@ fn what_was_never_applied_is_not_undone() {
     let down = |lines: &[&str], rows: &[&str], unapplied: &[&str], target: &str| {
         let graph = graph(lines);
         let (rows, unapplied) = (nodes(&graph, rows), nodes(&graph, unapplied).into_iter().collect());
-        match to_undo(&graph, &rows, &RevisionName::parse(target).expect("a name"), &unapplied) {
+        match select_to_undo(&graph, &rows, &RevisionName::parse(target).expect("a name"), &unapplied) {
             Ok(to_undo) => describe(&Plan::downgrade(&graph, &rows, &to_undo, &unapplied).expect("a plan")),
             Err(error) => vec![error.to_string()],
         }
@@ -209,7 +209,7 @@ mod properties {
             let names = [id(target), "base".into(), "-1".into(), "-2".into(), format!("{}@-1", id(label)), format!("{}@base", id(label)), format!("{}@{}", id(label), id(target))];
             for typed in names {
                 let name = RevisionName::parse(&typed).expect("a name");
-                let Ok(to_undo) = to_undo(&graph, &start, &name, &BTreeSet::new()) else { continue };
+                let Ok(to_undo) = select_to_undo(&graph, &start, &name, &BTreeSet::new()) else { continue };
                 let down = Plan::downgrade(&graph, &start, &to_undo, &BTreeSet::new()).expect("all that stands on it is to be undone too");
                 let reached = run(&graph, &start, &down);
                 prop_assert_eq!(down.steps.len(), to_undo.len());

@@ -85,7 +85,7 @@ pub enum FileProblem {
         "the id `{id}` has {length} characters, the version table holds 32; shorten the name before the first `_`, or set `-- revision:`"
     )]
     LongId { id: String, length: usize },
-    #[error("unknown header `{found}`{}; known are revision, revises, depends-on, branch, message, created, breaking; a remark with a colon belongs below `-- migrate:up`", meant(.nearest))]
+    #[error("unknown header `{found}`{}; known are revision, revises, depends-on, branch, message, created, breaking; a remark with a colon belongs below `-- migrate:up`", did_you_mean(.nearest))]
     UnknownHeader { found: String, nearest: Option<String> },
     #[error("the header `{0}` stands twice; keep one")]
     RepeatedHeader(String),
@@ -93,7 +93,7 @@ pub enum FileProblem {
     BadBreaking(String),
     #[error("the branch label `{0}` must be letters, digits, `_`, `-` or `.`, and not an id's name")]
     BadBranch(String),
-    #[error("unknown marker `{found}`{}; known are `-- migrate:up` and `-- migrate:down`", meant(.nearest))]
+    #[error("unknown marker `{found}`{}; known are `-- migrate:up` and `-- migrate:down`", did_you_mean(.nearest))]
     UnknownMarker { found: String, nearest: Option<String> },
     #[error(
         "`{found}` looks like a marker and is none; write `{write}` at the start of a line of its own, or, if it is a remark, word it without `migrate:`"
@@ -105,7 +105,7 @@ pub enum FileProblem {
     NeedlessMarker(String),
     #[error("`-- migrate:when` (a gate) is not supported by this version of pgmarch; remove the section, or use a version that has gates")]
     NoGates,
-    #[error("unknown option `{found}`{}; known are `transaction:false` and `transaction:true`", meant(.nearest))]
+    #[error("unknown option `{found}`{}; known are `transaction:false` and `transaction:true`", did_you_mean(.nearest))]
     UnknownOption { found: String, nearest: Option<String> },
     #[error("a second `{0}`; a file holds one revision, move the other into a file of its own")]
     RepeatedMarker(&'static str),
@@ -135,9 +135,9 @@ pub enum FileProblem {
     Nul,
     #[error("the id `{id}` is also that of {other}; give one of them another id")]
     DuplicateId { id: String, other: String },
-    #[error("revises `{parent}`, which no file has{}; add the missing file or mend the header", meant(.nearest))]
+    #[error("revises `{parent}`, which no file has{}; add the missing file or mend the header", did_you_mean(.nearest))]
     MissingParent { parent: String, nearest: Option<String> },
-    #[error("depends on `{dependency}`, which no file has{}; add the missing file or mend the header", meant(.nearest))]
+    #[error("depends on `{dependency}`, which no file has{}; add the missing file or mend the header", did_you_mean(.nearest))]
     MissingDependency { dependency: String, nearest: Option<String> },
     #[error("the revisions stand on each other in a circle: {0}; change `revises` or `depends-on` of one of them")]
     Cycle(String),
@@ -149,6 +149,6 @@ pub enum FileProblem {
     DuplicateBranch { label: String, other: String },
 }
 
-fn meant(nearest: &Option<String>) -> String {
+fn did_you_mean(nearest: &Option<String>) -> String {
     nearest.as_ref().map(|word| format!(" (did you mean `{word}`?)")).unwrap_or_default()
 }

@@ -18,7 +18,7 @@ use crate::exit::{Explain as _, Retry};
 use crate::host::Event;
 use crate::ledger::{self, Access, Level, State};
 use crate::plan::Plan;
-use crate::plan::downgrade::{skipped, to_undo};
+use crate::plan::downgrade::{find_skipped, select_to_undo};
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
 use crate::words::chain;
@@ -41,13 +41,13 @@ impl Runner {
         let mut state = State::load(&session, &self.config, Level::Full(Access::Write)).await?;
         let position = verify_checksums(revisions, &mut state, &session, &self.config).await?.position;
         let unapplied = ancestry(&position, &state).unapplied;
-        let to_undo = to_undo(&position.graph, &position.rows, target, &unapplied)?;
+        let to_undo = select_to_undo(&position.graph, &position.rows, target, &unapplied)?;
         let plan = Plan::downgrade(&position.graph, &position.rows, &to_undo, &unapplied)?;
         if plan.is_empty() {
             ledger::wait_until_durable(&session, self.wait_deadline()).await?;
         }
         let mut planned = PlannedRun::new(pool.address(), state.rows.clone(), &plan);
-        planned.not_applied = skipped(&position.graph, &to_undo, &unapplied).map(|node| position.graph.id(node).clone()).collect();
+        planned.not_applied = find_skipped(&position.graph, &to_undo, &unapplied).map(|node| position.graph.id(node).clone()).collect();
         Ok((planned, Goal::Undo(to_undo)))
     }
 

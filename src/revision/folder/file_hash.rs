@@ -41,7 +41,7 @@ pub(super) fn read_file(folder: &OwnedFd, name: &CStr, buffer: &mut [u8]) -> io:
     if filled == buffer.len() {
         file.read_to_end(&mut bytes)?;
     }
-    let hash = words(Sha256::new_with_prefix(name.to_bytes_with_nul()).chain_update(&bytes));
+    let hash = into_words(Sha256::new_with_prefix(name.to_bytes_with_nul()).chain_update(&bytes));
     Ok((bytes, hash))
 }
 
@@ -58,14 +58,14 @@ pub(super) fn hash_file(folder: &OwnedFd, name: &CStr, buffer: &mut [u8]) -> Res
     loop {
         hash.update(&buffer[..end]);
         if end < buffer.len() {
-            return Ok(words(hash));
+            return Ok(into_words(hash));
         }
         end = read(&file, &mut *buffer)?;
     }
 }
 
 /// A finished hash as eight words.
-fn words(hash: Sha256) -> FileHash {
+fn into_words(hash: Sha256) -> FileHash {
     let bytes: [u8; 32] = hash.finalize().into();
     let (words, _) = bytes.as_chunks();
     std::array::from_fn(|number| u32::from_be_bytes(words[number]))

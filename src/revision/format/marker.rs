@@ -33,7 +33,7 @@ pub(super) fn marker_line(direction: Direction) -> &'static str {
 /// it is at the beginning of its line.
 pub(super) fn read_marker(comment: &str, begins_line: bool, origin: TextOrigin) -> Option<Result<Marker, FileProblem>> {
     let likeness = likeness(comment)?;
-    match (correctly_spelled(comment).filter(|_| begins_line), origin) {
+    match (strip_correct_prefix(comment).filter(|_| begins_line), origin) {
         (Some(words), _) => Some(parse_marker(words)),
         (None, TextOrigin::File) => Some(Err(describe_problem(comment, likeness))),
         // The rule of pgmarch 0.1: `-- migrate:`, any blanks, the word.
@@ -58,15 +58,15 @@ enum Likeness<'c> {
 /// Which marker a comment looks like, if any.
 fn likeness(comment: &str) -> Option<Likeness<'_>> {
     let rest = comment.trim_start_matches(|c: char| c == '-' || is_blank(c));
-    if let Some(rest) = without_word(rest, "migrate") {
+    if let Some(rest) = strip_word(rest, "migrate") {
         return rest.trim_start_matches(is_blank).strip_prefix([':', '：', '﹕']).map(Likeness::Own);
     }
     let rest = rest.strip_prefix(['+', '＋'])?.trim_start_matches(is_blank);
-    let rest = without_word(rest, "migrate").or_else(|| without_word(rest, "goose"))?;
+    let rest = strip_word(rest, "migrate").or_else(|| strip_word(rest, "goose"))?;
     (!rest.starts_with(|c: char| c.is_alphanumeric() || c == '_')).then_some(Likeness::Foreign(rest))
 }
 
-fn without_word<'t>(text: &'t str, word: &str) -> Option<&'t str> {
+fn strip_word<'t>(text: &'t str, word: &str) -> Option<&'t str> {
     let (start, rest) = text.split_at_checked(word.len())?;
     start.eq_ignore_ascii_case(word).then_some(rest)
 }
@@ -77,7 +77,7 @@ fn is_blank(c: char) -> bool {
 }
 
 /// What follows `migrate:` in a marker that is spelled correctly: `--`, blanks or none, `migrate:` in lower case, a word.
-fn correctly_spelled(comment: &str) -> Option<&str> {
+fn strip_correct_prefix(comment: &str) -> Option<&str> {
     let rest = comment.strip_prefix("--")?.trim_start_matches([' ', '\t', '\x0b', '\x0c']).strip_prefix("migrate:")?;
     (!rest.is_empty() && !rest.starts_with(is_blank)).then_some(rest)
 }

@@ -17,7 +17,7 @@ pub(crate) fn statements_losing_data(sql: &str) -> Vec<String> {
 }
 
 fn loses_data(statement: &str) -> bool {
-    let words = words(statement);
+    let words = upper_words(statement);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["DROP", "TABLE" | "SCHEMA" | "DATABASE" | "SEQUENCE" | "FOREIGN" | "OWNED", ..] | ["TRUNCATE", ..] | ["DELETE", ..] => true,
@@ -30,7 +30,7 @@ fn loses_data(statement: &str) -> bool {
 }
 
 /// The words of a statement, unquoted ones in capitals; without strings and comments.
-fn words(statement: &str) -> Vec<String> {
+fn upper_words(statement: &str) -> Vec<String> {
     let mut offset = 0;
     let mut words = Vec::new();
     for token in tokenize(statement) {

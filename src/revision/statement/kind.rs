@@ -173,14 +173,14 @@ fn split_name<'w, 'a>(words: &'w [SignificantToken<'a>]) -> (String, &'w [Signif
 }
 
 /// The tokens after these words, if they begin with them.
-fn skip<'w, 'a>(words: &'w [SignificantToken<'a>], skipped: &[&str]) -> &'w [SignificantToken<'a>] {
+fn strip_words<'w, 'a>(words: &'w [SignificantToken<'a>], skipped: &[&str]) -> &'w [SignificantToken<'a>] {
     let begins_with_them = words.len() >= skipped.len() && words.iter().zip(skipped).all(|(word, skipped)| word.upper == *skipped);
     if begins_with_them { &words[skipped.len()..] } else { words }
 }
 
 /// `[[IF NOT EXISTS] name] ON [ONLY] table …`
 fn parse_create_index(words: &[SignificantToken<'_>]) -> NonTransactional {
-    let words = skip(words, &["IF", "NOT", "EXISTS"]);
+    let words = strip_words(words, &["IF", "NOT", "EXISTS"]);
     let (index, words) = match words.first() {
         Some(word) if word.upper != "ON" => {
             let (index, rest) = split_name(words);
@@ -188,7 +188,7 @@ fn parse_create_index(words: &[SignificantToken<'_>]) -> NonTransactional {
         }
         _ => (None, words),
     };
-    let (table, _) = split_name(skip(skip(words, &["ON"]), &["ONLY"]));
+    let (table, _) = split_name(strip_words(strip_words(words, &["ON"]), &["ONLY"]));
     NonTransactional::CreateIndexConcurrently { table, index }
 }
 
@@ -204,14 +204,14 @@ fn parse_reindex(words: &[SignificantToken<'_>]) -> NonTransactional {
     let found =
         words.iter().enumerate().find_map(|(at, word)| kinds.iter().find(|(kind, _)| *kind == word.upper).map(|(_, target)| (at, *target)));
     let Some((at, target)) = found else { return NonTransactional::Other };
-    let (name, _) = split_name(skip(&words[at + 1..], &["CONCURRENTLY"]));
+    let (name, _) = split_name(strip_words(&words[at + 1..], &["CONCURRENTLY"]));
     NonTransactional::Reindex { target, name }
 }
 
 /// `ALTER TABLE [IF EXISTS] [ONLY] table DETACH PARTITION partition …`
 fn parse_detach(words: &[SignificantToken<'_>]) -> NonTransactional {
-    let (table, rest) = split_name(skip(skip(&words[2..], &["IF", "EXISTS"]), &["ONLY"]));
-    let (partition, _) = split_name(skip(rest, &["DETACH", "PARTITION"]));
+    let (table, rest) = split_name(strip_words(strip_words(&words[2..], &["IF", "EXISTS"]), &["ONLY"]));
+    let (partition, _) = split_name(strip_words(rest, &["DETACH", "PARTITION"]));
     NonTransactional::DetachPartition { table, partition }
 }
 

@@ -85,11 +85,11 @@ fn walk<'s>(sql: &'s str, ends: impl Fn(&Range<usize>) -> bool, mut done: impl F
     let (mut end, mut number) = (sql.len(), 0);
     let mut close = |open: Option<OpenStatement<'s>>, problems: &mut Vec<(usize, FileProblem)>| {
         let Some(open) = open else { return };
-        problems.extend(open.problem(sql).map(|problem| (open.range.start, problem)));
+        problems.extend(open.find_problem(sql).map(|problem| (open.range.start, problem)));
         done(open);
     };
     for (kind, range) in tokens(sql) {
-        if let Some(what) = unterminated(kind) {
+        if let Some(what) = describe_unterminated(kind) {
             problems.push((range.start, FileProblem::Unterminated(what)));
         }
         match kind {
@@ -162,7 +162,7 @@ impl<'s> OpenStatement<'s> {
     }
 
     /// Why it can't be in a revision.
-    fn problem(&self, sql: &str) -> Option<FileProblem> {
+    fn find_problem(&self, sql: &str) -> Option<FileProblem> {
         if self.begins_with(&["ROLLBACK", "TO"]) || self.begins_with(&["ROLLBACK", "WORK|TRANSACTION", "TO"]) {
             return None;
         }
@@ -174,14 +174,14 @@ impl<'s> OpenStatement<'s> {
             return Some(FileProblem::TransactionControl(shown.join(" ")));
         }
         if self.begins_with(&["COPY"]) {
-            return copies_by_client(&sql[self.range.clone()]).map(|stream| FileProblem::CopyStdin(stream.to_owned()));
+            return find_client_copy(&sql[self.range.clone()]).map(|stream| FileProblem::CopyStdin(stream.to_owned()));
         }
         None
     }
 }
 
 /// `COPY … FROM STDIN` or `TO STDOUT`, whose data is exchanged with the client.
-fn copies_by_client(sql: &str) -> Option<&'static str> {
+fn find_client_copy(sql: &str) -> Option<&'static str> {
     let (mut depth, mut before) = (0usize, String::new());
     for (kind, range) in tokens(sql) {
         let text = &sql[range];
@@ -203,7 +203,7 @@ fn copies_by_client(sql: &str) -> Option<&'static str> {
 }
 
 /// What is not terminated: the kind of an unterminated token.
-fn unterminated(kind: TokenKind) -> Option<&'static str> {
+fn describe_unterminated(kind: TokenKind) -> Option<&'static str> {
     match kind {
         TokenKind::BlockComment { terminated: false } => Some("comment"),
         TokenKind::QuotedIdent { terminated: false, .. } => Some("quoted name"),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::interface::Subject;
+use super::subject::Subject;
 use crate::model::{Catalog, Key, Object, ObjectKind};
 
 /// Which form of a statement is wanted.

@@ -1,9 +1,10 @@
 //! What every kind of object implements: its statements, and its dependencies as data.
 
 use super::context::EmitContext;
+pub(in crate::model) use super::subject::Subject;
 use crate::json::FromJson;
 use crate::model::statement::EmittedStatement;
-use crate::model::{Attribute, Key, Object, ObjectKind};
+use crate::model::{Attribute, Key, ObjectKind};
 
 /// The definition of an object of one kind.
 ///
@@ -242,29 +243,6 @@ impl TypeChange<'_> {
     /// Whether constants and foreign keys keep their meaning.
     pub(in crate::model) fn is_between_integers(&self) -> bool {
         [self.old, self.new].iter().all(|name| matches!(*name, "smallint" | "integer" | "bigint"))
-    }
-}
-
-/// An object in the catalog that a statement is about.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::model) struct Subject<'c> {
-    /// Which.
-    pub(in crate::model) key: &'c Key,
-    /// The object.
-    pub(in crate::model) object: &'c Object,
-    /// What it is a part of, as SQL names it; empty if it is no part.
-    pub(in crate::model) parent: &'c str,
-}
-
-impl<'c> Subject<'c> {
-    /// Its name in SQL; of a part, without its table.
-    pub(in crate::model) fn shown(&self) -> &'c str {
-        &self.object.shown
-    }
-
-    /// Whether it is a part of an object of this kind.
-    pub(in crate::model) fn is_part_of(&self, kind: ObjectKind) -> bool {
-        self.object.parent.as_ref().is_some_and(|parent| parent.kind == kind)
     }
 }
 

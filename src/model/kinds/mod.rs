@@ -1,6 +1,7 @@
 //! The kinds of objects, a file each: the definition as plain data, how its row is read, its statements and its dependencies.
 //!
-//! `object_kinds!` registers them. To add a kind: a file that implements [`interface::ObjectDefinition`], a line there, and a query
+//! `object_kinds!` registers them. To add a kind: a variant of [`ObjectKind`], a file that implements
+//! [`interface::ObjectDefinition`], a line there, and a query
 //! in `read/catalog.sql`.
 
 mod aggregate;
@@ -15,6 +16,7 @@ mod event_trigger;
 mod extension;
 mod index;
 pub(in crate::model) mod interface;
+pub(in crate::model) mod object_kind;
 mod policy;
 mod range;
 mod routine;
@@ -22,6 +24,7 @@ mod rule;
 mod schema;
 pub(in crate::model) mod sequence;
 mod statistics;
+pub(in crate::model) mod subject;
 mod table;
 mod trigger;
 mod view;
@@ -38,6 +41,7 @@ pub use enum_type::EnumType;
 pub use event_trigger::EventTrigger;
 pub use extension::Extension;
 pub use index::Index;
+pub use object_kind::ObjectKind;
 pub use policy::Policy;
 pub use range::RangeType;
 pub use routine::Routine;
@@ -59,13 +63,6 @@ use interface::{AlterRules, Effect, Facts, ObjectDefinition, StatementNode, Subj
 /// and its type.
 macro_rules! object_kinds {
     ($d:tt; $($kind:ident: $($tag:literal $variant:ident($type:ty)),+;)+) => {
-        /// What kind of object something is; in the order in which a person would list them.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[allow(missing_docs, reason = "PostgreSQL's own words")]
-        pub enum ObjectKind {
-            $($kind,)+
-        }
-
         impl ObjectKind {
             pub(in crate::model) fn facts(self) -> Facts {
                 match self {

@@ -15,15 +15,15 @@ use crate::revision::{Id, join_ids};
 
 /// The revisions at and below the version rows.
 #[derive(Clone, Debug, Default)]
-pub struct Ancestry {
+pub(crate) struct Ancestry {
     /// Those that are applied.
     applied: BTreeSet<Node>,
     /// Those that are not: an upgrade skips them.
-    pub unapplied: BTreeSet<Node>,
+    pub(crate) unapplied: BTreeSet<Node>,
     /// The unapplied ones of which `repair` accepted that they are never run on this database.
-    pub accepted: BTreeSet<Node>,
+    pub(crate) accepted: BTreeSet<Node>,
     /// Those that are applied according to the version rows and the files, but not recorded in the journal.
-    pub unrecorded: Vec<Node>,
+    pub(crate) unrecorded: Vec<Node>,
 }
 
 impl Ancestry {
@@ -91,13 +91,13 @@ impl Ancestry {
 
 /// A revision that was inserted below an applied one, so it was never run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LateRevision {
+pub(crate) struct LateRevision {
     /// Its id.
-    pub id: Id,
+    pub(crate) id: Id,
     /// Its file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The applied revision.
-    pub above: Id,
+    pub(crate) above: Id,
 }
 
 impl fmt::Display for LateRevision {
@@ -110,7 +110,7 @@ impl fmt::Display for LateRevision {
 /// The revisions below the version rows that were never run.
 #[derive(Debug, Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-pub struct LateRevisions(pub Vec<LateRevision>);
+pub struct LateRevisions(pub(crate) Vec<LateRevision>);
 
 impl Explain for LateRevisions {
     fn exit(&self) -> Exit {

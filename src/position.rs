@@ -15,13 +15,13 @@ use crate::revision::{Id, join_ids};
 
 /// The version rows as nodes of a graph that has all of them.
 #[derive(Clone, Debug)]
-pub struct Position<'g> {
+pub(crate) struct Position<'g> {
     /// The files and, if the database is ahead, the revisions without a file, from the ledger.
-    pub graph: Cow<'g, Graph>,
+    pub(crate) graph: Cow<'g, Graph>,
     /// The version rows.
-    pub rows: Vec<Node>,
+    pub(crate) rows: Vec<Node>,
     /// Applied revisions that have no file here, in an applicable order.
-    pub without_file: Vec<Node>,
+    pub(crate) without_file: Vec<Node>,
     files: &'g Graph,
 }
 

@@ -13,24 +13,24 @@ use crate::revision::Id;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangedFile {
     /// Its id.
-    pub id: Id,
+    pub(crate) id: Id,
     /// The file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// A text diff from the applied text to the file.
-    pub diff: String,
+    pub(crate) diff: String,
 }
 
 /// A revision that had different parents or dependencies when it was applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MovedRevision {
     /// Its id.
-    pub id: Id,
+    pub(crate) id: Id,
     /// The file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Parents and dependencies when it was applied.
-    pub recorded: String,
+    pub(crate) recorded: String,
     /// Parents and dependencies by its file.
-    pub now: String,
+    pub(crate) now: String,
 }
 
 impl fmt::Display for MovedRevision {
@@ -43,9 +43,9 @@ impl fmt::Display for MovedRevision {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReparsedFile {
     /// Its id.
-    pub id: Id,
+    pub(crate) id: Id,
     /// The file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 impl fmt::Display for ReparsedFile {

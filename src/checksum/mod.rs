@@ -12,17 +12,17 @@ use crate::revision::graph::{Graph, Node};
 use crate::revision::{Id, Revision};
 
 pub(crate) use diff::diff;
-pub use error::{ChangedFile, ChecksumError, MovedRevision, ReparsedFile};
+pub(crate) use error::{ChangedFile, ChecksumError, MovedRevision, ReparsedFile};
 
 /// The revisions whose files differ from what was applied.
 #[derive(Clone, Debug, Default)]
-pub struct ChecksumVerdict<'g> {
+pub(crate) struct ChecksumVerdict<'g> {
     /// The `up` section differs: an upgrade stops.
-    pub changed: Vec<ChangedFile>,
+    pub(crate) changed: Vec<ChangedFile>,
     /// The text is the same, but a different version of pgmarch found different statements in its `up` section: an upgrade stops.
-    pub reparsed: Vec<ReparsedFile>,
+    pub(crate) reparsed: Vec<ReparsedFile>,
     /// Only the `down` section differs: the next run records the new one.
-    pub changed_down: Vec<&'g Revision>,
+    pub(crate) changed_down: Vec<&'g Revision>,
 }
 
 /// Applied revisions whose exact or semantic checksum differs from the ledger's: their texts must be compared.

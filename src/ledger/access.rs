@@ -2,7 +2,7 @@
 
 /// What the database's state is read for: it decides which owners must be trusted and which rights may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     /// To write afterwards: every table's owner must be trusted, and a missing right is an error.
     Write,
     /// To read only: a plain table is read even if its owner is not trusted.

@@ -10,13 +10,13 @@ use crate::sql::{Ident, Literal, QualifiedName, Sql};
 #[derive(Clone, Debug)]
 pub struct Ledger {
     /// Where the version table is, or will be.
-    pub version_table: QualifiedName,
+    pub(crate) version_table: QualifiedName,
     /// The ledger's schema.
-    pub schema: Ident,
+    pub(crate) schema: Ident,
     /// Whether the version table exists.
-    pub has_version_table: bool,
+    pub(crate) has_version_table: bool,
     /// Whether the ledger can be read: it exists, and the role has the right to.
-    pub has_ledger: bool,
+    pub(crate) has_ledger: bool,
     /// Tables of the ledger that do not exist.
     pub(super) missing: Vec<LedgerTable>,
     /// Whether the role may create those that are missing in a ledger that exists.

@@ -25,7 +25,7 @@ mod handle;
 mod install;
 mod lock_key;
 mod locked;
-pub mod lost;
+pub(crate) mod lost;
 mod offline;
 mod query;
 mod settings;
@@ -34,18 +34,17 @@ mod table;
 mod trust;
 mod write;
 
-pub use access::Access;
-pub use contents::{
-    AppliedChecksum, AppliedRevision, JournalEntry, LastEvent, LedgerContents, ProvenRevisions, Stage, StatementNote, UnfinishedRevision,
+pub(crate) use access::Access;
+pub(crate) use contents::{
+    AppliedChecksum, AppliedRevision, JournalEntry, LastEvent, LedgerContents, Stage, StatementNote, UnfinishedRevision,
 };
 pub(crate) use contents::{BASE, parse_numeric};
 pub(crate) use durable::wait_until_durable;
-pub use error::ReadError;
-pub use handle::Ledger;
-pub use locked::Locked;
+pub(crate) use error::ReadError;
+pub(crate) use handle::Ledger;
 pub(crate) use settings::{session_settings, set_role};
-pub use state::{Backend, Level, Server, State};
-pub use trust::UntrustedRelation;
+pub(crate) use state::{Backend, Level, Server, State};
+pub(crate) use trust::UntrustedRelation;
 pub(crate) use trust::{is_trust_failure, trusted_roles};
-pub use write::StatementCache;
+pub(crate) use write::StatementCache;
 pub(crate) use write::{changed_detail, is_fence_failure, is_verify_failure, returning_duration, same_tables};

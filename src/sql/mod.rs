@@ -12,11 +12,11 @@ mod value;
 
 use std::fmt;
 
-pub use message::Message;
-pub use name::{Ident, QualifiedName, SearchPath, TableName};
+pub(crate) use message::Message;
+pub(crate) use name::{Ident, QualifiedName, SearchPath, TableName};
 pub(crate) use session::{BEGIN, commit, deallocate, discard, safe_settings, set_role};
-pub use session::{Deallocation, Flush};
-pub use value::{EscapeString, Literal, TextArray};
+pub(crate) use session::{Deallocation, Flush};
+pub(crate) use value::{EscapeString, Literal, TextArray};
 
 /// A statement, or a part of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl fmt::Display for Sql {
 }
 
 /// A value of a template's placeholder `{name}`. Plain text is none: it needs a type that quotes it.
-pub trait SqlValue: fmt::Display + Sync {}
+pub(crate) trait SqlValue: fmt::Display + Sync {}
 
 impl SqlValue for Sql {}
 impl SqlValue for Ident {}

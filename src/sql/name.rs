@@ -47,9 +47,9 @@ impl fmt::Display for Ident {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableName {
     /// Its schema; `None`: the search path finds it.
-    pub schema: Option<Ident>,
+    pub(crate) schema: Option<Ident>,
     /// Its name.
-    pub name: Ident,
+    pub(crate) name: Ident,
 }
 
 impl Default for TableName {
@@ -74,9 +74,9 @@ impl TableName {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QualifiedName {
     /// Its schema.
-    pub schema: Ident,
+    pub(crate) schema: Ident,
     /// Its name.
-    pub name: Ident,
+    pub(crate) name: Ident,
 }
 
 impl QualifiedName {

@@ -26,7 +26,7 @@ pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 /// When the COMMIT of a transaction of ours returns: `synchronous_commit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flush {
+pub(crate) enum Flush {
     /// When it is on the server's disk, and with it all that was committed before.
     Now,
     /// Before that: a later commit of the same run is flushed, and with it this one.
@@ -64,7 +64,7 @@ pub(crate) fn discard(prepared: Deallocation) -> Vec<Sql> {
 
 /// Which prepared statements `discard` deallocates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deallocation {
+pub(crate) enum Deallocation {
     /// All that were prepared in SQL, except pgmarch's own; this needs PL/pgSQL.
     OfOthers,
     /// All: the role may not use PL/pgSQL, and no pooler shares the session.

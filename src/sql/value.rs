@@ -7,7 +7,7 @@ use crate::sql;
 
 /// A text as a string constant, in dollar quotes if it has a quote or a backslash: so no setting of the session changes its value.
 #[derive(Clone, Copy, Debug)]
-pub struct Literal<'t>(pub &'t str);
+pub(crate) struct Literal<'t>(pub(crate) &'t str);
 
 impl fmt::Display for Literal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,7 +35,7 @@ fn dollar_quote(text: &str) -> String {
 
 /// A text as a string constant with C-style escapes, `E'…'`, for `SET`, which takes no dollar quotes.
 #[derive(Clone, Copy, Debug)]
-pub struct EscapeString<'t>(pub &'t str);
+pub(crate) struct EscapeString<'t>(pub(crate) &'t str);
 
 impl fmt::Display for EscapeString<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,7 +45,7 @@ impl fmt::Display for EscapeString<'_> {
 
 /// Texts as an array constant of the type `text[]`.
 #[derive(Clone, Debug)]
-pub struct TextArray<'t>(Vec<&'t str>);
+pub(crate) struct TextArray<'t>(Vec<&'t str>);
 
 impl<'t> FromIterator<&'t str> for TextArray<'t> {
     fn from_iter<T: IntoIterator<Item = &'t str>>(texts: T) -> Self {

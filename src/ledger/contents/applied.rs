@@ -12,23 +12,23 @@ use crate::sql::TextArray;
 
 /// A revision as the ledger has it, whether or not there is a file for it here.
 #[derive(Clone, Debug)]
-pub struct AppliedRevision {
+pub(crate) struct AppliedRevision {
     /// Its id.
-    pub id: Id,
+    pub(crate) id: Id,
     /// The name of the file it came from.
-    pub file: String,
+    pub(crate) file: String,
     /// Its parents when it was applied.
-    pub parents: Vec<Id>,
+    pub(crate) parents: Vec<Id>,
     /// Its dependencies when it was applied.
-    pub depends_on: Vec<Id>,
+    pub(crate) depends_on: Vec<Id>,
     /// Its message.
-    pub message: String,
+    pub(crate) message: String,
     /// Whether it was marked breaking.
-    pub breaking: bool,
+    pub(crate) breaking: bool,
     /// Semantic checksum of its `up` section.
-    pub semantic: String,
+    pub(crate) semantic: String,
     /// Its whole text.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 impl AppliedRevision {

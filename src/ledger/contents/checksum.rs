@@ -6,13 +6,13 @@ use crate::sql::Sql;
 
 /// The checksums of an applied revision, and what it was applied on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AppliedChecksum {
+pub(crate) struct AppliedChecksum {
     /// Exact checksum.
-    pub exact: String,
+    pub(crate) exact: String,
     /// The ids of its parents and dependencies when it was applied.
-    pub applied_on: Vec<String>,
+    pub(crate) applied_on: Vec<String>,
     /// Semantic checksum of its `up` section, as the program that applied it read it.
-    pub semantic: String,
+    pub(crate) semantic: String,
 }
 
 impl AppliedChecksum {

@@ -11,24 +11,24 @@ pub(crate) const BASE: &str = "base";
 
 /// A row of the journal.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct JournalEntry {
+pub(crate) struct JournalEntry {
     /// `upgrade`, `downgrade`, `stamp`, `repair`; `assume`: applied by another tool, or below what was stamped; `skip`: never
     /// applied, as `repair` accepted; `reset`: the schema was dropped and created again.
-    pub direction: String,
+    pub(crate) direction: String,
     /// `done`, `failed`, `started` or `noted`.
-    pub outcome: String,
+    pub(crate) outcome: String,
     /// When it began, in UTC.
-    pub started: Option<String>,
+    pub(crate) started: Option<String>,
     /// How long it took, in seconds.
-    pub seconds: Option<f64>,
+    pub(crate) seconds: Option<f64>,
     /// The role.
-    pub role: Option<String>,
+    pub(crate) role: Option<String>,
     /// The host that pgmarch ran on.
-    pub host: Option<String>,
+    pub(crate) host: Option<String>,
     /// The version of pgmarch.
-    pub pgmarch: Option<String>,
+    pub(crate) pgmarch: Option<String>,
     /// More, such as what failed.
-    pub detail: Option<String>,
+    pub(crate) detail: Option<String>,
 }
 
 impl Ledger {

@@ -24,22 +24,22 @@ use crate::session::{Session, StatementResult};
 use crate::sql;
 use crate::sql::Sql;
 
-pub use applied::AppliedRevision;
-pub use checksum::AppliedChecksum;
-pub use journal::JournalEntry;
+pub(crate) use applied::AppliedRevision;
+pub(crate) use checksum::AppliedChecksum;
+pub(crate) use journal::JournalEntry;
 pub(crate) use journal::{BASE, parse_numeric};
-pub use proven::{LastEvent, ProvenRevisions};
-pub use unfinished::{Stage, StatementNote, UnfinishedRevision};
+pub(crate) use proven::{LastEvent, ProvenRevisions};
+pub(crate) use unfinished::{Stage, StatementNote, UnfinishedRevision};
 
 /// What the ledger has about one version table; nothing if there is no ledger.
 #[derive(Debug, Default)]
-pub struct LedgerContents {
+pub(crate) struct LedgerContents {
     /// The checksums of each revision that was ever applied, by its id.
-    pub checksums: HashMap<String, AppliedChecksum>,
+    pub(crate) checksums: HashMap<String, AppliedChecksum>,
     /// Which revisions the journal proves to be applied.
-    pub proven: ProvenRevisions,
+    pub(crate) proven: ProvenRevisions,
     /// `transaction:false` revisions that were begun and not finished.
-    pub unfinished: Vec<UnfinishedRevision>,
+    pub(crate) unfinished: Vec<UnfinishedRevision>,
 }
 
 impl LedgerContents {

@@ -14,7 +14,7 @@ use crate::sql::Sql;
 
 /// The last event that the journal has about a revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LastEvent {
+pub(crate) enum LastEvent {
     /// pgmarch applied it.
     Applied,
     /// pgmarch undid it.
@@ -37,7 +37,7 @@ impl LastEvent {
 
 /// The last event of each revision of one version table.
 #[derive(Clone, Debug, Default)]
-pub struct ProvenRevisions {
+pub(crate) struct ProvenRevisions {
     events: HashMap<String, LastEvent>,
     /// Whether the journal has any event of this version table.
     has_events: bool,

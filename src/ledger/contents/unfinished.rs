@@ -10,7 +10,7 @@ use crate::revision::Direction;
 
 /// How far a statement came, by its last journal row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// It was about to be sent; only the database shows whether it was executed.
     Started,
     /// It is done.
@@ -32,15 +32,15 @@ impl Stage {
 
 /// What a run notes about a statement for the run that continues after it; the journal column `progress`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct StatementNote {
+pub(crate) struct StatementNote {
     /// Semantic checksum of the statements before this one.
-    pub before: String,
+    pub(crate) before: String,
     /// Semantic checksum of this one.
-    pub own: String,
+    pub(crate) own: String,
     /// The application name under which it was sent.
-    pub application: String,
+    pub(crate) application: String,
     /// For an index build: the indexes that its table had before, by their OIDs.
-    pub indexes: Vec<u32>,
+    pub(crate) indexes: Vec<u32>,
 }
 
 impl FromJson for StatementNote {
@@ -59,25 +59,25 @@ impl FromJson for StatementNote {
 #[derive(Clone, Debug)]
 pub struct UnfinishedRevision {
     /// The id of the revision.
-    pub revision: String,
+    pub(crate) revision: String,
     /// Upgrade or downgrade.
-    pub direction: Direction,
+    pub(crate) direction: Direction,
     /// What that row has about the statement.
-    pub stage: Stage,
+    pub(crate) stage: Stage,
     /// The statement, from 1.
-    pub statement: usize,
+    pub(crate) statement: usize,
     /// The id of that journal row. The run that continues expects it to be the last one still.
-    pub journal_id: i64,
+    pub(crate) journal_id: i64,
     /// The backend that ran it: its pid.
-    pub pid: i32,
+    pub(crate) pid: i32,
     /// When that backend started, in microseconds since 1970.
-    pub backend_start: i64,
+    pub(crate) backend_start: i64,
     /// The host that asked for it.
-    pub host: String,
+    pub(crate) host: String,
     /// What that run noted for the next one.
-    pub note: StatementNote,
+    pub(crate) note: StatementNote,
     /// The server's error message, if it failed.
-    pub detail: Option<String>,
+    pub(crate) detail: Option<String>,
 }
 
 impl UnfinishedRevision {

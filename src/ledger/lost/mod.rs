@@ -24,8 +24,8 @@ use crate::session::{Failure, Session, StatementResult};
 use crate::sql;
 use crate::sql::{Ident, Literal, Message, QualifiedName, Sql};
 
-pub use error::LostVersionTable;
-pub use reset::SchemaReset;
+pub(crate) use error::LostVersionTable;
+pub(crate) use reset::SchemaReset;
 
 /// Whether a version table that says base is right: nothing is applied, or the schema was reset. Reads what the ledger has.
 pub(crate) async fn check_base(

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A schema that was dropped and created again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SchemaReset {
+pub(crate) struct SchemaReset {
     /// The version table, `SCHEMA.NAME`.
     pub(super) version_table: String,
     /// What the ledger had as applied.

@@ -24,14 +24,14 @@ use crate::sql::{Ident, Message, QualifiedName};
 use query::state_query;
 use row::StateRow;
 
-pub use server::{Backend, Server};
+pub(crate) use server::{Backend, Server};
 
 pub(super) use server::BACKEND_START;
 
 /// How much is read of a database, and in how many round trips. Nothing is created, and nothing is locked but what is read,
 /// against being replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
+pub(crate) enum Level {
     /// The server, which of our tables exist, the version rows, and the seal in the last row of the journal. One round trip; a
     /// second one if a table is not a plain table, or not of a role that is known to be trusted.
     Rows(Access),
@@ -46,15 +46,15 @@ pub enum Level {
 #[derive(Debug)]
 pub struct State {
     /// The server and who we are there.
-    pub server: Server,
+    pub(crate) server: Server,
     /// The version rows.
-    pub rows: Vec<String>,
+    pub(crate) rows: Vec<String>,
     /// What the last run sealed, unless something was done since.
-    pub seal: Option<AppliedDigest>,
+    pub(crate) seal: Option<AppliedDigest>,
     /// A relation whose owner a run that writes would not trust.
-    pub untrusted: Option<UntrustedRelation>,
+    pub(crate) untrusted: Option<UntrustedRelation>,
     /// The tables, which of them exist.
-    pub ledger: Ledger,
+    pub(crate) ledger: Ledger,
     backend: Option<Backend>,
     contents: Option<LedgerContents>,
 }

@@ -8,37 +8,37 @@ use crate::sql::{Deallocation, Literal, Sql};
 
 /// The server and the session, as the server reports them.
 #[derive(Clone, Debug)]
-pub struct Server {
+pub(crate) struct Server {
     /// `server_version_num`: 150018.
-    pub number: u32,
+    pub(crate) number: u32,
     /// `server_version`: 15.18.
-    pub version: String,
+    pub(crate) version: String,
     /// The database.
-    pub database: String,
+    pub(crate) database: String,
     /// The role.
-    pub role: String,
+    pub(crate) role: String,
     /// Whether the server is read-only: a standby, or `default_transaction_read_only`.
-    pub read_only: bool,
+    pub(crate) read_only: bool,
     /// `search_path`: of the settings, or the session's own.
-    pub search_path: String,
+    pub(crate) search_path: String,
     /// `row_security` of the session.
-    pub row_security: String,
+    pub(crate) row_security: String,
     /// `current_schema()`: where a table without a schema is created.
-    pub schema: Option<String>,
+    pub(crate) schema: Option<String>,
 }
 
 /// The backend that serves us. It is asked for once: the query for its start takes longer than the rest of a journal row. The
 /// default is an unknown backend, behind a pooler.
 #[derive(Clone, Debug, Default)]
-pub struct Backend {
+pub(crate) struct Backend {
     /// Its process.
-    pub pid: i32,
+    pub(crate) pid: i32,
     start: Option<String>,
     /// Whether the connection has no pooler in between. A pooler may reuse a connection whose answers to a client that went away
     /// are still to come, and pass them to the next client: it gets one message at a time.
-    pub is_direct: bool,
+    pub(crate) is_direct: bool,
     /// Whether the role may use PL/pgSQL.
-    pub has_plpgsql: bool,
+    pub(crate) has_plpgsql: bool,
 }
 
 impl Backend {

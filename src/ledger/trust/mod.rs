@@ -14,7 +14,7 @@ mod own_tables;
 mod untrusted;
 
 pub(crate) use own_tables::trusted_roles;
-pub use untrusted::UntrustedRelation;
+pub(crate) use untrusted::UntrustedRelation;
 
 pub(super) use basis::TrustBasis;
 pub(crate) use failure::is_trust_failure;

@@ -6,13 +6,13 @@ use crate::sql::Ident;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UntrustedRelation {
     /// `SCHEMA.NAME`.
-    pub relation: String,
+    pub(crate) relation: String,
     /// What is wrong with it.
-    pub what: String,
+    pub(crate) what: String,
     /// The role that owns it, or the code that it runs.
-    pub role: String,
+    pub(crate) role: String,
     /// Whether it is the version table.
-    pub is_version_table: bool,
+    pub(crate) is_version_table: bool,
 }
 
 /// One reason not to trust a relation: a row of `problems.sql`.

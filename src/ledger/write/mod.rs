@@ -22,7 +22,7 @@ use crate::sql::{Literal, Sql};
 
 pub(crate) use fence::is_fence_failure;
 pub(crate) use progress::returning_duration;
-pub use statement_cache::StatementCache;
+pub(crate) use statement_cache::StatementCache;
 pub(crate) use verify::{changed_detail, is_verify_failure, same_tables};
 
 pub(super) use journal::step_values;

@@ -19,7 +19,7 @@ pub(super) struct PreparedStatement {
 /// The statements that one session has prepared. They outlive a rollback, but a revision may drop them (`DEALLOCATE ALL`): the
 /// first failure disables the cache.
 #[derive(Debug, Default)]
-pub struct StatementCache {
+pub(crate) struct StatementCache {
     is_enabled: AtomicBool,
     prepared: Mutex<Vec<&'static str>>,
 }

@@ -2,10 +2,10 @@
 //! only then.
 //!
 //! ```text
-//! environment ─► Config ─► Graph ─► Pool ─► (nothing pending? exit 0) ─► Lock ─► Plan ─► Applied ─► exit code
+//! environment ─► Config ─► Graph ─► Pool ─► (nothing pending? exit 0) ─► RunLock ─► Plan ─► Applied ─► exit code
 //! ```
 //!
-//! That line is [`commands::upgrade`]; everything else stands behind one of its nouns.
+//! That line is [`runner`]; everything else belongs to one of its nouns. A Rust program embeds pgmarch as a [`Runner`].
 //!
 //! # Layout, in reading order
 //!

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::Host;
 use tokio::time::Instant;
+
+use super::handle::Host;
 
 /// The same cause is told again after this long.
 const REMIND_AFTER: Duration = Duration::from_secs(10);

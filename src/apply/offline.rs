@@ -31,32 +31,32 @@ pub fn script(plan: &Plan<'_>, ledger: &Ledger, config: &Config) -> Result<Strin
     if let (Transaction::Run, Some(step)) = (config.transaction, stepwise) {
         return Err(ApplyError::StepwiseInRun(step.revision.id.clone()));
     }
-    let mut offline = Offline { ledger, config, direction: plan.direction, installed: false, text: String::new() };
-    offline.head(plan);
+    let mut writer = ScriptWriter { ledger, config, direction: plan.direction, installed: false, text: String::new() };
+    writer.header(plan);
     if config.transaction == Transaction::Run && !plan.is_empty() {
-        offline.line(Sql::of(BEGIN));
+        writer.push(Sql::of(BEGIN));
         for step in &plan.steps {
-            offline.title(step);
-            offline.step(step);
+            writer.title(step);
+            writer.step(step);
         }
-        offline.line(Sql::of("COMMIT"));
+        writer.push(Sql::of("COMMIT"));
     } else {
         for step in &plan.steps {
-            offline.title(step);
+            writer.title(step);
             match step.mode() {
                 SectionMode::Transaction => {
-                    offline.line(Sql::of(BEGIN));
-                    offline.step(step);
-                    offline.line(Sql::of("COMMIT"));
+                    writer.push(Sql::of(BEGIN));
+                    writer.step(step);
+                    writer.push(Sql::of("COMMIT"));
                 }
-                SectionMode::Stepwise => offline.stepwise(step),
+                SectionMode::Stepwise => writer.stepwise(step),
             }
         }
     }
-    Ok(offline.text)
+    Ok(writer.text)
 }
 
-struct Offline<'o> {
+struct ScriptWriter<'o> {
     ledger: &'o Ledger,
     config: &'o Config,
     direction: Direction,
@@ -64,17 +64,17 @@ struct Offline<'o> {
     text: String,
 }
 
-impl Offline<'_> {
-    fn line(&mut self, statement: Sql) {
+impl ScriptWriter<'_> {
+    fn push(&mut self, statement: Sql) {
         let _ = writeln!(self.text, "{};", statement.as_str().trim_end());
     }
 
-    fn lines(&mut self, statements: impl IntoIterator<Item = Sql>) {
-        statements.into_iter().for_each(|statement| self.line(statement));
+    fn push_all(&mut self, statements: impl IntoIterator<Item = Sql>) {
+        statements.into_iter().for_each(|statement| self.push(statement));
     }
 
     /// What the script is, how it is run, and that it is run where it was written for.
-    fn head(&mut self, plan: &Plan<'_>) {
+    fn header(&mut self, plan: &Plan<'_>) {
         let end = |step: Option<&Step<'_>>, pick: fn(&Step<'_>) -> String| step.map(pick).unwrap_or_else(|| "here".to_owned());
         let from = end(plan.steps.first(), |step| join_ids(&step.before));
         let to = end(plan.steps.last(), |step| join_ids(&step.after));
@@ -94,12 +94,12 @@ impl Offline<'_> {
     /// and a check that nobody has changed it.
     fn install(&mut self) {
         if std::mem::replace(&mut self.installed, true) {
-            self.lines(self.ledger.locks_of_a_step());
+            self.push_all(self.ledger.locks_of_a_step());
             let _ = writeln!(self.text, ":{CHECK};");
             return;
         }
-        self.lines(self.ledger.check_place(self.config));
-        self.line(self.ledger.install_if_missing());
+        self.push_all(self.ledger.check_place(self.config));
+        self.push(self.ledger.install_if_missing());
         let check = self.ledger.check_trust().to_string().replace('\\', "\\\\").replace('\'', "''");
         let _ = writeln!(self.text, "\\set {CHECK} '{check}'");
     }
@@ -112,53 +112,53 @@ impl Offline<'_> {
 
     /// Our own statements until the transaction ends or the text of a revision comes: role and timeouts of the settings, and a
     /// search path that nobody else can write to.
-    fn ourselves(&mut self) {
-        self.lines(set_role(self.config));
+    fn bookkeeping_settings(&mut self) {
+        self.push_all(set_role(self.config));
         if !self.installed && self.config.version_table.schema.is_none() {
-            self.lines(self.config.search_path.as_ref().map(|path| sql!("SET LOCAL search_path TO {path}", path = *path)));
-            self.line(self.ledger.remember_place());
+            self.push_all(self.config.search_path.as_ref().map(|path| sql!("SET LOCAL search_path TO {path}", path = *path)));
+            self.push(self.ledger.remember_place());
         }
-        self.lines(safe_settings());
-        self.line(sql!("SET LOCAL lock_timeout = {milliseconds}", milliseconds = self.config.lock_timeout.as_millis()));
-        self.line(sql!("SET LOCAL statement_timeout = {milliseconds}", milliseconds = self.config.statement_timeout.as_millis()));
-        self.line(Sql::of("SET LOCAL idle_in_transaction_session_timeout = 0"));
+        self.push_all(safe_settings());
+        self.push(sql!("SET LOCAL lock_timeout = {milliseconds}", milliseconds = self.config.lock_timeout.as_millis()));
+        self.push(sql!("SET LOCAL statement_timeout = {milliseconds}", milliseconds = self.config.statement_timeout.as_millis()));
+        self.push(Sql::of("SET LOCAL idle_in_transaction_session_timeout = 0"));
         // PostgreSQL 17 has it; whichever server this will run on.
-        self.line(Sql::of("DO $$BEGIN PERFORM set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'; END$$"));
+        self.push(Sql::of("DO $$BEGIN PERFORM set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'; END$$"));
     }
 
     /// What the text of a revision runs under.
-    fn as_the_session_began(&mut self) {
-        self.line(Sql::of("SET LOCAL jit TO DEFAULT"));
-        self.line(Sql::of("SET LOCAL row_security TO DEFAULT"));
+    fn session_settings_for_text(&mut self) {
+        self.push(Sql::of("SET LOCAL jit TO DEFAULT"));
+        self.push(Sql::of("SET LOCAL row_security TO DEFAULT"));
         let path = self.config.search_path.as_ref().map(|path| sql!("SET LOCAL search_path TO {path}", path = *path));
-        self.line(path.unwrap_or_else(|| Sql::of("SET LOCAL search_path TO DEFAULT")));
+        self.push(path.unwrap_or_else(|| Sql::of("SET LOCAL search_path TO DEFAULT")));
     }
 
     /// A step within a transaction: fence, text, ledger.
     fn step(&mut self, step: &Step<'_>) {
         // In a transaction of several steps the one before has left the path of its bookkeeping.
-        self.line(Sql::of("RESET search_path"));
-        self.ourselves();
+        self.push(Sql::of("RESET search_path"));
+        self.bookkeeping_settings();
         self.install();
-        self.line(self.ledger.fence_script(&step.before, &step.after));
-        self.as_the_session_began();
-        let _ = writeln!(self.text, "{}\n;", for_psql(step.sql()));
-        self.lines(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of));
-        self.lines(set_role(self.config));
-        self.lines(safe_settings());
-        self.lines(self.ledger.record_step_offline(step, self.direction));
+        self.push(self.ledger.fence_script(&step.before, &step.after));
+        self.session_settings_for_text();
+        let _ = writeln!(self.text, "{}\n;", escape_for_psql(step.sql()));
+        self.push_all(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of));
+        self.push_all(set_role(self.config));
+        self.push_all(safe_settings());
+        self.push_all(self.ledger.record_step_offline(step, self.direction));
     }
 
     /// A step outside of transactions: the fence is looked at before, and moved once every statement is done.
     fn stepwise(&mut self, step: &Step<'_>) {
-        self.line(Sql::of(BEGIN));
-        self.ourselves();
+        self.push(Sql::of(BEGIN));
+        self.bookkeeping_settings();
         self.install();
-        self.line(self.ledger.fence_script(&step.before, &step.before));
-        self.line(Sql::of("COMMIT"));
+        self.push(self.ledger.fence_script(&step.before, &step.before));
+        self.push(Sql::of("COMMIT"));
         let role = self.config.role.as_ref().map(|role| sql!("SET ROLE {role}", role = *role));
         let path = self.config.search_path.as_ref().map(|path| sql!("SET search_path TO {path}", path = *path));
-        self.lines(role.into_iter().chain(path));
+        self.push_all(role.into_iter().chain(path));
         // No lock timeout: it would only leave an INVALID index behind. Each statement is noted as a live run notes it,
         // so that one can go on where a script was stopped.
         let sql = step.sql();
@@ -174,31 +174,31 @@ impl Offline<'_> {
             if matches!(classify(own), StatementKind::NonTransactional(_)) {
                 self.note(step, Stage::Started, number + 1, &note);
             }
-            let _ = writeln!(self.text, "{}\n;", for_psql(own));
+            let _ = writeln!(self.text, "{}\n;", escape_for_psql(own));
             self.note(step, Stage::Finished, number + 1, &note);
         }
-        self.lines(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of));
-        self.line(Sql::of(BEGIN));
-        self.ourselves();
+        self.push_all(["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of));
+        self.push(Sql::of(BEGIN));
+        self.bookkeeping_settings();
         self.install();
-        self.line(self.ledger.fence_script(&step.before, &step.after));
-        self.lines(self.ledger.record_statements_done(step, self.direction, None));
-        self.line(Sql::of("COMMIT"));
+        self.push(self.ledger.fence_script(&step.before, &step.after));
+        self.push_all(self.ledger.record_statements_done(step, self.direction, None));
+        self.push(Sql::of("COMMIT"));
     }
 
     /// A transaction with a line in the journal about one statement.
     fn note(&mut self, step: &Step<'_>, stage: Stage, statement: usize, note: &StatementNote) {
-        self.line(Sql::of(BEGIN));
-        self.lines(safe_settings());
+        self.push(Sql::of(BEGIN));
+        self.push_all(safe_settings());
         self.install();
-        self.line(self.ledger.record_statement(&step.revision.id, self.direction, stage, statement, note, None));
-        self.line(Sql::of("COMMIT"));
+        self.push(self.ledger.record_statement(&step.revision.id, self.direction, stage, statement, note, None));
+        self.push(Sql::of("COMMIT"));
     }
 }
 
 /// psql puts the values of its variables where it reads `:name`, `:'name'`, `:"name"` or `:{?name}`: a backslash before
 /// the colon keeps ours as it is. Within quotes of any kind it does no such thing.
-fn for_psql(sql: &str) -> String {
+fn escape_for_psql(sql: &str) -> String {
     let mut text = String::with_capacity(sql.len());
     let mut offset = 0;
     for token in tokenize(sql) {
@@ -229,10 +229,10 @@ mod tests {
     #[test]
     fn psql_finds_no_variable_of_its_own() {
         assert_eq!(
-            for_psql("SELECT a[1:HOST], b::text, ':x', $$:x$$, \":x\" -- :x"),
+            escape_for_psql("SELECT a[1:HOST], b::text, ':x', $$:x$$, \":x\" -- :x"),
             "SELECT a[1\\:HOST], b::text, ':x', $$:x$$, \":x\" -- :x"
         );
-        assert_eq!(for_psql("SELECT a[ : 2]"), "SELECT a[ : 2]");
-        assert_eq!(for_psql("x := 1"), "x := 1");
+        assert_eq!(escape_for_psql("SELECT a[ : 2]"), "SELECT a[ : 2]");
+        assert_eq!(escape_for_psql("x := 1"), "x := 1");
     }
 }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::context::Context;
 use super::error::CommandError;
 
@@ -59,8 +57,9 @@ pub async fn read_status(session: Session, graph: &Graph, target: &RevisionName,
     position.check_ahead(&targets, config.ahead)?;
     check_ancestry(&position, &state)?;
     let plan = Plan::upgrade(&position.graph, &position.rows, &targets);
+    let host = &context.runner.host;
     if plan.is_empty() && !is_sealed(graph, &state) {
-        ledger::wait_until_durable(&session, Instant::now() + FLUSH_TIMEOUT).await?;
+        ledger::wait_until_durable(&session, host, host.now() + FLUSH_TIMEOUT).await?;
     }
     Ok(DatabaseStatus { pending: plan.steps.iter().map(|step| step.revision.id.to_string()).collect(), current: state.rows })
 }

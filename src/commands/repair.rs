@@ -109,7 +109,7 @@ pub async fn run(words: &cli::RepairArgs, context: &Context) -> Result<(), Error
         statements.extend(state.ledger.record_skipped(&skipped, &detail));
         run_bookkeeping(&session, &lock, state.server.number, config, statements).await.map_err(Error::Note)?;
     } else {
-        ledger::wait_until_durable(&session, context.wait_deadline()).await?;
+        ledger::wait_until_durable(&session, &context.runner.host, context.wait_deadline()).await?;
     }
     lock.release().await;
     let diff = recorded.map(|recorded| checksum::diff(&recorded.text, &revision.text)).unwrap_or_default();

@@ -29,7 +29,7 @@ struct Stamped {
     current: Vec<String>,
 }
 
-/// Stamps it, under the lock and through the fence.
+/// Sets the version rows, under the run lock and behind the fence.
 pub async fn run(words: &cli::StampArgs, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let names = words.revisions.iter().map(|name| RevisionName::parse(name)).collect::<Result<Vec<_>, _>>()?;
@@ -47,50 +47,50 @@ pub async fn run(words: &cli::StampArgs, context: &Context) -> Result<(), Error>
     let position = if words.purge { Position::resolve(&graph, &[], &[])? } else { resolve_position(&graph, &state, &session).await? };
     let after = stamp(&position.graph, &position.rows, &names)?;
     let current: Vec<String> = after.iter().map(ToString::to_string).collect();
-    let is_same = same(&state.rows, &current);
-    // Base, where the ledger says otherwise or nothing: there the stamp is what a run goes by.
+    let is_unchanged = have_same_rows(&state.rows, &current);
+    // A stamp to base is recorded even if the version table is there, unless the ledger agrees: runs then trust the stamp.
     let is_base = |contents: &LedgerContents| contents.proven.is_base(&contents.checksums, &position.graph);
     let is_known = state.ledger.has_version_table && state.contents().is_some_and(is_base);
-    let settles = current.is_empty() && state.ledger.has_ledger && !is_known;
-    if !is_same || settles {
+    let confirms_base = current.is_empty() && state.ledger.has_ledger && !is_known;
+    if !is_unchanged || confirms_base {
         let mut statements = state.ledger.install();
         statements.extend(state.ledger.fence_stamp(&state.rows, &after));
         let detail =
             format!("{} from {} to {}", if words.purge { "purged and stamped" } else { "stamped" }, version(&state.rows), join_ids(&after));
-        statements.extend(noted(&after).into_iter().map(|revision| state.ledger.record_note("stamp", &revision, &detail)));
-        statements.extend(state.ledger.record_assumed(&below(&position.graph, &after), &detail));
+        statements.extend(stamped_revisions(&after).into_iter().map(|revision| state.ledger.record_note("stamp", &revision, &detail)));
+        statements.extend(state.ledger.record_assumed(&applied_at(&position.graph, &after), &detail));
         if after.is_empty() {
-            // Nothing is applied, nor half applied.
+            // No revision is applied, nor half applied.
             statements.extend(state.ledger.record_all_progress_reset(&state));
         }
         run_bookkeeping(&session, &lock, state.server.number, config, statements).await.map_err(Error::Note)?;
         info!("{detail} on {}", pool.address());
     } else {
-        ledger::wait_until_durable(&session, context.wait_deadline()).await?;
+        ledger::wait_until_durable(&session, &context.runner.host, context.wait_deadline()).await?;
     }
     lock.release().await;
     if words.json {
         return answer(&json(&Stamped { before: state.rows, current })?);
     }
-    answer(&match (is_same, settles) {
+    answer(&match (is_unchanged, confirms_base) {
         (true, false) => format!("at {} already, nothing to do\n", version(&current)),
         (true, true) => format!("at {}, stamped; nothing was run\n", version(&current)),
         (false, _) => format!("at {}, stamped (was {}); nothing was run\n", version(&current), escape::line(version(&state.rows))),
     })
 }
 
-/// What is applied at these version rows, as the files say now.
-fn below<'g>(graph: &'g Graph, rows: &VersionRows) -> Vec<&'g str> {
+/// The revisions that are applied at these version rows, by the files as they are now.
+fn applied_at<'g>(graph: &'g Graph, rows: &VersionRows) -> Vec<&'g str> {
     let rows: Vec<Node> = rows.iter().filter_map(|row| graph.node(row.as_str())).collect();
     graph.reach(&rows, Graph::prerequisites).nodes().map(|node| graph.id(node).as_str()).collect()
 }
 
-fn same(rows: &[String], other: &[String]) -> bool {
+fn have_same_rows(rows: &[String], other: &[String]) -> bool {
     let sorted = |rows: &[String]| rows.iter().cloned().collect::<std::collections::BTreeSet<_>>();
     sorted(rows) == sorted(other)
 }
 
 /// The journal has one line for each revision stamped.
-fn noted(rows: &VersionRows) -> Vec<String> {
+fn stamped_revisions(rows: &VersionRows) -> Vec<String> {
     if rows.is_empty() { vec![ledger::BASE.to_owned()] } else { rows.iter().map(Id::to_string).collect() }
 }

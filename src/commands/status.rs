@@ -46,7 +46,7 @@ pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error
         _ => Vec::new(),
     };
     if words.check && plan.is_empty() && refusal.is_none() && !is_sealed(&graph, &state) {
-        ledger::wait_until_durable(&session, context.wait_deadline()).await?;
+        ledger::wait_until_durable(&session, &context.runner.host, context.wait_deadline()).await?;
     }
     let database = DatabaseView { address: pool.address(), session, state };
     let history = read_entries(&graph, &position, Some(&database)).await?;

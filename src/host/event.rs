@@ -36,6 +36,11 @@ pub enum Event<'e> {
         /// How much longer.
         remaining: Duration,
     },
+    /// The server does not tell how far its WAL is flushed, so the run waits until other sessions' commits must be.
+    WaitingForFlush {
+        /// For how long.
+        duration: Duration,
+    },
     /// A wait is over, however it ended.
     WaitEnded {
         /// What was waited for.

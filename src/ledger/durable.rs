@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::answer::single_value;
 use super::error::ReadError;
 use crate::backoff::Pace;
+use crate::host::{Event, Host};
 use crate::session::{Failure, Session};
 use crate::sql;
 use crate::sql::{Message, Sql};
@@ -18,10 +19,10 @@ const LONGEST_DELAY: Duration = Duration::from_secs(10);
 
 /// Returns when all commits that this session has seen are on the server's disk. All commits of a run but its last are
 /// asynchronous, and another tool's may be: a crash could undo them.
-pub(crate) async fn wait_until_durable(session: &Session, deadline: Instant) -> Result<(), ReadError> {
+pub(crate) async fn wait_until_durable(session: &Session, host: &Host, deadline: Instant) -> Result<(), ReadError> {
     let written = match session.ask(&Message::of(Sql::of(include_str!("written.sql")))).await {
         Ok(answers) => single_value(answers.into_iter().next()),
-        Err(failure) => return wait_without_positions(session, failure).await,
+        Err(failure) => return wait_without_positions(session, host, failure).await,
     };
     let Some(written) = written.and_then(|written| written.parse::<u128>().ok()) else { return Ok(()) };
     let is_flushed = Message::of(sql!("SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn >= {written}", written = written));
@@ -29,21 +30,21 @@ pub(crate) async fn wait_until_durable(session: &Session, deadline: Instant) -> 
     loop {
         let flushed = match session.ask(&is_flushed).await {
             Ok(answers) => single_value(answers.into_iter().next()),
-            Err(failure) => return wait_without_positions(session, failure).await,
+            Err(failure) => return wait_without_positions(session, host, failure).await,
         };
         if flushed.as_deref() == Some("t") {
             return Ok(());
         }
-        if Instant::now() >= deadline {
+        if host.now() >= deadline {
             return Err(ReadError::NotDurable);
         }
-        tokio::time::sleep(pace.pause()).await;
+        host.sleep(host.next_pause(&mut pace)).await;
     }
 }
 
 /// The wait on a server that does not tell how far its WAL is written, as Amazon Aurora, or not to this role: the time after
 /// which, as PostgreSQL documents, no asynchronous commit is lost any more.
-async fn wait_without_positions(session: &Session, failure: Failure) -> Result<(), ReadError> {
+async fn wait_without_positions(session: &Session, host: &Host, failure: Failure) -> Result<(), ReadError> {
     if failure.source.as_db_error().is_none() || failure.is_lost() {
         return Err(failure.into());
     }
@@ -52,7 +53,7 @@ async fn wait_without_positions(session: &Session, failure: Failure) -> Result<(
         .and_then(|delay| delay.parse().ok())
         .map_or(LONGEST_DELAY, Duration::from_millis);
     let window = delay * LOSS_WINDOW;
-    tracing::info!("waiting {} for other runs' commits to be flushed: the server does not say how far it is", crate::words::rough(window));
-    tokio::time::sleep(window).await;
+    host.notify(&Event::WaitingForFlush { duration: window });
+    host.sleep(window).await;
     Ok(())
 }

@@ -54,6 +54,13 @@ impl Observer for RunLog {
                     }
                 }
             }
+            Event::WaitingForFlush { duration } => {
+                info!(
+                    target: "pgmarch::ledger::durable",
+                    "waiting {} for other runs' commits to be flushed: the server does not say how far it is",
+                    rough(duration)
+                );
+            }
             Event::ReachedByAnotherRun { version } => {
                 info!(target: "pgmarch::commands::run", "another run brought the database to {version}");
             }

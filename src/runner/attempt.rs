@@ -81,7 +81,7 @@ impl Attempts<'_> {
             let plan = runner.plan_at(self.goal, self.pinned.as_deref(), &position, &state)?;
             if plan.is_empty() && (changed_down.is_empty() || state.server.read_only) {
                 if !is_sealed(self.graph, &state) {
-                    ledger::wait_until_durable(&session, deadline).await?;
+                    ledger::wait_until_durable(&session, &runner.host, deadline).await?;
                 }
                 runner.host.notify(&Event::NothingToDo { address: &pool.address(), version: &version(&state.rows) });
                 return Ok(Looked::NothingToDo(state.rows));
@@ -131,7 +131,7 @@ impl Attempts<'_> {
         let Some(last) = plan.steps.last() else {
             lock.release().await;
             if !is_sealed(self.graph, &state) {
-                ledger::wait_until_durable(&session, runner.wait_deadline()).await?;
+                ledger::wait_until_durable(&session, &runner.host, runner.wait_deadline()).await?;
             }
             runner.host.notify(&Event::NothingLeftToDo { version: &version(&state.rows) });
             return Ok(state.rows);

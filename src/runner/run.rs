@@ -44,7 +44,7 @@ impl Runner {
         let to_undo = select_to_undo(&position.graph, &position.rows, target, &unapplied)?;
         let plan = Plan::downgrade(&position.graph, &position.rows, &to_undo, &unapplied)?;
         if plan.is_empty() {
-            ledger::wait_until_durable(&session, self.wait_deadline()).await?;
+            ledger::wait_until_durable(&session, &self.host, self.wait_deadline()).await?;
         }
         let mut planned = PlannedRun::new(pool.address(), state.rows.clone(), &plan);
         planned.not_applied = find_skipped(&position.graph, &to_undo, &unapplied).map(|node| position.graph.id(node).clone()).collect();

@@ -148,7 +148,7 @@ impl Endpoint<'_> {
         if self.tls.direct && stream.get_ref().1.alpn_protocol() != Some(PROTOCOL) {
             return Err(EndpointError::NoAlpn.into());
         }
-        if self.tls.certificates == CertMode::Require && !client.was_asked() {
+        if self.tls.certificates == CertMode::Require && !client.was_certificate_requested() {
             return Err(EndpointError::NotAsked.into());
         }
         Ok((PgStream::of(Transport::Encrypted(Box::new(stream)), guard), Some(client)))

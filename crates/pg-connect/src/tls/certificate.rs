@@ -1,4 +1,4 @@
-//! What libpq reads in a certificate and webpki does not tell: its names, its age of format, its digest.
+//! X.509 certificates, as far as webpki does not expose them: names, version, digest.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use der::{AnyRef, Decode, ErrorKind, Reader, SliceReader, Tag, TagNumber, Tagged
 use ring::digest::{SHA256, SHA384, SHA512, digest};
 use rustls::pki_types::{AlgorithmIdentifier, CertificateDer, SignatureVerificationAlgorithm};
 
-/// A certificate, opened (RFC 5280, section 4.1). Its parts are as they stand in there, tag and length included.
+/// A parsed certificate (RFC 5280, section 4.1). Its parts are DER, with tag and length.
 pub(super) struct ParsedCertificate<'c> {
-    /// All that is signed, which holds the next seven.
+    /// `tbsCertificate`, the signed part, which contains the next seven.
     signed: &'c [u8],
     version: u8,
     signed_algorithm: &'c [u8],
     issuer: &'c [u8],
-    /// From when to when it is good, counted from 1970.
+    /// `notBefore` and `notAfter`, since 1970.
     validity: (Duration, Duration),
     subject: &'c [u8],
     key: &'c [u8],
     extensions: Option<&'c [u8]>,
     algorithm: &'c [u8],
-    /// None if it is no whole bytes.
+    /// None if its number of bits is not a multiple of eight.
     signature: Option<&'c [u8]>,
 }
 
@@ -31,32 +31,32 @@ impl<'c> ParsedCertificate<'c> {
     }
 
     fn parts(der: &'c [u8]) -> der::Result<Self> {
-        let mut certificate = inside(der)?;
+        let mut certificate = sequence_contents(der)?;
         let signed = certificate.tlv_bytes()?;
         let algorithm = certificate.tlv_bytes()?;
         let signature = BitStringRef::decode(&mut certificate)?.as_bytes();
         certificate.finish()?;
 
-        let mut parts = inside(signed)?;
-        let version = if Tag::peek(&parts)? == numbered(0) { u8::from_der(AnyRef::decode(&mut parts)?.value())? } else { 0 };
+        let mut parts = sequence_contents(signed)?;
+        let version = if Tag::peek(&parts)? == context_tag(0) { u8::from_der(AnyRef::decode(&mut parts)?.value())? } else { 0 };
         let _serial = parts.tlv_bytes()?;
         let signed_algorithm = parts.tlv_bytes()?;
         let issuer = parts.tlv_bytes()?;
-        let mut validity = inside(parts.tlv_bytes()?)?;
+        let mut validity = sequence_contents(parts.tlv_bytes()?)?;
         let validity = (time(&mut validity)?, time(&mut validity)?);
         let subject = parts.tlv_bytes()?;
         let key = parts.tlv_bytes()?;
         let mut extensions = None;
         while !parts.is_finished() {
             let more = AnyRef::decode(&mut parts)?;
-            if more.tag() == numbered(3) {
+            if more.tag() == context_tag(3) {
                 extensions = Some(more.value());
             }
         }
         Ok(Self { signed, version, signed_algorithm, issuer, validity, subject, key, extensions, algorithm, signature })
     }
 
-    /// TlsVersion 1, which OpenSSL's tools make unless told otherwise, and webpki does not read.
+    /// Whether it is of version 1, which OpenSSL creates by default and webpki does not read.
     pub(super) fn is_version_1(&self) -> bool {
         self.version == 0
     }
@@ -65,53 +65,54 @@ impl<'c> ParsedCertificate<'c> {
         self.subject == self.issuer
     }
 
-    /// Where `now`, counted from 1970, lies: before the first day, after the last one, or between.
-    pub(super) fn age(&self, now: Duration) -> Validity {
+    /// Whether `now`, since 1970, is within the validity period.
+    pub(super) fn validity(&self, now: Duration) -> Validity {
         let (first, last) = self.validity;
         if now < first {
-            Validity::Early
+            Validity::NotYetValid
         } else if now > last {
-            Validity::Late
+            Validity::Expired
         } else {
-            Validity::Good
+            Validity::Valid
         }
     }
 
-    /// Whether the key of `issuer` made the signature on this one.
+    /// Whether the signature of this certificate is by the key of `issuer`.
     pub(super) fn is_signed_by(&self, issuer: &ParsedCertificate<'_>, algorithms: &[&dyn SignatureVerificationAlgorithm]) -> bool {
         let Some(signature) = self.signature else { return false };
         self.issuer == issuer.subject
             && self.signed_algorithm == self.algorithm
             && algorithms
                 .iter()
-                .filter(|algorithm| is(self.algorithm, algorithm.signature_alg_id()))
+                .filter(|algorithm| same_algorithm(self.algorithm, algorithm.signature_alg_id()))
                 .any(|algorithm| issuer.verifies(*algorithm, self.signed, signature))
     }
 
-    /// Whether this certificate's key made a signature.
+    /// Whether a signature is by this certificate's key.
     pub(super) fn verifies(&self, algorithm: &dyn SignatureVerificationAlgorithm, message: &[u8], signature: &[u8]) -> bool {
         let parts = |mut key: SliceReader<'c>| Some((key.tlv_bytes().ok()?, BitStringRef::decode(&mut key).ok()?.as_bytes()?));
-        let Some((kind, bits)) = inside(self.key).ok().and_then(parts) else { return false };
-        is(kind, algorithm.public_key_alg_id()) && algorithm.verify_signature(bits, message, signature).is_ok()
+        let Some((kind, bits)) = sequence_contents(self.key).ok().and_then(parts) else { return false };
+        same_algorithm(kind, algorithm.public_key_alg_id()) && algorithm.verify_signature(bits, message, signature).is_ok()
     }
 
-    /// Its key as a structure of its own.
+    /// `subjectPublicKeyInfo`.
     pub(super) fn key(&self) -> &'c [u8] {
         self.key
     }
 
-    /// The names that libpq compares a host with: alternative names; if there is none of the host's kind, the common name too.
-    pub(super) fn names(&self) -> Names {
-        // Who can't say what the names are can't say either that there are none but the common one.
-        let Ok(mut names) = self.alternatives() else { return Names::default() };
+    /// The names that libpq compares a host with: alternative names, and the common name if there is no alternative name of the
+    /// host's kind.
+    pub(super) fn names(&self) -> CertificateNames {
+        // If the alternative names can't be read, it is unknown whether the common name counts.
+        let Ok(mut names) = self.alternatives() else { return CertificateNames::default() };
         names.common = self.common_name().ok().flatten();
         names
     }
 
-    fn alternatives(&self) -> der::Result<Names> {
-        let mut names = Names::default();
+    fn alternatives(&self) -> der::Result<CertificateNames> {
+        let mut names = CertificateNames::default();
         let Some(value) = self.extension(ALTERNATIVE_NAMES)? else { return Ok(names) };
-        let mut list = inside(value)?;
+        let mut list = sequence_contents(value)?;
         while !list.is_finished() {
             let name = AnyRef::decode(&mut list)?;
             if name.tag() == DNS_NAME {
@@ -123,13 +124,13 @@ impl<'c> ParsedCertificate<'c> {
         Ok(names)
     }
 
-    /// The value of an extension, which must be there but once.
+    /// The value of an extension, which may occur only once.
     fn extension(&self, wanted: ObjectIdentifier) -> der::Result<Option<&'c [u8]>> {
         let mut found = None;
         let Some(extensions) = self.extensions else { return Ok(found) };
-        let mut extensions = inside(extensions)?;
+        let mut extensions = sequence_contents(extensions)?;
         while !extensions.is_finished() {
-            let mut extension = inside(extensions.tlv_bytes()?)?;
+            let mut extension = sequence_contents(extensions.tlv_bytes()?)?;
             let id = ObjectIdentifier::decode(&mut extension)?;
             let _critical: Option<bool> = extension.decode()?;
             let value = <&OctetStringRef>::decode(&mut extension)?.as_bytes();
@@ -142,13 +143,13 @@ impl<'c> ParsedCertificate<'c> {
 
     /// The first common name of the subject.
     fn common_name(&self) -> der::Result<Option<String>> {
-        let mut subject = inside(self.subject)?;
+        let mut subject = sequence_contents(self.subject)?;
         while !subject.is_finished() {
             let mut attributes = SliceReader::new(AnyRef::decode(&mut subject)?.value())?;
             while !attributes.is_finished() {
-                let mut attribute = inside(attributes.tlv_bytes()?)?;
+                let mut attribute = sequence_contents(attributes.tlv_bytes()?)?;
                 if ObjectIdentifier::decode(&mut attribute)? == COMMON_NAME {
-                    return Ok(text(AnyRef::decode(&mut attribute)?));
+                    return Ok(directory_string(AnyRef::decode(&mut attribute)?));
                 }
             }
         }
@@ -161,15 +162,15 @@ const ALTERNATIVE_NAMES: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29
 const DNS_NAME: Tag = Tag::ContextSpecific { constructed: false, number: TagNumber(2) };
 const IP_ADDRESS: Tag = Tag::ContextSpecific { constructed: false, number: TagNumber(7) };
 
-/// What a sequence holds.
-fn inside(sequence: &[u8]) -> der::Result<SliceReader<'_>> {
+/// The contents of a DER sequence.
+fn sequence_contents(sequence: &[u8]) -> der::Result<SliceReader<'_>> {
     let sequence = AnyRef::from_der(sequence)?;
     sequence.tag().assert_eq(Tag::Sequence)?;
     SliceReader::new(sequence.value())
 }
 
-/// The tag around an optional part of a certificate.
-const fn numbered(number: u32) -> Tag {
+/// The context-specific tag of an optional part of a certificate.
+const fn context_tag(number: u32) -> Tag {
     Tag::ContextSpecific { constructed: true, number: TagNumber(number) }
 }
 
@@ -181,9 +182,9 @@ fn time(parts: &mut SliceReader<'_>) -> der::Result<Duration> {
     }
 }
 
-/// The text of a name, in the kinds of string that names are made of.
+/// The text of a `DirectoryString`.
 #[allow(clippy::wildcard_enum_match_arm, reason = "there are many more kinds of value")]
-fn text(value: AnyRef<'_>) -> Option<String> {
+fn directory_string(value: AnyRef<'_>) -> Option<String> {
     match value.tag() {
         Tag::Utf8String | Tag::PrintableString | Tag::TeletexString => std::str::from_utf8(value.value()).ok().map(str::to_owned),
         Tag::BmpString => {
@@ -194,24 +195,24 @@ fn text(value: AnyRef<'_>) -> Option<String> {
     }
 }
 
-/// Whether a day lies in a certificate's time.
+/// How a time relates to a certificate's validity period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Validity {
-    Early,
-    Good,
-    Late,
+    NotYetValid,
+    Valid,
+    Expired,
 }
 
 /// The names in a certificate.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(super) struct CertificateNames {
     pub(super) hosts: Vec<String>,
     pub(super) addresses: Vec<IpAddr>,
     pub(super) common: Option<String>,
 }
 
-impl Names {
-    /// Whether one of them is `host` (libpq's `pq_verify_peer_name_matches_certificate`).
+impl CertificateNames {
+    /// Whether one of them matches `host` (libpq's `pq_verify_peer_name_matches_certificate`).
     pub(super) fn include(&self, host: &str) -> bool {
         let address: Option<IpAddr> = host.parse().ok();
         let of_its_kind = if address.is_some() { !self.addresses.is_empty() } else { !self.hosts.is_empty() };
@@ -219,7 +220,7 @@ impl Names {
         self.hosts.iter().chain(common).any(|name| matches(name, host)) || address.is_some_and(|address| self.addresses.contains(&address))
     }
 
-    /// As a person reads them.
+    /// The names for messages.
     pub(super) fn list(&self) -> String {
         let addresses = self.addresses.iter().map(IpAddr::to_string);
         let common = self.common.iter().filter(|_| self.hosts.is_empty() && self.addresses.is_empty()).cloned();
@@ -228,7 +229,7 @@ impl Names {
     }
 }
 
-/// A name may have `*` for the whole of its first label, and that stands for one label.
+/// Whether a name matches a host. `*` as the whole first label of a name matches one label.
 fn matches(name: &str, host: &str) -> bool {
     if name.eq_ignore_ascii_case(host) {
         return true;
@@ -241,8 +242,8 @@ fn ip(bytes: &[u8]) -> Option<IpAddr> {
     <[u8; 4]>::try_from(bytes).map(IpAddr::from).or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
-/// Whether an encoded algorithm is the one that rustls means, which leaves out the two bytes around it.
-fn is(encoded: &[u8], algorithm: AlgorithmIdentifier) -> bool {
+/// Whether a DER `AlgorithmIdentifier` is that of rustls, which omits tag and length, two bytes.
+fn same_algorithm(encoded: &[u8], algorithm: AlgorithmIdentifier) -> bool {
     encoded.get(2..) == Some(algorithm.as_ref())
 }
 
@@ -256,10 +257,10 @@ const SHA256_ECDSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.100
 const SHA384_ECDSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
 const SHA512_ECDSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
 
-/// What SCRAM binds to: the certificate's digest, by the hash of its signature, SHA-256 for the older ones (RFC 5929,
-/// section 4.1). Signatures without a hash of their own, such as Ed25519, have none.
+/// The channel binding `tls-server-end-point` (RFC 5929, section 4.1): the certificate's digest by the hash of its signature, or
+/// SHA-256 for MD5 and SHA-1. Signatures without a hash, such as Ed25519, have none.
 pub fn end_point(der: &CertificateDer<'_>) -> Option<Vec<u8>> {
-    let mut algorithm = inside(ParsedCertificate::read(der)?.algorithm).ok()?;
+    let mut algorithm = sequence_contents(ParsedCertificate::read(der)?.algorithm).ok()?;
     let hash = match ObjectIdentifier::decode(&mut algorithm).ok()? {
         MD5_RSA | SHA1_RSA | SHA1_ECDSA | SHA256_RSA | SHA256_ECDSA => &SHA256,
         SHA384_RSA | SHA384_ECDSA => &SHA384,
@@ -273,8 +274,8 @@ pub fn end_point(der: &CertificateDer<'_>) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn names(hosts: &[&str], addresses: &[&str], common: Option<&str>) -> Names {
-        Names {
+    fn names(hosts: &[&str], addresses: &[&str], common: Option<&str>) -> CertificateNames {
+        CertificateNames {
             hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
             addresses: addresses.iter().map(|address| address.parse().expect("an address")).collect(),
             common: common.map(str::to_owned),

@@ -1,4 +1,4 @@
-//! The files that TLS needs: roots, revoked certificates, our own certificate and its key.
+//! The files of TLS: roots, revocation lists, the client certificate and its key.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -13,10 +13,10 @@ use tracing::{debug, warn};
 use super::{CertificateChain, TlsMode, TrustRoots};
 use crate::error::ConninfoError;
 
-/// Such a file may not be larger, in bytes.
+/// The largest file, in bytes.
 const LARGEST: u64 = 4 << 20;
 
-/// Where systems keep their roots: Debian and Alpine, Red Hat, SUSE, BSD and macOS.
+/// The system's roots: Debian and Alpine, Red Hat, SUSE, BSD and macOS.
 const BUNDLES: [&str; 4] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"];
 
@@ -24,16 +24,16 @@ const BUNDLES: [&str; 4] =
 pub(super) enum RootCertificates {
     /// From a file.
     Certificates(CertificateChain),
-    /// The public ones of this binary.
+    /// The public roots of the library.
     Builtin,
 }
 
-/// The roots to check with; none, if as in libpq nothing is to be checked.
+/// The roots that certificates are verified by; none if, as in libpq, certificates are not verified.
 pub(super) fn roots(roots: &TrustRoots, mode: TlsMode) -> Result<Option<RootCertificates>, ConninfoError> {
     match roots {
         TrustRoots::Builtin => Ok(Some(RootCertificates::Builtin)),
         TrustRoots::System => {
-            // OpenSSL's variable for it, which libpq's users know.
+            // OpenSSL's variable, and so libpq's.
             let bundle = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
             let bundle = bundle.or_else(|| BUNDLES.iter().map(PathBuf::from).find(|path| path.exists()));
             match bundle {
@@ -64,13 +64,17 @@ pub(super) fn roots(roots: &TrustRoots, mode: TlsMode) -> Result<Option<RootCert
     }
 }
 
-/// The lists of revoked certificates.
-pub(super) fn revoked(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, ConninfoError> {
+/// The certificate revocation lists.
+pub(super) fn revocation_lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, ConninfoError> {
     pem_all("sslcrl", path)
 }
 
-/// Our certificate with its key, if there is one.
-pub(super) fn own(certificate: &Option<(PathBuf, bool)>, key: Option<&Path>, program: &str) -> Result<Option<CertifiedKey>, ConninfoError> {
+/// The client certificate with its key, if there is one.
+pub(super) fn client_certificate(
+    certificate: &Option<(PathBuf, bool)>,
+    key: Option<&Path>,
+    program: &str,
+) -> Result<Option<CertifiedKey>, ConninfoError> {
     let Some((path, named)) = certificate else { return Ok(None) };
     if !path.exists() {
         if *named {

@@ -1,5 +1,5 @@
-//! TLS as libpq has it (PostgreSQL manual, 34.19), by rustls: what the settings say, made into a client for one host.
-//! Files are read, and public roots loaded, only when a server is about to speak TLS.
+//! TLS as libpq configures it (PostgreSQL manual, 34.19), by rustls. Files are read, and public roots loaded, only when a server
+//! accepts TLS.
 
 mod certificate;
 mod files;
@@ -28,15 +28,15 @@ use verify::Verifier;
 pub enum TlsMode {
     /// Never encrypted.
     Disable,
-    /// Encrypted if the server won't have it otherwise.
+    /// Encrypted if the server refuses an unencrypted login.
     Allow,
-    /// Encrypted if the server can.
+    /// Encrypted if the server supports it.
     Prefer,
-    /// Encrypted; the certificate is checked only if there are roots.
+    /// Encrypted; the certificate is verified only if there are roots.
     Require,
-    /// And the certificate leads to a root.
+    /// Encrypted; the certificate is verified.
     VerifyCa,
-    /// And it is for this host.
+    /// Encrypted; the certificate is verified and is for this host.
     VerifyFull,
 }
 
@@ -57,7 +57,7 @@ impl TlsMode {
     }
 }
 
-/// `sslrootcert`: whose signature makes a certificate good.
+/// `sslrootcert`: the roots that certificates are verified by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TrustRoots {
     /// A file of certificates; one that was not named may be missing.
@@ -69,13 +69,13 @@ pub enum TrustRoots {
     },
     /// `system`: those of the system, or the built-in ones where it has none.
     System,
-    /// `builtin`: the public ones of this binary.
+    /// `builtin`: the public roots of the library.
     Builtin,
-    /// Nothing is said, and there is no home folder.
+    /// Not set, and there is no home folder.
     Unknown,
 }
 
-/// `sslcertmode`: whether our certificate is sent.
+/// `sslcertmode`: whether the client certificate is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertMode {
     /// Never.
@@ -95,10 +95,10 @@ pub enum TlsVersion {
     Tls13,
 }
 
-/// A file, and whether the settings name it; else it is libpq's default in the home folder, and may be missing.
-type MayBeFile = Option<(PathBuf, bool)>;
+/// A file, and whether the settings name it; otherwise it is libpq's default in the home folder, and may be missing.
+type OptionalFile = Option<(PathBuf, bool)>;
 
-/// Every setting about encryption.
+/// The TLS settings.
 #[derive(Clone, Debug)]
 pub struct TlsSettings {
     /// The program's name, for messages.
@@ -110,13 +110,13 @@ pub struct TlsSettings {
     /// `sslrootcert`.
     pub roots: TrustRoots,
     /// `sslcert`.
-    pub certificate: MayBeFile,
+    pub certificate: OptionalFile,
     /// `sslkey`.
     pub key: Option<PathBuf>,
     /// `sslcertmode`.
     pub certificates: CertMode,
     /// `sslcrl`.
-    pub revoked: MayBeFile,
+    pub revoked: OptionalFile,
     /// `sslsni`.
     pub sni: bool,
     /// `ssl_min_protocol_version`.
@@ -125,18 +125,18 @@ pub struct TlsSettings {
     pub newest: TlsVersion,
 }
 
-/// How PostgreSQL names its protocol in a handshake.
+/// PostgreSQL's protocol in ALPN.
 pub const PROTOCOL: &[u8] = b"postgresql";
 
-/// What one handshake needs.
+/// The TLS client of one host.
 #[derive(Clone)]
 pub struct TlsClient {
     /// For rustls.
     pub config: Arc<ClientConfig>,
-    /// Whom to expect.
+    /// The expected server name.
     pub name: ServerName<'static>,
-    /// Whether the server asked for our certificate.
-    asked: Arc<ClientCertResolver>,
+    /// Tells whether the server requested a client certificate.
+    resolver: Arc<ClientCertResolver>,
 }
 
 impl fmt::Debug for TlsClient {
@@ -146,26 +146,26 @@ impl fmt::Debug for TlsClient {
 }
 
 impl TlsClient {
-    /// Whether the server asked for our certificate.
-    pub fn was_asked(&self) -> bool {
-        self.asked.asked.load(Ordering::Relaxed)
+    /// Whether the server requested a client certificate.
+    pub fn was_certificate_requested(&self) -> bool {
+        self.resolver.requested.load(Ordering::Relaxed)
     }
 }
 
 impl TlsSettings {
-    /// A client for the host of that name at that address; reads the files now.
+    /// The client for a host; reads the files.
     pub fn client(&self, host: &str, address: IpAddr) -> Result<TlsClient, ConninfoError> {
         let roots = files::roots(&self.roots, self.mode)?;
         let revoked = match (&roots, &self.revoked) {
-            (Some(_), Some((path, named))) if *named || path.exists() => files::revoked(path)?,
+            (Some(_), Some((path, named))) if *named || path.exists() => files::revocation_lists(path)?,
             _ => Vec::new(),
         };
-        let own = match self.certificates {
+        let certificate = match self.certificates {
             CertMode::Disable => None,
-            CertMode::Allow | CertMode::Require => files::own(&self.certificate, self.key.as_deref(), self.program)?,
+            CertMode::Allow | CertMode::Require => files::client_certificate(&self.certificate, self.key.as_deref(), self.program)?,
         };
         let provider = Arc::new(provider());
-        let asked = Arc::new(ClientCertResolver { own: own.map(Arc::new), asked: AtomicBool::new(false) });
+        let resolver = Arc::new(ClientCertResolver { certificate: certificate.map(Arc::new), requested: AtomicBool::new(false) });
         let verifier = Verifier::new(&provider, roots, revoked, (self.mode == TlsMode::VerifyFull).then(|| host.to_owned()))
             .map_err(|what| ConninfoError::Content { keyword: "sslcrl", path: self.revoked.clone().unwrap_or_default().0, what })?;
         let versions: &[&rustls::SupportedProtocolVersion] = match (self.oldest, self.newest) {
@@ -178,16 +178,16 @@ impl TlsSettings {
             .map_err(|error| ConninfoError::Content { keyword: "ssl_min_protocol_version", path: PathBuf::new(), what: error.to_string() })?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_client_cert_resolver(asked.clone());
+            .with_client_cert_resolver(resolver.clone());
         config.enable_sni = self.sni;
         config.resumption = Resumption::disabled();
         config.alpn_protocols = vec![PROTOCOL.to_vec()];
-        // A name that can't stand in a handshake is still one to connect to; whether it may be is the verifier's affair.
+        // A host name that can't be sent as a server name is replaced by the address; the verifier checks the host name itself.
         let name = ServerName::try_from(host.to_owned()).unwrap_or(ServerName::IpAddress(address.into()));
-        Ok(TlsClient { config: Arc::new(config), name, asked })
+        Ok(TlsClient { config: Arc::new(config), name, resolver })
     }
 
-    /// Which check of a handshake failed, and which setting decides it.
+    /// The message of a failed handshake: which check failed, and which setting decides it.
     #[allow(clippy::wildcard_enum_match_arm, reason = "rustls knows many failures more, and tells them itself")]
     pub fn explain(&self, error: &rustls::Error, host: &str) -> String {
         use rustls::Error as E;
@@ -257,24 +257,24 @@ impl TlsSettings {
     }
 }
 
-/// Our certificate, for the server that asks.
+/// Hands rustls the client certificate when the server requests one, and notes that it did.
 #[derive(Debug)]
 struct ClientCertResolver {
-    own: Option<Arc<CertifiedKey>>,
-    asked: AtomicBool,
+    certificate: Option<Arc<CertifiedKey>>,
+    requested: AtomicBool,
 }
 
 impl ResolvesClientCert for ClientCertResolver {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.asked.store(true, Ordering::Relaxed);
-        self.own.clone()
+        self.requested.store(true, Ordering::Relaxed);
+        self.certificate.clone()
     }
 
     fn has_certs(&self) -> bool {
-        // Only then does rustls ask us at all, and we learn that the server asked.
+        // Otherwise rustls would not call `resolve`, and a request would go unnoticed.
         true
     }
 }
 
-/// The certificates of a chain, as rustls hands them over.
+/// A certificate chain.
 type CertificateChain = Vec<CertificateDer<'static>>;

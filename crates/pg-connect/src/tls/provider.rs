@@ -1,5 +1,5 @@
-//! ring's cryptography for rustls, but for ChaCha20: every server has AES, and 55 kB are a fiftieth of the binary. Piece by
-//! piece, as the whole that rustls has to offer would link it in.
+//! ring's cryptography for rustls without ChaCha20: every server supports AES, and ChaCha20 takes 55 kB. It is listed part by part,
+//! because rustls's own provider would link all of it.
 
 use std::sync::Arc;
 

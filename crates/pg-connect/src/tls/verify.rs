@@ -1,6 +1,5 @@
-//! Which server certificates are good: those that webpki finds good, and two kinds that libpq takes and webpki doesn't
-//! know, because PostgreSQL's own manual (19.9.5) makes them: a self-signed certificate that is its own root, and
-//! certificates of version 1.
+//! Verification of server certificates: by webpki, and of two kinds that libpq accepts and webpki rejects, because PostgreSQL's
+//! manual (19.9.5) shows how to create them: self-signed certificates that are their own root, and certificates of version 1.
 
 use std::sync::Arc;
 
@@ -17,15 +16,15 @@ use super::CertificateChain;
 use super::certificate::{ParsedCertificate, Validity};
 use super::files::RootCertificates;
 
-/// A certificate for somebody else.
+/// The certificate is for other names than the host's.
 #[derive(Debug, ThisError)]
 #[error("the server's certificate is for {0}")]
 pub struct NameMismatch(String);
 
-/// The checks that the settings ask for.
+/// Verifies server certificates as the settings ask for.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    /// None: whoever answers is taken, as in libpq without roots.
+    /// None: any certificate is accepted, as in libpq without roots.
     chain: Option<ChainVerifier>,
     /// The name that the certificate must have.
     host: Option<String>,
@@ -34,9 +33,9 @@ pub(super) struct Verifier {
 
 #[derive(Debug)]
 struct ChainVerifier {
-    /// None if it can read none of the roots.
+    /// None if webpki can read none of the roots.
     webpki: Option<Arc<WebPkiServerVerifier>>,
-    /// The roots as they are, for the two kinds that webpki doesn't know; none where a list of revoked ones is to be heeded.
+    /// The roots, for the two kinds of certificates that webpki rejects; empty if there is a revocation list.
     roots: CertificateChain,
 }
 
@@ -54,7 +53,7 @@ impl Verifier {
         match trusted {
             RootCertificates::Builtin => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
             RootCertificates::Certificates(certificates) => {
-                // One root that can't be read, of the many in a bundle, is one that nothing leads to.
+                // A root that can't be read, one of many in a bundle, is skipped.
                 store.add_parsable_certificates(certificates.iter().cloned());
                 roots = certificates;
             }
@@ -71,12 +70,12 @@ impl Verifier {
         Ok(Self { chain: Some(ChainVerifier { webpki, roots }), host, algorithms })
     }
 
-    /// For certificates that webpki can't read: the signature by their key, looked at directly.
-    fn by_key(&self, message: &[u8], certificate: &CertificateDer<'_>, signed: &DigitallySignedStruct) -> bool {
-        let Some(opened) = ParsedCertificate::read(certificate).filter(ParsedCertificate::is_version_1) else { return false };
+    /// Whether a signature is by the key of a certificate of version 1, which webpki can't read.
+    fn is_signed_by_version_1(&self, message: &[u8], certificate: &CertificateDer<'_>, signed: &DigitallySignedStruct) -> bool {
+        let Some(parsed) = ParsedCertificate::read(certificate).filter(ParsedCertificate::is_version_1) else { return false };
         let algorithms =
             self.algorithms.mapping.iter().filter(|(scheme, _)| *scheme == signed.scheme).flat_map(|(_, algorithms)| *algorithms);
-        algorithms.into_iter().any(|algorithm| opened.verifies(*algorithm, message, signed.signature()))
+        algorithms.into_iter().any(|algorithm| parsed.verifies(*algorithm, message, signed.signature()))
     }
 }
 
@@ -94,28 +93,28 @@ impl ChainVerifier {
             None => Err(CertificateError::UnknownIssuer.into()),
         };
         let fault = match checked {
-            // The name is what webpki looks at last; ours is another rule.
+            // webpki checks the name last. libpq's rule for names is different, and is applied later.
             Ok(_) | Err(Error::InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. })) => {
                 return Ok(());
             }
             Err(fault) => fault,
         };
-        let Some(opened) = ParsedCertificate::read(end) else { return Err(fault) };
-        let is_a_root = || opened.is_self_issued() && self.roots.iter().any(|root| root == end);
+        let Some(parsed) = ParsedCertificate::read(end) else { return Err(fault) };
+        let is_a_root = || parsed.is_self_issued() && self.roots.iter().any(|root| root == end);
         let is_by_a_root = || {
-            opened.is_version_1()
-                && self.roots.iter().filter_map(ParsedCertificate::read).any(|root| opened.is_signed_by(&root, algorithms.all))
+            parsed.is_version_1()
+                && self.roots.iter().filter_map(ParsedCertificate::read).any(|root| parsed.is_signed_by(&root, algorithms.all))
         };
         if !is_a_root() && !is_by_a_root() {
-            // What webpki says of a self-signed certificate that nobody named as a root has no name of its own.
+            // webpki has no error of its own for a self-signed certificate that is not a root.
             let unnamed = matches!(fault, Error::InvalidCertificate(CertificateError::Other(_)));
-            let unknown = unnamed && (opened.is_self_issued() || opened.is_version_1());
+            let unknown = unnamed && (parsed.is_self_issued() || parsed.is_version_1());
             return Err(if unknown { CertificateError::UnknownIssuer.into() } else { fault });
         }
-        match opened.age(std::time::Duration::from_secs(now.as_secs())) {
-            Validity::Good => Ok(()),
-            Validity::Early => Err(CertificateError::NotValidYet.into()),
-            Validity::Late => Err(CertificateError::Expired.into()),
+        match parsed.validity(std::time::Duration::from_secs(now.as_secs())) {
+            Validity::Valid => Ok(()),
+            Validity::NotYetValid => Err(CertificateError::NotValidYet.into()),
+            Validity::Expired => Err(CertificateError::Expired.into()),
         }
     }
 }
@@ -133,7 +132,7 @@ impl ServerCertVerifier for Verifier {
             chain.check(end, others, name, now, &self.algorithms)?;
         }
         if let Some(host) = &self.host {
-            let names = ParsedCertificate::read(end).map(|opened| opened.names()).ok_or(CertificateError::BadEncoding)?;
+            let names = ParsedCertificate::read(end).map(|parsed| parsed.names()).ok_or(CertificateError::BadEncoding)?;
             if !names.include(host) {
                 let fault = NameMismatch(names.list());
                 return Err(CertificateError::Other(OtherError(Arc::new(fault))).into());
@@ -149,7 +148,7 @@ impl ServerCertVerifier for Verifier {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         match verify_tls12_signature(message, certificate, signed, &self.algorithms) {
-            Err(_) if self.by_key(message, certificate, signed) => Ok(HandshakeSignatureValid::assertion()),
+            Err(_) if self.is_signed_by_version_1(message, certificate, signed) => Ok(HandshakeSignatureValid::assertion()),
             outcome => outcome,
         }
     }
@@ -165,8 +164,8 @@ impl ServerCertVerifier for Verifier {
             Err(fault) => fault,
         };
         match ParsedCertificate::read(certificate).filter(ParsedCertificate::is_version_1) {
-            Some(opened) => {
-                verify_tls13_signature_with_raw_key(message, &SubjectPublicKeyInfoDer::from(opened.key()), signed, &self.algorithms)
+            Some(parsed) => {
+                verify_tls13_signature_with_raw_key(message, &SubjectPublicKeyInfoDer::from(parsed.key()), signed, &self.algorithms)
             }
             None => Err(fault),
         }

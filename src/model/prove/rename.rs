@@ -31,23 +31,27 @@ impl Rename {
         let problem = |problem: String| RenameError { typed: typed.to_owned(), problem };
         let (from, to) =
             typed.split_once('=').ok_or_else(|| problem("write table.old=new for a column, or old=new for a table".to_owned()))?;
+        let missing = |from: &str| {
+            problem(format!(
+                "the revisions make nothing that is called {from}; names are written as in SQL, with their schema where they need it"
+            ))
+        };
         for (key, object) in &old.objects {
             let Some(subject) = old.subject(key) else { continue };
-            let rename = |from: &str, to: &str| object.definition.rename(subject.parent, from, to).unwrap_or_default();
+            let rename = |from: &str, to: &str| object.definition.rename(subject.parent, from, to);
             if key.kind == ObjectKind::Column && from == format!("{}.{}", subject.parent, object.shown) {
                 let table = object.parent.as_ref().map(|table| table.name.clone());
-                return Ok(Self { up: rename(&object.shown, to), down: rename(to, &object.shown), table });
+                let both = rename(&object.shown, to).zip(rename(to, &object.shown));
+                return both.map(|(up, down)| Self { up, down, table }).ok_or_else(|| missing(from));
             }
             if key.kind.facts().can_be_renamed && from == object.shown {
                 let own = key.bare();
                 let now = format!("{}{to}", from.strip_suffix(own).unwrap_or_default());
                 let table = (key.kind == ObjectKind::Table).then(|| format!("{}.{to}", key.schema()));
-                return Ok(Self { up: rename(from, to), down: rename(&now, own), table });
+                return rename(from, to).zip(rename(&now, own)).map(|(up, down)| Self { up, down, table }).ok_or_else(|| missing(from));
             }
         }
-        Err(problem(format!(
-            "the revisions make nothing that is called {from}; names are written as in SQL, with their schema where they need it"
-        )))
+        Err(missing(from))
     }
 }
 
@@ -67,8 +71,9 @@ pub fn followers(renamed: &[Rename], from: &Catalog, model: &Catalog) -> Vec<Ren
         let Some(number) = come.iter().position(same) else { continue };
         let (other, theirs) = come.swap_remove(number);
         let parent = from.subject(key).map_or("", |subject| subject.parent);
-        let rename = |from: &Object, to: &str| object.definition.rename(parent, &from.shown, to).unwrap_or_default();
-        followers.push(Rename { up: rename(object, new_name(other, theirs)), down: rename(theirs, new_name(key, object)), table: None });
+        let rename = |from: &Object, to: &str| object.definition.rename(parent, &from.shown, to);
+        let both = rename(object, new_name(other, theirs)).zip(rename(theirs, new_name(key, object)));
+        followers.extend(both.map(|(up, down)| Rename { up, down, table: None }));
     }
     followers
 }

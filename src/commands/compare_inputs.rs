@@ -147,7 +147,8 @@ pub(super) fn scope_of(state: &State, context: &Context) -> Scope {
 
 /// The scratch server; warns if it is of another major version than the target.
 pub(super) async fn open_scratch_server(context: &Context) -> Result<ScratchServer, Error> {
-    let scratch_server = ScratchServer::open(&context.environment, &context.config, &context.cancels, &context.leftovers).await?;
+    let scratch_server =
+        ScratchServer::open(&context.environment, &context.config, &context.cancels, &context.leftovers, &context.runner.host).await?;
     let elsewhere =
         context.environment.value("PGMARCH_SCRATCH_URL").map_err(|fault| Error::Config(ConfigError(vec![fault.into()])))?.is_some();
     if elsewhere && Conninfo::resolve(&context.environment).is_ok() {

@@ -242,9 +242,10 @@ async fn replay(
     let applied: Vec<&Revision> = below.nodes().filter(|node| !unapplied.contains(node)).map(|node| graph.revision(node)).collect();
     let given = existing_schemas(existing, &applied, state.ledger.version_table.schema.as_str());
     let is_named = context.environment.value("PGMARCH_SCRATCH_URL").is_ok_and(|url| url.is_some());
-    let scratch_server = ScratchServer::open(&context.environment, &context.config, &context.cancels, &context.leftovers)
-        .await
-        .map_err(|error| replay_skipped(error, is_named))?;
+    let scratch_server =
+        ScratchServer::open(&context.environment, &context.config, &context.cancels, &context.leftovers, &context.runner.host)
+            .await
+            .map_err(|error| replay_skipped(error, is_named))?;
     let scratch_server = &*opened.insert(scratch_server);
     if scratch_server.server / 10_000 != state.server.number / 10_000 {
         return Err(ReplaySkipped::Because(format!(

@@ -20,6 +20,15 @@ pub enum Event<'e> {
         /// By which.
         revisions: &'e str,
     },
+    /// The server is not ready.
+    WaitingForServer {
+        /// The database.
+        address: &'e str,
+        /// Why.
+        cause: &'e str,
+        /// How much longer.
+        remaining: Duration,
+    },
     /// The server can't be written to now.
     WaitingForWrites {
         /// The database.

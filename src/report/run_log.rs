@@ -26,6 +26,9 @@ impl Observer for RunLog {
                     "the database is ahead of these files by {revisions}, none of them marked breaking: letting it be"
                 );
             }
+            Event::WaitingForServer { address, cause, remaining } => {
+                info!(target: "pgmarch::connect::wait", %address, "waiting for the server: {cause}; {} left", rough(remaining));
+            }
             Event::WaitingForWrites { address, pending, remaining } => {
                 info!(
                     target: "pgmarch::commands::run",

@@ -13,9 +13,9 @@ use crate::config::decide::decide;
 use crate::config::error::ConfigFault;
 use crate::environment::PROGRAM;
 use crate::error::Error;
-use crate::host::{Clock, Event, Host, Observer, Wait};
+use crate::host::{Clock, Host, Observer};
 use crate::revision::graph::Graph;
-use crate::session::wait::{LogThrottle, WaitError, connect_until};
+use crate::session::wait::{WaitError, for_server};
 use crate::session::{Cancels, Pool, Session};
 
 /// Brings one database to a revision.
@@ -88,13 +88,7 @@ impl Runner {
 
     /// The same; `timeout` is the time until `deadline`, for messages.
     pub(crate) async fn connect_within(&self, pool: &Pool, timeout: Duration, deadline: Instant) -> Result<Session, WaitError> {
-        let started = self.host.now();
-        let mut throttle = LogThrottle::default();
-        let outcome = connect_until(pool, &self.config.wait_for, timeout, deadline, &mut throttle).await;
-        if throttle.has_logged() {
-            self.host.notify(&Event::WaitEnded { wait: Wait::Server, waited: self.host.elapsed(started) });
-        }
-        outcome
+        for_server(pool, &self.config.wait_for, timeout, deadline, &self.host).await
     }
 
     /// When waiting for the server ends, from now.

@@ -6,12 +6,13 @@ use std::time::Duration;
 use pg_connect::{ConnectError, ConnectRefusal, RetryVerdict};
 use thiserror::Error;
 use tokio::time::Instant;
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::{Pool, Session};
 use crate::backoff::Pace;
 use crate::exit::{Exit, Explain};
-use crate::words::{chain, left};
+use crate::host::{Event, EventThrottle, Host, Wait};
+use crate::words::chain;
 
 /// The timeout of one attempt; a server that is up answers in far less.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -124,28 +125,40 @@ impl RetryableRefusals {
     }
 }
 
-/// A session on a server that is ready, by `deadline`. Logs why it waits, when the cause changes.
-pub async fn for_server(pool: &Pool, retryable: &RetryableRefusals, timeout: Duration, deadline: Instant) -> Result<Session, WaitError> {
-    connect_until(pool, retryable, timeout, deadline, &mut LogThrottle::default()).await
+/// A session on a server that is ready, by `deadline`. Tells observers why it waits, when the cause changes.
+pub(crate) async fn for_server(
+    pool: &Pool,
+    retryable: &RetryableRefusals,
+    timeout: Duration,
+    deadline: Instant,
+    host: &Host,
+) -> Result<Session, WaitError> {
+    let started = host.now();
+    let mut throttle = EventThrottle::default();
+    let outcome = connect_until(pool, retryable, timeout, deadline, host, &mut throttle).await;
+    if throttle.has_told() {
+        host.notify(&Event::WaitEnded { wait: Wait::Server, waited: host.elapsed(started) });
+    }
+    outcome
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// On average, dependents start half of it later than possible. A server that is starting refuses an attempt within a millisecond.
 const LONGEST_PAUSE: Duration = Duration::from_millis(90);
 
-/// The same; `throttle` knows afterwards whether there was a wait.
-pub async fn connect_until(
+async fn connect_until(
     pool: &Pool,
     retryable: &RetryableRefusals,
     timeout: Duration,
     deadline: Instant,
-    throttle: &mut LogThrottle,
+    host: &Host,
+    throttle: &mut EventThrottle,
 ) -> Result<Session, WaitError> {
     let mut pace = Pace::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
-        let attempt = ATTEMPT_TIMEOUT.min(deadline.saturating_duration_since(Instant::now())).max(Duration::from_millis(100));
-        let last_chance = deadline.max(Instant::now() + attempt);
-        let error = match tokio::time::timeout_at(last_chance, pool.session(attempt)).await {
+        let attempt = ATTEMPT_TIMEOUT.min(host.remaining(deadline)).max(Duration::from_millis(100));
+        let last_chance = deadline.max(host.now() + attempt);
+        let error = match host.timeout_at(last_chance, pool.session(attempt)).await {
             Ok(Ok(session)) => return Ok(session),
             Ok(Err(error @ ConnectError::Settings(_))) => return Err(WaitError::Settings(error)),
             Ok(Err(error)) => error,
@@ -156,12 +169,17 @@ pub async fn connect_until(
         {
             return Err(WaitError::Refused { address: pool.address(), advice: advice(refusal), cause: error });
         }
-        let now = Instant::now();
+        let now = host.now();
         if now >= deadline {
             return Err(WaitError::Timeout { address: pool.address(), waited: timeout, last: error });
         }
-        throttle.log_wait(&pool.address(), &chain(&error), deadline);
-        tokio::time::sleep(pace.pause().min(deadline - now)).await;
+        let cause = chain(&error);
+        if throttle.is_due(&cause, host) {
+            host.notify(&Event::WaitingForServer { address: &pool.address(), cause: &cause, remaining: host.remaining(deadline) });
+        } else {
+            debug!(target: "pgmarch::connect::wait", "not ready yet: {cause}");
+        }
+        host.sleep(host.next_pause(&mut pace).min(deadline - now)).await;
     }
 }
 
@@ -181,19 +199,6 @@ impl LogThrottle {
             self.at = Some(Instant::now());
         }
         is_due
-    }
-
-    /// Whether anything was logged, so that there was a wait.
-    pub fn has_logged(&self) -> bool {
-        self.cause.is_some()
-    }
-
-    fn log_wait(&mut self, address: &str, cause: &str, deadline: Instant) {
-        if self.should_log(cause) {
-            info!(%address, "waiting for the server: {cause}; {} left", left(deadline));
-        } else {
-            debug!("not ready yet: {cause}");
-        }
     }
 }
 

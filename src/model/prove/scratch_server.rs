@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 
 use super::scratch::{Scratch, ScratchError};
 use crate::config::Config;
+use crate::host::Host;
 use crate::model::read::{Scope, ViewedSearchPath};
 use crate::session::wait::for_server;
 use crate::session::{Cancels, Failure, Pool, Session};
@@ -107,7 +108,13 @@ const ABANDONED: &str = "SELECT datname FROM pg_database d CROSS JOIN LATERAL re
 
 impl ScratchServer {
     /// Connects to the scratch server, and drops what a killed run left there.
-    pub async fn open(environment: &Environment, config: &Config, cancels: &Cancels, leftovers: &Leftovers) -> Result<Self, ScratchError> {
+    pub async fn open(
+        environment: &Environment,
+        config: &Config,
+        cancels: &Cancels,
+        leftovers: &Leftovers,
+        host: &Host,
+    ) -> Result<Self, ScratchError> {
         let fault = |fault: EnvironmentError| ScratchError::settings(ConnectError::Settings(vec![fault.into()]));
         let environment = match environment.value("PGMARCH_SCRATCH_URL").map_err(fault)? {
             Some(url) => environment.with("PGMARCH_DATABASE_URL", url),
@@ -115,7 +122,7 @@ impl ScratchServer {
         };
         let pool = Pool::new(environment.clone(), cancels.clone()).map_err(ScratchError::settings)?;
         let deadline = Instant::now() + config.wait_timeout;
-        let session = for_server(&pool, &config.wait_for, config.wait_timeout, deadline).await.map_err(ScratchError::Wait)?;
+        let session = for_server(&pool, &config.wait_for, config.wait_timeout, deadline, host).await.map_err(ScratchError::Wait)?;
         let about = Message::preceded_by([Sql::of(PATH)], [Sql::of(ABOUT)]);
         let mut about = session.run(&about).await?.into_iter().flatten().flatten();
         let mut next = || about.next().flatten().unwrap_or_default();

@@ -23,6 +23,7 @@ mod hostile;
 mod import;
 mod isolation;
 mod late;
+mod layout;
 mod leaks;
 mod ledger;
 mod lock;

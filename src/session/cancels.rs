@@ -3,18 +3,22 @@
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use pg_connect::ConnectionHandle;
 use tracing::debug;
 
-use super::locked;
 use crate::words::chain;
 
 /// How long sending `Terminate` may take: the server ends the sessions of a process that exits without it too.
 const TERMINATE_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// The content of a mutex, also after a panic of another thread.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The open connections of this process. Clones share them.
 #[derive(Clone, Default)]

@@ -3,6 +3,7 @@
 mod application;
 mod cancels;
 mod failure;
+mod handle;
 mod pool;
 pub mod wait;
 
@@ -10,7 +11,6 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::Object;
@@ -24,15 +24,11 @@ pub use application::{application_name, host_name};
 use cancels::BusyGuard;
 pub use cancels::Cancels;
 pub use failure::{Cause, Failure, is_lost};
+use handle::SessionHandle;
 pub use pool::Pool;
-use pool::SessionHandle;
 
 use crate::sql::Message;
 use crate::words::chain;
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A session: a connection on which whole simple-query messages are sent (PostgreSQL manual, 54.2.2.1).
 pub struct Session {

@@ -16,8 +16,9 @@ use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{Client, Config};
 use tracing::{debug, info, warn};
 
-use super::cancels::Cancels;
-use super::{Session, application_name, locked};
+use super::cancels::{Cancels, locked};
+use super::handle::SessionHandle;
+use super::{Session, application_name};
 
 /// The most connections of one process: worker, lock, monitor.
 const MOST_CONNECTIONS: usize = 3;
@@ -38,16 +39,6 @@ impl std::fmt::Debug for Pool {
 
 /// The server's function that waits for synchronous standbys; it warns only when a commit does not wait for them (`syncrep.c`).
 const WAIT_FOR_STANDBYS: &str = "SyncRepWaitForLSN";
-
-/// A handle to a session's connection.
-#[derive(Clone)]
-pub(super) struct SessionHandle {
-    /// Cancels and terminates.
-    pub(super) connection: ConnectionHandle,
-    /// Whether the server warned that a commit did not wait for its synchronous standbys. The driver passes the warning on
-    /// before the answer to the message that committed.
-    pub(super) unreplicated: Arc<AtomicBool>,
-}
 
 /// What the pool and its connector share.
 #[derive(Default)]

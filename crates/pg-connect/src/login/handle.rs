@@ -10,7 +10,7 @@ use tracing::debug;
 
 use super::{endpoint, explain, inner, limited};
 use crate::error::ConnectError;
-use crate::protocol::{AuthPolicy, DiscardCounter, DiscardGuard, Event, ProtocolError};
+use crate::protocol::{AuthPolicy, DiscardCounter, DiscardGuard, ProtocolError, ServerEvent};
 use crate::stream::{Address, BorrowedStream, Encryption, PgStream, PreTls, RecordingStream, Terminate};
 use crate::target::ConnectTarget;
 use crate::tls::TlsClient;
@@ -95,7 +95,7 @@ impl ConnectionHandle {
         let endpoint = endpoint(&state.target, &state.host, &state.address);
         let (mut stream, _) = endpoint.open(encryption, AuthPolicy::default(), state.tls.as_ref()).await?;
         let sent = state.token.cancel_query_raw(BorrowedStream(&mut stream), PreTls).await;
-        sent.map_err(|error| explain(error, Event::Other, &state.target, &state.host))?;
+        sent.map_err(|error| explain(error, ServerEvent::Other, &state.target, &state.host))?;
         // As libpq does: a server that finds the socket closed might not read the request at all.
         drop(tokio::time::timeout(CANCEL_CLOSE_TIMEOUT, tokio::io::copy(&mut stream, &mut tokio::io::sink())).await);
         Ok(())

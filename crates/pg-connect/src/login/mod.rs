@@ -20,9 +20,9 @@ use handle::{HandleState, drive};
 pub use retry::{ConnectRefusal, RetryVerdict};
 
 use crate::error::ConnectError;
-use crate::protocol::{AuthPolicy, Event, ProtocolError};
+use crate::protocol::{AuthPolicy, ProtocolError, ServerEvent};
 use crate::stream::{Address, Encryption, Endpoint, EndpointError, PgStream, PreTls};
-use crate::target::{ConnectTarget, Host, TargetSessionAttrs};
+use crate::target::{ConnectTarget, TargetHost, TargetSessionAttrs};
 use crate::tls::TlsMode;
 
 /// A connection that is logged in.
@@ -83,7 +83,7 @@ pub async fn connect(target: &ConnectTarget, options: ConnectOptions<'_>) -> Res
 }
 
 /// Adds the name of the host to its error, if there are several hosts.
-fn among(target: &ConnectTarget, host: &Host, mut failed: Vec<(String, ConnectError)>, error: ConnectError) -> ConnectError {
+fn among(target: &ConnectTarget, host: &TargetHost, mut failed: Vec<(String, ConnectError)>, error: ConnectError) -> ConnectError {
     if target.hosts.len() == 1 {
         return error;
     }
@@ -93,7 +93,7 @@ fn among(target: &ConnectTarget, host: &Host, mut failed: Vec<(String, ConnectEr
 
 async fn connect_host(
     target: &ConnectTarget,
-    host: &Host,
+    host: &TargetHost,
     wanted: TargetSessionAttrs,
     options: ConnectOptions<'_>,
 ) -> Result<OpenConnection, ConnectError> {
@@ -125,7 +125,7 @@ async fn limited<T>(timeout: Duration, work: impl Future<Output = Result<T, Conn
 }
 
 /// Resolves the addresses of a host.
-async fn addresses(host: &Host, shuffle: bool) -> Result<Vec<Address>, EndpointError> {
+async fn addresses(host: &TargetHost, shuffle: bool) -> Result<Vec<Address>, EndpointError> {
     if host.is_socket() {
         return Ok(vec![Address::socket(&host.name, host.port)]);
     }
@@ -157,7 +157,7 @@ fn shuffled<T>(all: &[T], shuffle: bool) -> Vec<&T> {
 /// Connects to one address, with and without TLS in the order of `sslmode`.
 async fn connect_address(
     target: &ConnectTarget,
-    host: &Host,
+    host: &TargetHost,
     address: &Address,
     options: ConnectOptions<'_>,
 ) -> Result<OpenConnection, ConnectError> {
@@ -195,7 +195,7 @@ fn is_worth_another(error: &ConnectError, second: Encryption, was_encrypted: boo
 /// One attempt; an error comes with whether the login was encrypted.
 async fn attempt(
     target: &ConnectTarget,
-    host: &Host,
+    host: &TargetHost,
     address: &Address,
     encryption: Encryption,
     options: ConnectOptions<'_>,
@@ -224,7 +224,7 @@ async fn attempt(
 }
 
 /// The authentication requests that the settings allow to answer.
-fn auth_policy(target: &ConnectTarget, host: &Host) -> AuthPolicy {
+fn auth_policy(target: &ConnectTarget, host: &TargetHost) -> AuthPolicy {
     AuthPolicy {
         methods: target.login.methods.clone(),
         has_password: host.password.is_some(),
@@ -234,7 +234,7 @@ fn auth_policy(target: &ConnectTarget, host: &Host) -> AuthPolicy {
 }
 
 /// The login as the driver's settings. For the driver, the encryption is already done.
-fn driver_config(target: &ConnectTarget, host: &Host, application_name: &str) -> Config {
+fn driver_config(target: &ConnectTarget, host: &TargetHost, application_name: &str) -> Config {
     let login = &target.login;
     let mut config = Config::new();
     config.user(&login.user).dbname(&login.database).channel_binding(login.binding);
@@ -250,7 +250,7 @@ fn driver_config(target: &ConnectTarget, host: &Host, application_name: &str) ->
 }
 
 /// The driver's error, or the one of the stream or of TLS that caused it.
-fn explain(error: tokio_postgres::Error, last: Event, target: &ConnectTarget, host: &str) -> ConnectError {
+fn explain(error: tokio_postgres::Error, last: ServerEvent, target: &ConnectTarget, host: &str) -> ConnectError {
     if let Some(violation) = inner::<ProtocolError>(&error) {
         return EndpointError::Protocol(violation.clone()).into();
     }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::str::Utf8Error;
 
 use crate::error::ConnectError;
-use crate::protocol::{Event, ProtocolError};
+use crate::protocol::{ProtocolError, ServerEvent};
 use crate::stream::EndpointError;
 
 /// What a failed attempt means for the next one.
@@ -72,7 +72,7 @@ impl ConnectError {
     }
 
     /// The driver's error, after the server sent `last`.
-    pub(super) fn of_driver(source: tokio_postgres::Error, last: Event) -> Self {
+    pub(super) fn of_driver(source: tokio_postgres::Error, last: ServerEvent) -> Self {
         let verdict = of_driver(&source, last);
         Self::Server { source, verdict }
     }
@@ -81,7 +81,7 @@ impl ConnectError {
 impl From<tokio_postgres::Error> for ConnectError {
     /// An error of the driver after the login.
     fn from(source: tokio_postgres::Error) -> Self {
-        Self::of_driver(source, Event::Other)
+        Self::of_driver(source, ServerEvent::Other)
     }
 }
 
@@ -109,7 +109,7 @@ impl EndpointError {
 
 /// The verdict on an error of the driver. It has no kind in the driver's interface: its source and what the server sent last tell
 /// whether the server refused, the authentication failed, a message could not be read, or the connection broke.
-fn of_driver(error: &tokio_postgres::Error, last: Event) -> RetryVerdict {
+fn of_driver(error: &tokio_postgres::Error, last: ServerEvent) -> RetryVerdict {
     const MALFORMED: RetryVerdict = RetryVerdict::Refused(ConnectRefusal::Other);
     if let Some(code) = error.code() {
         return of_code(code.code());
@@ -126,12 +126,12 @@ fn of_driver(error: &tokio_postgres::Error, last: Event) -> RetryVerdict {
         return MALFORMED;
     }
     match last {
-        Event::Ended => of_io(io.kind()),
+        ServerEvent::Ended => of_io(io.kind()),
         // The server's part of the exchange proves that it does not know the password.
-        Event::SaslExchange => RetryVerdict::Refused(ConnectRefusal::Password),
-        Event::SaslRequest | Event::ErrorResponse => MALFORMED,
-        Event::Other if io.get_ref().is_some_and(|inner| inner.is::<Utf8Error>()) => MALFORMED,
-        Event::Other => of_io(io.kind()),
+        ServerEvent::SaslExchange => RetryVerdict::Refused(ConnectRefusal::Password),
+        ServerEvent::SaslRequest | ServerEvent::ErrorResponse => MALFORMED,
+        ServerEvent::Other if io.get_ref().is_some_and(|inner| inner.is::<Utf8Error>()) => MALFORMED,
+        ServerEvent::Other => of_io(io.kind()),
     }
 }
 

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::auth::{AuthMethod, AuthPolicy};
 use super::discarding::DiscardCounter;
-use super::last_event::LastEvent;
+use super::last_event::LastServerEvent;
 
 /// Limits before the first `ReadyForQuery`, in bytes: one message, and all of them.
 const STARTUP_MESSAGE: usize = 64 << 10;
@@ -62,7 +62,7 @@ pub struct ProtocolGuard {
     /// The number of columns that the last `RowDescription` announced.
     columns: Option<[u8; 2]>,
     discarding: DiscardCounter,
-    last_event: LastEvent,
+    last_event: LastServerEvent,
 }
 
 impl ProtocolGuard {
@@ -79,7 +79,7 @@ impl ProtocolGuard {
             reports: 0,
             columns: None,
             discarding: DiscardCounter::default(),
-            last_event: LastEvent::default(),
+            last_event: LastServerEvent::default(),
         }
     }
 
@@ -89,7 +89,7 @@ impl ProtocolGuard {
     }
 
     /// What the server sent last.
-    pub(crate) fn last_event(&self) -> &LastEvent {
+    pub(crate) fn last_event(&self) -> &LastServerEvent {
         &self.last_event
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 /// What the server sent last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
+pub(crate) enum ServerEvent {
     /// Any other message, or none.
     Other,
     /// `AuthenticationSASL`: a list of mechanisms.
@@ -21,33 +21,34 @@ pub(crate) enum Event {
 
 /// The last event of a stream, shared with the login that the stream is given away by.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct LastEvent(Arc<AtomicU8>);
+pub(crate) struct LastServerEvent(Arc<AtomicU8>);
 
-impl LastEvent {
-    const EVENTS: [Event; 5] = [Event::Other, Event::SaslRequest, Event::SaslExchange, Event::ErrorResponse, Event::Ended];
+impl LastServerEvent {
+    const EVENTS: [ServerEvent; 5] =
+        [ServerEvent::Other, ServerEvent::SaslRequest, ServerEvent::SaslExchange, ServerEvent::ErrorResponse, ServerEvent::Ended];
 
     /// The last event.
-    pub(crate) fn get(&self) -> Event {
-        Self::EVENTS.get(usize::from(self.0.load(Ordering::Relaxed))).copied().unwrap_or(Event::Other)
+    pub(crate) fn get(&self) -> ServerEvent {
+        Self::EVENTS.get(usize::from(self.0.load(Ordering::Relaxed))).copied().unwrap_or(ServerEvent::Other)
     }
 
     /// Notes a message; `code` is the first number of an authentication request.
     pub(crate) fn set_message(&self, tag: u8, code: Option<u32>) {
         let event = match (tag, code) {
-            (b'R', Some(10)) => Event::SaslRequest,
-            (b'R', Some(11 | 12)) => Event::SaslExchange,
-            (b'E', _) => Event::ErrorResponse,
-            _ => Event::Other,
+            (b'R', Some(10)) => ServerEvent::SaslRequest,
+            (b'R', Some(11 | 12)) => ServerEvent::SaslExchange,
+            (b'E', _) => ServerEvent::ErrorResponse,
+            _ => ServerEvent::Other,
         };
         self.set(event);
     }
 
     /// Notes that the connection was closed or failed.
     pub(crate) fn set_ended(&self) {
-        self.set(Event::Ended);
+        self.set(ServerEvent::Ended);
     }
 
-    fn set(&self, event: Event) {
+    fn set(&self, event: ServerEvent) {
         let number = Self::EVENTS.iter().position(|known| *known == event).and_then(|number| u8::try_from(number).ok());
         self.0.store(number.unwrap_or(0), Ordering::Relaxed);
     }

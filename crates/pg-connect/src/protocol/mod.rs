@@ -8,4 +8,4 @@ mod last_event;
 pub use auth::{AuthMethod, AuthMethods, AuthPolicy};
 pub use discarding::{DiscardCounter, DiscardGuard};
 pub use guard::{ProtocolError, ProtocolGuard};
-pub(crate) use last_event::{Event, LastEvent};
+pub(crate) use last_event::{LastServerEvent, ServerEvent};

@@ -19,7 +19,7 @@ pub use endpoint::{Address, Encryption, Endpoint, EndpointError};
 pub(crate) use recording::RecordingStream;
 pub use terminate::Terminate;
 
-use crate::protocol::{AuthPolicy, DiscardCounter, LastEvent, ProtocolGuard};
+use crate::protocol::{AuthPolicy, DiscardCounter, LastServerEvent, ProtocolGuard};
 use crate::tls;
 
 enum Transport {
@@ -73,7 +73,7 @@ impl PgStream {
     }
 
     /// What the server sent last.
-    pub(crate) fn last_event(&self) -> LastEvent {
+    pub(crate) fn last_event(&self) -> LastServerEvent {
         self.guard.last_event().clone()
     }
 

@@ -23,7 +23,7 @@ pub struct ConnectTarget {
     /// For messages: `user@host:port/dbname`, never with the password.
     pub address: String,
     /// The hosts in the order of the settings; at least one.
-    pub hosts: Vec<Host>,
+    pub hosts: Vec<TargetHost>,
     /// The login.
     pub login: LoginSettings,
     /// Keepalives and timeouts of the socket.
@@ -42,7 +42,7 @@ pub struct ConnectTarget {
 
 /// A host of the target.
 #[derive(Clone, Debug)]
-pub struct Host {
+pub struct TargetHost {
     /// `host`: a name, an address, or the folder of a socket; empty if only `hostaddr` is given.
     pub name: String,
     /// `hostaddr`: the address, so that the name is not resolved.
@@ -53,7 +53,7 @@ pub struct Host {
     pub password: Option<Secret>,
 }
 
-impl Host {
+impl TargetHost {
     /// Whether it is a Unix socket: a folder, or an abstract name that begins with `@`.
     pub fn is_socket(&self) -> bool {
         self.address.is_none() && self.name.starts_with(['/', '@'])

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Host, NETWORK, NetworkSettings};
+use super::{NETWORK, NetworkSettings, TargetHost};
 use crate::conninfo::Conninfo;
 use crate::error::{ConninfoError, for_program};
 use crate::protocol::AuthMethods;
@@ -18,7 +18,7 @@ pub(super) struct SettingsReader<'c> {
 }
 
 impl SettingsReader<'_> {
-    pub(super) fn hosts(&mut self) -> Vec<Host> {
+    pub(super) fn hosts(&mut self) -> Vec<TargetHost> {
         let conninfo = self.conninfo;
         let list = |keyword: &str| -> Vec<&str> { conninfo.get(keyword).map(|value| value.split(',').collect()).unwrap_or_default() };
         let (names, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
@@ -46,7 +46,7 @@ impl SettingsReader<'_> {
                 ("", None) => default_host(port),
                 (name, _) => name.to_owned(),
             };
-            Ok(Host { name, address, port, password: None })
+            Ok(TargetHost { name, address, port, password: None })
         };
         (0..count).filter_map(|number| host(number).map_err(|fault| self.faults.push(fault)).ok()).collect()
     }

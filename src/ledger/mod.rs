@@ -2,11 +2,11 @@
 //!
 //! # Layout
 //!
-//! - `handle`: [`Ledger`], the tables of one project in one database; `table`: the list of the ledger's tables.
+//! - `handle`: `Ledger`, the tables of one project in one database; `table`: the list of the ledger's tables.
 //! - `state`: `State::load`, what is read of a database first.
 //! - `contents`: what the ledger has of revisions, and its journal.
 //! - `trust`: which of the tables that were found are trusted.
-//! - [`lost`]: a version table that says base, while the ledger has applied revisions.
+//! - `lost`: a version table that says base, while the ledger has applied revisions.
 //! - `install`: creates the tables.
 //! - `write`: the statements of a run: the fence, the text of revisions, the journal.
 //! - `offline`: the same for a script.

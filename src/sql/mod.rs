@@ -1,5 +1,5 @@
 //! SQL that this program writes, as a type: text becomes SQL only as a constant template, or as a value that is quoted by
-//! its type. And whole messages of it ([`Message`]), whose names don't depend on the session's search path.
+//! its type. And whole messages of it (`Message`), whose names don't depend on the session's search path.
 //!
 //! ```text
 //! sql!("SELECT … FROM {table} WHERE id = {id}", table = …, id = …) ─► Sql ─► Message ─► Session

@@ -1,7 +1,7 @@
 //! The kinds of objects, a file each: the definition as plain data, how its row is read, its statements and its dependencies.
 //!
 //! `object_kinds!` registers them. To add a kind: a variant of [`ObjectKind`], a file that implements
-//! [`interface::ObjectDefinition`], a line there, and a query
+//! `interface::ObjectDefinition`, a line there, and a query
 //! in `read/catalog.sql`.
 
 mod aggregate;
@@ -175,7 +175,7 @@ impl Definition {
     }
 }
 
-/// [`ObjectDefinition`] for whichever type a definition has.
+/// `ObjectDefinition` for whichever type a definition has.
 impl Definition {
     pub(in crate::model) fn address(&self, subject: Subject<'_>) -> String {
         dispatch!(self, it => it.address(subject))

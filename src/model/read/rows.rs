@@ -50,7 +50,7 @@ impl FromJson for CatalogRow {
     }
 }
 
-/// One text of all rows, as [`Scope::snapshot`] gives it, into a catalog.
+/// One text of all rows, as `Scope::snapshot` gives it, into a catalog.
 pub fn of_snapshot(text: &str) -> Result<Catalog, CatalogRowError> {
     of_rows(text.split('\u{1e}').filter(|row| !row.is_empty()))
 }

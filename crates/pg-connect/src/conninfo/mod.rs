@@ -1,6 +1,7 @@
 //! libpq's connection settings: a connection string, then a service file, then environment variables (PostgreSQL manual, 34.1.1,
 //! 34.17 and 34.15). The first source that sets a keyword decides it.
 
+pub(crate) mod error;
 mod keyword;
 mod parse;
 mod service;
@@ -12,8 +13,8 @@ use std::path::{Path, PathBuf};
 pub use keyword::{KEYWORDS, Keyword};
 
 use crate::account::Account;
+use crate::conninfo::error::{ConninfoError, SettingsError, for_program};
 use crate::environment::{Environment, Program, Secret};
-use crate::error::{ConninfoError, SettingsError, for_program};
 use crate::words::nearest;
 
 /// The folder of the system's service file unless `PGSYSCONFDIR` is set: that of Debian's libpq.

@@ -1,7 +1,7 @@
 //! The two spellings of a connection string: URL and key=value (PostgreSQL manual, 34.1.1). Read as libpq's
 //! `conninfo_uri_parse_options` and `conninfo_parse` do, and stricter only where libpq would take a part of a password for a host.
 
-use crate::error::ConninfoError;
+use crate::conninfo::error::ConninfoError;
 
 /// Keywords and values in the order in which they stand.
 pub(super) type Pairs = Vec<(String, String)>;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::parse::Pairs;
-use crate::error::{ConninfoError, for_program};
+use crate::conninfo::error::{ConninfoError, for_program};
 
 /// A service file may not be larger, in bytes.
 const LARGEST: u64 = 1 << 20;

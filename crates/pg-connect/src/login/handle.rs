@@ -8,7 +8,7 @@ use tokio_postgres::error::DbError;
 use tokio_postgres::{AsyncMessage, CancelToken, Connection};
 use tracing::debug;
 
-use super::{endpoint, explain, inner, limited};
+use super::attempt::{endpoint, explain, inner, limited};
 use crate::error::ConnectError;
 use crate::protocol::{AuthPolicy, DiscardCounter, DiscardGuard, ProtocolError, ServerEvent};
 use crate::stream::{Address, BorrowedStream, Encryption, PgStream, PreTls, RecordingStream, Terminate};

@@ -1,10 +1,11 @@
 //! Connecting: from a [`ConnectTarget`] to an open connection, host by host, address by address, encrypted or not, in the order
 //! of libpq (PostgreSQL manual, 34.1.1.3).
 
+mod attempt;
 mod handle;
 mod retry;
+mod verdict;
 
-use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::OnceLock;
@@ -15,13 +16,14 @@ use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{Client, Config, Connection, SimpleQueryMessage};
 use tracing::debug;
 
+use attempt::{endpoint, explain, limited};
 pub use handle::ConnectionHandle;
 use handle::{HandleState, drive};
-pub use retry::{ConnectRefusal, RetryVerdict};
+pub use verdict::{ConnectRefusal, RetryVerdict};
 
 use crate::error::ConnectError;
-use crate::protocol::{AuthPolicy, ProtocolError, ServerEvent};
-use crate::stream::{Address, Encryption, Endpoint, EndpointError, PgStream, PreTls};
+use crate::protocol::AuthPolicy;
+use crate::stream::{Address, Encryption, EndpointError, PgStream, PreTls};
 use crate::target::{ConnectTarget, TargetHost, TargetSessionAttrs};
 use crate::tls::TlsMode;
 
@@ -44,10 +46,6 @@ pub struct ConnectOptions<'o> {
     pub timeout: Duration,
     /// Called for each notice of the server during the login.
     pub on_notice: fn(&DbError),
-}
-
-fn endpoint<'t>(target: &'t ConnectTarget, host: &'t str, address: &'t Address) -> Endpoint<'t> {
-    Endpoint { address, host, network: &target.network, tls: &target.tls, peer: target.peer.as_deref() }
 }
 
 /// `connect_timeout=0` means no timeout. A connection that replaces a lost one has no deadline of its own, so this one applies.
@@ -118,10 +116,6 @@ async fn connect_host(
         last = error;
     }
     Err(last)
-}
-
-async fn limited<T>(timeout: Duration, work: impl Future<Output = Result<T, ConnectError>>) -> Result<T, ConnectError> {
-    tokio::time::timeout(timeout, work).await.unwrap_or(Err(ConnectError::Timeout(timeout)))
 }
 
 /// Resolves the addresses of a host.
@@ -247,23 +241,6 @@ fn driver_config(target: &ConnectTarget, host: &TargetHost, application_name: &s
         config.options(options);
     }
     config
-}
-
-/// The driver's error, or the one of the stream or of TLS that caused it.
-fn explain(error: tokio_postgres::Error, last: ServerEvent, target: &ConnectTarget, host: &str) -> ConnectError {
-    if let Some(violation) = inner::<ProtocolError>(&error) {
-        return EndpointError::Protocol(violation.clone()).into();
-    }
-    match inner::<rustls::Error>(&error) {
-        Some(fault) => EndpointError::Handshake(target.tls.explain(fault, host)).into(),
-        None => ConnectError::of_driver(error, last),
-    }
-}
-
-/// The error that an I/O error of the driver wraps.
-fn inner<T: std::error::Error + 'static>(error: &tokio_postgres::Error) -> Option<&T> {
-    let io = std::error::Error::source(error)?.downcast_ref::<std::io::Error>()?;
-    io.get_ref()?.downcast_ref::<T>()
 }
 
 /// Whether the server is of the kind that `target_session_attrs` asks for.

@@ -4,33 +4,10 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::str::Utf8Error;
 
+use super::verdict::{ConnectRefusal, RetryVerdict};
 use crate::error::ConnectError;
 use crate::protocol::{ProtocolError, ServerEvent};
 use crate::stream::EndpointError;
-
-/// What a failed attempt means for the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryVerdict {
-    /// The cause may pass by itself.
-    Wait,
-    /// The cause does not pass by itself: an administrator has to act.
-    Refused(ConnectRefusal),
-}
-
-/// Why a server can't be connected to until an administrator acts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConnectRefusal {
-    /// Password, user or `pg_hba.conf`.
-    Password,
-    /// No such database.
-    Database,
-    /// The role lacks a right.
-    Rights,
-    /// Certificates, versions, or no TLS at all.
-    Tls,
-    /// Any other refusal.
-    Other,
-}
 
 /// The verdict on a server's error code (PostgreSQL manual, appendix A).
 fn of_code(code: &str) -> RetryVerdict {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::conninfo::error::ConninfoError;
 use crate::environment::Program;
-use crate::error::ConninfoError;
 
 /// An authentication method, as `require_auth` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 mod borrowed;
 mod endpoint;
+mod error;
 mod recording;
 mod terminate;
 
@@ -15,7 +16,8 @@ use tokio_postgres::tls::{ChannelBinding, TlsStream};
 use tokio_rustls::client;
 
 pub use borrowed::{BorrowedStream, PreTls};
-pub use endpoint::{Address, Encryption, Endpoint, EndpointError};
+pub use endpoint::{Address, Encryption, Endpoint};
+pub use error::EndpointError;
 pub(crate) use recording::RecordingStream;
 pub use terminate::Terminate;
 

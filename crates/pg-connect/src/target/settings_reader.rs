@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{NETWORK, NetworkSettings, TargetHost};
+use super::settings::{NETWORK, NetworkSettings, TargetHost};
 use crate::conninfo::Conninfo;
-use crate::error::{ConninfoError, for_program};
+use crate::conninfo::error::{ConninfoError, for_program};
 use crate::protocol::AuthMethods;
 use crate::tls::{CertMode, TlsMode, TlsSettings, TlsVersion, TrustRoots};
 

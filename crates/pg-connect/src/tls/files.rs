@@ -10,8 +10,8 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::sign::CertifiedKey;
 use tracing::{debug, warn};
 
-use super::{CertificateChain, TlsMode, TrustRoots};
-use crate::error::ConninfoError;
+use super::settings::{TlsMode, TrustRoots};
+use crate::conninfo::error::ConninfoError;
 
 /// The largest file, in bytes.
 const LARGEST: u64 = 4 << 20;
@@ -20,7 +20,10 @@ const LARGEST: u64 = 4 << 20;
 const BUNDLES: [&str; 4] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"];
 
-/// RootCertificates certificates.
+/// A certificate chain.
+pub(super) type CertificateChain = Vec<CertificateDer<'static>>;
+
+/// Root certificates.
 pub(super) enum RootCertificates {
     /// From a file.
     Certificates(CertificateChain),

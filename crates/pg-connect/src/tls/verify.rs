@@ -12,9 +12,8 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
 use thiserror::Error as ThisError;
 
-use super::CertificateChain;
 use super::certificate::{ParsedCertificate, Validity};
-use super::files::RootCertificates;
+use super::files::{CertificateChain, RootCertificates};
 
 /// The certificate is for other names than the host's.
 #[derive(Debug, ThisError)]

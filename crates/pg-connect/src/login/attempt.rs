@@ -1,0 +1,37 @@
+//! What each connection to an address needs, for a login or for a cancel request: its endpoint, its time limit, and the meaning of
+//! the driver's error.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::error::ConnectError;
+use crate::protocol::{ProtocolError, ServerEvent};
+use crate::stream::{Address, Endpoint, EndpointError};
+use crate::target::ConnectTarget;
+
+/// The endpoint of an address of a host.
+pub(super) fn endpoint<'t>(target: &'t ConnectTarget, host: &'t str, address: &'t Address) -> Endpoint<'t> {
+    Endpoint { address, host, network: &target.network, tls: &target.tls, peer: target.peer.as_deref() }
+}
+
+/// Does `work` within a time.
+pub(super) async fn limited<T>(timeout: Duration, work: impl Future<Output = Result<T, ConnectError>>) -> Result<T, ConnectError> {
+    tokio::time::timeout(timeout, work).await.unwrap_or(Err(ConnectError::Timeout(timeout)))
+}
+
+/// The driver's error, or the one of the stream or of TLS that caused it.
+pub(super) fn explain(error: tokio_postgres::Error, last: ServerEvent, target: &ConnectTarget, host: &str) -> ConnectError {
+    if let Some(violation) = inner::<ProtocolError>(&error) {
+        return EndpointError::Protocol(violation.clone()).into();
+    }
+    match inner::<rustls::Error>(&error) {
+        Some(fault) => EndpointError::Handshake(target.tls.explain(fault, host)).into(),
+        None => ConnectError::of_driver(error, last),
+    }
+}
+
+/// The error that an I/O error of the driver wraps.
+pub(super) fn inner<T: std::error::Error + 'static>(error: &tokio_postgres::Error) -> Option<&T> {
+    let io = std::error::Error::source(error)?.downcast_ref::<std::io::Error>()?;
+    io.get_ref()?.downcast_ref::<T>()
+}

@@ -18,7 +18,7 @@ pub(super) fn activity_query(backend: Sql, server: u32) -> Message {
     Message::of(sql!(include_str!("activity.sql"), us = backend, copy = copy))
 }
 
-/// What one poll saw.
+/// The answer of one poll.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     pub(super) is_running: bool,
@@ -88,7 +88,7 @@ impl Activity {
         each.collect::<Vec<_>>().join(" and ")
     }
 
-    /// Phase and sessions, a change of which is news; not percentage and time.
+    /// What identifies a state: its phase and sessions. Percentage and time change all the time and are left out.
     pub(super) fn news_key(&self) -> String {
         let others: Vec<String> = self.others.iter().map(|other| format!("{} {}", other.relation, other.pid)).collect();
         format!("{:?} {others:?}", self.phase)

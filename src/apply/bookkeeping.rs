@@ -15,14 +15,14 @@ use crate::session::{Failure, Session, StatementResult};
 use crate::sql;
 use crate::sql::{Message, Sql};
 
-/// Why bookkeeping was not done, or nobody knows whether it was.
+/// Why bookkeeping failed, or why its outcome is unknown.
 #[derive(Debug, Error)]
 #[error("{}", self.what())]
 pub struct BookkeepingError {
-    /// What the server said. [`Failure::is_lost`] means that nobody knows; any other failure that nothing was done, unless it is
-    /// [`Failure::is_unreplicated`].
+    /// The server's error. After [`Failure::is_lost`] the outcome is unknown. After [`Failure::is_unreplicated`] the bookkeeping
+    /// is committed. After any other failure nothing was done.
     pub source: Failure,
-    /// Who was in the way of it, as far as that was seen.
+    /// The sessions that blocked it, as far as the monitor saw them.
     pub blockers: Option<String>,
 }
 
@@ -41,7 +41,7 @@ impl BookkeepingError {
 }
 
 impl BookkeepingError {
-    /// Whether another session held a lock for as long as `PGMARCH_LOCK_TIMEOUT` says, or until the wait was cancelled.
+    /// Whether another session held a lock for longer than `PGMARCH_LOCK_TIMEOUT`, or until the wait was cancelled.
     fn is_blocked(&self) -> bool {
         self.source.met_a_lock() || self.source.code() == Some(&SqlState::QUERY_CANCELED)
     }
@@ -83,8 +83,8 @@ impl Explain for BookkeepingError {
     }
 }
 
-/// Runs statements of the ledger's as one message and one transaction, safe on the server's disk when this returns. They wait
-/// for other sessions' locks as long as `PGMARCH_LOCK_TIMEOUT` says; a wait that takes its time is logged with its cause.
+/// Runs statements of the ledger as one message in one transaction, which is flushed to the server's disk when this returns. They
+/// wait up to `PGMARCH_LOCK_TIMEOUT` for other sessions' locks; a long wait is logged with its cause.
 pub async fn run_bookkeeping(
     session: &Session,
     lock: &RunLock,
@@ -100,7 +100,7 @@ pub async fn run_bookkeeping(
     end_if_failed(session, outcome).await.map_err(|source| BookkeepingError { source, blockers: monitor.blockers() })
 }
 
-/// The same amid a run, whose watcher has other things to do.
+/// The same during a run, with the run's own monitor.
 pub(super) async fn run_bookkeeping_unmonitored(session: &Session, config: &Config, statements: Vec<Sql>) -> Result<(), Failure> {
     end_if_failed(session, send(session, config, None, statements).await).await
 }
@@ -115,7 +115,7 @@ async fn send(session: &Session, config: &Config, mark: Option<Sql>, statements:
     write(session, config, &Message::writing(ahead, statements)).await.map(drop)
 }
 
-/// A transaction that failed ends; where nobody knows what became of it, with its connection.
+/// Ends a failed transaction. If its outcome is unknown, closes the connection.
 async fn end_if_failed(session: &Session, outcome: Result<(), Failure>) -> Result<(), Failure> {
     match &outcome {
         Ok(()) => {}
@@ -128,7 +128,7 @@ async fn end_if_failed(session: &Session, outcome: Result<(), Failure>) -> Resul
     outcome
 }
 
-/// Sends a write of ours, and waits for other sessions' locks as long as `PGMARCH_LOCK_TIMEOUT` says.
+/// Sends a write of pgmarch's own, which waits up to `PGMARCH_LOCK_TIMEOUT` for other sessions' locks.
 pub(super) async fn write(session: &Session, config: &Config, message: &Message) -> Result<Vec<StatementResult>, Failure> {
     if config.lock_timeout.is_zero() { session.run(message).await } else { session.write(message, config.lock_timeout).await }
 }

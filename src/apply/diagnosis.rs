@@ -1,4 +1,4 @@
-//! What a failure means: whose fault it is, where in the text it is, and what to do.
+//! Diagnosis of a failure: what caused it, its position in the text, and what to do.
 
 use tokio_postgres::error::{DbError, SqlState};
 
@@ -13,13 +13,13 @@ use crate::revision::statement::split;
 use crate::session::Failure;
 
 impl Executor<'_> {
-    /// What a failure means: whose fault, where, what to do; `kept` statements before it are done. The transaction is
-    /// gone afterwards.
+    /// Diagnoses a failure: its cause, its position, what to do. The `kept` statements before it are done. The transaction is
+    /// ended afterwards.
     pub(super) async fn diagnose(&self, script: &SegmentedMessage, step: &Step<'_>, failure: Failure, kept: usize) -> ApplyError {
         let revision = &step.revision.id;
         let lost = |failure| ApplyError::Lost(revision.clone(), failure);
         if failure.is_lost() {
-            // Whatever the watcher or a deadline said of it: nothing more can come of that connection.
+            // The connection is unusable, whatever the monitor or a deadline reported about it.
             self.session.terminate();
             return lost(failure);
         }
@@ -32,11 +32,11 @@ impl Executor<'_> {
         if part == ErrorLocation::Check && (is_verify_failure(&failure) || is_gone(error.code())) {
             return self.diagnose_changed_tables(step, failure, kept).await;
         }
-        // Another run without our lock was quicker. What else is in the way stays there.
+        // Another run without the run lock created it first. Any other object of that name does not go away by itself.
         let is_race = part == ErrorLocation::Before
             && made_by_another(error.code())
             && self.ledger.was_installed_meanwhile(self.session).await.unwrap_or(false);
-        // What a revision raises itself is its own failure, whatever it is called.
+        // An error that a revision raises itself is the revision's failure, whatever its SQLSTATE.
         let is_ours = matches!(part, ErrorLocation::Before | ErrorLocation::Check | ErrorLocation::After);
         if is_ours && (is_fence_failure(&failure) || is_trust_failure(&failure)) || is_race {
             return ApplyError::Moved(failure);
@@ -70,8 +70,8 @@ impl Executor<'_> {
         }))
     }
 
-    /// Behind a revision the version rows or our tables were not what they should be, and it is rolled back. If all is as it was
-    /// before, the revision did that; otherwise another tool has moved the version table meanwhile.
+    /// After a revision the version rows or pgmarch's tables were not as expected, and the revision was rolled back. If they are
+    /// now as they were before, the revision changed them; otherwise another tool moved the version table in the meantime.
     pub(super) async fn diagnose_changed_tables(&self, step: &Step<'_>, failure: Failure, kept: usize) -> ApplyError {
         let is_whole = self.config.transaction == Transaction::Revision;
         let rows = if is_whole { &step.before } else { &self.first };
@@ -132,12 +132,12 @@ impl Executor<'_> {
     }
 }
 
-/// The table or schema that we were about to make exists by now: another runner without our lock was quicker.
+/// The table or schema that this run was about to create exists now: another runner without the run lock created it first.
 fn made_by_another(code: &SqlState) -> bool {
     [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_SCHEMA, SqlState::DUPLICATE_OBJECT].contains(code)
 }
 
-/// A table of ours, its schema or a column of it does not exist.
+/// A table of pgmarch's, its schema or one of its columns does not exist.
 fn is_gone(code: &SqlState) -> bool {
     [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME, SqlState::UNDEFINED_COLUMN].contains(code)
 }

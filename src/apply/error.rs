@@ -1,4 +1,4 @@
-//! Why a plan was not applied to its end, and what was committed before.
+//! Why a plan was not fully applied, and what was committed before.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use crate::session::Failure;
 /// A revision that is applied, or undone, and committed.
 #[derive(Clone, Debug)]
 pub struct CompletedStep {
-    /// Which.
+    /// Its id.
     pub id: Id,
     /// How long it took on the server.
     pub duration: Duration,
 }
 
-/// Why a run ended before its plan did.
+/// Why a run stopped before its plan was complete.
 #[derive(Debug, Error)]
 pub enum ApplyError {
     /// A statement of a revision failed; the revision is rolled back.
@@ -30,11 +30,11 @@ pub enum ApplyError {
     /// The server refused our own bookkeeping around a revision.
     #[error("the bookkeeping of revision {revision} was refused")]
     Bookkeeping {
-        /// Which revision, rolled back.
+        /// The revision, which was rolled back.
         revision: Id,
         /// What to do.
         advice: String,
-        /// What the server said.
+        /// The server's error.
         #[source]
         source: Failure,
     },
@@ -44,58 +44,58 @@ pub enum ApplyError {
     /// A revision is committed, but its synchronous standbys may not have it.
     #[error("revision {0} is committed on this server only: {source}", source = .1.source)]
     Unreplicated(Id, Failure),
-    /// The connection was ended by us, for what the server sent.
+    /// The client closed the connection because the server violated the protocol.
     #[error("revision {0} was interrupted: the connection was closed")]
     Broken(Id, #[source] Failure),
-    /// Behind the last COMMIT the version rows are not what they should be: another tool moved them, or a trigger of a revision at
+    /// After the last COMMIT the version rows are not as expected: another tool moved them, or a trigger of a revision did at
     /// COMMIT.
     #[error("the version table is at {found} behind the run's last COMMIT, not at {expected}")]
     UnexpectedVersion {
-        /// What the plan says.
+        /// The version rows that the plan leads to.
         expected: String,
-        /// What is there.
+        /// The version rows found.
         found: String,
     },
-    /// Somebody else moved the version table since the plan was made.
+    /// Another session moved the version table after the plan was made.
     #[error("the version table was moved by somebody else")]
     Moved(#[source] Failure),
-    /// The connection is gone; what became of the revision under way, only the database knows.
+    /// The connection was lost, and the outcome of the revision in progress is unknown until the database is read again.
     #[error("the connection was lost while revision {0} ran")]
     Lost(Id, #[source] Failure),
-    /// The lock's connection is gone.
+    /// The connection that held the run lock was lost.
     #[error("the connection that held the run lock was lost; the statement under way was cancelled")]
     LockLost,
-    /// A step that can't be part of one transaction.
+    /// A step can't run in one transaction with the others.
     #[error("revision {0} is marked transaction:false, so it can't be part of PGMARCH_TRANSACTION=run; set PGMARCH_TRANSACTION=revision")]
     StepwiseInRun(Id),
-    /// A `transaction:false` revision was begun, and this plan does not finish it.
+    /// A `transaction:false` revision was started, and this plan does not finish it.
     #[error("{0}, and this run would not finish it")]
     Unfinished(Box<UnfinishedRevision>),
-    /// The text of what is done already is another by now.
+    /// The text of statements that have already run has changed since.
     #[error("{was}; but in {} its statements up to there say something else by now", .path.display())]
     TextChanged {
-        /// What was done.
+        /// The direction in which they ran.
         was: Box<UnfinishedRevision>,
         /// The file.
         path: std::path::PathBuf,
     },
-    /// The session goes from server to server.
+    /// A pooler gives the session a different server connection for each transaction.
     #[error(
         "revision {0} is marked transaction:false, whose statements need a session of their own, but a pooler in transaction mode stands between us and the server"
     )]
     TransactionPooler(Id),
-    /// An earlier run's backend still works on it, or somebody else on an index in the way.
+    /// The backend of an earlier run still works on the revision, or another session on an index that is in the way.
     #[error("revision {revision} can't go on: {who} is still at it")]
     Busy {
-        /// Which.
+        /// The revision.
         revision: Id,
-        /// Who.
+        /// The backend or session.
         who: String,
     },
-    /// The server said that an index is built, and it is not valid.
+    /// The server reported that an index is built, but the index is not valid.
     #[error("revision {revision} built the index {index}, but it is INVALID")]
     Invalid {
-        /// Which.
+        /// The revision.
         revision: Id,
         /// The index.
         index: String,
@@ -211,13 +211,13 @@ pub struct OwnTablesChanged {
     pub path: std::path::PathBuf,
     /// The version table.
     pub version_table: String,
-    /// Where it showed only at the end of a run in one transaction: its revisions.
+    /// The revisions of a run in one transaction, if the change was found only at its end.
     pub deferred: Vec<Id>,
     /// What was found.
     pub detail: String,
-    /// Of `transaction:false` the statement, from 1, and whether it is undone.
+    /// For `transaction:false`: the statement, from 1, and whether it was rolled back.
     pub statement: Option<(usize, bool)>,
-    /// The version before it, as `stamp` takes it.
+    /// The version before it, as `stamp` accepts it.
     pub before: String,
 }
 
@@ -261,7 +261,7 @@ impl OwnTablesChanged {
 #[derive(Debug, Error)]
 #[error("{error}")]
 pub struct StoppedRun {
-    /// Committed before.
+    /// What was committed before.
     pub done: Vec<CompletedStep>,
     /// What stopped it.
     pub error: ApplyError,
@@ -286,7 +286,7 @@ impl Explain for StoppedRun {
 pub struct SqlFailure {
     /// The revision.
     pub revision: Id,
-    /// Which way it was going.
+    /// Upgrade or downgrade.
     pub direction: Direction,
     /// The file, for messages.
     pub path: std::path::PathBuf,
@@ -294,9 +294,9 @@ pub struct SqlFailure {
     pub text: String,
     /// Where in the text, in bytes; `None` where the server's error has no place (a deferred constraint at commit).
     pub range: Option<std::ops::Range<usize>>,
-    /// What the server said.
+    /// The server's error.
     pub error: DbError,
-    /// Statements before it that are done and stay so: only `transaction:false` has any.
+    /// Statements before it that are committed; only `transaction:false` has any.
     pub kept: usize,
     /// How it was run.
     pub mode: SectionMode,

@@ -1,4 +1,4 @@
-//! What all ways to run a plan share: the session, what each message needs to know, and how a transaction ends.
+//! What all ways to run a plan share: the session, the context of each message, and how a transaction ends.
 
 use tracing::debug;
 
@@ -17,7 +17,7 @@ use crate::revision::applied_digest::AppliedDigest;
 use crate::session::Session;
 use crate::sql::{Flush, Message, Sql, discard};
 
-/// A plan on its way.
+/// A plan that is being executed.
 pub(super) struct Executor<'r> {
     pub(super) ledger: Ledger,
     pub(super) config: &'r Config,
@@ -29,19 +29,19 @@ pub(super) struct Executor<'r> {
     pub(super) direction: Direction,
     /// The version rows that the run begins with.
     pub(super) first: VersionRows,
-    /// The step that the run ends with, and what is applied then.
+    /// The last step of the run, and what is applied after it.
     pub(super) last: Option<Id>,
     pub(super) digest: Option<AppliedDigest>,
     /// A number that only this run has.
     pub(super) token: i64,
-    /// Bookkeeping as this session says it.
+    /// The session's prepared bookkeeping statements.
     pub(super) statement_cache: StatementCache,
     pub(super) monitor: StatementMonitor,
     pub(super) done: Vec<CompletedStep>,
 }
 
 impl Executor<'_> {
-    /// What a connection that is closed means for the step under way.
+    /// What a closed connection means for the step in progress.
     pub(super) async fn diagnose_closed_connection(&self, plan: &Plan<'_>) -> ApplyError {
         let step = plan.steps.get(self.done.len()).or(plan.steps.last());
         match (step, self.session.run(&Message::empty()).await) {
@@ -50,7 +50,7 @@ impl Executor<'_> {
         }
     }
 
-    /// Never ends once this process was told to stop: then nothing new is begun, and it ends with what is under way.
+    /// Never returns once this process was told to stop, so that no new message is sent before the process exits.
     pub(super) async fn wait_if_stopping(&self) {
         if self.session.is_stopping() {
             std::future::pending().await
@@ -78,7 +78,7 @@ impl Executor<'_> {
         }
     }
 
-    /// The seal, for the step that the run ends with.
+    /// The digest of the applied files, for the last step of the run.
     pub(super) fn digest_for(&self, step: &Step<'_>) -> Option<&AppliedDigest> {
         self.digest.as_ref().filter(|_| self.is_last(step))
     }
@@ -92,12 +92,12 @@ impl Executor<'_> {
         SessionContext { server: self.server.number, has_defaults: self.session.has_defaults(), token: self.token, revision }
     }
 
-    /// What the watcher looks for: the one backend there is, or the mark that a transaction leaves on any.
+    /// What the monitor looks for: the session's backend, or the token that a transaction holds, whichever backend a pooler uses.
     pub(super) fn monitored_backend(&self) -> MonitoredBackend {
         if self.session.has_defaults() { MonitoredBackend::Pid(self.backend.pid) } else { MonitoredBackend::TokenHolder }
     }
 
-    /// The end of a transaction that failed, and of what it has left in the session. Whether the connection is still of use.
+    /// Ends a failed transaction and resets what it left in the session. Returns whether the connection is still usable.
     pub(super) async fn roll_back(&self) -> bool {
         self.end_transaction(discard(self.backend.discard())).await
     }
@@ -110,7 +110,7 @@ impl Executor<'_> {
         outcome.is_ok()
     }
 
-    /// Into the journal, if there is one: a first run that fails leaves the database as it was.
+    /// Records a failure in the journal, if there is one: a first run that fails leaves the database as it was.
     pub(super) async fn record_failure(&self, revision: &Id, detail: &str) {
         if !self.ledger.has_ledger {
             return;

@@ -1,4 +1,4 @@
-//! A plan into an applied plan: each revision one message, fenced, and nothing said before it is true.
+//! Applies a plan: each revision is one message with a fence, and is reported as done only once it is committed.
 
 mod activity;
 mod bookkeeping;
@@ -34,7 +34,7 @@ pub use bookkeeping::{BookkeepingError, run_bookkeeping};
 pub use error::{ApplyError, CompletedStep, OwnTablesChanged, SqlFailure, StoppedRun};
 pub use session_context::startup_options;
 
-/// Runs a plan. Having the lock is shown by lending it.
+/// Runs a plan. The caller proves that it holds the run lock by lending it.
 pub async fn apply(
     plan: &Plan<'_>,
     state: &State,
@@ -69,7 +69,7 @@ pub async fn apply(
         }
     };
     let outcome = match outcome {
-        // The server itself is gone, and only chance showed that on the lock's connection first.
+        // The server itself is gone; its other connection was only the first to show it.
         Err(ApplyError::LockLost) if session.is_closed() => Err(executor.diagnose_closed_connection(plan).await),
         outcome => outcome,
     };
@@ -79,8 +79,8 @@ pub async fn apply(
     }
 }
 
-/// Whether the bookkeeping is said so often that it pays to prepare it; behind a pooler each transaction may be another
-/// session's.
+/// Whether preparing the bookkeeping pays, as it is repeated often enough. Behind a pooler each transaction may use a different
+/// session, so nothing is prepared.
 fn is_worth_preparing(plan: &Plan<'_>, state: &State, config: &Config) -> bool {
     const OFTEN: usize = 4;
     config.transaction == Transaction::Revision
@@ -88,24 +88,24 @@ fn is_worth_preparing(plan: &Plan<'_>, state: &State, config: &Config) -> bool {
         && plan.steps.len() >= OFTEN
 }
 
-/// The unfinished revisions of a state; none if it was not necessary to read what the ledger has.
+/// The unfinished revisions of a state; none if the ledger's contents were not read.
 fn unfinished(state: &State) -> &[UnfinishedRevision] {
     state.contents().map_or(&[], |contents| &contents.unfinished)
 }
 
-/// Whether no revision is half done when the plan is through: only then its end can be taken for a good one unseen.
+/// Whether no revision is half applied at the end of the plan: only then can the next run skip the check of the files.
 fn leaves_nothing(plan: &Plan<'_>, state: &State) -> bool {
     unfinished(state).iter().all(|unfinished| plan.steps.iter().any(|step| step.revision.id.as_str() == unfinished.revision))
 }
 
-/// Refuses a plan that would leave, or build on, a revision that is half done. Also where there is nothing to do: a
-/// database with half a revision undone is not at its target.
+/// Refuses a plan that would leave a revision half applied, or build on one. Also if the plan is empty: a database with a half
+/// applied revision is not at its target.
 pub fn check_unfinished(plan: &Plan<'_>, state: &State, host: &Host) -> Result<(), ApplyError> {
     for unfinished in unfinished(state) {
         let goes_on = |step: &&Step<'_>| step.revision.id.as_str() == unfinished.revision && plan.direction == unfinished.direction;
         let in_the_way = match (plan.direction, unfinished.direction) {
             (Direction::Up, Direction::Up) => false,
-            // A target below what is half applied: it stays as it is.
+            // A target below the half applied revision: that revision remains as it is.
             (Direction::Down, Direction::Up) | (Direction::Up, Direction::Down) => true,
             (Direction::Down, Direction::Down) => !plan.is_empty() && !plan.steps.iter().any(|step| goes_on(&step)),
         };

@@ -1,5 +1,5 @@
-//! A third connection that polls `pg_stat_activity` for a statement which takes its time: how far it is, which sessions block
-//! it, which sessions it blocks, and whether the server still runs it.
+//! A third connection that polls `pg_stat_activity` during a long statement: its progress, which sessions block it, which
+//! sessions it blocks, and whether the server still runs it.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -16,24 +16,24 @@ use crate::words::chain;
 
 /// A statement is polled for after this long, or sooner if its lock timeout is shorter.
 const FIRST_POLL_AFTER: Duration = Duration::from_secs(2);
-/// And then again and again.
+/// The interval between polls.
 const POLL_EVERY: Duration = Duration::from_secs(1);
-/// So many polls in a row that find nothing running mean that its answer was lost on the way.
+/// After this many consecutive polls that find nothing running, the statement's answer counts as lost.
 const MISSES_UNTIL_GONE: u32 = 4;
-/// A poll, or a try to connect for it, may take this long.
+/// The timeout of a poll, and of an attempt to connect for it.
 const POLL_TIMEOUT: Duration = Duration::from_secs(5);
-/// Without the connection the run continues. The next try to connect comes after this long.
+/// Without the connection the run continues. The next attempt to connect comes after this long.
 const RECONNECT_AFTER: Duration = Duration::from_secs(5);
 
 /// The log target of other sessions' queries: `PGMARCH_LOG=info,pgmarch::queries=off` keeps them out.
 const QUERIES: &str = "pgmarch::queries";
 
-/// Which backend to look for.
+/// Which backend to poll.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum MonitoredBackend {
-    /// The one that holds the run's token: a transaction of the run, whichever backend a pooler has given it.
+    /// The one that holds the run's token: it runs a transaction of the run, whichever backend a pooler has given it.
     TokenHolder,
-    /// The one of this pid: a statement on a session of the run's own.
+    /// The one with this pid: a statement on a session of the run's own.
     Pid(i32),
 }
 
@@ -69,7 +69,7 @@ impl StatementMonitor {
         Self { pool, host: host.clone(), token, server, first_poll_after, give_up_after, session, blockers }
     }
 
-    /// Waits for `work`, and polls for it from time to time.
+    /// Waits for `work`, and polls meanwhile.
     pub(super) async fn supervise<T>(
         &self,
         name: &str,
@@ -80,7 +80,7 @@ impl StatementMonitor {
         self.supervise_after_failure(name, backend, work).await
     }
 
-    /// The same for what follows a failure: the sessions that blocked that are not forgotten.
+    /// The same for what follows a failure: the sessions that blocked the failed statement are kept.
     pub(super) async fn supervise_after_failure<T>(
         &self,
         name: &str,
@@ -108,12 +108,12 @@ impl StatementMonitor {
         *locked(&self.session) = Some(session);
     }
 
-    /// The sessions that blocked the last statement, as far as that was seen.
+    /// The sessions that blocked the last statement, as far as a poll saw them.
     pub(super) fn blockers(&self) -> Option<String> {
         locked(&self.blockers).clone()
     }
 
-    /// Polls until the statement can't be running any more.
+    /// Polls until the statement can no longer be running.
     async fn poll_until_gone(&self, name: &str, backend: MonitoredBackend) -> Cause {
         let host = &self.host;
         let started = host.now() - self.first_poll_after;
@@ -171,7 +171,7 @@ impl StatementMonitor {
         }
     }
 
-    /// A subquery for the pid of the backend, if it runs something.
+    /// A subquery for the pid of the backend, if it runs a statement.
     fn backend_sql(&self, backend: MonitoredBackend) -> Sql {
         match backend {
             MonitoredBackend::Pid(pid) => {

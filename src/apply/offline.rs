@@ -1,5 +1,5 @@
-//! A plan as a script for `psql -v ON_ERROR_STOP=1 -f`, which leaves what a live run leaves: the same fences, the same
-//! version table, the same ledger. What a live run knows from the server, the script finds out when it runs.
+//! A plan as a script for `psql -v ON_ERROR_STOP=1 -f`, with the same effect as a live run: the same fences, the same version
+//! table, the same ledger. What a live run reads from the server, the script checks when it runs.
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "the lexer's token kinds are some forty, of which a few matter here")]
 
@@ -22,10 +22,10 @@ use crate::sql::{BEGIN, Sql, safe_settings};
 use super::error::ApplyError;
 use super::stepwise::prefix_checksum;
 
-/// The variable of psql that holds the check of our tables, which would be most of a long script otherwise.
+/// The psql variable that holds the check of pgmarch's tables, which would otherwise be most of a long script.
 const CHECK: &str = "pgmarch_check";
 
-/// The script, on a version table that is where `ledger` says.
+/// The script, for a version table placed as `ledger` specifies.
 pub fn script(plan: &Plan<'_>, ledger: &Ledger, config: &Config) -> Result<String, ApplyError> {
     let stepwise = plan.steps.iter().find(|step| step.mode() == SectionMode::Stepwise);
     if let (Transaction::Run, Some(step)) = (config.transaction, stepwise) {
@@ -73,7 +73,7 @@ impl ScriptWriter<'_> {
         statements.into_iter().for_each(|statement| self.push(statement));
     }
 
-    /// What the script is, how it is run, and that it is run where it was written for.
+    /// The head: what the script is, how to run it, and a check that it runs on the database it was written for.
     fn header(&mut self, plan: &Plan<'_>) {
         let end = |step: Option<&Step<'_>>, pick: fn(&Step<'_>) -> String| step.map(pick).unwrap_or_else(|| "here".to_owned());
         let from = end(plan.steps.first(), |step| join_ids(&step.before));
@@ -90,8 +90,8 @@ impl ScriptWriter<'_> {
         );
     }
 
-    /// With the first step, as a live run does it: the tables, where they are missing. With each step: locks on what it writes,
-    /// and a check that nobody has changed it.
+    /// The first step creates missing tables, as a live run does. Each step locks what it writes, and checks that no other
+    /// session has changed it.
     fn install(&mut self) {
         if std::mem::replace(&mut self.installed, true) {
             self.push_all(self.ledger.locks_of_a_step());
@@ -110,8 +110,8 @@ impl ScriptWriter<'_> {
         let _ = writeln!(self.text, "\n-- {} {}: {message}", self.direction.verb(), revision.id);
     }
 
-    /// Our own statements until the transaction ends or the text of a revision comes: role and timeouts of the settings, and a
-    /// search path that nobody else can write to.
+    /// Settings for pgmarch's own statements until the transaction ends or a revision's text begins: role and timeouts from the
+    /// settings, and a search path that no other role can write to.
     fn bookkeeping_settings(&mut self) {
         self.push_all(set_role(self.config));
         if !self.installed && self.config.version_table.schema.is_none() {
@@ -122,11 +122,11 @@ impl ScriptWriter<'_> {
         self.push(sql!("SET LOCAL lock_timeout = {milliseconds}", milliseconds = self.config.lock_timeout.as_millis()));
         self.push(sql!("SET LOCAL statement_timeout = {milliseconds}", milliseconds = self.config.statement_timeout.as_millis()));
         self.push(Sql::of("SET LOCAL idle_in_transaction_session_timeout = 0"));
-        // PostgreSQL 17 has it; whichever server this will run on.
+        // PostgreSQL 17 added it; the version of the server that will run the script is unknown.
         self.push(Sql::of("DO $$BEGIN PERFORM set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'; END$$"));
     }
 
-    /// What the text of a revision runs under.
+    /// The settings that the text of a revision runs under.
     fn session_settings_for_text(&mut self) {
         self.push(Sql::of("SET LOCAL jit TO DEFAULT"));
         self.push(Sql::of("SET LOCAL row_security TO DEFAULT"));
@@ -136,7 +136,7 @@ impl ScriptWriter<'_> {
 
     /// A step within a transaction: fence, text, ledger.
     fn step(&mut self, step: &Step<'_>) {
-        // In a transaction of several steps the one before has left the path of its bookkeeping.
+        // In a transaction of several steps, the search path is still that of the previous step's bookkeeping.
         self.push(Sql::of("RESET search_path"));
         self.bookkeeping_settings();
         self.install();
@@ -149,7 +149,7 @@ impl ScriptWriter<'_> {
         self.push_all(self.ledger.record_step_offline(step, self.direction));
     }
 
-    /// A step outside of transactions: the fence is looked at before, and moved once every statement is done.
+    /// A step outside of transactions: the fence is checked before, and moves the version rows after all statements are done.
     fn stepwise(&mut self, step: &Step<'_>) {
         self.push(Sql::of(BEGIN));
         self.bookkeeping_settings();
@@ -159,8 +159,8 @@ impl ScriptWriter<'_> {
         let role = self.config.role.as_ref().map(|role| sql!("SET ROLE {role}", role = *role));
         let path = self.config.search_path.as_ref().map(|path| sql!("SET search_path TO {path}", path = *path));
         self.push_all(role.into_iter().chain(path));
-        // No lock timeout: it would only leave an INVALID index behind. Each statement is noted as a live run notes it,
-        // so that one can go on where a script was stopped.
+        // No lock timeout: it would leave an INVALID index behind. Each statement is recorded as in a live run, so that a later
+        // run can continue where a script was stopped.
         let sql = step.sql();
         let statements = split(sql).statements;
         for (number, statement) in statements.iter().enumerate() {
@@ -186,7 +186,7 @@ impl ScriptWriter<'_> {
         self.push(Sql::of("COMMIT"));
     }
 
-    /// A transaction with a line in the journal about one statement.
+    /// A transaction with a journal row about one statement.
     fn note(&mut self, step: &Step<'_>, stage: Stage, statement: usize, note: &StatementNote) {
         self.push(Sql::of(BEGIN));
         self.push_all(safe_settings());
@@ -196,8 +196,8 @@ impl ScriptWriter<'_> {
     }
 }
 
-/// psql puts the values of its variables where it reads `:name`, `:'name'`, `:"name"` or `:{?name}`: a backslash before
-/// the colon keeps ours as it is. Within quotes of any kind it does no such thing.
+/// psql substitutes its variables where it reads `:name`, `:'name'`, `:"name"` or `:{?name}`: a backslash before the colon
+/// prevents that. Within quotes of any kind psql substitutes nothing.
 fn escape_for_psql(sql: &str) -> String {
     let mut text = String::with_capacity(sql.len());
     let mut offset = 0;

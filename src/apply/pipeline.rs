@@ -1,9 +1,9 @@
-//! Several revisions under way at once: the next message is sent before the answer to the last one is back, so that a
-//! slow link costs one round trip for a window of revisions instead of one for each.
+//! Several revisions in flight at once: the next message is sent before the answer to the previous one, so that a slow link costs
+//! one round trip for a window of revisions instead of one for each.
 //!
-//! That is safe because of the fence: a revision whose predecessor failed finds the version row elsewhere, or the
-//! transaction aborted, and changes nothing. Answers are awaited in order, and each failure is that of its own message.
-//! A pooler gets one message at a time ([`crate::ledger::Backend::is_direct`] says why).
+//! The fence makes that safe: a revision whose predecessor failed finds a different version row, or an aborted transaction, and
+//! changes nothing. Answers are awaited in order, and each failure belongs to its own message. A pooler gets one message at a
+//! time ([`crate::ledger::Backend::is_direct`] explains why).
 
 use std::collections::VecDeque;
 
@@ -19,9 +19,9 @@ use crate::plan::Step;
 use crate::session::{Failure, Sent};
 use crate::sql::Flush;
 
-/// The most messages under way: at 20 ms there and back, and 1 ms for each on the server, some 20 keep it busy.
+/// The most messages in flight: with a round trip of 20 ms, and 1 ms for each message on the server, some 20 keep it busy.
 const MOST: usize = 64;
-/// No further message is sent while so many bytes are under way.
+/// No further message is sent while this many bytes are in flight.
 const MOST_BYTES: usize = 256 * 1024;
 
 /// A revision that was sent and not yet answered.
@@ -33,8 +33,8 @@ struct InFlight<'s> {
 }
 
 impl<'r> Executor<'r> {
-    /// Runs the steps, each in a transaction of its own. One that only meets other sessions' locks is rolled back, and
-    /// sent again with all that follow it: those can't have run.
+    /// Runs the steps, each in a transaction of its own. A step that fails only because of other sessions' locks is rolled back,
+    /// and sent again with all that follow it: those can't have run.
     pub(super) async fn run_pipelined(&mut self, steps: &[Step<'_>]) -> Result<(), ApplyError> {
         let mut window: VecDeque<InFlight<'_>> = VecDeque::new();
         let mut next = 0;
@@ -59,12 +59,14 @@ impl<'r> Executor<'r> {
             };
             let unexpected_successes = if failure.is_lost() { 0 } else { self.unexpected_successes(steps, &mut window).await? };
             if unexpected_successes > 0 {
-                // Somebody without our lock did this step meanwhile, so that the next ones fitted: only a new plan can tell.
+                // Another session without the run lock did this step in the meantime, so that the next ones passed their fences:
+                // a new plan is needed.
                 self.roll_back().await;
                 return Err(ApplyError::Moved(failure));
             }
             if self.statement_cache.disable() && is_about_prepared(&failure) && script.is_bookkeeping_failure(&failure) {
-                // The revision dropped what was prepared: said in full it is either done or refused for a reason.
+                // The revision deallocated the prepared statements: rendered in full, the step either succeeds or fails for a
+                // cause of its own.
                 debug!(target: "pgmarch::apply::window", error = %crate::words::chain(&failure.source), "saying the bookkeeping in full");
                 self.roll_back().await;
                 next = place;
@@ -80,7 +82,7 @@ impl<'r> Executor<'r> {
         }
     }
 
-    /// Awaits what was sent behind a failure: how much of it succeeded nevertheless. The connection may be lost even now.
+    /// Awaits what was sent after a failed message, and returns how much of it succeeded. The connection may still be lost.
     async fn unexpected_successes(&self, steps: &[Step<'_>], window: &mut VecDeque<InFlight<'_>>) -> Result<usize, ApplyError> {
         let mut unexpected_successes = 0;
         for InFlight { place, sent, .. } in window.drain(..) {
@@ -97,7 +99,7 @@ impl<'r> Executor<'r> {
     async fn send(&self, steps: &[Step<'_>], place: usize) -> Result<InFlight<'r>, ApplyError> {
         let step = &steps[place];
         let mut ledger = self.ledger.clone();
-        // Whatever was sent before has made the tables, or else this changes nothing.
+        // The messages sent before this one have created the tables, or it changes nothing.
         if place > 0 {
             ledger.mark_installed();
         }
@@ -120,7 +122,7 @@ impl<'r> Executor<'r> {
     }
 }
 
-/// A prepared statement of ours is missing, or does not fit any more.
+/// A prepared statement of pgmarch's is missing, or no longer valid.
 fn is_about_prepared(failure: &Failure) -> bool {
     failure.code().is_some_and(|code| {
         [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT, SqlState::FEATURE_NOT_SUPPORTED].contains(code)

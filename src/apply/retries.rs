@@ -1,4 +1,4 @@
-//! Retries of what only meets other sessions' locks.
+//! Retries of statements that fail only because of other sessions' locks.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::revision::Id;
 use crate::session::Failure;
 use crate::words::chain;
 
-/// Retries of the same thing, until the time for them is over.
+/// Retries of one message, until its deadline.
 pub(super) struct LockRetries {
     host: Host,
     deadline: Instant,
@@ -29,7 +29,7 @@ impl LockRetries {
         self.host.now() < self.deadline
     }
 
-    /// Tells which sessions held the locks, and waits for the next try.
+    /// Reports the sessions that held the locks, and waits for the next attempt.
     pub(super) async fn wait(&mut self, revision: &Id, happened: &str, failure: &Failure, monitor: &StatementMonitor) {
         let blockers = monitor.blockers();
         self.host.notify(&Event::RevisionBlocked {

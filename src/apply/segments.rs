@@ -1,5 +1,5 @@
-//! A simple-query message in segments: which are the revision's text and which are pgmarch's own statements, and in which
-//! of them an error of the server is.
+//! A simple-query message in segments: which are the revision's text, which are pgmarch's own statements, and which of them the
+//! server's error is in.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ pub(super) struct SegmentedMessage {
     /// The length of the text in characters: the server counts those.
     length: usize,
     segments: Vec<Segment>,
-    /// How many statements follow the one whose rows are kept.
+    /// The number of statements after the one whose rows are kept.
     pub(super) trailing_statements: usize,
 }
 
@@ -27,7 +27,7 @@ struct Segment {
     kind: SegmentKind,
     /// Its range in the message, in characters.
     characters: Range<usize>,
-    /// How many statements it has.
+    /// The number of its statements.
     statements: usize,
 }
 
@@ -40,9 +40,9 @@ pub(super) enum SegmentKind {
     Revision { character: usize, statement: usize },
     /// `SET CONSTRAINTS ALL IMMEDIATE`: runs what the revision has deferred, so its errors are the revision's.
     Deferred,
-    /// The check of the version rows and the ledger behind the text.
+    /// The check of the version rows and the ledger after the text.
     Check,
-    /// Statements of pgmarch amid or behind the text.
+    /// Statements of pgmarch between or after the statements of the text.
     After,
     /// COMMIT.
     Commit,
@@ -61,7 +61,7 @@ pub(super) enum ErrorLocation {
     Check,
     /// In the bookkeeping.
     After,
-    /// Behind the text: in a deferred constraint or trigger, or at COMMIT.
+    /// After the text: in a deferred constraint or trigger, or at COMMIT.
     Commit,
 }
 
@@ -90,7 +90,7 @@ impl SegmentedMessage {
         message
     }
 
-    /// One statement by itself, without a transaction of pgmarch's.
+    /// One statement by itself, without a transaction around it.
     pub(super) fn bare(statement: UserStatement<'_>) -> Self {
         let length = statement.sql.chars().count();
         let segment = Segment { kind: statement.kind(), characters: 0..length, statements: 1 };
@@ -130,7 +130,7 @@ impl SegmentedMessage {
         self.segments.push(Segment { kind, characters: start..self.length, statements });
         self.text += sql;
         if kind != SegmentKind::Commit {
-            // The text may end in a comment, so the newline; and without a semicolon, so the semicolon.
+            // The text may end in a comment, hence the newline; it may lack its last semicolon, hence the semicolon.
             self.text += "\n;\n";
             self.length += 3;
         }
@@ -141,7 +141,7 @@ impl SegmentedMessage {
         Message::discarding_rows(Sql::from_file(std::mem::take(&mut self.text)), self.trailing_statements)
     }
 
-    /// Where a failure is.
+    /// The location of a failure.
     pub(super) fn locate(&self, failure: &Failure) -> ErrorLocation {
         // Where a prepared statement of pgmarch's fails, the server's position is one in the text of that statement.
         if self.locate_at(failure.completed, None) == ErrorLocation::Check {
@@ -150,7 +150,7 @@ impl SegmentedMessage {
         self.locate_at(failure.completed, failure.source.as_db_error().and_then(position))
     }
 
-    /// Whether the server refused the bookkeeping. Of a lost connection nothing is known.
+    /// Whether the server refused the bookkeeping. After a lost connection that is unknown.
     pub(super) fn is_bookkeeping_failure(&self, failure: &Failure) -> bool {
         !failure.is_lost() && matches!(self.locate(failure), ErrorLocation::Before | ErrorLocation::Check | ErrorLocation::After)
     }
@@ -158,7 +158,7 @@ impl SegmentedMessage {
     /// Located by the server's position in the message if it gave one, else by how many statements had completed.
     fn locate_at(&self, completed: usize, position: Option<usize>) -> ErrorLocation {
         if let Some(position) = position {
-            // At the end of the input the server's position is one behind it.
+            // At the end of the input the server's position is one past it.
             let segment = self.segments.iter().rev().find(|segment| segment.characters.start <= position);
             return match segment.map(|segment| (segment.kind, position - segment.characters.start)) {
                 Some((SegmentKind::Revision { character, .. }, within)) => ErrorLocation::Character(character + within),

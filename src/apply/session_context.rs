@@ -8,18 +8,18 @@ use crate::session::application_name;
 use crate::sql;
 use crate::sql::{EscapeString, Literal, Sql, safe_settings};
 
-/// Role, search path and lock timeout for bookkeeping amid a revision's session, until the transaction ends, whatever the
+/// Role, search path and lock timeout for bookkeeping within a revision's session, until the transaction ends, whatever the
 /// revision has set. Without `PGMARCH_ROLE` the role is the one that the session began with, which `ALTER ROLE … SET role` or
-/// `options` may name.
+/// `options` may set.
 pub(super) fn bookkeeping_settings(config: &Config) -> Vec<Sql> {
     let role = set_role(config).unwrap_or_else(|| Sql::of("SET LOCAL role TO DEFAULT"));
     let timeout = sql!("SET LOCAL lock_timeout = {milliseconds}", milliseconds = config.lock_timeout.as_millis());
     [Sql::of("SET LOCAL SESSION AUTHORIZATION DEFAULT"), role].into_iter().chain(safe_settings()).chain([timeout]).collect()
 }
 
-/// `search_path`, `row_security` and `jit` for a revision's text: `PGMARCH_SEARCH_PATH`, else the session's own values. On a direct
-/// connection those are the defaults, to which `RESET ALL` returns. Behind a pooler the defaults may be another client's, so
-/// there they are the values that the first question found.
+/// `search_path`, `row_security` and `jit` for a revision's text: `PGMARCH_SEARCH_PATH`, else the session's own values. On a
+/// direct connection those are the defaults, to which `RESET ALL` returns. Behind a pooler the defaults may be another client's,
+/// so the values read by the first query are set instead.
 pub(super) fn session_settings_for_text(config: &Config, server: &Server, backend: &Backend) -> [Sql; 3] {
     let path = match &config.search_path {
         Some(path) => sql!("SET LOCAL search_path TO {path}", path = *path),
@@ -40,7 +40,7 @@ pub(super) struct SessionContext<'a> {
     pub(super) server: u32,
     /// Whether the session began with [`startup_options`].
     pub(super) has_defaults: bool,
-    /// A number that only this run has. Held as an advisory lock, it tells which backend runs the step, also behind a pooler.
+    /// A random number of this run. Held as an advisory lock, it shows which backend runs the step, also behind a pooler.
     pub(super) token: i64,
     /// The revision.
     pub(super) revision: &'a Id,
@@ -53,12 +53,12 @@ impl SessionContext<'_> {
     }
 }
 
-/// Until when a setting holds.
+/// How long a setting lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SettingScope {
-    /// The end of the transaction.
+    /// Until the end of the transaction.
     Transaction,
-    /// The end of the session.
+    /// Until the end of the session.
     Session,
 }
 
@@ -75,7 +75,7 @@ fn timeouts(config: &Config, server: u32) -> Vec<(&'static str, String)> {
     settings
 }
 
-/// Settings by which the server notices a client that died or whose network is gone, and ends its statement (manual, 20.3).
+/// Settings that make the server notice a client that died or whose network is gone, and end its statement (manual, 20.3).
 fn network(server: u32) -> Vec<(&'static str, String)> {
     let mut settings = vec![
         ("tcp_keepalives_idle", "10".to_owned()),

@@ -9,7 +9,7 @@ use crate::plan::{Plan, Step};
 use crate::revision::SectionMode;
 use crate::session::Failure;
 
-/// A transaction of several steps that failed: in which of them, or at its end.
+/// A failed transaction of several steps: the step that failed, or its end.
 struct FailedTransaction<'p> {
     script: SegmentedMessage,
     step: &'p Step<'p>,
@@ -18,8 +18,8 @@ struct FailedTransaction<'p> {
 }
 
 impl Executor<'_> {
-    /// All steps in one transaction: nothing is done until the COMMIT at the end is. One that only meets other sessions' locks is
-    /// rolled back, and run again from its beginning.
+    /// All steps in one transaction: nothing is committed until the COMMIT at the end. A transaction that fails only because of
+    /// other sessions' locks is rolled back, and run again from its beginning.
     pub(super) async fn run_in_one_transaction(&mut self, plan: &Plan<'_>) -> Result<(), ApplyError> {
         if let Some(step) = plan.steps.iter().find(|step| step.mode() == SectionMode::Stepwise) {
             return Err(ApplyError::StepwiseInRun(step.revision.id.clone()));
@@ -52,11 +52,12 @@ impl Executor<'_> {
         let Some(last) = plan.steps.last() else { return Ok(Vec::new()) };
         let failed = |script, step, is_end| move |failure| Box::new(FailedTransaction { script, step, is_end, failure });
         let mut done = Vec::new();
-        // BEGIN has succeeded before anything follows it: a text can't run outside of the transaction.
+        // BEGIN succeeded before anything that follows it, so no text can run outside of the transaction.
         let mut opening = SegmentedMessage::begin();
         let message = opening.take_message();
         self.session.ask(&message).await.map_err(failed(opening, last, false))?;
-        // What the first step makes, the later ones of this transaction find; others don't, until the end.
+        // Tables that the first step creates are visible to the later ones of this transaction; other sessions see them after the
+        // COMMIT.
         let mut ledger = self.ledger.clone();
         for step in &plan.steps {
             self.wait_if_stopping().await;

@@ -20,7 +20,7 @@ pub(super) struct StepOptions<'h> {
     pub(super) direction: Direction,
     /// Its own COMMIT; `None` in the middle of a longer transaction.
     pub(super) commit: Option<Flush>,
-    /// The server, and what the session was like before the run.
+    /// The server, and the settings of the session before the run.
     pub(super) server: &'h Server,
     pub(super) backend: &'h Backend,
     /// The digest of all applied files, for the last journal line of the run.
@@ -30,10 +30,10 @@ pub(super) struct StepOptions<'h> {
 }
 
 /// Runs deferred constraints and triggers now, under the settings of the revision that deferred them, and not at COMMIT, where
-/// they could act behind the check.
+/// they could run after the check.
 const DEFERRED: &str = "SET CONSTRAINTS ALL IMMEDIATE";
 
-/// A step: as a transaction of its own, or a part of a longer one.
+/// A step: a transaction of its own, or part of a longer one.
 pub(super) fn step_message(
     step: &Step<'_>,
     options: &StepOptions<'_>,
@@ -56,7 +56,7 @@ pub(super) fn step_message(
     message.push(SegmentKind::Deferred, deferred.as_str(), 1);
     push_check(&mut message, &step.after, ledger, config, options.statement_cache);
     message.push_after(ledger.record_step(step, options.direction, options.backend, options.digest, options.statement_cache));
-    // After the record, whose own sequence is one of what is discarded.
+    // After the record, as its own sequence is among what is discarded.
     let discarded = discard(options.backend.discard());
     message.trailing_statements = discarded.len();
     message.push_after(discarded);
@@ -66,7 +66,7 @@ pub(super) fn step_message(
     message
 }
 
-/// The end of a transaction of several steps, which leave the version rows at `rows`.
+/// The end of a transaction of several steps, after which the version rows are `rows`.
 pub(super) fn closing_message(
     rows: &VersionRows,
     server: &Server,
@@ -130,7 +130,7 @@ fn push_commit(message: &mut SegmentedMessage, flush: Flush) {
     message.trailing_statements += 2;
 }
 
-/// How long a step took, as the journal has it: the rows that are kept of its message.
+/// The duration of a step, from the rows of its message that are kept: the value in the journal.
 pub(super) fn step_duration(answers: &[StatementResult]) -> Duration {
     let value = answers.last().and_then(|answer| answer.first()).and_then(|row| row.first());
     let seconds = value.and_then(|value| parse_numeric(value.as_deref()?));

@@ -1,4 +1,4 @@
-//! The backend of an earlier run that was interrupted: waited for while it works, ended once it is idle.
+//! The backend of an interrupted earlier run: waited for while it works, terminated once it is idle.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use crate::ledger::UnfinishedRevision;
 use crate::sql;
 use crate::sql::{Literal, Message};
 
-/// An idle backend of an earlier run is ended after this long: nothing runs there that could be lost.
+/// An idle backend of an earlier run is terminated after this long: it runs nothing that could be lost.
 const END_IDLE_AFTER: &str = "2 seconds";
-/// How often to look for it.
+/// The interval between checks.
 const POLL_EVERY: Duration = Duration::from_millis(200);
 
 impl StepSession<'_, '_> {
-    /// Waits for a backend that was left with a statement: while it works, its work may still be the very thing wanted;
-    /// once it is idle, it is ended.
+    /// Waits for a backend that was left with a statement. While it works, it may still complete the statement; once it is idle,
+    /// it is terminated.
     pub(super) async fn wait_for_earlier_backend(&self, was: &UnfinishedRevision) -> Result<(), ApplyError> {
         let backend = sql!(
             "FROM pg_stat_activity a WHERE a.pid = {pid} AND a.pid <> pg_backend_pid() AND a.application_name = {application} \
@@ -32,7 +32,8 @@ impl StepSession<'_, '_> {
             idle = Literal(END_IDLE_AFTER),
             backend = backend
         ));
-        // Whoever may write to the journal could name any backend there: only one of ours, of the same login, is ended.
+        // A role with the right to write to the journal could name any backend there: only one of pgmarch's, of the same login,
+        // is terminated.
         let terminate = Message::of(sql!(
             "SELECT pg_terminate_backend(a.pid) {backend} AND a.usename = session_user AND starts_with(a.application_name, 'pgmarch/')",
             backend = backend

@@ -26,7 +26,7 @@ pub(super) struct StepwiseExecution<'s, 'r> {
     pub(super) statements: Vec<Statement>,
     /// The last journal row about one of its statements. No other run may have written one since.
     journal_id: Option<i64>,
-    /// The state of pgmarch's tables when that row was written, which a statement must not change; and when that was.
+    /// The state of pgmarch's tables when that row was written, which a statement must not change; and the time.
     pub(super) tables: Option<String>,
     noted_at: Option<String>,
     retries: LockRetries,
@@ -75,7 +75,7 @@ impl<'s, 'r> StepwiseExecution<'s, 'r> {
         Ok(())
     }
 
-    /// Runs a transaction of pgmarch's about this step; again, while it only meets other sessions' locks.
+    /// Runs a transaction of pgmarch's about this step; runs it again if it fails only because of other sessions' locks.
     pub(super) async fn run_bookkeeping(&mut self, statements: Vec<Sql>) -> Result<Vec<StatementResult>, ApplyError> {
         let executor = self.executor();
         loop {

@@ -1,4 +1,4 @@
-//! What an interrupted concurrent index build leaves behind: an INVALID index, which costs every write and helps no read.
+//! The INVALID index that an interrupted concurrent build leaves behind: every write maintains it, and no query uses it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::revision::statement::kind::{NonTransactional, ReindexTarget};
 use crate::sql;
 use crate::sql::{Literal, Message, Sql};
 
-/// An index in the scope of a statement.
+/// An index that a statement concerns.
 #[derive(Clone, Debug)]
 pub(super) struct ScopedIndex {
     pub(super) oid: u32,
@@ -17,14 +17,14 @@ pub(super) struct ScopedIndex {
     name: String,
     valid: bool,
     relname: String,
-    /// Who builds on its table now.
+    /// The sessions that build on its table now.
     builder: Option<String>,
 }
 
-/// How often to look whether somebody else's build has ended.
+/// The interval between checks whether another session's build has ended.
 const POLL_EVERY: Duration = Duration::from_millis(300);
 
-/// The indexes that a statement may make or leave behind; none for one that makes none.
+/// The indexes that a statement may create or leave behind; none for one that creates none.
 pub(super) async fn indexes_in_scope(session: &StepSession<'_, '_>, kind: &NonTransactional) -> Result<Vec<ScopedIndex>, ApplyError> {
     let Some((named, scope)) = scope(kind) else { return Ok(Vec::new()) };
     let query = sql!(include_str!("indexes.sql"), scope = scope);
@@ -36,8 +36,8 @@ pub(super) async fn indexes_in_scope(session: &StepSession<'_, '_>, kind: &NonTr
     Ok(answers.into_iter().next().unwrap_or_default().into_iter().filter_map(read).collect())
 }
 
-/// A statement that finds a relation by its name as the revision wrote it, under the revision's search path, and keeps its OID
-/// in a setting of the transaction: for statements behind it, which run under another path.
+/// A statement that looks up a relation by its name as the revision wrote it, under the revision's search path, and stores its
+/// OID in a setting of the transaction: the statements after it run under a different path.
 pub(super) fn save_oid(what: &'static str, name: &str) -> Sql {
     sql!(
         "SELECT pg_catalog.set_config('pgmarch.{what}', COALESCE(pg_catalog.to_regclass({name})::pg_catalog.oid::pg_catalog.text, '0'), true)",
@@ -51,12 +51,12 @@ pub(super) fn saved_oid(what: &'static str) -> Sql {
     sql!("current_setting('pgmarch.{what}')::oid", what = Sql::of(what))
 }
 
-/// What is to be found first, and a condition on `i` (`pg_index`), `c` (the index) and `n` (its schema).
+/// What to look up first, and a condition on `i` (`pg_index`), `c` (the index) and `n` (its schema).
 fn scope(kind: &NonTransactional) -> Option<(Option<Sql>, Sql)> {
     match kind {
         NonTransactional::CreateIndexConcurrently { table, index } => {
             let (named, table) = (save_oid("table", table), saved_oid("table"));
-            // One of that name on another table is in the way too: IF NOT EXISTS would be content with it, INVALID or not.
+            // An index of that name on another table is in the way too: IF NOT EXISTS would accept it, INVALID or not.
             let same_name = index.as_ref().map(|index| {
                 sql!(
                     "c.relname = {name} AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = {table})",
@@ -89,7 +89,8 @@ fn scope(kind: &NonTransactional) -> Option<(Option<Sql>, Sql)> {
 /// The longest name that the server keeps, in bytes.
 const LONGEST_NAME: usize = 63;
 
-/// The name of an index as the catalog has it, from the name as written: only ASCII is folded, and what is too long is cut.
+/// The name of an index as stored in the catalog, from the name as written: only ASCII is folded, and a name that is too long is
+/// truncated.
 fn catalog_name(written: &str) -> String {
     let mut name = match written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(quoted) => quoted.replace("\"\"", "\""),
@@ -99,8 +100,8 @@ fn catalog_name(written: &str) -> String {
     name
 }
 
-/// Which of `indexes` are what the statement is to make, or what an earlier try of it left; `before` are those that its
-/// table had before the first try, if that is known.
+/// Which of `indexes` the statement is to create, or an earlier attempt of it left; `before` are those that its table had before
+/// the first attempt, if that is known.
 pub(super) fn created_by_statement<'i>(
     kind: &NonTransactional,
     indexes: &'i [ScopedIndex],
@@ -110,7 +111,7 @@ pub(super) fn created_by_statement<'i>(
     let is_own = |index: &&ScopedIndex| match kind {
         NonTransactional::CreateIndexConcurrently { index: Some(written), .. } => index.relname == catalog_name(written),
         NonTransactional::CreateIndexConcurrently { index: None, .. } => is_new(index),
-        // `name_ccnew`, `name_ccold`, perhaps with a number (manual, REINDEX): never anybody's own name.
+        // `name_ccnew`, `name_ccold`, perhaps with a number (manual, REINDEX): never a name that a user chose.
         NonTransactional::Reindex { .. } => {
             let stem = index.relname.trim_end_matches(|c: char| c.is_ascii_digit());
             !index.valid && (stem.ends_with("_ccnew") || stem.ends_with("_ccold"))
@@ -120,19 +121,19 @@ pub(super) fn created_by_statement<'i>(
     indexes.iter().filter(is_own).collect()
 }
 
-/// The first usable one of what the statement was to make.
+/// The first valid index that the statement was to create.
 pub(super) fn is_built(kind: &NonTransactional, indexes: &[ScopedIndex], before: &[u32]) -> bool {
     matches!(kind, NonTransactional::CreateIndexConcurrently { .. })
         && created_by_statement(kind, indexes, Some(before)).iter().any(|index| index.valid && !before.contains(&index.oid))
 }
 
-/// The first unusable one.
+/// The first invalid one.
 pub(super) fn first_invalid(kind: &NonTransactional, indexes: &[ScopedIndex], before: &[u32]) -> Option<String> {
     created_by_statement(kind, indexes, Some(before)).into_iter().find(|index| !index.valid).map(|index| index.name.clone())
 }
 
-/// Drops, without blocking anybody, whatever INVALID index stands where the statement builds, once nobody builds it any
-/// more. Gives back what is there then.
+/// Drops, without blocking other sessions, each INVALID index that is in the way of the statement, once no session builds it any
+/// more. Returns the remaining ones.
 pub(super) async fn drop_invalid_indexes(
     session: &StepSession<'_, '_>,
     kind: &NonTransactional,
@@ -145,7 +146,7 @@ pub(super) async fn drop_invalid_indexes(
         let found = indexes_in_scope(session, kind).await?;
         let Some(invalid) = created_by_statement(kind, &found, before).into_iter().find(|index| !index.valid) else { return Ok(found) };
         if let Some(builder) = &invalid.builder {
-            // What looks INVALID may be somebody's build under way.
+            // What looks INVALID may be another session's build in progress.
             if host.now() >= deadline {
                 return Err(session.busy(format!("{builder}, building on the table of the INVALID index {},", invalid.name)));
             }

@@ -1,6 +1,6 @@
-//! A `transaction:false` step, statement by statement. A statement that may run in a transaction is committed together with
-//! the journal row that it is done. Any other is recorded as started before it runs and as finished after; a run that finds
-//! one started makes sure that its backend is gone before it looks at what became of it.
+//! A `transaction:false` step, statement by statement. A statement that may run in a transaction is committed together with the
+//! journal row that it is done. Any other is recorded as started before it runs and as finished after. A run that finds one
+//! started first makes sure that its backend is gone, and then checks whether the statement was done.
 
 mod earlier_backend;
 mod execution;
@@ -63,7 +63,7 @@ impl Executor<'_> {
 }
 
 impl StepwiseExecution<'_, '_> {
-    /// Puts the session into the state in which the revision has it before statement `next`.
+    /// Restores the session settings that the revision has set before statement `next`.
     async fn prepare_session(&mut self, next: usize) -> Result<(), ApplyError> {
         let config = self.executor().config;
         let settings = [

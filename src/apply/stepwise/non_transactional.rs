@@ -21,7 +21,7 @@ use crate::sql::{EscapeString, Message, Sql};
 use crate::words::version;
 
 impl StepwiseExecution<'_, '_> {
-    /// Runs a statement by itself, unless an earlier run, of which `resumed` is what the journal has, did it.
+    /// Runs a statement by itself, unless the earlier run that `resumed` describes did it.
     pub(super) async fn run_non_transactional(
         &mut self,
         number: usize,
@@ -29,7 +29,7 @@ impl StepwiseExecution<'_, '_> {
         resumed: Option<&UnfinishedRevision>,
     ) -> Result<(), ApplyError> {
         let (id, executor) = (self.session.id(), self.executor());
-        // The earlier run can have done only the statement that it started.
+        // The earlier run can only have done the statement that it started.
         let resumed = resumed.filter(|was| was.note.own == semantic_checksum(self.text(number)));
         let mut retries = LockRetries::new(&executor.host, executor.config.retry_for);
         let mut indexes_before = resumed.map(|was| was.note.indexes.clone());
@@ -71,7 +71,7 @@ impl StepwiseExecution<'_, '_> {
                 return self.record_finished(number, indexes).await;
             }
             may_be_done = false;
-            // Dropped at once, so that no INVALID index stays behind a failure.
+            // Dropped at once, so that no INVALID index remains after a failure.
             invalid_index::drop_invalid_indexes(&self.session, kind, Some(&indexes)).await?;
             if !failure.met_a_lock() || !retries.has_time_left() {
                 return Err(self.record_failed(&sent, number, note, failure).await);
@@ -85,8 +85,8 @@ impl StepwiseExecution<'_, '_> {
     }
 
     /// Verifies that a statement, which had a transaction of its own and so can't be rolled back, left pgmarch's tables
-    /// unchanged. A change is the statement's if it can run code of users; otherwise another tool has moved the version table
-    /// meanwhile.
+    /// unchanged. If it can run code of users, a change is attributed to it; otherwise another tool has moved the version table
+    /// in the meantime.
     async fn verify_tables(&mut self, number: usize, kind: &NonTransactional, note: &StatementNote) -> Result<(), ApplyError> {
         let (executor, step) = (self.executor(), self.session.step);
         let ledger = &executor.ledger;
@@ -106,7 +106,7 @@ impl StepwiseExecution<'_, '_> {
         if !runs_code {
             return Ok(());
         }
-        // Recorded as done: a run that comes after the tables are restored continues behind it.
+        // Recorded as done: after the tables are restored, the next run continues with the statement after it.
         let record = ledger.record_statement(self.session.id(), executor.direction, Stage::Finished, number + 1, note, None);
         let mut sent = bookkeeping_message(executor.config, vec![record]);
         if let Err(failure) = executor.session.ask(&sent.take_message()).await {
@@ -127,7 +127,7 @@ impl StepwiseExecution<'_, '_> {
         [name].into_iter().chain(timeout).collect()
     }
 
-    /// Whether a statement that was started by a backend that is gone was done.
+    /// Whether a statement, whose backend is gone, was done.
     async fn was_done(&self, kind: &NonTransactional, indexes_before: &[u32]) -> Result<bool, ApplyError> {
         match kind {
             NonTransactional::CreateIndexConcurrently { .. } => {
@@ -139,7 +139,7 @@ impl StepwiseExecution<'_, '_> {
         }
     }
 
-    /// Whether a partition is detached. A detachment that is pending is finished.
+    /// Whether a partition is detached. A pending detachment is finished first.
     async fn was_detached(&self, table: &str, partition: &str) -> Result<bool, ApplyError> {
         let save_oids = [invalid_index::save_oid("partition", partition), invalid_index::save_oid("table", table)];
         let state = sql!(
@@ -152,7 +152,7 @@ impl StepwiseExecution<'_, '_> {
             None => Ok(true),
             Some(row) if row.first().is_some_and(|pending| pending.as_deref() == Some("t")) => {
                 self.executor().host.notify(&Event::DetachmentFinished { partition });
-                // Both names as the file has them.
+                // Both names as written in the file.
                 let (table, partition) = (Sql::from_file(table), Sql::from_file(partition));
                 let finish = sql!("ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE", table = table, partition = partition);
                 self.session.run_statement(finish).await?;
@@ -163,7 +163,7 @@ impl StepwiseExecution<'_, '_> {
     }
 }
 
-/// `CREATE` of an object that exists, or `DROP` of one that doesn't: an earlier try, whose answer was lost, has done it.
+/// `CREATE` of an object that exists, or `DROP` of one that doesn't: an earlier attempt, whose answer was lost, has done it.
 fn means_already_done(sql: &str, failure: &Failure) -> bool {
     let verb = sql.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
     let code = failure.code().map(|code| code.code().to_owned()).unwrap_or_default();

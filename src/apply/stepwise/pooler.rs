@@ -1,4 +1,4 @@
-//! Whether a pooler in transaction mode stands between us and the server, where a revision needs a session of its own.
+//! Whether a pooler in transaction mode is between pgmarch and the server, where a revision needs a session of its own.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use crate::sql::{Message, Sql};
 
 /// Which backend answers.
 pub(super) const BACKEND_PID: &str = "SELECT pg_backend_pid()";
-/// How long a question in search of a pooler may take.
+/// The timeout of one query that looks for a pooler.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How many questions: each would find a pooler in transaction mode unless its other clients chanced to be in between.
+/// The number of queries: each finds a pooler in transaction mode unless its other clients happen to run in between.
 const PROBES: usize = 12;
 
 /// The one value of the last answer.
@@ -23,8 +23,8 @@ pub(super) fn single_value(answers: Vec<StatementResult>) -> Option<String> {
 }
 
 impl Executor<'_> {
-    /// A pooler in transaction mode gives each message to whichever server is free: told by two connections that meet on
-    /// one backend, or one that changes backends.
+    /// Detects a pooler in transaction mode, which gives each message to any free server connection: two connections reach the
+    /// same backend, or one connection changes backends.
     pub(in crate::apply) async fn refuse_transaction_pooler(&self, revision: &Id) -> Result<(), ApplyError> {
         let lost = |failure| ApplyError::Lost(revision.clone(), failure);
         let own_pid = || async { self.session.ask(&Message::of(Sql::of(BACKEND_PID))).await.map_err(lost).map(single_value) };
@@ -36,13 +36,13 @@ impl Executor<'_> {
         let occupy = Message::preceded_by([Sql::of("BEGIN")], [Sql::of(BACKEND_PID)]);
         for _ in 0..PROBES {
             let Ok(Ok(answer)) = self.host.timeout(PROBE_TIMEOUT, other.run(&occupy)).await else {
-                // It waits for a server that the pool, in session mode, has given to us.
+                // The query waits for a server connection that the pool, in session mode, has given to pgmarch.
                 other.close();
                 return if own_pid().await? == first { Ok(()) } else { Err(ApplyError::TransactionPooler(revision.clone())) };
             };
             let other_pid = single_value(answer);
-            // Of a pool of two, the lock has one and the other connection now the second: the answer waits for it, and comes
-            // from that backend. An answer that is merely late says nothing.
+            // In a pool of two, the lock has one server connection and the other connection now has the second: the answer waits
+            // for it, and comes from that backend. An answer that is merely late proves nothing.
             let now = self.host.timeout(PROBE_TIMEOUT, own_pid()).await;
             drop(self.host.timeout(PROBE_TIMEOUT, other.run(&Message::rollback())).await);
             let now = match now {

@@ -9,7 +9,7 @@ use crate::revision::checksum::semantic_checksum;
 use crate::revision::statement::kind::{StatementKind, classify};
 use crate::revision::statement::{Statement, split};
 
-/// Whether a step has statements whose session must stay the same, as their settings last from one message to the next.
+/// Whether a step has statements that need one session, as their settings last from one message to the next.
 pub(in crate::apply) fn needs_session(step: &Step<'_>) -> bool {
     let sql = step.sql();
     let lasts = |statement: &Statement| classify(&sql[statement.range.clone()]) != StatementKind::Transactional;
@@ -28,7 +28,7 @@ pub(in crate::apply) fn check_text(step: &Step<'_>, was: &UnfinishedRevision) ->
         Some(_) => prefix_checksum(sql, &statements, was.statement - 1) == was.note.before,
         None => false,
     };
-    // As a whole in one transaction its statements would run twice, unless none of them is done.
+    // In one transaction, statements that are done would run again, unless none is.
     let same_mode = step.mode() == SectionMode::Stepwise || (was.stage == Stage::Failed && was.done() == 0);
     if same && same_mode {
         return Ok(());

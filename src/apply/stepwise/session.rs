@@ -1,4 +1,4 @@
-//! The session of one step, for statements of pgmarch beside those of the step's text.
+//! The session of one step, for pgmarch's statements besides those of the step's text.
 
 use std::time::Duration;
 

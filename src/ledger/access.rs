@@ -1,6 +1,6 @@
-//! What the database's state is read for.
+//! The purpose of a read of the database's state.
 
-/// What the database's state is read for: it decides which owners must be trusted and which rights may be missing.
+/// The purpose of a read of the database's state: it decides which owners must be trusted and which rights may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     /// To write afterwards: every table's owner must be trusted, and a missing right is an error.

@@ -1,4 +1,4 @@
-//! Statements of ours that check something fail in a cast of a constant text to a number: that needs no PL/pgSQL.
+//! The statements of pgmarch that check something: they fail by a cast of a constant text to a number, which needs no PL/pgSQL.
 
 use tokio_postgres::error::{DbError, SqlState};
 

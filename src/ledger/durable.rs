@@ -14,7 +14,7 @@ use crate::sql::{Message, Sql};
 
 /// An asynchronous commit is flushed within three times `wal_writer_delay` (manual, 30.4).
 const LOSS_WINDOW: u32 = 3;
-/// The greatest `wal_writer_delay` (manual, 20.5.1), for a server that does not tell its own.
+/// The greatest `wal_writer_delay` (manual, 20.5.1), for a server that does not report its own.
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
 
 /// Returns when all commits that this session has seen are on the server's disk. All commits of a run but its last are
@@ -42,8 +42,8 @@ pub(crate) async fn wait_until_durable(session: &Session, host: &Host, deadline:
     }
 }
 
-/// The wait on a server that does not tell how far its WAL is written, as Amazon Aurora, or not to this role: the time after
-/// which, as PostgreSQL documents, no asynchronous commit is lost any more.
+/// The wait on a server that does not report how far its WAL is flushed, as Amazon Aurora, or not to this role: the time after
+/// which, as PostgreSQL documents, no asynchronous commit can be lost.
 async fn wait_without_positions(session: &Session, host: &Host, failure: Failure) -> Result<(), ReadError> {
     if failure.source.as_db_error().is_none() || failure.is_lost() {
         return Err(failure.into());

@@ -44,23 +44,23 @@ pub enum ReadError {
         /// The role.
         role: String,
     },
-    /// The ledger was made by a later pgmarch, for programs that know more than this one.
+    /// The ledger was created by a later pgmarch, for programs of a later format.
     #[error("the ledger in schema {schema} has format {format}, of pgmarch {program}; this is pgmarch {}, which can use formats up to {}", env!("CARGO_PKG_VERSION"), FORMAT)]
     Format {
         /// The ledger's schema.
         schema: String,
         /// Its format.
         format: String,
-        /// The program that made it so.
+        /// The program that created that format.
         program: String,
     },
     /// A lock of another session keeps all sessions from reading one of our tables.
     #[error("{0}")]
     Locked(Locked),
-    /// The server did not flush in time what others had committed.
+    /// The server did not flush in time what other sessions had committed.
     #[error("the database is at the target, but what brought it there is not yet safe on the server's disk")]
     NotDurable,
-    /// A server that pgmarch does not know.
+    /// A version of PostgreSQL that pgmarch does not support.
     #[error("the server answered in an unexpected way ({0}); is it PostgreSQL 13 or newer?")]
     Unexpected(&'static str),
 }

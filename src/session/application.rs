@@ -1,4 +1,4 @@
-//! How this process names itself to the server.
+//! The names by which this process identifies itself to the server.
 
 /// The `application_name`: `pgmarch/VERSION REVISION host`. The server keeps 63 bytes of it, and only ASCII.
 pub fn application_name(revision: Option<&str>) -> String {

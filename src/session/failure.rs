@@ -10,7 +10,7 @@ use tokio_postgres::error::{Severity, SqlState};
 #[derive(Debug, Error)]
 #[error("{}", if matches!(.source, Cause::Unreplicated) { "the transaction is committed".to_owned() } else { format!("the server refused a message after {completed} statements") })]
 pub struct Failure {
-    /// Statements of the message that were complete; those of a failed transaction are undone nevertheless.
+    /// Statements of the message that were complete; in a failed transaction they are rolled back nevertheless.
     pub completed: usize,
     /// The cause.
     #[source]
@@ -23,7 +23,7 @@ pub enum Cause {
     /// The driver's error: what the server reported, or that the connection is gone.
     #[error("{0}")]
     Driver(#[from] tokio_postgres::Error),
-    /// No answer to a message that takes no time.
+    /// No answer in time to a message that takes no time.
     #[error("no answer within {}", crate::words::rough(*.0))]
     Timeout(Duration),
     /// The client ended the connection, because the server violated the protocol.
@@ -70,7 +70,7 @@ impl Failure {
         })
     }
 
-    /// Whether the server committed, but on itself alone.
+    /// Whether the server committed, but only on itself, without its synchronous standbys.
     pub fn is_unreplicated(&self) -> bool {
         matches!(self.source, Cause::Unreplicated)
     }

@@ -46,7 +46,7 @@ impl std::fmt::Debug for Session {
 }
 
 /// The timeout of a query that takes no time. Nothing else notices a network path that drops packets without closing the
-/// connection, because a proxy on it goes on acknowledging.
+/// connection, because a proxy on it continues to acknowledge.
 pub const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The timeout of the answer to a query that was cancelled after [`QUERY_TIMEOUT`].
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);

@@ -58,7 +58,7 @@ struct PoolState {
 }
 
 impl Pool {
-    /// A pool that has not connected yet.
+    /// Creates a pool that has not connected yet.
     pub fn new(environment: Environment, cancels: Cancels) -> Result<Self, ConnectError> {
         let state = Arc::new(PoolState { cancels, ..PoolState::default() });
         let manager =

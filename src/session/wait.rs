@@ -33,7 +33,7 @@ pub enum WaitError {
         #[source]
         last: ConnectError,
     },
-    /// The server refused the connection for a cause that does not pass by itself.
+    /// The server refused the connection for a cause that does not go away by itself.
     #[error("{address} refused the connection")]
     Refused {
         /// The database, without its password.
@@ -125,7 +125,7 @@ impl RetryableRefusals {
     }
 }
 
-/// A session on a server that is ready, by `deadline`. Tells observers why it waits, when the cause changes.
+/// A session on a server that is ready, by `deadline`. Notifies observers of the cause of the wait when it changes.
 pub(crate) async fn for_server(
     pool: &Pool,
     retryable: &RetryableRefusals,
@@ -143,7 +143,8 @@ pub(crate) async fn for_server(
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// On average, dependents start half of it later than possible. A server that is starting refuses an attempt within a millisecond.
+/// On average, dependents start half of this later than possible. A server that is starting refuses an attempt within a
+/// millisecond.
 const LONGEST_PAUSE: Duration = Duration::from_millis(90);
 
 async fn connect_until(
@@ -183,7 +184,7 @@ async fn connect_until(
     }
 }
 
-/// Logs the cause of a wait when it changes, and again now and then.
+/// Logs the cause of a wait when it changes, and now and then.
 #[derive(Debug, Default)]
 pub struct LogThrottle {
     cause: Option<String>,

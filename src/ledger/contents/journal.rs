@@ -27,7 +27,7 @@ pub(crate) struct JournalEntry {
     pub(crate) host: Option<String>,
     /// The version of pgmarch.
     pub(crate) pgmarch: Option<String>,
-    /// More, such as what failed.
+    /// Details, such as what failed.
     pub(crate) detail: Option<String>,
 }
 

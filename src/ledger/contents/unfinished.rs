@@ -30,7 +30,7 @@ impl Stage {
     }
 }
 
-/// What a run notes about a statement for the run that continues after it; the journal column `progress`.
+/// What a run records about a statement for the run that continues after it; the journal column `progress`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct StatementNote {
     /// Semantic checksum of the statements before this one.
@@ -68,13 +68,13 @@ pub struct UnfinishedRevision {
     pub(crate) statement: usize,
     /// The id of that journal row. The run that continues expects it to be the last one still.
     pub(crate) journal_id: i64,
-    /// The backend that ran it: its pid.
+    /// The process id of the backend that ran it.
     pub(crate) pid: i32,
     /// When that backend started, in microseconds since 1970.
     pub(crate) backend_start: i64,
-    /// The host that asked for it.
+    /// The host of the run that sent it.
     pub(crate) host: String,
-    /// What that run noted for the next one.
+    /// What that run recorded for the next one.
     pub(crate) note: StatementNote,
     /// The server's error message, if it failed.
     pub(crate) detail: Option<String>,

@@ -34,7 +34,7 @@ impl Ledger {
 
     pub(crate) fn create_version_table(&self) -> Sql {
         let name = &self.version_table.name;
-        // A name that is too long for that is left to the server, which finds one that is free.
+        // A name that is too long for that is left to the server, which chooses one that is free.
         let constraint = Ident::parse(&format!("{}_pkc", name.as_str())).map(|name| sql!("CONSTRAINT {name} ", name = name));
         sql!(
             "CREATE TABLE {table} (version_num varchar(32) NOT NULL, {constraint}PRIMARY KEY (version_num))",

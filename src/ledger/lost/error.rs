@@ -7,25 +7,25 @@ use super::reset::rows_text;
 use crate::exit::{Exit, Explain};
 use crate::sql::QualifiedName;
 
-/// Why an upgrade does not start at base although the version table says so.
+/// Why an upgrade does not start at base although the version table says base.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LostVersionTable {
-    /// The ledger knows applied revisions, and the schema is in use.
+    /// The ledger has applied revisions, and the schema is in use.
     Rows {
         /// The version table.
         version_table: QualifiedName,
-        /// Whether there is one.
+        /// Whether the table exists.
         exists: bool,
-        /// The version rows that the journal leads to; empty if it does not tell which.
+        /// The version rows that the journal leads to; empty if they are unknown.
         rows: Vec<String>,
         /// A relation that shows that the schema is in use.
         relation: String,
     },
     /// Another schema has the table, with rows.
     Elsewhere {
-        /// Where this run looked.
+        /// The version table of this run.
         here: QualifiedName,
-        /// Whether there is one, without rows.
+        /// Whether that table exists, without rows.
         exists: bool,
         /// The table that has rows.
         there: QualifiedName,

@@ -32,8 +32,8 @@ pub(super) use server::BACKEND_START;
 /// against being replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
-    /// The server, which of our tables exist, the version rows, and the seal in the last row of the journal. One round trip; a
-    /// second one if a table is not a plain table, or not of a role that is known to be trusted.
+    /// The server, which of pgmarch's tables exist, the version rows, and the digest in the last row of the journal. One round
+    /// trip; a second one if a table is not a plain table, or not of a role that is known to be trusted.
     Rows(Access),
     /// [`Level::Rows`], and what the ledger has (`State::contents`). One round trip more, if there is a ledger.
     Full(Access),
@@ -45,11 +45,11 @@ pub(crate) enum Level {
 /// What was read of the database.
 #[derive(Debug)]
 pub struct State {
-    /// The server and who we are there.
+    /// The server, and the role and settings of the session.
     pub(crate) server: Server,
     /// The version rows.
     pub(crate) rows: Vec<String>,
-    /// What the last run sealed, unless something was done since.
+    /// The digest that the last run recorded, unless something was done since.
     pub(crate) seal: Option<AppliedDigest>,
     /// A relation whose owner a run that writes would not trust.
     pub(crate) untrusted: Option<UntrustedRelation>,
@@ -98,7 +98,7 @@ impl State {
         let mut state = Self::load_rows(session, config, access).await?;
         match state.load_contents(session).await.map(drop) {
             Err(ReadError::Server(failure)) if is_trust_failure(&failure) => {
-                // Another session changed a table in between: another first query tells what is wrong with it.
+                // Another session changed a table in between: another first query reports the cause.
                 session.ask(&Message::rollback()).await?;
                 state = Self::load_rows(session, config, access).await?;
                 state.load_contents(session).await?;

@@ -1,4 +1,5 @@
-//! The query that every run begins with: the server, our tables, whether they can be trusted, the version rows and the seal.
+//! The query that every run begins with: the server, pgmarch's tables, whether they can be trusted, the version rows and the
+//! applied digest.
 
 use super::row::StateRow;
 use crate::config::Config;

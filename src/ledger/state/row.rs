@@ -5,7 +5,7 @@ use crate::ledger::trust::UntrustedRelation;
 use crate::revision::applied_digest::AppliedDigest;
 use crate::session::StatementResult;
 
-/// The columns of `read.sql`, and the version rows and the seal in its last column.
+/// The columns of `read.sql`, and the version rows and the applied digest in its last column.
 pub(super) struct StateRow {
     pub(super) number: u32,
     pub(super) version: String,

@@ -27,15 +27,15 @@ pub(crate) struct Server {
     pub(crate) schema: Option<String>,
 }
 
-/// The backend that serves us. It is asked for once: the query for its start takes longer than the rest of a journal row. The
-/// default is an unknown backend, behind a pooler.
+/// The backend that serves the session. It is read once: the query for its start time takes longer than the rest of a journal
+/// row. The default is an unknown backend, behind a pooler.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Backend {
-    /// Its process.
+    /// Its process id.
     pub(crate) pid: i32,
     start: Option<String>,
-    /// Whether the connection has no pooler in between. A pooler may reuse a connection whose answers to a client that went away
-    /// are still to come, and pass them to the next client: it gets one message at a time.
+    /// Whether the connection has no pooler in between. A pooler may reuse a server connection whose answers to a disconnected
+    /// client are still to come, and pass them to the next client: it gets one message at a time.
     pub(crate) is_direct: bool,
     /// Whether the role may use PL/pgSQL.
     pub(crate) has_plpgsql: bool,
@@ -62,11 +62,11 @@ impl Backend {
     }
 }
 
-/// An expression for when the backend that serves us started: together with its pid, that identifies it.
+/// An expression for when the backend of the session started: together with its pid, that identifies it.
 pub(in crate::ledger) const BACKEND_START: &str = "(SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid()))";
 
 impl Ledger {
-    /// Reads the backend that serves us, and fails if this program may not write to the tables.
+    /// Reads the backend of the session, and fails if this program may not write to the tables.
     pub(super) async fn read_backend(&self, session: &Session) -> Result<Backend, ReadError> {
         let backend = sql!(
             "SELECT pg_backend_pid(), to_json({start}) #>> '{}', EXISTS (SELECT FROM pg_language WHERE lanname = 'plpgsql' AND has_language_privilege(oid, 'USAGE'))",

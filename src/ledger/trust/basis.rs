@@ -1,12 +1,12 @@
-//! What a read of the state found out about our tables.
+//! What a read of the state found out about pgmarch's tables.
 
 use crate::ledger::access::Access;
 use crate::sql::Ident;
 
-/// What a read of the state found out about our tables; later statements fail if it is no longer so.
+/// What a read of the state found out about pgmarch's tables; later statements fail if that has changed.
 #[derive(Clone, Debug)]
 pub(crate) struct TrustBasis {
-    /// What the state was read for.
+    /// The purpose of the read.
     pub(crate) access: Access,
     /// Whether all are plain tables.
     pub(crate) is_plain: bool,

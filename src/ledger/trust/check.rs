@@ -1,4 +1,4 @@
-//! Statements that lock our tables, and fail if they are not as they were when the state was read.
+//! Statements that lock pgmarch's tables, and fail if they have changed since the state was read.
 
 use super::failure::UNTRUSTED;
 use super::own_tables::OwnTables;

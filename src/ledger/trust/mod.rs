@@ -1,5 +1,5 @@
-//! Which of the tables that were found are trusted: ordinary tables of a role that could harm us anyway, on which only such
-//! roles' code runs. A role with fewer rights could otherwise put a table of its own in their place.
+//! Which of the tables that were found are trusted: ordinary tables of a role that already has all rights of pgmarch's, on which
+//! only such roles' code runs. A role with fewer rights could otherwise create a table of its own in their place.
 //!
 //! # Layout
 //!

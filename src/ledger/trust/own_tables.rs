@@ -69,7 +69,7 @@ impl OwnTables<'_> {
     }
 }
 
-/// The roles that are trusted, quoted by `quote_ident()`: code that they own may run as us.
+/// The roles that are trusted, quoted by `quote_ident()`: code that they own may run as pgmarch's role.
 pub(crate) async fn trusted_roles(session: &Session, config: &Config) -> Result<Vec<String>, Failure> {
     let tables = OwnTables {
         version: Sql::of("0::oid"),

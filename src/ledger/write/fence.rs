@@ -20,7 +20,7 @@ use crate::session::Failure;
 use crate::sql;
 use crate::sql::{Literal, Sql, TextArray};
 
-/// The SQLSTATE that the `DO` blocks raise, one of our own: no class of PostgreSQL begins with `PG`.
+/// The SQLSTATE that the `DO` blocks raise, one of pgmarch's own: no class of PostgreSQL begins with `PG`.
 pub(super) const MOVED: &str = "PGM01";
 /// The text in the failed cast of [`Ledger::fence_transaction`].
 const ELSEWHERE: &str = "the version table is not where the plan starts";
@@ -39,8 +39,7 @@ impl Ledger {
     /// Statements that lock and check our tables, and then move the version rows from `before` to `after`, or fail
     /// ([`is_fence_failure`]) if they are not there.
     ///
-    /// They are plain SQL: a block in PL/pgSQL would be compiled again for each revision, which takes as long as all the rest of
-    /// the bookkeeping.
+    /// They are plain SQL: a PL/pgSQL block would be compiled for each revision, which takes as long as all other bookkeeping.
     pub(crate) fn fence_transaction(
         &self,
         before: &VersionRows,

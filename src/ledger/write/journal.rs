@@ -20,14 +20,14 @@ const DONE: PreparedStatement = PreparedStatement { name: "pgmarch: done", types
 /// This program, as the column `pgmarch` has it.
 pub(super) const PROGRAM: Literal<'static> = Literal(env!("CARGO_PKG_VERSION"));
 
-/// The columns in which the rows of steps differ, as constants: revision, direction, seal.
+/// The columns in which the rows of steps differ, as constants: revision, direction, digest.
 pub(in crate::ledger) fn step_values(step: &Step<'_>, direction: Direction, seal: Option<&AppliedDigest>) -> [Sql; 3] {
     let seal = Literal::or_null(seal.map(ToString::to_string).as_deref());
     [id(&step.revision.id), sql!("'{verb}'", verb = Sql::of(direction.verb())), seal]
 }
 
 impl Ledger {
-    /// Statements that record a step that was run in this transaction, and the seal if it is the last step of its run.
+    /// Statements that record a step that was run in this transaction, and the applied digest if it is the last step of its run.
     /// The last statement returns the step's duration in seconds.
     pub(crate) fn record_step(
         &self,

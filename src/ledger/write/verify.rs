@@ -20,7 +20,7 @@ const REMEMBER: PreparedStatement = PreparedStatement { name: "pgmarch: note", t
 /// Compares: the version rows.
 const VERIFY: PreparedStatement = PreparedStatement { name: "pgmarch: verify", types: &["text[]"] };
 
-/// Whether a message failed because the version rows or the tables are not what they were ahead of the revision's text.
+/// Whether a message failed because the version rows or the tables changed during the revision's text.
 pub(crate) fn is_verify_failure(failure: &Failure) -> bool {
     is_cast_failure(failure, CHANGED)
 }
@@ -31,7 +31,7 @@ pub(crate) fn same_tables(one: &str, other: &str) -> bool {
     one.split(' ').take(IDENTITIES).eq(other.split(' ').take(IDENTITIES))
 }
 
-/// The part of a failure's message that tells what was found: the part that `verify.sql` wrote, if it did.
+/// The part of a failure's message that reports what was found: the part that `verify.sql` wrote, if it did.
 pub(crate) fn changed_detail(message: &str) -> String {
     let found = message.split_once(&format!("{CHANGED}: ")).map_or(message, |(_, found)| found);
     found.split_once(" [they were").map_or(found, |(found, _)| found).to_owned()

@@ -1,4 +1,4 @@
-//! What a run tells its observers.
+//! The events of a run, which observers receive.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub enum Event<'e> {
     },
     /// The database is ahead of the revisions by others, none of them breaking. The run continues.
     DatabaseAhead {
-        /// By which.
+        /// The revisions that are ahead.
         revisions: &'e str,
     },
     /// The server is not ready.
@@ -80,14 +80,14 @@ pub enum Event<'e> {
     },
     /// A revision was sent to the server, or is begun. Several may be under way at once.
     RevisionStarted {
-        /// Which.
+        /// The revision.
         revision: &'e Id,
         /// Up or down.
         direction: Direction,
     },
     /// A revision is committed.
     RevisionDone {
-        /// Which.
+        /// The revision.
         revision: &'e Id,
         /// Up or down.
         direction: Direction,
@@ -96,9 +96,9 @@ pub enum Event<'e> {
     },
     /// A revision was rolled back because other sessions held locks, and is tried again.
     RevisionBlocked {
-        /// Which.
+        /// The revision.
         revision: &'e Id,
-        /// What was rolled back.
+        /// The part of the run that was rolled back.
         happened: &'e str,
         /// The sessions that held the locks, as far as they were seen.
         blockers: Option<&'e str>,
@@ -111,11 +111,11 @@ pub enum Event<'e> {
     },
     /// A statement takes its time. Sent each second.
     StatementProgress(&'e Progress<'e>),
-    /// A statement of which progress was sent has ended, or is no longer looked at.
+    /// A statement of which progress was sent has ended, or is no longer monitored.
     StatementProgressEnded,
     /// A `transaction:false` revision continues where an earlier run stopped.
     RevisionResumed {
-        /// Which.
+        /// The revision.
         revision: &'e Id,
         /// What the earlier run has done of it.
         unfinished: &'e str,
@@ -171,19 +171,19 @@ pub enum Event<'e> {
         /// The partition.
         partition: &'e str,
     },
-    /// A statement is done, or failed, and the journal could not be told.
+    /// A statement is done, or failed, and no journal row about it could be written.
     NotInJournal {
         /// The statement that is done, from 1; `None` for a failure.
         statement: Option<usize>,
-        /// Why.
+        /// Why not.
         cause: &'e str,
     },
-    /// A revision is half applied and stays so, as the target lies below it.
+    /// A revision remains half applied, as the target lies below it.
     UnfinishedRevisionKept {
-        /// What is done of it.
+        /// The part of it that is done.
         unfinished: &'e str,
     },
-    /// The ledger now has the down migration that was changed in a revision's file; or not.
+    /// The ledger now has the down migration that was changed in a revision's file, or could not be updated.
     DownMigrationRecorded {
         /// The revision.
         revision: &'e Id,
@@ -211,7 +211,7 @@ pub enum Event<'e> {
     },
 }
 
-/// What keeps a run from the run lock.
+/// Why a run can't take the run lock.
 #[derive(Clone, Copy, Debug)]
 pub enum LockWait<'e> {
     /// Another run holds it.
@@ -233,24 +233,24 @@ pub enum Wait {
     Lock,
 }
 
-/// How far a statement is, and which sessions wait for it or make it wait.
+/// The progress of a statement, and which sessions block it or are blocked by it.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'e> {
     /// The revision, or `bookkeeping`.
     pub name: &'e str,
     /// For how long the statement has run.
     pub elapsed: Duration,
-    /// Its backend.
+    /// Its backend's process id.
     pub pid: Option<i64>,
     /// What it is doing, for those statements of which PostgreSQL reports it.
     pub phase: Option<&'e str>,
     /// How far it is, for those statements of which PostgreSQL reports it.
     pub percent: Option<f64>,
-    /// The sessions that it waits for; empty if there are none.
+    /// The sessions that block it; empty if there are none.
     pub waits_for: &'e str,
-    /// The sessions that wait for it; empty if there are none.
+    /// The sessions that it blocks; empty if there are none.
     pub blocks: &'e str,
-    /// Whether phase or sessions have changed since the last time, or that was some time ago.
+    /// Whether the phase or the sessions have changed since the last event, or that was some time ago.
     pub is_news: bool,
 }
 

@@ -37,7 +37,7 @@ impl Default for Host {
     }
 }
 
-/// Time that was over before something ended.
+/// A deadline that passed before something ended.
 #[derive(Debug)]
 pub(crate) struct Elapsed;
 
@@ -113,7 +113,7 @@ impl Host {
         key
     }
 
-    /// A number that only this run has.
+    /// A random number of this run.
     pub(crate) fn token(&self) -> i64 {
         self.clock.random().cast_signed()
     }

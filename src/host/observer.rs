@@ -1,10 +1,10 @@
-//! Who is told what happens during a run.
+//! Observers of a run's events.
 
 use super::event::Event;
 
-/// Is told of each event of a run, when it happens. It must not block.
+/// Receives each event of a run, when it happens. It must not block.
 pub trait Observer: Send + Sync {
-    /// Takes an event.
+    /// Receives an event.
     fn observe(&self, event: &Event<'_>);
 }
 

@@ -12,10 +12,10 @@ use crate::session::Failure;
 /// Why the lock is not this run's.
 #[derive(Debug, Error)]
 pub enum LockError {
-    /// Another runner kept it all the time.
+    /// Another run held the lock for the whole timeout.
     #[error("another run holds the lock: {holder}; not released within {}", humantime::format_duration(*.waited))]
     Timeout {
-        /// Who, from `pg_stat_activity`.
+        /// The holder, from `pg_stat_activity`.
         holder: String,
         /// `PGMARCH_RUN_LOCK_TIMEOUT`.
         waited: Duration,
@@ -26,18 +26,18 @@ pub enum LockError {
     /// The server refused a statement about it, or is gone.
     #[error("the run lock can't be taken")]
     Server(#[from] Failure),
-    /// The lock's connection went while the run got ready.
+    /// The lock's connection was lost before the run began.
     #[error("the connection that held the run lock was lost before anything was applied")]
     Lost,
-    /// The second connection reached another server than the lock's: the hosts of the URL are in the middle of a change.
+    /// The second connection reached a different server from the lock's: a failover is in progress among the hosts of the URL.
     #[error("the run lock and the next connection are on different servers")]
     DifferentServers,
     /// No second connection, or none that answers.
     #[error("no answer on a connection for the run within {}", crate::words::rough(*.waited))]
     NoSecondConnection {
-        /// How long was waited.
+        /// How long the run waited.
         waited: Duration,
-        /// What the last try met; `None` where nothing came at all.
+        /// The error of the last attempt; `None` if there was no answer.
         #[source]
         cause: Option<ConnectError>,
     },

@@ -1,5 +1,5 @@
 //! The run lock: an advisory lock in a transaction on a connection of its own. It is polled, so that no session waits inside a
-//! statement, and its transaction ends with its connection, so that it can't be left behind.
+//! statement; and it ends with its connection, so it can't be left behind.
 
 mod error;
 mod queries;
@@ -20,25 +20,25 @@ use crate::words::chain;
 
 pub use error::LockError;
 
-/// The lock, held by an idle transaction that has no snapshot and so delays no other session. Whoever has one may apply.
+/// The lock, held by an idle transaction that has no snapshot and so delays no other session. Its holder may apply a plan.
 #[derive(Debug)]
 pub struct RunLock {
     session: Session,
     /// Its backend.
     pid: i32,
     key: i64,
-    /// For the connections beside it: the worker's and the monitor's.
+    /// For the connections besides it: the worker's and the monitor's.
     pool: Pool,
     host: Host,
 }
 
-/// What the lock is needed for.
+/// Whether the lock is still needed.
 pub trait Need: Send {
     /// Whether the lock is not needed any more.
     fn is_over(&mut self, session: &Session) -> impl Future<Output = bool> + Send;
 }
 
-/// The lock is needed whatever happens.
+/// The lock is always needed.
 struct AlwaysNeeded;
 
 impl Need for AlwaysNeeded {
@@ -47,26 +47,27 @@ impl Need for AlwaysNeeded {
     }
 }
 
-/// How often to check that the lock's connection still lives.
+/// The interval between checks that the lock's connection is still open.
 const CHECK_EVERY: Duration = Duration::from_millis(100);
-/// One try to connect.
+/// The timeout of one attempt to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection that stays only polls `pg_locks` for so long before it tries to take the lock again: the work may be done
-/// though the lock is not free.
+/// How long a connection that stays open only polls `pg_locks` before it tries to take the lock again, whether or not that shows
+/// the lock as free: another run may have done the work.
 const STAY: Duration = Duration::from_secs(1);
-/// An empty message this often shows both sides that the other is there. It takes no snapshot, so it delays no other session.
+/// The interval of empty messages, which show both sides that the other is still there. They take no snapshot, so they delay no
+/// other session.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
-/// An answer to it may take this long. Without one the server ends the lock's transaction after a minute (`queries::LEASE`).
+/// The timeout of the answer to it. Without messages the server ends the lock's transaction after a minute (`queries::LEASE`).
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(30);
-/// The end of the connection releases the lock too, so a release that gets no answer is given up.
+/// The timeout of a release: the end of the connection releases the lock too.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
-/// A pooler that has no connection to give, or a server that hangs, is reported after this long.
+/// A pooler without a free server connection, or a server that hangs, is reported after this long.
 const REPORT_AFTER: Duration = Duration::from_secs(2);
 
 impl RunLock {
-    /// Tries until the lock is this run's or `timeout` is over. Between tries it is not connected, unless the server has
-    /// plenty of room: a pooler's few connections, or a server's, are left to the run that has the lock. Where there is room,
-    /// a login for each try would take the server longer than the try.
+    /// Tries until this run has the lock or `timeout` is over. Between attempts it disconnects, unless over half of the server's
+    /// connections are free: the few connections of a pooler, or of a server, are left to the run that has the lock. Otherwise it
+    /// stays connected, as a login costs the server more than the attempt.
     pub async fn acquire(pool: &Pool, state: &State, timeout: Duration, host: &Host) -> Result<Self, LockError> {
         loop {
             if let Some(lock) = Self::acquire_unless(pool, state, timeout, host, &mut AlwaysNeeded).await? {
@@ -75,8 +76,8 @@ impl RunLock {
         }
     }
 
-    /// The same, but asks `need` at each try: of many runs that wait, all but one find their work done, and need not take the
-    /// lock one after the other to see that.
+    /// The same, but asks `need` at each attempt: of many runs that wait, all but one find their work done, and don't have to
+    /// take the lock one after the other to find that out.
     pub async fn acquire_unless(
         pool: &Pool,
         state: &State,
@@ -114,10 +115,10 @@ impl RunLock {
                 None => pool.session(CONNECT_TIMEOUT).await,
             };
             let session = match session {
-                // All that stay connected see the lock free at the same time.
+                // All runs that stay connected see the lock free at the same time.
                 Ok(session) if stayed && need.is_over(&session).await => return Ok(None),
                 Ok(session) => session,
-                // Other runs that wait have all connections, for a moment each.
+                // Other runs that wait have all connections, each for a moment.
                 Err(error) if is_crowded(&error) && host.now() < deadline => {
                     if throttle.is_due("crowded", host) {
                         let reason = LockWait::Connection(&chain(&error));
@@ -165,7 +166,7 @@ impl RunLock {
     }
 
     /// A second connection to the same server, for the work under the lock. It begins with the startup options `options`, if
-    /// there are any, no pooler that might not know them stands between, and the server takes them.
+    /// there are any, if no pooler that might reject them is in between, and if the server accepts them.
     pub async fn worker(&self, timeout: Duration, options: Option<&str>) -> Result<Session, LockError> {
         let host = &self.host;
         let deadline = host.now() + timeout;
@@ -190,7 +191,7 @@ impl RunLock {
                     session.close();
                     continue;
                 }
-                // Of several hosts, this is not the one that has the lock.
+                // With several hosts, this one may not be the one that has the lock.
                 Ok(_) => return Err(LockError::DifferentServers),
                 Err(error) => error,
             };
@@ -213,7 +214,7 @@ impl RunLock {
         &self.pool
     }
 
-    /// The host of the same run.
+    /// The clock and observers of the same run.
     pub(crate) fn host(&self) -> &Host {
         &self.host
     }
@@ -256,7 +257,7 @@ async fn wait_until_released(session: &Session, key: i64, until: Instant, host: 
     }
 }
 
-/// The process id of a backend; 0 is none's.
+/// The process id of a backend; 0 stands for none.
 fn parse_pid(pid: Option<&str>) -> i32 {
     pid.and_then(|pid| pid.parse().ok()).unwrap_or(0)
 }
@@ -266,13 +267,13 @@ fn single_row<const COLUMNS: usize>(answer: StatementResult) -> Option<[Option<S
     answer.into_iter().next()?.try_into().ok()
 }
 
-/// Whether the server has no connection left now.
+/// Whether the server has no free connection now.
 fn is_crowded(error: &ConnectError) -> bool {
     error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
 }
 
-/// Sends a query that takes no time. Without an answer it tells observers and continues to wait: a pooler without a free
-/// connection answers as soon as it has one. `None` after [`QUERY_TIMEOUT`]: then a new connection may fare better.
+/// Sends a query that takes no time. Without an answer it notifies observers and continues to wait: a pooler without a free
+/// connection answers as soon as it has one. `None` after [`QUERY_TIMEOUT`]: then a new connection may be answered sooner.
 async fn ask(
     session: &Session,
     message: &Message,

@@ -1,11 +1,11 @@
-//! What is asked about the run lock.
+//! The queries about the run lock.
 
 use std::time::Duration;
 
 use crate::sql;
 use crate::sql::{Message, Sql};
 
-/// `idle_in_transaction_session_timeout` of the lock's transaction. Nothing else ends a lock whose network went silent.
+/// `idle_in_transaction_session_timeout` of the lock's transaction. Nothing else ends a lock whose network connection is dead.
 const LEASE: Duration = Duration::from_secs(60);
 
 /// Opens the transaction that will hold the lock, without the timeouts that end idle transactions, and tries to take it.

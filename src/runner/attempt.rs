@@ -23,7 +23,7 @@ use crate::revision::{Direction, Id, join_ids};
 use crate::session::{Pool, Session};
 use crate::words::version;
 
-/// How long to wait before a server that was read-only is asked again.
+/// The interval between checks whether a read-only server is writable now.
 const ASK_AGAIN_AFTER: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// A run, and what its attempts have done so far.
@@ -32,7 +32,7 @@ pub(super) struct Attempts<'r> {
     pub(super) graph: &'r Graph,
     pub(super) goal: &'r Goal,
     pub(super) snapshots: Snapshots,
-    /// What the name of an upgrade meant at the first plan under the lock.
+    /// The target of an upgrade, as resolved by the first plan under the lock.
     pub(super) pinned: Option<Vec<Id>>,
     /// What was committed.
     pub(super) done: Vec<CompletedStep>,
@@ -48,7 +48,7 @@ impl Attempts<'_> {
             Looked::Pending(pending) => *pending,
         };
         debug!(target: "pgmarch::commands::run", server = %state.server.version, database = %state.server.database, role = %state.server.role, "ready");
-        // Back to the pool, where the lock takes it.
+        // Returned to the pool, where the lock takes it.
         drop(session);
         let mut need = GoalNotReached { attempts: self, reached: None };
         let timeout = runner.config.run_lock_timeout;
@@ -60,7 +60,7 @@ impl Attempts<'_> {
         self.run_under_lock(&pool, lock, state.server.number).await
     }
 
-    /// Waits for the server, and then for its being writable if anything is pending.
+    /// Waits for the server, and if anything is pending, until the server is writable.
     async fn wait_until_writable(&self, deadline: Instant) -> Result<Looked, Error> {
         let (runner, config) = (self.runner, &self.runner.config);
         let (pool, mut prefetched) = match runner.prefetched.take() {
@@ -95,7 +95,7 @@ impl Attempts<'_> {
         }
     }
 
-    /// A standby may be promoted, or maintenance end: worth waiting for as long as for the server itself.
+    /// A standby may be promoted, or maintenance end, so this waits as long as for the server itself.
     async fn wait_for_writes(&self, pool: &Pool, pending: usize, deadline: Instant, throttle: &mut EventThrottle) -> Result<(), Error> {
         let host = &self.runner.host;
         if host.now() >= deadline {
@@ -150,7 +150,7 @@ impl Attempts<'_> {
             Ok(mut applied) => {
                 self.done.append(&mut applied);
                 let at = join_ids(&last.after);
-                // A trigger that defers itself again and again runs at COMMIT, behind all checks.
+                // A trigger that defers itself repeatedly runs at COMMIT, after all checks.
                 let (found, _) = state.ledger.read_tables(&session).await?;
                 if !found.iter().map(String::as_str).eq(last.after.iter().map(Id::as_str)) {
                     return Err(refused(ApplyError::UnexpectedVersion { expected: at, found: version(&found) }));
@@ -162,7 +162,7 @@ impl Attempts<'_> {
                 Ok(last.after.iter().map(ToString::to_string).collect())
             }
             Err(mut stopped) => {
-                // What a failed revision has left in the session must not reach another user of the pool.
+                // The settings that a failed revision has left in the session must not reach another user of the pool.
                 session.close();
                 if matches!(stopped.error, ApplyError::Lost(..) | ApplyError::Moved(_)) {
                     self.done.append(&mut stopped.done);
@@ -172,7 +172,7 @@ impl Attempts<'_> {
         }
     }
 
-    /// The version rows, if another run has reached the goal with these very files, and durably.
+    /// The version rows, if another run has reached the goal with the same files, and its commits are flushed.
     async fn reached_by_another(&self, session: &Session) -> Option<Vec<String>> {
         let state = State::load(session, &self.runner.config, Level::Rows(Access::Write)).await.ok()?;
         if !is_sealed(self.graph, &state) {
@@ -180,7 +180,7 @@ impl Attempts<'_> {
         }
         let position = Position::resolve(self.graph, &state.rows, &[]).ok()?;
         let targets = self.goal.targets(self.pinned.as_deref(), &position).ok()?;
-        // Revisions that were never run are not among those that the goal names.
+        // Revisions that were never run are not included in the goal.
         let plan = self.goal.plan(&position, &targets, &Ancestry::default()).ok()?;
         plan.is_empty().then_some(state.rows)
     }
@@ -189,7 +189,7 @@ impl Attempts<'_> {
 /// The lock is needed until another run has reached the goal.
 struct GoalNotReached<'a, 'r> {
     attempts: &'a Attempts<'r>,
-    /// The version rows, once another run has.
+    /// The version rows, once another run has reached it.
     reached: Option<Vec<String>>,
 }
 
@@ -207,7 +207,7 @@ enum Looked {
 }
 
 impl Runner {
-    /// The plan for a goal at a position, if nothing forbids it.
+    /// The plan for a goal at a position, unless it is refused.
     pub(super) fn plan_at<'p>(
         &self,
         goal: &Goal,
@@ -222,7 +222,7 @@ impl Runner {
         Ok(plan)
     }
 
-    /// An upgrade of a database that is ahead continues, or is refused. A downgrade is the way back from it.
+    /// An upgrade of a database that is ahead continues, or is refused. A downgrade is never refused for that.
     fn check_ahead(&self, goal: &Goal, position: &Position<'_>, targets: &[Node]) -> Result<(), Error> {
         if matches!(goal, Goal::Undo(_)) || position.without_file.is_empty() {
             return Ok(());
@@ -233,7 +233,7 @@ impl Runner {
     }
 }
 
-/// Refused before anything was done.
+/// A refusal before anything was done.
 fn refused(error: ApplyError) -> Error {
     Error::Apply(Box::new(StoppedRun { done: Vec::new(), error }))
 }

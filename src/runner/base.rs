@@ -18,7 +18,7 @@ use crate::revision::graph::Graph;
 use crate::session::wait::{WaitError, for_server};
 use crate::session::{Cancels, Pool, Session};
 
-/// Brings one database to a revision.
+/// Brings one database to a revision, with the settings and the host of its program.
 #[derive(Debug)]
 pub struct Runner {
     pub(crate) config: Arc<Config>,
@@ -45,7 +45,7 @@ impl Runner {
         Ok(Self::new(Arc::new(config), environment))
     }
 
-    /// The same in another host.
+    /// The same with another host.
     #[must_use]
     pub fn with_host(mut self, host: Host) -> Self {
         self.host = host;
@@ -66,7 +66,7 @@ impl Runner {
         self
     }
 
-    /// Ways to cancel what runs on the server, for a program that is told to stop.
+    /// The open connections, for a program that is told to stop: they cancel what runs on the server.
     pub fn cancels(&self) -> &Cancels {
         &self.cancels
     }

@@ -1,4 +1,4 @@
-//! Errors of the loop that changes a database, where no module below it has them.
+//! Errors of a run that none of the modules below it has.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::exit::{Exit, Explain};
 
-/// Why the loop gave up.
+/// Why a run stopped.
 #[derive(Debug, Error)]
 pub enum RunError {
     /// The server can't be written to.
@@ -15,15 +15,15 @@ pub enum RunError {
     ReadOnly {
         /// The database, without its password.
         address: String,
-        /// How many.
+        /// The number of pending revisions.
         pending: usize,
     },
-    /// Connections were lost until `PGMARCH_RETRY_FOR` was over.
+    /// Connections were lost repeatedly until `PGMARCH_RETRY_FOR` was over.
     #[error("the run did not finish within PGMARCH_RETRY_FOR ({}) after its first interruption; the last cause", humantime::format_duration(*.timeout))]
     RetriesExhausted {
         /// The setting.
         timeout: Duration,
-        /// The last time.
+        /// The last error.
         #[source]
         last: Box<dyn std::error::Error + Send + Sync>,
     },

@@ -1,4 +1,4 @@
-//! What a run is to bring about, and the plan that does it at a position.
+//! The goal of a run, and the plan that reaches it from a position.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ use crate::revision::Id;
 use crate::revision::graph::Node;
 use crate::revision::name::RevisionName;
 
-/// What a run is to bring about.
+/// The goal of a run.
 #[derive(Clone, Debug)]
 pub enum Goal {
-    /// The database has at least what a name means.
+    /// The revisions that a target means are applied, at least.
     Upgrade(RevisionName),
-    /// The database is without exactly these revisions. [`Runner::plan_downgrade`](super::Runner::plan_downgrade) makes it.
+    /// Exactly these revisions are undone. [`Runner::plan_downgrade`](super::Runner::plan_downgrade) creates this goal.
     Undo(BTreeSet<Id>),
 }
 
@@ -25,7 +25,7 @@ impl Goal {
         Ok(Self::Upgrade(RevisionName::parse(name)?))
     }
 
-    /// The revisions to be at, for an upgrade. A relative name such as `+1` is resolved once in a run, at the first plan under
+    /// The revisions to be at, for an upgrade. A relative target such as `+1` is resolved once in a run, at the first plan under
     /// the lock, to `pinned`; otherwise a run that starts over would go further than was asked.
     pub(super) fn targets(&self, pinned: Option<&[Id]>, position: &Position<'_>) -> Result<Vec<Node>, Error> {
         match (self, pinned) {

@@ -1,9 +1,9 @@
-//! The core loop as a type: brings a database to a revision, up or down, whatever happens to its connection on the way.
+//! The core loop as a type: brings a database to a revision, up or down, and starts over when it loses its connection.
 //!
-//! A program that embeds pgmarch makes a [`Runner`] of settings, asks it for a [plan](Runner::plan) and has it
-//! [applied](Runner::apply), inside its own tokio runtime. Nothing is printed, and no process-wide state is used: what happens
-//! is told to [observers](crate::host::Observer), what goes wrong is returned as a typed error, which
-//! [explains](crate::exit::Explain) itself.
+//! A program that embeds pgmarch creates a [`Runner`] from settings, asks it for a [plan](Runner::plan) and has it
+//! [applied](Runner::apply), inside its own tokio runtime. Nothing is printed, and no process-wide state is used:
+//! [observers](crate::host::Observer) receive events, and failures are returned as typed errors, which
+//! [explain](crate::exit::Explain) themselves.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), pgmarch::error::Error> {

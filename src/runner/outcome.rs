@@ -1,4 +1,4 @@
-//! What a run would do, and what it did.
+//! The plan of a run, and its outcome.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use crate::apply::CompletedStep;
 use crate::plan::Plan;
 use crate::revision::{Direction, Id};
 
-/// What a run would do now. Nothing has been changed to find that out.
+/// The plan of a run. Making it changes nothing.
 #[derive(Clone, Debug)]
 pub struct PlannedRun {
     /// The database, without its password.
@@ -51,7 +51,7 @@ impl PlannedRun {
     }
 }
 
-/// What a run did.
+/// The outcome of a run.
 #[derive(Clone, Debug)]
 pub struct RunOutcome {
     /// The revisions that it ran, in order.

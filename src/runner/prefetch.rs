@@ -1,4 +1,4 @@
-//! A connection that is made, and a first read, while the revisions' files are read.
+//! The prefetch: a connection and a first read, made while the revisions' files are read.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::revision::folder::FolderDigest;
 use crate::session::{Pool, Session};
 use crate::words::version;
 
-/// How long the prefetch may take: a server that does not answer must not keep faults of the files from being reported.
+/// The timeout of the prefetch: a server that does not answer must not delay the report of faults in the files.
 const PREFETCH_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Runner {
-    /// Reads the revisions' files for their digest and meanwhile, as both take as long, connects and reads where the database
-    /// is. That changes nothing there. What it finds, and even that the server can't be reached, counts only if the files are
-    /// sound; without a digest they are not, and the read is not waited for.
+    /// Reads the revisions' files for their digest; at the same time, as both take equally long, connects and reads the position
+    /// of the database. That changes nothing there. Its result, even that the server can't be reached, is used only if the files
+    /// have no faults; without a digest they have some, and the read is not awaited.
     pub(crate) async fn prefetch(&self) -> Option<FolderDigest> {
         let folder = self.config.migrations.clone();
         let reading = tokio::task::spawn_blocking(move || FolderDigest::of(&folder));
@@ -26,8 +26,8 @@ impl Runner {
         Some(digest)
     }
 
-    /// The version rows, if what was read shows that a folder is applied, all of it and durably. Then its files, which
-    /// were sound when they were applied, need not be parsed.
+    /// The version rows, if the read shows that all revisions of the folder are applied and their commits flushed. Then its
+    /// files, which had no faults when they were applied, need not be parsed.
     pub(crate) fn take_if_at_head(&self, digest: &FolderDigest) -> Option<Vec<String>> {
         let (pool, session, state) = self.prefetched.take()?;
         if state.seal.as_ref().is_some_and(|seal| seal.matches_folder(digest, &state.rows)) {
@@ -38,7 +38,7 @@ impl Runner {
         None
     }
 
-    /// One try. Whoever needs the session makes another if there is none, and reports what is in the way.
+    /// One attempt. The caller that needs the session makes another if this one fails, and reports the cause.
     async fn try_read(&self) -> Option<(Pool, Session, State)> {
         let pool = self.pool().ok()?;
         let session = pool.session(self.config.wait_timeout.min(PREFETCH_TIMEOUT)).await.ok()?;

@@ -1,4 +1,4 @@
-//! What the prefetch read, until a run takes it.
+//! The result of the prefetch, until a run takes it.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::ledger::State;
 use crate::session::{Pool, Session};
 
-/// A session and what it read, with the pool that it belongs to, for the first who needs one.
+/// A session and what it read, with the pool that it belongs to. The first caller that needs a session takes it.
 #[derive(Default)]
 pub(super) struct Prefetched(Mutex<Option<(Pool, Session, State)>>);
 

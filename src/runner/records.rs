@@ -48,9 +48,9 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    /// Records what another tool has applied, by the version table and the files as they are now. A file that comes in below it
-    /// later was not applied. The run continues on failure: a role that may not write this may not write what follows either,
-    /// and the error of that says more.
+    /// Records what another tool has applied, by the version table and the files as they are now. A file that is added below it
+    /// later was not applied. The run continues on failure: a role that may not write this may not write what follows either, and
+    /// that error is more specific.
     pub(super) async fn record_ancestry(&self, position: &Position<'_>, ancestry: &Ancestry, state: &mut State) {
         let unrecorded: Vec<&str> = ancestry.unrecorded.iter().map(|node| position.graph.id(*node).as_str()).collect();
         if unrecorded.is_empty() {

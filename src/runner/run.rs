@@ -24,7 +24,7 @@ use crate::revision::name::RevisionName;
 use crate::words::chain;
 
 impl Runner {
-    /// What a run would do now. Waits for the server, and changes nothing there.
+    /// Plans a run. Waits for the server, and changes nothing there.
     pub async fn plan(&self, revisions: &Graph, goal: &Goal) -> Result<PlannedRun, Error> {
         let pool = self.pool()?;
         let session = self.connect(&pool, self.wait_deadline()).await?;
@@ -34,7 +34,8 @@ impl Runner {
         Ok(PlannedRun::new(pool.address(), state.rows.clone(), &plan))
     }
 
-    /// What a downgrade would undo now, and the goal that undoes exactly that. Waits for the server, and changes nothing there.
+    /// Plans a downgrade; returns the plan, and the goal that undoes exactly that. Waits for the server, and changes nothing
+    /// there.
     pub async fn plan_downgrade(&self, revisions: &Graph, target: &RevisionName) -> Result<(PlannedRun, Goal), Error> {
         let pool = self.pool()?;
         let session = self.connect(&pool, self.wait_deadline()).await?;
@@ -51,8 +52,8 @@ impl Runner {
         Ok((planned, Goal::Undo(to_undo)))
     }
 
-    /// Waits for the server, takes the run lock and brings the database to the goal. A lost connection is answered by another
-    /// attempt from the start, with a new plan, for as long as `PGMARCH_RETRY_FOR` says: nothing is ever sent twice.
+    /// Waits for the server, takes the run lock and brings the database to the goal. After a lost connection it starts over, with
+    /// a new plan, for as long as `PGMARCH_RETRY_FOR` allows: no message is ever sent twice.
     ///
     /// To stop it early, drop the future, or [cancel](Self::cancels) what runs on the server first.
     pub async fn apply(&self, revisions: &Graph, goal: &Goal) -> Result<RunOutcome, Error> {

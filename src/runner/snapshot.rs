@@ -1,5 +1,5 @@
-//! Saves a snapshot of the catalog at the end of a run that changed something, within a limit: it is done, or undone, before
-//! the run goes on.
+//! Saves a snapshot of the catalog at the end of a run that changed something, within a timeout: it is saved, or undone, before
+//! the run continues.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -22,25 +22,25 @@ use crate::words::chain;
 
 /// How long a snapshot may take, from its first message to its commit.
 const LIMIT: Duration = Duration::from_secs(2);
-/// How long a server may take to confirm that it ended what was cancelled. Its own limit for each statement ends it as well.
+/// How long a server may take to confirm that it ended the cancelled statement. The statement's own timeout ends it as well.
 const CONFIRM: Duration = Duration::from_secs(3);
 /// A cancel request that arrives between two statements cancels neither: it is sent again this often.
 const CANCEL_EVERY: Duration = Duration::from_millis(100);
 
 /// Why no snapshot was saved.
 enum Skipped {
-    /// It would cost too much, or another session saves one.
+    /// It would cost too much, or another session is saving one.
     Because(String),
     /// The server refused, or is gone.
     Refused(Failure),
     /// It took too long, and the server has confirmed that it ended.
     TooLong,
-    /// It took too long, and the server has not confirmed anything.
+    /// It took too long, and the server has not confirmed that it ended.
     Unconfirmed,
 }
 
-/// Saves what the run that holds the lock has left. The run is complete without it, so nothing here makes it fail.
-/// The session is given up: what did not answer must not be used again.
+/// Saves a snapshot after the run, which still holds the lock. The run is complete without it, so nothing here makes it fail. The
+/// session is closed: one that did not answer must not be used again.
 pub(super) async fn save(state: &State, graph: &Graph, at: &str, session: Session, runner: &Runner) {
     let skipped = match attempt(state, graph, at, &session, runner).await {
         Ok(schemas) => {
@@ -65,7 +65,7 @@ pub(super) async fn save(state: &State, graph: &Graph, at: &str, session: Sessio
     }
 }
 
-/// What is read of the database itself, under the session's own search path unless the settings name one.
+/// What is read of the database, under the session's own search path unless the settings name one.
 pub(crate) fn catalog_scope(state: &State, config: &Config) -> Scope {
     Scope {
         server: state.server.number,
@@ -118,7 +118,7 @@ fn schemas_of_run<'s>(existing: &'s DatabaseSchemas, graph: &Graph, version_sche
     existing.schemas.iter().filter(is_used).collect()
 }
 
-/// The answers to a message. After the deadline it is cancelled, again and again until the server answers.
+/// The answers to a message. After the deadline it is cancelled repeatedly until the server answers.
 async fn within(host: &Host, deadline: Instant, session: &Session, message: &Message) -> Result<Vec<StatementResult>, Skipped> {
     let mut answers = std::pin::pin!(async { session.send(message).await?.answers().await });
     if let Ok(outcome) = host.timeout_at(deadline, &mut answers).await {
@@ -143,7 +143,7 @@ async fn within(host: &Host, deadline: Instant, session: &Session, message: &Mes
         }
     };
     match host.timeout(CONFIRM, confirmed).await {
-        // It was just about to end by itself.
+        // It was about to end by itself.
         Ok(Ok(answers)) => Ok(answers),
         Ok(Err(_)) => Err(Skipped::TooLong),
         Err(_) => Err(Skipped::Unconfirmed),

@@ -1,4 +1,4 @@
-//! Where the database is, after the files of the applied revisions were compared with what was applied.
+//! The position of the database, after the files of the applied revisions were compared with the ledger.
 
 use tracing::debug;
 
@@ -13,7 +13,7 @@ use crate::revision::Revision;
 use crate::revision::graph::{Graph, Node};
 use crate::session::Session;
 
-/// The position of the database, and what else was found on the way.
+/// The position of the database, and what else was found.
 pub(crate) struct VerifiedPosition<'g> {
     pub(crate) position: Position<'g>,
     /// Revisions whose down migration was changed in their files.
@@ -33,8 +33,8 @@ pub(crate) async fn resolve_position<'g>(graph: &'g Graph, state: &State, sessio
     Ok(Position::resolve(graph, &state.rows, &recorded)?)
 }
 
-/// The position of the database, if the files of the applied revisions are what was applied. What the ledger recorded is read
-/// only if these files were not yet compared with it, or if the version table says base.
+/// The position of the database, if the files of the applied revisions are unchanged. The checksums are read from the ledger only
+/// if these files were not yet compared with it, or if the version table says base.
 pub(crate) async fn verify_checksums<'g>(
     graph: &'g Graph,
     state: &mut State,
@@ -82,13 +82,13 @@ pub(crate) fn ancestry(position: &Position<'_>, state: &State) -> Ancestry {
     Ancestry::of(&position.graph, &position.rows, state.contents())
 }
 
-/// Refuses a database below whose version rows are revisions that were never run there, unless that was accepted.
+/// Refuses a database that has unapplied revisions below its version rows, unless `repair` accepted that.
 pub(crate) fn check_ancestry(position: &Position<'_>, state: &State) -> Result<(), Error> {
     let late = ancestry(position, state).late_revisions(&position.graph);
     if late.is_empty() { Ok(()) } else { Err(Error::Late(LateRevisions(late))) }
 }
 
-/// Whether the last run compared these very files with the ledger and committed synchronously, and nothing was done since.
+/// Whether the last run compared the same files with the ledger and committed synchronously, and nothing was done since.
 pub(crate) fn is_sealed(graph: &Graph, state: &State) -> bool {
     let rows: Option<Vec<Node>> = state.rows.iter().map(|row| graph.node(row)).collect();
     rows.is_some_and(|rows| state.seal.as_ref().is_some_and(|seal| seal.matches(graph, &rows)))

@@ -1,4 +1,4 @@
-//! The account that runs the program, as `/etc/passwd` has it: libpq's default for the user, and where its files are.
+//! The account of the process, from `/etc/passwd`: libpq's default for the user, and the folder of its files.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -15,12 +15,12 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// That of this process; an image without `/etc/passwd` or `/proc` has none.
+    /// The account of this process; an image without `/etc/passwd` or `/proc` has none.
     pub(crate) fn of_process() -> Option<Self> {
         Self::of(fs::metadata("/proc/self").ok()?.uid())
     }
 
-    /// That of a user id.
+    /// The account of a user id.
     pub(crate) fn of(uid: u32) -> Option<Self> {
         find(&fs::read_to_string(ACCOUNTS).ok()?, uid)
     }

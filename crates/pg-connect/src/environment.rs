@@ -83,7 +83,7 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// Variables that are read as they are: for these, a name with `_FILE` has no meaning.
+/// Variables that have no `_FILE` form.
 const PLAIN: [&str; 4] = ["HOME", "USER", "PGSYSCONFDIR", "PGREQUIRESSL"];
 
 /// The largest file that may hold a value, in bytes.
@@ -97,7 +97,7 @@ impl Environment {
         for (name, value) in variables {
             let Some(name) = name.to_str().filter(|name| program.reads(name)) else { continue };
             match value.into_string() {
-                // An empty variable is an unset one, as for libpq: `FOO=` in a compose file means "nothing".
+                // An empty variable counts as unset, as for libpq: `FOO=` in a compose file means "nothing".
                 Ok(value) if value.is_empty() => {}
                 Ok(value) => {
                     kept.insert(name.to_owned(), Secret::new(value));
@@ -170,7 +170,7 @@ impl Program {
 fn read_value(name: &str, path: &Path, program: &'static str) -> Result<Secret, EnvironmentError> {
     let unreadable = |reason: String| EnvironmentError::File { name: name.to_owned(), path: path.to_owned(), reason, program };
     let mut file = fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    // The metadata of the open file: the path may name another file by now.
+    // The metadata of the open file: the path may name another file now.
     let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;
     if metadata.mode() & 0o022 != 0 && metadata.is_file() {
         let mode = metadata.mode() & 0o7777;

@@ -45,7 +45,7 @@ fn database_error(error: &DbError) -> String {
     text
 }
 
-/// A duration in whole seconds, for what was or will be waited.
+/// A duration in whole seconds, for a wait in the past or the future.
 pub fn rough(duration: Duration) -> String {
     humantime::format_duration(Duration::from_secs(duration.as_secs_f64().round() as u64)).to_string()
 }

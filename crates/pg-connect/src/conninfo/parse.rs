@@ -3,7 +3,7 @@
 
 use crate::conninfo::error::ConninfoError;
 
-/// Keywords and values in the order in which they stand.
+/// Keywords and values in their order.
 pub(super) type Pairs = Vec<(String, String)>;
 
 /// Reads either spelling.
@@ -18,7 +18,7 @@ pub(super) fn read(text: &str) -> Result<Pairs, ConninfoError> {
 
 /// `[user[:password]@][host[:port][,…]][/dbname][?keyword=value&…]`, percent-encoded.
 fn url(scheme: &str, rest: &str) -> Result<Pairs, ConninfoError> {
-    // SQLAlchemy's `dialect+driver`: the driver is its own affair.
+    // SQLAlchemy's `dialect+driver`: the driver has no meaning here.
     if !matches!(scheme.split_once('+').map_or(scheme, |(dialect, _)| dialect), "postgres" | "postgresql") {
         return Err(ConninfoError::Scheme(scheme.chars().take(20).collect()));
     }
@@ -29,7 +29,7 @@ fn url(scheme: &str, rest: &str) -> Result<Pairs, ConninfoError> {
         return Err(ConninfoError::At);
     }
     let mut pairs = Vec::new();
-    // A part that is there but empty leaves the keyword open; in the query it sets it to nothing.
+    // An empty part leaves the keyword unset; in the query it sets it to nothing.
     let mut part = |keyword: &str, value: &str| -> Result<(), ConninfoError> {
         if !value.is_empty() {
             pairs.push((keyword.to_owned(), decode(keyword, value)?));
@@ -54,7 +54,7 @@ fn url(scheme: &str, rest: &str) -> Result<Pairs, ConninfoError> {
             None => host.split_once(':').unwrap_or((host, "")),
         };
         if !port.bytes().all(|byte| byte.is_ascii_digit() || byte == b'%') {
-            // It may well be the first half of a password with a `/` or `?` in it: found before anything is said of the rest.
+            // It may be the first half of a password with a `/` or `?` in it: checked before any message shows the rest.
             return Err(ConninfoError::UrlPort);
         }
         names.push(name);
@@ -65,12 +65,12 @@ fn url(scheme: &str, rest: &str) -> Result<Pairs, ConninfoError> {
     part("dbname", dbname)?;
     let query = query.strip_suffix('&').unwrap_or(query);
     for (number, pair) in query.split('&').enumerate().filter(|_| !query.is_empty()) {
-        // libpq refuses a second `=`; everybody else takes it for a part of the value, and it can mean nothing else.
+        // libpq refuses a second `=`; other clients take it for a part of the value, and it can mean nothing else.
         let (keyword, value) = pair.split_once('=').ok_or(ConninfoError::NoEquals(number + 1))?;
         let keyword = decode("a keyword", keyword)?;
         let value = decode(&keyword, value)?;
         pairs.push(match (keyword.as_str(), value.as_str()) {
-            // JDBC's, which libpq knows; and asyncpg's name for sslmode, which SQLAlchemy's users bring.
+            // JDBC's name, which libpq also accepts; and asyncpg's name for sslmode, which users of SQLAlchemy have.
             ("ssl", "true") => ("sslmode".to_owned(), "require".to_owned()),
             ("ssl", _) => ("sslmode".to_owned(), value),
             _ => (keyword, value),

@@ -1,4 +1,4 @@
-//! What can be done to an open connection besides sending it statements: cancel, terminate, and ask why it ended.
+//! Operations on an open connection besides sending statements: cancel, terminate, and ask why it ended.
 
 use std::future::poll_fn;
 use std::sync::{Arc, OnceLock};
@@ -43,8 +43,8 @@ impl ConnectionHandle {
         Self(Arc::new(state))
     }
 
-    /// Sends a cancel request over a connection of its own, and waits until the server has processed it. What was running, if
-    /// anything, may or may not be cancelled: the protocol has no answer to it.
+    /// Sends a cancel request over a connection of its own, and waits until the server has processed it. The running statement,
+    /// if any, may or may not be cancelled: the protocol has no answer to it.
     pub async fn cancel(&self) -> Result<(), ConnectError> {
         limited(CANCEL_TIMEOUT, self.send_cancel_request()).await
     }
@@ -55,7 +55,7 @@ impl ConnectionHandle {
         if let Some(error) = drive(&mut connection, on_notice).await {
             debug!(error = %chain(&error), "connection ended");
             if let Some(violation) = inner::<ProtocolError>(&error) {
-                // The connection is dropped afterwards, so whoever waits for an answer finds the reason.
+                // The connection is dropped afterwards, so a caller that waits for an answer finds the reason.
                 drop(self.0.violation.set(violation.clone()));
             }
         }

@@ -14,7 +14,7 @@ const STARTUP: usize = 256 << 10;
 const MESSAGE: usize = 16 << 20;
 const ANSWER: usize = 16 << 20;
 const REPORTS: usize = 1 << 20;
-/// About what a row takes in memory besides its values.
+/// About how much memory a row takes besides its values.
 const ROW: usize = 80;
 
 /// Why the client ends a connection: what the server sent is not allowed by the settings or by the protocol.
@@ -35,7 +35,7 @@ pub enum ProtocolError {
     AnswerTooLarge { program: &'static str },
 }
 
-/// How far a connection is.
+/// The phase of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ProtocolState {
     /// Before the first authentication request.

@@ -1,5 +1,5 @@
-//! What the server sent last. The driver's errors do not tell a failed authentication from a message that can't be read, so an
-//! error is judged by the message that the driver was reading.
+//! The last event of a stream. The driver's errors do not distinguish a failed authentication from a message that can't be read,
+//! so an error is judged by the message that the driver was reading.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -19,7 +19,7 @@ pub(crate) enum ServerEvent {
     Ended,
 }
 
-/// The last event of a stream, shared with the login that the stream is given away by.
+/// The last event of a stream, shared with the login, which gives the stream away.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LastServerEvent(Arc<AtomicU8>);
 

@@ -1,4 +1,4 @@
-//! PostgreSQL's protocol, as far as the library looks at it itself: authentication requests and the sizes of messages.
+//! PostgreSQL's protocol, as far as the library itself reads it: authentication requests and the sizes of messages.
 
 mod auth;
 mod discarding;

@@ -1,4 +1,4 @@
-//! What the driver is given in the place of a socket and of its own TLS.
+//! The stream and the TLS connector that the driver gets instead of a socket and of its own TLS.
 
 use std::io;
 use std::pin::Pin;

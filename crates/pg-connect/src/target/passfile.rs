@@ -1,4 +1,4 @@
-//! The password file (PostgreSQL manual, 34.16): `hostname:port:database:username:password`, the first line that fits.
+//! The password file (PostgreSQL manual, 34.16): `hostname:port:database:username:password`, the first line that matches.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -67,7 +67,7 @@ fn find(text: &str, host: &str, port: u16, database: &str, user: &str) -> Option
     Some(Secret::new(plain))
 }
 
-/// What follows the first field, if that is `*` or says `wanted`.
+/// The rest of a line after its first field, if that is `*` or equals `wanted`.
 fn field<'a>(line: &'a str, wanted: &str) -> Option<&'a str> {
     if let Some(rest) = line.strip_prefix("*:") {
         return Some(rest);

@@ -13,7 +13,7 @@ NEED := scripts/dev/need.sh
 LINTERS := .cache/linters/bin
 SCRIPTS = $(shell find . \( -name target -o -name .cache -o -name .git \) -prune -o -name '*.sh' -print) .ci/run
 
-# Version and revision as Cargo and git know them: nobody types them twice.
+# Version and revision, from Cargo and git.
 VERSION = $(shell cargo pkgid | sed 's/.*[#@]//')
 REVISION = $(shell git rev-parse --verify --quiet HEAD || echo unknown)
 SOURCE ?= unknown

@@ -1,5 +1,5 @@
-//! Which revisions below the version rows are applied. The parents in the files may differ from those at the time when a revision
-//! was applied, which count: a revision inserted below an applied one later was never run.
+//! Which revisions below the version rows are applied. The parents at the time when a revision was applied count, and those in
+//! the files may differ from them: a revision inserted below an applied one later was never run.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -28,19 +28,19 @@ use crate::session::wait::WaitError;
 /// Everything that ends a command without success.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// Settings that are unknown, unreadable or make no sense.
+    /// Settings that are unknown, unreadable or invalid.
     #[error(transparent)]
     Config(ConfigError),
-    /// The command's arguments, or what it found.
+    /// The command's arguments, or its findings.
     #[error(transparent)]
     Command(#[from] CommandError),
     /// Revisions that can't be read as a graph.
     #[error(transparent)]
     Revisions(UnsoundRevisions),
-    /// A name that means nothing.
+    /// A name that can't be resolved.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// Files that are not those that were applied.
+    /// Files that have changed since they were applied.
     #[error(transparent)]
     Checksum(#[from] ChecksumError),
     /// Revisions below the version rows that were never run there.
@@ -49,7 +49,7 @@ pub enum Error {
     /// A version table without rows where the ledger has applied revisions.
     #[error(transparent)]
     Lost(#[from] LostVersionTable),
-    /// A database at revisions that this image's files don't lead to.
+    /// A database at revisions that are not among this image's files and their descendants.
     #[error(transparent)]
     Position(#[from] PositionError),
     /// A downgrade that can't be planned.
@@ -58,13 +58,13 @@ pub enum Error {
     /// A write to the version table or the ledger failed.
     #[error(transparent)]
     Note(#[from] BookkeepingError),
-    /// No server in time, or one that refuses the connection.
+    /// No server in time, or a refused connection.
     #[error(transparent)]
     Wait(#[from] WaitError),
     /// The state can't be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The run gave up.
+    /// The run stopped.
     #[error(transparent)]
     Run(#[from] RunError),
     /// The run lock was not obtained, or lost.

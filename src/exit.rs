@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::signal::Signal;
 
-/// What an error means for the run and for its reader. Implemented beside each error type; [`crate::error::Error`] collects them.
+/// What an error means for the run and for the user. Implemented beside each error type; [`crate::error::Error`] collects them.
 pub trait Explain: std::error::Error {
     /// The exit code of a command that ends with it.
     fn exit(&self) -> Exit;
@@ -24,16 +24,16 @@ pub trait Explain: std::error::Error {
     }
 }
 
-/// Whether a run that ended with an error starts again.
+/// Whether a run that ended with an error starts over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// No: it would end in the same way.
     Never,
     /// After a lost connection.
     Reconnect,
-    /// After a wait for another session's lock on the version table or the ledger.
+    /// After a timeout on another session's lock on the version table or the ledger.
     WhenUnlocked,
-    /// No: the server committed, but on itself alone, so nothing is left to run.
+    /// No: the server committed, but only on itself, so nothing remains to run.
     Committed,
 }
 
@@ -47,17 +47,17 @@ impl Retry {
 /// Exit codes, the same for every command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// At the target, durably; or nothing to do.
+    /// At the target, and the commits are flushed; or nothing to do.
     Success,
     /// A check failed: pending revisions, differences, findings; or `wait` timed out.
     No,
     /// Usage or configuration.
     Usage,
-    /// The revisions are unsound.
+    /// The revisions have faults.
     Unsound,
     /// The database was not reachable in time.
     Unreachable,
-    /// The lock was not obtained in time, or lost.
+    /// The run lock was not obtained in time, or was lost.
     Locked,
     /// A revision failed.
     Failed,

@@ -137,7 +137,7 @@ fn run(words: impl IntoIterator<Item = OsString>, host: Host) -> ExitCode {
     }
 }
 
-/// What the program's runs tell is logged, and shown as a bar where a person watches.
+/// The runs' events are logged, and shown as a progress bar on a terminal.
 fn observed(host: Host, reporting: &Reporting, terminal: &Terminal) -> Host {
     let bar = if reporting.format == LogFormat::Text { terminal.progress_bar() } else { None };
     let host = host.with_observer(Arc::new(RunLog { has_bar: bar.is_some() }));
@@ -158,22 +158,23 @@ fn start(cli: cli::Cli, context: Context) -> Result<(), Error> {
         context.cancels.terminate_all().await;
         outcome
     });
-    // A name lookup that hangs in its thread must not keep the process.
+    // A name lookup that hangs in its thread must not keep the process from exiting.
     runtime.shutdown_background();
     outcome
 }
 
-/// How long a statement under way gets to notice that it was cancelled; the whole exit takes less than a second.
+/// How long a cancelled statement has to end; the whole exit takes less than a second.
 const GRACE: Duration = Duration::from_millis(700);
-/// How long the server gets to drop the scratch databases of this run, each behind a checkpoint; there are none unless
+/// How long the server has to drop the scratch databases of this run, each of which waits for a checkpoint; there are none unless
 /// schemas were compared.
 const SWEEP: Duration = Duration::from_secs(60);
-/// The same after a signal: who sent it waits no longer than ten seconds before it kills.
+/// The same after a signal: its sender typically waits ten seconds before it kills.
 const SWEEP_AFTER_SIGNAL: Duration = Duration::from_secs(8);
 /// A cancel request that arrives between two statements cancels neither: it is sent again this often.
 const CANCEL_EVERY: Duration = Duration::from_millis(50);
 
-/// Runs a command until it ends or a signal comes; then cancels what runs on the server and waits, shortly, for that to end.
+/// Runs a command until it ends or a signal comes; then cancels what runs on the server and waits for a short time until that has
+/// ended.
 async fn interruptible(
     command: impl Future<Output = Result<(), Error>>,
     signals: impl Future<Output = Signal>,
@@ -188,17 +189,17 @@ async fn interruptible(
     cancels.stop();
     let deadline = Instant::now() + GRACE;
     while cancels.is_busy() {
-        // A request on its way is not given up for another: over a far network, and through TLS, it takes its time.
+        // A request that is being sent is not given up for another: over a slow network, and through TLS, it takes longer.
         let mut request = std::pin::pin!(async {
             cancels.cancel_all().await;
             tokio::time::sleep(CANCEL_EVERY).await;
         });
         tokio::select! {
             outcome = &mut command => {
-                // Nor for the answer that it brings about: a pooler may still be passing it on.
+                // Its effect is awaited too: a pooler may still be passing it on.
                 drop(tokio::time::timeout_at(deadline, request).await);
                 match outcome {
-                    // It was just about to succeed, and did.
+                    // It succeeded before the cancel request arrived.
                     Ok(()) => return Ok(()),
                     Err(error) if error.retry() == Retry::Committed => {
                         return Err(ProcessError::Interrupted { signal, ended: Ended::Unreplicated(Box::new(error)) }.into());

@@ -1,5 +1,5 @@
-//! Where the version rows are in the graph of this image's files: behind its heads, at them, or ahead, at revisions that only the
-//! ledger has.
+//! The position of the version rows in the graph of this image's files: behind its heads, at them, or ahead, at revisions that
+//! only the ledger has.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -51,7 +51,7 @@ pub enum PositionError {
     Breaking {
         /// What is applied and has no file.
         beyond: String,
-        /// Which of them break.
+        /// Which of them are breaking.
         breaking: String,
     },
     /// `PGMARCH_AHEAD=refuse`.
@@ -60,7 +60,7 @@ pub enum PositionError {
         /// What is applied and has no file.
         beyond: String,
     },
-    /// The revisions from the ledger and the files make no graph.
+    /// The revisions from the ledger and the files can't be joined into a graph.
     #[error("what the ledger kept does not fit the files: {0}")]
     Inconsistent(String),
 }

@@ -1,4 +1,4 @@
-//! A database that is ahead of the image: let be, refused, or nobody's.
+//! A database that is ahead of the image: the run continues, or is refused; or its revisions are unknown.
 
 use crate::support::{Database, Project, pgmarch};
 
@@ -57,7 +57,7 @@ fn the_ledgers_texts_show_and_undo_what_has_no_file_here() {
     pgmarch(&database, &older).args(["downgrade", "002", "--yes"]).run().exits(0).stdout_contains("at 002, 2 undone");
     pgmarch(&database, &older).run().exits(0).stdout_is("at 002, nothing to do\n").stderr_lacks("ahead");
     assert_eq!(database.one("SELECT count(*) FROM pg_class WHERE relname IN ('t3', 't4')"), "0");
-    // Undone, and still told about.
+    // Undone, and still reported.
     pgmarch(&database, &older).args(["show", "003"]).run().exits(0).stdout_contains("downgrade done");
 }
 
@@ -84,7 +84,7 @@ fn a_tag_pushed_again_with_other_revisions_is_not_taken_for_an_older_image() {
     let run = pgmarch(&database, &again).run().exits(3);
     let run = run.stderr_contains("the database is at 003, which has no file here and does not stand on 003b: the ways part after 002");
     run.stderr_contains("was its tag pushed again");
-    // One file in the middle is gone, so that 003 seems to stand on 001.
+    // One file in the middle is missing, so that 003 seems to depend on 001.
     let gap = upto(3, false);
     gap.remove("002_step.sql");
     pgmarch(&database, &gap).run().exits(3).stderr_contains("003 was applied on 002, now it stands on 001");

@@ -1,4 +1,5 @@
-//! Applied revisions whose files change: comments and layout don't count, another way up does, a way down may be mended.
+//! Applied revisions whose files change: comments and layout don't count; a changed up migration stops the run; a down migration
+//! may be changed.
 
 use crate::support::{Database, Project, pgmarch};
 

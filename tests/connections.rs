@@ -27,7 +27,7 @@ fn status(conninfo: &str) -> Program {
     pgmarch_without_database(&project()).in_folder(Path::new("/")).args(["status"]).url(conninfo).env("PGMARCH_WAIT_TIMEOUT", "30s")
 }
 
-/// The log's line about a login by somebody who called himself `name`.
+/// The server's log line about a login by the user `name`.
 fn login(server: &Server, name: &str) -> String {
     let log = server.log();
     let mut lines = log.lines().filter(|line| line.contains("connection authorized") && line.contains(&format!("application_name={name}")));

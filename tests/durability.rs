@@ -1,8 +1,8 @@
-//! Commits that are not yet on disk: a crash may take them back, and nobody may have been told that they stay.
+//! Commits that are not flushed: a crash may lose them, so none may have been reported as done.
 
 use crate::support::{Database, Project, Server, pgmarch};
 
-/// A server that writes nothing ahead until somebody insists.
+/// A server that flushes WAL only when a session requires it.
 const LAZY: &[&str] =
     &["fsync = on", "synchronous_commit = on", "wal_writer_delay = 10s", "wal_buffers = 16MB", "wal_writer_flush_after = 1GB"];
 

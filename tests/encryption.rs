@@ -6,11 +6,11 @@ use std::thread;
 
 use crate::support::{Authority, LOCAL, Outcome, Project, Server, Wish, certificate, installation, pgmarch_without_database};
 
-/// Anybody over the network, encrypted or not.
+/// Any login over the network, encrypted or not.
 const OPEN: &str = "local all all trust\nhost all all all trust\n";
 const MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
-/// A server, and what is said of roots and certificates with each sslmode.
+/// A server, and the result for roots and certificates with each sslmode.
 struct Row<'r> {
     what: &'r str,
     certificate: &'r str,
@@ -42,7 +42,7 @@ fn conninfo(server: &Server, more: &str) -> String {
     format!("host=localhost hostaddr=127.0.0.1 port={} user=postgres dbname=postgres {more}", server.port())
 }
 
-/// `status` on a server, for whoever has nothing to apply.
+/// `status` on a server, with no revisions to apply.
 fn status(conninfo: &str, home: &str) -> Outcome {
     let project = Project::new().revision("001", "SELECT 1;", "SELECT 1;");
     let program = pgmarch_without_database(&project).args(["status"]).env("HOME", home).url(conninfo);

@@ -2,7 +2,7 @@
 
 use crate::support::{Authority, Database, LOCAL, Outcome, Project, Server, pgmarch, pgmarch_at};
 
-/// What PostgreSQL says of a client that is suddenly gone.
+/// PostgreSQL's log message about a client that disconnected without `Terminate`.
 const COMPLAINTS: [&str; 4] =
     ["unexpected EOF", "could not receive data from client", "could not send data to client", "connection to client lost"];
 

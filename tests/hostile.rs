@@ -44,7 +44,7 @@ fn greeting() -> Vec<u8> {
     [message(b'R', &[0; 4]), message(b'K', &[0; 8]), message(b'Z', b"I")].concat()
 }
 
-/// Reads something of what the client says.
+/// Reads some bytes from the client.
 fn hear(stream: &mut TcpStream) -> std::io::Result<()> {
     stream.read(&mut [0; 4096]).map(drop)
 }

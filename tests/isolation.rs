@@ -181,14 +181,14 @@ fn all_gated(mode: Mode, texts: &[&str]) -> Vec<String> {
     (1..).zip(texts).map(|(number, text)| gated(mode, number, text)).collect()
 }
 
-/// Leaves something behind in one revision, in every mode and both ways: the next one finds nothing of it.
+/// Changes session state in one revision, in every mode and in both directions: the next one finds none of it.
 #[track_caller]
 fn leaves_nothing(text: &str) {
     let mut faults = Vec::new();
     for mode in MODES {
         let scene = Scene::new();
         let ups = all_gated(mode, &[text, &observe("002")]);
-        // On the way down 002 leaves it, and 001 is next.
+        // In a downgrade 002 changes it, and 001 is next.
         let downs = [observe("down"), text.to_string()];
         let project = scene.project(mode, &ups, &downs);
         scene.upgrade(mode, &project, 2);
@@ -343,7 +343,7 @@ fn the_next_try_of_a_revision_finds_nothing_of_the_failed_one() {
         let running = program.env("PGMARCH_TRANSACTION", transaction).spawn();
         running.wait_for_log("trying again");
         if marker.is_empty() {
-            // Whoever needs that lock need not wait for the next try, and neither for its end.
+            // A session that needs that lock need not wait for the next attempt, nor for its end.
             let held = format!(
                 "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = {LOCK} AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             );
@@ -402,7 +402,7 @@ fn texts(folder: &[Vec<usize>], mode: Mode) -> Vec<String> {
     folder.iter().enumerate().map(text).collect()
 }
 
-/// How many folders, unless PGMARCH_TEST_FOLDERS says another number.
+/// The number of folders, unless PGMARCH_TEST_FOLDERS is set.
 const FOLDERS: usize = 4;
 
 #[test]

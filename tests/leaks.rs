@@ -22,7 +22,7 @@ fn encoded(text: &str) -> String {
 /// A way to give the password.
 struct Way {
     name: &'static str,
-    /// Whether anybody listens there.
+    /// Whether a server listens there.
     is_there: bool,
     settings: Vec<(&'static str, String)>,
 }
@@ -79,7 +79,7 @@ fn verbs() -> Vec<Vec<String>> {
             _ => &[],
         }
     };
-    // The sidecar stays until it is told to go.
+    // The sidecar runs until it receives a signal.
     let ends = verbs.iter().filter(|verb| *verb != "sidecar");
     let mut all: Vec<Vec<String>> =
         ends.map(|verb| std::iter::once(verb.as_str()).chain(words(verb).iter().copied()).map(str::to_string).collect()).collect();
@@ -174,7 +174,7 @@ fn the_password_is_in_nothing_that_any_verb_or_failure_says_or_leaves() {
             sweep(setting, || with(&way, &project, &["upgrade".into()]).env(setting, value), &folder);
         }
     }
-    // Nobody there; a wrong password; a database that is not there.
+    // No server; a wrong password; a database that does not exist.
     for way in ways(&place("marked", 1), MARKER, &folder) {
         assert_eq!(sweep("nobody there", || with(&way, &fresh, &["upgrade".into()]), &folder), Some(4));
     }
@@ -184,7 +184,7 @@ fn the_password_is_in_nothing_that_any_verb_or_failure_says_or_leaves() {
     for way in ways(&Place { user: "marked", port: server.port(), database: "nowhere" }, MARKER, &folder) {
         assert_eq!(sweep("no database", || with(&way, &fresh, &["status".into()]), &folder), Some(8));
     }
-    // Written down wrongly: what is said of it must not quote it.
+    // Invalid values: the error must not quote them.
     let port = server.port();
     for text in [
         format!("postgresql://marked:{MARKER}@127.0.0.1:{port}/d"),
@@ -224,7 +224,7 @@ fn the_password_is_in_nothing_that_any_verb_or_failure_says_or_leaves() {
             }
         }
     }
-    // Everything that was left in the database, and all that the server was told.
+    // Everything that remains in the database, and all that was sent to the server.
     assert_clean(
         "the database",
         &database.psql("SELECT * FROM pgmarch.journal; SELECT * FROM pgmarch.revision; SELECT * FROM pg_stat_activity;"),

@@ -1,4 +1,4 @@
-//! The run lock: waited for by name, lost with its connection, in nobody's way.
+//! The run lock: its holder is named, it is lost with its connection, and it blocks no other session.
 
 use std::time::Duration;
 

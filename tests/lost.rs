@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::{Database, Program, Project, Running, pgmarch, pgmarch_at};
 
-/// How the revision runs: what is behind its marker, and the setting.
+/// How the revision runs: the options of its marker, and the setting.
 const MODES: [(&str, &str); 3] = [("", "revision"), ("", "run"), (" transaction:false", "revision")];
 
 /// A revision that counts how often it began: `nextval` is not rolled back.

@@ -5,7 +5,7 @@ use crate::support::{Database, Project, pgmarch, pgmarch_without_database};
 
 const UP: &str = "-- migrate:up\nCREATE TABLE kept AS SELECT 1 AS id;\n";
 
-/// A down migration behind a line that should be its marker.
+/// A down migration after a line that should be its marker.
 fn with(line: &str) -> Project {
     Project::new().file("001_test.sql", &format!("{UP}{line}\nDROP TABLE kept;\n"))
 }
@@ -121,7 +121,7 @@ fn a_marker_of_0_1_s_folder_is_corrected_by_what_ran() {
         pgmarch(&database, &project).run().exits(3).stderr_contains("001_test.sql:3:1: ");
         (database, project)
     };
-    // It was a comment, so what stands below it ran.
+    // It was a comment, so the text below it ran.
     let (database, project) = applied("-- Migrate:Down");
     project.write("001_test.sql", &project.read("001_test.sql").replace("-- Migrate:Down", "-- gone again"));
     pgmarch(&database, &project).run().exits(0).stdout_is("at 001, nothing to do\n");

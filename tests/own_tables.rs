@@ -35,7 +35,7 @@ fn project(mode: Mode, way: Way, text: &str) -> Project {
         .revision("003", &format!("CREATE TABLE later (id int);\n{}", ran("003")), "DROP TABLE later;")
 }
 
-/// The database as 002 finds it, and where it stands then.
+/// The database before 002, and its version row there.
 fn database(project: &Project, way: Way) -> Database {
     let database = Database::new();
     database.execute("CREATE SCHEMA witness; CREATE TABLE witness.ran (revision text)");
@@ -101,7 +101,7 @@ fn refused(text: &str, words: &str) {
             Mode::Transactional | Mode::Run => expect(is_rolled_back, &format!("should be rolled back\n{before:?}\n{after:?}")),
             Mode::Stepwise => expect(is_rolled_back || outcome.stderr.contains("undone"), "should say that it was not undone"),
         }
-        // Whatever became of it: another run repeats nothing. A schema that is empty by now may begin anew.
+        // In any case another run repeats nothing. A schema that is empty now may start from base.
         if mode != Mode::Stepwise {
             project.write("002_test.sql", &project.read("002_test.sql").replace(text, "SELECT 1;"));
         }
@@ -339,7 +339,7 @@ fn another_tool_that_moves_another_branch_while_the_revision_runs_is_no_fault_of
         let running = if mode == Mode::Run { program.env("PGMARCH_TRANSACTION", "run") } else { program }.spawn();
         let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted";
         database.eventually(&format!("{waits} AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"), "1");
-        // In a transaction the fence has locked the table by now, so it waits for us, and moves its row behind us.
+        // In a transaction the fence has locked the table already, so it waits for this one, and moves its row afterwards.
         let other = database.session().start(MOVE_B);
         if mode == Mode::Stepwise {
             other.finish();
@@ -354,7 +354,7 @@ fn another_tool_that_moves_another_branch_while_the_revision_runs_is_no_fault_of
     }
 }
 
-/// The check behind the text can't see it: what a deferred trigger defers again runs at COMMIT.
+/// The check after the text can't see it: what a deferred trigger defers again runs at COMMIT.
 #[test]
 fn a_trigger_that_defers_itself_again_is_no_success() {
     let database = Database::new();

@@ -1,5 +1,5 @@
-//! What a session says for each revision is prepared once, and begins with our settings: nothing that a revision does to its
-//! session may be felt by those behind it.
+//! Statements that a session repeats for each revision are prepared once, and the session begins with pgmarch's settings: nothing
+//! that a revision does to its session may affect those after it.
 
 use crate::support::{Database, Project, pgmarch};
 
@@ -35,7 +35,7 @@ fn a_revision_may_drop_everything_that_its_session_has_prepared() {
     let database = Database::new();
     pgmarch(&database, &third("DEALLOCATE ALL;")).run().exits(0);
     applied_once(&database);
-    // Nobody sees that one in the text.
+    // That one is not visible in the text.
     let database = Database::new();
     pgmarch(&database, &third("DO $$BEGIN EXECUTE 'DEALLOCATE ALL'; END$$;")).run().exits(0);
     applied_once(&database);

@@ -1,4 +1,4 @@
-//! Any schema into any other and back: two from a generator, the same assertions as for the pairs told by hand.
+//! Any schema into any other and back: two from a generator, with the same assertions as for the fixed pairs.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::pairs::{Pair, round_trip, together};
 
-/// How many pairs, unless PGMARCH_TEST_RANDOM says another number.
+/// The number of pairs, unless PGMARCH_TEST_RANDOM is set.
 const PAIRS: usize = 12;
 /// How many pairs share a database.
 const BATCH: usize = 12;

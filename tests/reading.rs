@@ -86,7 +86,7 @@ fn key_values(pairs: &[(&str, String)], spaced: bool) -> String {
 fn url(pairs: &[(&str, String)], all: bool) -> String {
     let (mut before, mut query) = (BTreeMap::new(), Vec::new());
     for (keyword, value) in pairs {
-        // Lists of hosts, sockets and IPv6 addresses stand in the query: in front they need a form of their own.
+        // Lists of hosts, sockets and IPv6 addresses are in the query: as the authority they need a syntax of their own.
         let in_front = match *keyword {
             "host" => !value.contains([':', '/', '@', ',']) && !value.is_empty(),
             "port" | "user" | "dbname" | "password" => !value.is_empty(),
@@ -184,7 +184,7 @@ fn difference(case: &Case, theirs: &Value, defaults: &Value) -> Option<String> {
         (Ok(ours), None) => ours,
     };
     let read: BTreeMap<&str, &str> = ours.values().map(|(keyword, value)| (keyword, value.reveal())).collect();
-    // libpq does not say which service it took from the environment.
+    // libpq does not report which service it took from the environment.
     for (keyword, theirs) in theirs["values"].as_object().expect("values") {
         let (theirs, default) = (theirs.as_str().unwrap_or_default(), defaults[keyword].as_str().unwrap_or_default());
         let ours = match read.get(keyword.as_str()) {

@@ -52,14 +52,14 @@ fn needs_each(database: &Database, project: &Project, rights: &[&str], words: &[
     as_role(database, project, rights, words).run()
 }
 
-/// A database where nobody has a right by being anybody.
+/// A database where PUBLIC has no rights.
 fn closed() -> Database {
     let database = Database::new();
     database.execute(&format!("REVOKE ALL ON DATABASE {} FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM PUBLIC", database.name()));
     database
 }
 
-/// The same, migrated by somebody else.
+/// The same, migrated by another role.
 fn closed_at(revision: &str, project: &Project) -> Database {
     let database = closed();
     pgmarch(&database, project).args(["upgrade", revision]).run().exits(0);

@@ -14,7 +14,7 @@ fn tables(count: usize) -> Project {
     })
 }
 
-/// What a client said between two answers, connection by connection; without the goodbye, for which nobody waits.
+/// The messages of a client between two answers, connection by connection; without `Terminate`, which has no answer.
 fn round_trips(proxy: &Proxy) -> Vec<usize> {
     let is_round_trip = |turn: &&str| turn.starts_with('>') && turn.trim_start_matches('>') != "X";
     proxy.to_string().lines().map(|connection| connection.split(' ').filter(is_round_trip).count()).collect()

@@ -1,4 +1,4 @@
-//! Everything that the program promises, told as scenarios against a real PostgreSQL; and the harness that tells them.
+//! What the program promises, as scenarios against a real PostgreSQL; and tests of their harness.
 
 mod ahead;
 mod alembic;

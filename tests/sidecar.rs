@@ -37,7 +37,7 @@ impl Sidecar {
         (status, body.to_owned())
     }
 
-    /// Whatever comes back to some bytes until the connection ends.
+    /// The bytes that come back until the connection ends, after sending some.
     fn say(&self, bytes: &str) -> String {
         let mut stream = self.connect();
         stream.write_all(bytes.as_bytes()).expect("sent");
@@ -168,7 +168,7 @@ fn a_database_that_falls_behind_is_not_ready_until_it_is_back() {
     sidecar.eventually(503, "behind: 1 revision pending: 2");
     assert_eq!(sidecar.status()["pending"], serde_json::json!(["2"]));
     assert_eq!(sidecar.metric("pgmarch_pending_revisions").as_deref(), Some("1.0"));
-    // Somebody moved it on purpose: only a folder that changes is applied.
+    // It was downgraded on purpose: only a folder that changes is applied.
     assert_eq!(database.one("SELECT version_num FROM alembic_version"), "1");
     database.execute("UPDATE alembic_version SET version_num = '2'");
     sidecar.eventually(200, "ready: at 2");
@@ -257,7 +257,7 @@ fn slow_and_malformed_clients_keep_no_probe_waiting() {
     let project = project();
     let sidecar = Sidecar::start(pgmarch(&database, &project));
     sidecar.eventually(200, "ready");
-    // More than it keeps open: some say nothing, some begin a request and stop.
+    // More than it keeps open: some send nothing, some send half a request.
     let mut idlers: Vec<TcpStream> = (0..150).map(|_| sidecar.connect()).collect();
     for stream in idlers.iter_mut().skip(1).step_by(2) {
         // The oldest have lost their connection already.

@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: what is under way is cancelled and rolled back, and the code says so, within a second.
+//! SIGTERM and SIGINT: the statement in progress is cancelled and rolled back, and the exit code shows that, within a second.
 
 use std::process::Command;
 use std::time::Duration;

@@ -78,7 +78,7 @@ fn what_follows_a_carriage_return_in_a_comment_is_seen() {
     pgmarch_without_database(&project).run().exits(3).stderr_contains("001_test.sql:3:1: `COMMIT`");
 }
 
-/// Function bodies behind which pgmarch must find what ends the transaction, and which must work.
+/// Function bodies after which pgmarch must find what ends the transaction, and which must work.
 const ROUTINES: [&str; 12] = [
     "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT k.end FROM k; END",
     "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 AS end; END",
@@ -129,7 +129,7 @@ fn a_body_without_an_end_is_an_error_where_it_begins() {
     }
 }
 
-/// Statements in which a name may stand, at `@`.
+/// Statements in which a name may occur, at `@`.
 const PLACES: [&str; 34] = [
     "CREATE FUNCTION @() RETURNS int LANGUAGE sql AS 'SELECT 1'",
     "CREATE FUNCTION s.@() RETURNS int BEGIN ATOMIC SELECT 1; END",

@@ -1,4 +1,4 @@
-//! Writes of pgmarch's own that get no lock, or no answer, in time: what is said of them is true, and nothing happens afterwards.
+//! Writes of pgmarch's own that get no lock, or no answer, in time: their messages are true, and nothing happens afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -87,7 +87,7 @@ fn a_write_waits_for_its_lock_as_long_as_it_may() {
     assert_eq!(database.one("SELECT version_num FROM alembic_version"), "001");
 }
 
-/// The network goes silent while the write waits: what became of it can't be known on that connection.
+/// The network hangs while the write waits: its outcome is unknown on that connection.
 #[test]
 fn a_write_without_an_answer_is_unknown_and_cancelled() {
     // So long that the server would not end it by itself before the program does.

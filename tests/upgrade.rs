@@ -196,7 +196,7 @@ fn a_version_that_nobody_knows_stops_the_run() {
     pgmarch(&database, &two_tables()).run().exits(3).stderr_contains("the database is at deadbeef");
 }
 
-/// Many processes on one empty database: one applies, the others find it done, and nobody fails.
+/// Many processes on one empty database: one applies, the others find it done, and none fails.
 fn all_at_once(processes: usize) {
     let database = Database::new();
     let project = (1..=50).fold(Project::new(), |project, number| {

@@ -1,4 +1,4 @@
-//! Waiting for the server: what is waited for, what is not, until when, and what is said meanwhile.
+//! Waiting for the server: which causes are waited for, which are not, until when, and the log lines meanwhile.
 
 use std::net::TcpListener;
 use std::time::Duration;

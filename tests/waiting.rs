@@ -136,7 +136,7 @@ fn a_database_that_a_newer_image_migrated_is_there_unless_a_revision_in_between_
     let breaking = new.file("4_test.sql", "-- breaking: true\n\n-- migrate:up\nDROP TABLE a;\n");
     pgmarch(&database, &breaking).run().exits(0);
     pgmarch(&database, &old).args(["wait"]).run().exits(7).stderr_contains("4 is marked breaking");
-    // Whoever may not read the ledger can't know.
+    // A role that may not read the ledger can't know.
     let reader = database.role("reader", &["SELECT ON alembic_version"]);
     pgmarch_at(&reader.url, &old).args(["wait"]).run().exits(3).stderr_contains("which neither the files nor the ledger know");
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a Python environment with the real Alembic under .cache/, for the tests that stand beside it; prints its python.
+# Creates a Python environment with the real Alembic under .cache/, for the tests that compare with it; prints its python.
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."

@@ -18,7 +18,7 @@ as_root() {
 can_be_root() {
     [ "$(id -u)" = 0 ] && return
     has sudo || return
-    # Without a terminal nobody could answer sudo's question.
+    # Without a terminal, sudo can't ask for a password.
     [ -t 0 ] || sudo -n true 2>/dev/null
 }
 
@@ -68,7 +68,7 @@ need_postgres() {
     done
     if has initdb; then return; fi
 
-    # Tests start servers of their own: a cluster on port 5432 that nobody asked for would only be in the way.
+    # Tests start servers of their own: Debian's own cluster on port 5432 is not needed.
     local dropin=/etc/postgresql-common/createcluster.d/pgmarch.conf
     if can_be_root; then
         as_root mkdir -p "${dropin%/*}"

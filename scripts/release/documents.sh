@@ -30,7 +30,7 @@ sbom() {
     file == 1 && /^name = / { gsub(/"/, "", $3); name = $3 }
     file == 1 && /^version = / { gsub(/"/, "", $3); locked = $3 }
     file == 1 && /^checksum = / { gsub(/"/, "", $3); checksum[reference(name, locked)] = $3 }
-    # The tree: who stands on whom.
+    # The dependency tree.
     file == 2 {
         split($0, part, "|")
         split(part[1], word, " ")

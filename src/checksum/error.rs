@@ -1,4 +1,4 @@
-//! Files that are not what was applied.
+//! Errors about files that have changed since they were applied.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -39,7 +39,7 @@ impl fmt::Display for MovedRevision {
     }
 }
 
-/// A revision whose file is what was applied, but is parsed into statements different from those that ran.
+/// A revision whose file is unchanged, but is parsed into statements different from those that ran.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReparsedFile {
     /// Its id.
@@ -59,7 +59,7 @@ impl fmt::Display for ReparsedFile {
     }
 }
 
-/// Why an upgrade stops: the files of applied revisions are not what was applied.
+/// Why an upgrade stops: the files of applied revisions have changed.
 #[derive(Debug, Error)]
 pub enum ChecksumError {
     /// Their `up` sections have changed.

@@ -65,7 +65,8 @@ async fn compare_model(
     Ok(())
 }
 
-/// Whether the files are those that were applied, and whether the database has drifted; keeps the scratch server open, if it was needed.
+/// Whether the files are unchanged since they were applied, and whether the database has drifted; returns the scratch server,
+/// which stays connected, if it was needed.
 async fn check_database(
     check: &mut CheckReport,
     graph: &Graph,

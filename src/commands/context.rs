@@ -1,4 +1,4 @@
-//! What every command gets: settings, runner, and what is to be cleaned up at the end.
+//! What every command gets: settings, runner, and what is cleaned up at the end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,20 +22,20 @@ pub struct Context {
     pub config: Arc<Config>,
     /// Where they came from: secrets are read from it again for each connection.
     pub environment: Environment,
-    /// Ways to cancel what runs, for whoever catches a signal.
+    /// The open connections, for a signal handler: they cancel what runs on the server.
     pub cancels: Cancels,
     /// Connects, plans and applies.
     pub(crate) runner: Runner,
     /// Counts of the runner's waits and retries.
     pub(crate) counters: Arc<Counters>,
-    /// Scratch databases still to be dropped, whatever the end is.
+    /// Scratch databases that are dropped when the process ends.
     pub leftovers: Leftovers,
-    /// Whether the owner of a table who is not trusted was reported.
+    /// Whether a table's owner that is not trusted was reported.
     reported_owner: AtomicBool,
 }
 
 impl Context {
-    /// Everything with these settings; the runs tell `host` what happens.
+    /// Everything with these settings; `host` observes the runs.
     pub fn new(config: Config, environment: Environment, host: Host) -> Self {
         let (config, counters) = (Arc::new(config), Arc::new(Counters::default()));
         let runner = Runner::new(config.clone(), environment.clone()).with_host(host.with_observer(counters.clone()));
@@ -54,7 +54,7 @@ impl Context {
     }
 }
 
-/// Reads the state for a command that only reads. Reports an owner whom a run that writes would not trust, once.
+/// Reads the state for a command that only reads. Reports, once, an owner that a run that writes would not trust.
 pub(super) async fn read_state(session: &Session, context: &Context, access: Access) -> Result<State, ReadError> {
     let state = State::load(session, &context.config, Level::Full(access)).await?;
     if let Some(UntrustedRelation { relation, role, .. }) = &state.untrusted

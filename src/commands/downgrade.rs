@@ -1,4 +1,4 @@
-//! `downgrade`: show what goes, ask, undo. The same wait, lock, fence and ledger as `upgrade`.
+//! `downgrade`: lists what is undone, asks, undoes it. The same wait, lock, fence and ledger as `upgrade`.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal;
@@ -39,7 +39,7 @@ struct Undone<'a> {
     seconds: f64,
 }
 
-/// Takes the database down to the target.
+/// Downgrades the database to the target.
 pub async fn run(words: &cli::DowngradeArgs, context: &Context) -> Result<(), Error> {
     if words.sql {
         return offline::run(&words.revision, Direction::Down, context).await;
@@ -52,7 +52,7 @@ pub async fn run(words: &cli::DowngradeArgs, context: &Context) -> Result<(), Er
     if asks && !std::io::stdin().is_terminal() {
         return Err(Error::Command(CommandError::NobodyToAsk));
     }
-    // No connection is held while a person reads what goes.
+    // No connection is held while the user reads the list.
     let (planned, goal) = context.runner.plan_downgrade(&graph, &target).await?;
     if planned.is_empty() {
         info!("nothing to undo on {}: at {}", planned.address, version(&planned.current));
@@ -79,7 +79,7 @@ fn print_outcome(words: &cli::DowngradeArgs, current: &[String], done: &[crate::
     })
 }
 
-/// Revision by revision what goes, and which statements lose data.
+/// The list of what is undone: each revision, and its statements that lose data.
 fn preview(planned: &PlannedRun) -> String {
     let mut text =
         format!("{} will be undone on {}, in this order:\n", count(planned.steps.len(), "revision"), escape::line(&planned.address));
@@ -102,13 +102,13 @@ fn preview(planned: &PlannedRun) -> String {
     text
 }
 
-/// To standard error: the answer on standard output may be for a machine.
+/// To standard error: standard output may be read by a program.
 fn print_to_stderr(text: &str) -> Result<(), Error> {
     use std::io::Write as _;
     std::io::stderr().write_all(text.as_bytes()).map_err(|error| CommandError::Output(error).into())
 }
 
-/// Only the whole word `yes` goes on; anything else, and the end of input, doesn't.
+/// Only the whole word `yes` confirms; any other text, and the end of input, do not.
 async fn ask() -> Result<(), Error> {
     print_to_stderr("Type yes to go on: ")?;
     let line = tokio::task::spawn_blocking(|| {

@@ -1,4 +1,4 @@
-//! Errors of the commands themselves: arguments, answers, what a check found. In a file of its own, since the commands import
+//! Errors of the commands themselves: arguments, output, findings. In a file of its own, since the commands import
 //! [`crate::error`], which imports this.
 
 use std::borrow::Cow;
@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::exit::{Exit, Explain};
 
-/// Why a command ends without success, where no other module says so.
+/// Why a command fails, where no other module has an error for it.
 #[derive(Debug, Error)]
 pub enum CommandError {
     /// `PGMARCH_COMMAND` holds words that are no command.
@@ -28,7 +28,7 @@ pub enum CommandError {
     /// Standard input is no terminal, so the question can't be asked.
     #[error("a downgrade must be confirmed, and standard input is no terminal")]
     NobodyToAsk,
-    /// `show` or `repair` of a revision that has no text anywhere.
+    /// `show` or `repair` of a revision that has no text in the files or in the ledger.
     #[error("{problem}")]
     Missing {
         /// What is missing.
@@ -42,10 +42,10 @@ pub enum CommandError {
         /// Why.
         source: std::io::Error,
     },
-    /// The answer can't be written.
+    /// The output can't be written.
     #[error("the answer can't be written to standard output: {0}")]
     Output(std::io::Error),
-    /// The address of the sidecar can't be listened on.
+    /// The sidecar can't listen on its address.
     #[error("nothing can listen on {address} (PGMARCH_LISTEN)")]
     Listen {
         /// The address.
@@ -64,7 +64,7 @@ pub enum CommandError {
     /// Schemas that were compared differ.
     #[error("{what} differ: {}", crate::words::count(*.changes, "object"))]
     Different {
-        /// Which.
+        /// The names of both.
         what: String,
         /// How many objects.
         changes: usize,
@@ -72,7 +72,7 @@ pub enum CommandError {
     /// `status --check` found pending revisions.
     #[error("not at {target}: {pending} pending")]
     Pending {
-        /// The name asked for.
+        /// The target, as it was named.
         target: String,
         /// How many.
         pending: usize,
@@ -80,16 +80,16 @@ pub enum CommandError {
     /// `wait` timed out.
     #[error("the database is at {}, not at {target}, after {}: {} pending ({})", crate::words::version(.current), humantime::format_duration(*.waited), crate::words::count(.pending.len(), "revision"), .pending.join(", "))]
     NotYet {
-        /// The name asked for.
+        /// The target, as it was named.
         target: String,
         /// The version rows.
         current: Vec<String>,
-        /// What is missing.
+        /// The missing revisions.
         pending: Vec<String>,
         /// `PGMARCH_WAIT_TIMEOUT`.
         waited: std::time::Duration,
     },
-    /// A target that moves with the database can't be waited for.
+    /// A relative target can't be waited for.
     #[error("`{0}` counts from where the database is, so it would never be reached")]
     RelativeTarget(String),
 }

@@ -61,7 +61,7 @@ pub fn run(args: &cli::ImportArgs, context: &Context) -> Result<(), Error> {
     print(args, &drafts, &written)
 }
 
-/// Fails if a revision has a file already: with another message it would get a second one.
+/// Fails if a revision has a file already: with a different message it would get a second one.
 fn refuse_existing(drafts: &[Draft], folder: &Path) -> Result<(), Error> {
     let graph = match Graph::load(folder) {
         Ok(graph) => graph,

@@ -1,4 +1,4 @@
-//! The answer of a command on standard output.
+//! The output of a command on standard output.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -8,8 +8,8 @@ use super::error::CommandError;
 use crate::error::Error;
 use crate::escape;
 
-/// Writes an answer to standard output: text, SQL, or one JSON object. On a terminal the control characters that are left in
-/// it, such as those of a revision's own text, are escaped; in a pipe or a file that text must stay what it is.
+/// Writes to standard output: text, SQL, or one JSON object. On a terminal the remaining control characters, such as those of a
+/// revision's own text, are escaped; in a pipe or a file that text is written unchanged.
 pub(super) fn answer(text: &str) -> Result<(), Error> {
     let mut stdout = std::io::stdout();
     let outcome = if stdout.is_terminal() {
@@ -18,7 +18,7 @@ pub(super) fn answer(text: &str) -> Result<(), Error> {
         stdout.write_all(text.as_bytes())
     };
     match outcome {
-        // Whoever reads has read enough (`pgmarch status | head`).
+        // The reader closed the pipe (`pgmarch status | head`).
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         outcome => outcome.map_err(|error| CommandError::Output(error).into()),
     }

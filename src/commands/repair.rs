@@ -1,4 +1,4 @@
-//! `repair`: what the ledger has of a revision becomes what its file says now, after saying what differs.
+//! `repair`: replaces what the ledger has of a revision by its file as it is now, after printing what differs.
 
 use std::collections::BTreeSet;
 
@@ -29,10 +29,11 @@ use crate::words::version;
 struct Repaired {
     /// The revision.
     revision: String,
-    /// What was accepted: `text`; `reading`, where another pgmarch read the same text otherwise; `parents`; `progress` of one
-    /// that was half done; `not applied` of one that came in below an applied one; nothing where file and ledger agree.
+    /// What was accepted: `text`; `reading`, where another version of pgmarch parsed the same text differently; `parents`;
+    /// `progress` of one that was half applied; `not applied` of one that was inserted below an applied one; nothing where file
+    /// and ledger agree.
     accepted: Vec<&'static str>,
-    /// Revisions that have not been applied to this database and never will be, if there are any.
+    /// Revisions that were never applied to this database and never will be, if there are any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     not_applied: Vec<String>,
     /// The text diff from what was applied to the file.
@@ -100,7 +101,7 @@ pub async fn run(words: &cli::RepairArgs, context: &Context) -> Result<(), Error
         statements.extend(state.ledger.accept_file(revision, &detail));
     }
     if !accepted.is_empty() {
-        // What is applied without a word in the ledger is told from what comes in below it later.
+        // Distinguishes revisions that are applied without a row in the ledger from those inserted below an applied one later.
         let unrecorded: Vec<&str> = ancestry.unrecorded.iter().map(|node| position.graph.id(*node).as_str()).collect();
         let detail = format!("applied by another tool: the version table was at {}", version(&state.rows));
         statements.extend(state.ledger.record_assumed(&unrecorded, &detail));
@@ -136,7 +137,7 @@ pub async fn run(words: &cli::RepairArgs, context: &Context) -> Result<(), Error
     answer(&format!("{text}{}: accepted; nothing was run\n", revision.id))
 }
 
-/// In what a revision's file differs from what was applied.
+/// How a revision's file differs from what was applied.
 fn differences(recorded: &AppliedRevision, revision: &Revision) -> Vec<&'static str> {
     let below = |parents: &[Id], depends_on: &[Id]| parents.iter().chain(depends_on).cloned().collect::<BTreeSet<_>>();
     let mut found = Vec::new();

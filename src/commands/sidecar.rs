@@ -1,4 +1,4 @@
-//! `sidecar`: upgrade, then serve probes and metrics, check the database again and again, and watch the folder of revisions.
+//! `sidecar`: upgrades, then serves probes and metrics, checks the database regularly, and watches the folder of revisions.
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ use crate::sidecar::status::{Condition, SharedStatus};
 use crate::sidecar::{fingerprint, http};
 use crate::words::{chain, count};
 
-/// How long a check waits for the server.
+/// The timeout of a check's wait for the server.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
-/// The lower limit of that where checks are frequent.
+/// The lower limit of that timeout where checks are frequent.
 const LEAST_CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Runs until a signal. A failure before the end of the first upgrade ends it with the exit code of `upgrade`.
@@ -56,7 +56,7 @@ pub async fn run(context: &Context) -> Result<(), Error> {
 struct Sidecar<'w> {
     context: &'w Context,
     target: RevisionName,
-    /// The last sound graph.
+    /// The last valid graph.
     graph: Graph,
     /// The fingerprint of the folder that was last read.
     files: fingerprint::FolderFingerprint,
@@ -112,13 +112,14 @@ impl Sidecar<'_> {
     async fn read_database(&self) -> Result<DatabaseStatus, Error> {
         let config = &self.context.config;
         let pool = self.context.pool()?;
-        // Where checks are rare, a short absence such as a failover should not make the sidecar unready.
+        // Where checks are rare, a short outage such as a failover does not make the sidecar unready.
         let timeout = CHECK_TIMEOUT.min(config.check_every).max(LEAST_CHECK_TIMEOUT);
         let session = self.context.runner.connect_within(&pool, timeout, Instant::now() + timeout).await?;
         read_status(session, &self.graph, &self.target, self.context).await
     }
 
-    /// Loads a changed folder. A sound one replaces the graph; of an unsound one the error is kept for the status until it changes again.
+    /// Loads a changed folder. A valid one replaces the graph; the faults of an invalid one are kept for the status until it
+    /// changes again.
     fn check_folder(&mut self) {
         let folder = &self.context.config.migrations;
         let files = fingerprint::FolderFingerprint::of(folder);
@@ -138,7 +139,8 @@ impl Sidecar<'_> {
         self.status.record_folder_change();
     }
 
-    /// Applies a changed folder once. A failure that may pass by itself is tried again; another waits for the next change.
+    /// Applies a changed folder once. A failure that may go away by itself is retried; after any other it waits for the next
+    /// change.
     async fn apply_change(&mut self) {
         if !self.due || self.unsound.is_some() || self.context.config.changes == Changes::Report {
             return;

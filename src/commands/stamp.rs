@@ -1,4 +1,4 @@
-//! `stamp`: the version table is told where the database is; nothing else is run.
+//! `stamp`: sets the version rows without running migrations.
 
 use serde::Serialize;
 use tracing::info;
@@ -29,7 +29,7 @@ struct Stamped {
     current: Vec<String>,
 }
 
-/// Sets the version rows, under the run lock and behind the fence.
+/// Sets the version rows, under the run lock, after the fence.
 pub async fn run(words: &cli::StampArgs, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let names = words.revisions.iter().map(|name| RevisionName::parse(name)).collect::<Result<Vec<_>, _>>()?;
@@ -48,7 +48,7 @@ pub async fn run(words: &cli::StampArgs, context: &Context) -> Result<(), Error>
     let after = stamp(&position.graph, &position.rows, &names)?;
     let current: Vec<String> = after.iter().map(ToString::to_string).collect();
     let is_unchanged = have_same_rows(&state.rows, &current);
-    // A stamp to base is recorded even if the version table is there, unless the ledger agrees: runs then trust the stamp.
+    // A stamp to base is recorded even if the version table exists, unless the ledger agrees: later runs then trust the stamp.
     let is_base = |contents: &LedgerContents| contents.proven.is_base(&contents.checksums, &position.graph);
     let is_known = state.ledger.has_version_table && state.contents().is_some_and(is_base);
     let confirms_base = current.is_empty() && state.ledger.has_ledger && !is_known;
@@ -90,7 +90,7 @@ fn have_same_rows(rows: &[String], other: &[String]) -> bool {
     sorted(rows) == sorted(other)
 }
 
-/// The journal has one line for each revision stamped.
+/// The journal gets one row for each revision stamped.
 fn stamped_revisions(rows: &VersionRows) -> Vec<String> {
     if rows.is_empty() { vec![ledger::BASE.to_owned()] } else { rows.iter().map(Id::to_string).collect() }
 }

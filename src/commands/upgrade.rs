@@ -32,10 +32,10 @@ struct Applied<'a> {
     seconds: f64,
 }
 
-/// The target that a whole folder comes to.
+/// The target of a whole folder that is applied.
 const WHOLE: &str = "head";
 
-/// Brings the database to the target.
+/// Upgrades the database to the target.
 pub async fn run(words: &cli::UpgradeArgs, context: &Context) -> Result<(), Error> {
     let typed = words.revision.as_deref().unwrap_or(&context.config.target);
     if words.sql {
@@ -51,7 +51,7 @@ pub async fn run(words: &cli::UpgradeArgs, context: &Context) -> Result<(), Erro
         return print_outcome(typed, RunOutcome { done: Vec::new(), current }, words);
     }
     let graph = runner.load_revisions()?;
-    // A name that can't be right is found before anything is connected to; one that says "from here" can't be.
+    // A target that can't be valid is reported before anything is connected to; a relative one can't be checked yet.
     if !target.is_relative() {
         target.targets(&graph, &[])?;
     }

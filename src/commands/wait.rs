@@ -1,4 +1,4 @@
-//! `wait`: for containers that must not migrate. Reads until the database is at the target; creates and locks nothing.
+//! `wait`: for containers that must not migrate. Reads repeatedly until the database is at the target; creates and locks nothing.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ struct WaitReport<'a> {
     target: &'a str,
     /// The version rows at the end.
     current: &'a [String],
-    /// How long it took.
+    /// How long it waited.
     seconds: f64,
 }
 
@@ -96,7 +96,7 @@ async fn read_once(
     read_status(session, graph, target, context).await
 }
 
-/// Whether a later read may succeed. `Runner::connect` itself gives up only at the deadline.
+/// Whether a later read may succeed. `Runner::connect` itself fails only at the deadline.
 fn may_pass(error: &Error) -> bool {
     error.retry().is_worthwhile() || matches!(error, Error::Wait(WaitError::Timeout { .. }))
 }

@@ -23,13 +23,13 @@ pub enum Transaction {
 /// What to do about a database that is ahead of these files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ahead {
-    /// Carry on with a warning, unless a breaking revision is in between.
+    /// Continue with a warning, unless one of the revisions is breaking.
     Allow,
     /// Stop.
     Refuse,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// Text.
@@ -41,17 +41,17 @@ pub enum LogFormat {
 /// Every setting, decided and checked.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where the revisions are.
+    /// The folder of the revisions.
     pub migrations: PathBuf,
     /// The words of `PGMARCH_COMMAND`.
     pub command: Vec<String>,
-    /// The name of the revision to be at, not yet looked up.
+    /// The target, not yet resolved.
     pub target: String,
     /// How long to wait for the server.
     pub wait_timeout: Duration,
     /// Refusals that are waited for as well.
     pub wait_for: RetryableRefusals,
-    /// How long to wait for another runner.
+    /// How long to wait for the run lock.
     pub run_lock_timeout: Duration,
     /// `lock_timeout` of the revisions; zero is off.
     pub lock_timeout: Duration,
@@ -77,20 +77,20 @@ pub struct Config {
     pub ahead: Ahead,
     /// Whether a downgrade is confirmed.
     pub confirmed: bool,
-    /// Where the sidecar answers.
+    /// The address that the sidecar listens on.
     pub listen: SocketAddr,
-    /// How often the sidecar looks; never zero.
+    /// The interval of the sidecar's checks; never zero.
     pub check_every: Duration,
-    /// What the sidecar does about a folder that changes.
+    /// What the sidecar does when the folder changes.
     pub changes: Changes,
 }
 
 /// Whether a run that changed something saves a snapshot of the catalog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Snapshots {
-    /// It does.
+    /// A snapshot is saved.
     On,
-    /// It does not: nothing is written but the version table and the journal.
+    /// No snapshot is saved: nothing is written but the version table and the journal.
     Off,
 }
 
@@ -108,8 +108,8 @@ pub enum Changes {
 pub struct Reporting {
     /// Level and modules, as `tracing_subscriber` takes them.
     pub filter: tracing_subscriber::filter::Targets,
-    /// How log lines look.
+    /// The format of log lines.
     pub format: LogFormat,
-    /// Where the cause of a failure is written for Kubernetes.
+    /// The file for Kubernetes' termination message.
     pub termination_log: Option<PathBuf>,
 }

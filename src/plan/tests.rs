@@ -137,7 +137,7 @@ mod properties {
 
     use super::*;
 
-    /// A graph of up to a dozen revisions: what each stands on, by two numbers a bit of which says yes.
+    /// A graph of up to a dozen revisions. Each has three random numbers, whose bits choose its parents and its dependencies.
     fn graphs() -> impl Strategy<Value = Graph> {
         proptest::collection::vec((any::<u16>(), any::<u16>(), any::<u16>()), 1..12).prop_map(|bits| {
             let pick = |bits: u16, end: usize| (0..end).filter(move |place| bits >> place & 1 == 1).map(|place| format!("r{place}"));
@@ -165,7 +165,7 @@ mod properties {
         applied.nodes().filter(|node| !graph.dependents(*node).iter().any(|above| applied.contains(*above))).collect()
     }
 
-    /// Runs a plan by its own word, checking every step: what it leaves applied.
+    /// Simulates a plan and checks every step; returns what it leaves applied.
     fn run(graph: &Graph, start: &[Node], plan: &Plan<'_>) -> Vec<Node> {
         let mut applied = graph.reach(start, Graph::prerequisites).nodes().collect::<BTreeSet<_>>();
         let mut expected: VersionRows = start.iter().map(|node| graph.id(*node).clone()).collect();

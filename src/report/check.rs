@@ -1,4 +1,4 @@
-//! The answer of `check`, as text and as JSON.
+//! The output of `check`, as text and as JSON.
 
 use std::fmt::Write;
 

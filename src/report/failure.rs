@@ -53,7 +53,7 @@ pub(crate) fn print(failure: &Error, reporting: &Reporting) {
     }
 }
 
-/// Standard error may be closed; then the message is lost.
+/// If standard error is closed, the message is lost.
 fn print_to_stderr(text: &str) {
     use std::io::Write as _;
     drop(std::io::stderr().write_all(text.as_bytes()));
@@ -125,8 +125,8 @@ fn failed_revision(failure: &Error) -> Option<&SqlFailure> {
     if let ApplyError::Revision(sql) = &stopped.error { Some(sql) } else { None }
 }
 
-/// How far the second and further lines of a message are indented. A message may hold text of files or the server, and no
-/// line of that may look like one of ours, such as `next: …`.
+/// The indentation of the second and further lines of a message. A message may contain text of files or of the server, and no
+/// line of that may look like one of pgmarch's, such as `next: …`.
 const FURTHER_LINES: usize = 2;
 
 /// The failure as text; the last line is the next step.
@@ -201,7 +201,7 @@ fn snippet(failure: &SqlFailure) -> String {
 
 /// A line of a file, its control characters but tabs escaped, with carets under `range`.
 pub(crate) fn code_frame(path: &Path, whole: &str, range: &std::ops::Range<usize>, place: LineColumn) -> String {
-    // Only the line itself: other lines may hold secrets.
+    // Only the affected line: other lines may hold secrets.
     let start = line_start(whole, range.start);
     let end = line_at(whole, start).range.end.max(range.start);
     let line = &whole[start..end];
@@ -243,7 +243,7 @@ mod tests {
     fn a_caret_stands_below_what_is_meant() {
         let shown = |text: &str, range| code_frame(Path::new("a.sql"), text, &range, crate::revision::LineColumn::of(text, range.start));
         assert_eq!(shown("a;\n\tb 表 c;", 10..11), " --> a.sql:2:6\n  |\n2 | \tb 表 c;\n  | \t     ^\n");
-        // Escapes are wider than what they are for.
+        // Escapes are longer than the characters that they replace.
         let escaped = "2 | '\\u{1b}\\u{202e}' c\\u{8};\n  |                  ^^^^^^\n";
         assert_eq!(shown("a;\n'\u{1b}\u{202e}' c\u{8};", 10..12), format!(" --> a.sql:2:6\n  |\n{escaped}"));
         // Up to the end of the line, and of the text.

@@ -1,4 +1,4 @@
-//! The answer of `history`: the graph, newest first.
+//! The output of `history`: the graph, newest first.
 
 use std::collections::HashMap;
 use std::fmt::Write;

@@ -18,7 +18,7 @@ use crate::progress::Terminal;
 
 /// Starts logging for the rest of the process.
 pub(crate) fn start(reporting: &Reporting, terminal: Terminal) {
-    // A reader that went away is no reason to stop a migration.
+    // A reader that closed the pipe is no reason to stop a migration.
     let write = Box::new(move |line: &str| drop((&terminal).write_all(line.as_bytes())));
     let log = Log { filter: reporting.filter.clone(), format: reporting.format, write };
     // In tests of the library it is called more than once; the first call counts.
@@ -62,7 +62,7 @@ impl Subscriber for Log {
     fn exit(&self, _: &Id) {}
 }
 
-/// `2026-11-22T10:15:00.123Z INFO  message`, on one line whatever the message holds. The fields repeat, for machines, what the message says.
+/// `2026-11-22T10:15:00.123Z INFO message`, always on one line. The fields are for machines, and repeat values of the message.
 struct Text(String);
 
 impl Text {

@@ -1,4 +1,4 @@
-//! Output: logs, the answers of commands, failures, the termination message.
+//! Output: logs, the output of commands, failures, the termination message.
 
 pub mod check;
 pub mod difference;

@@ -10,7 +10,7 @@ use crate::words::{count, rough, seconds};
 /// Writes a log line for each event that is one.
 #[derive(Debug)]
 pub(crate) struct RunLog {
-    /// Whether a bar shows the progress of statements, so that log lines need not.
+    /// Whether a progress bar shows statements, in place of log lines.
     pub has_bar: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The answer of `show`: one revision.
+//! The output of `show`: one revision.
 
 use std::fmt::Write;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The answer of `status`, as text and as JSON.
+//! The output of `status`, as text and as JSON.
 
 use std::fmt::Write;
 
@@ -43,14 +43,14 @@ pub(crate) struct StatusReport {
     pub history: Vec<HistoryEntry>,
 }
 
-/// A branch label and where it leads.
+/// A branch label and its revisions.
 #[derive(Debug, Serialize)]
 pub(crate) struct BranchHeads {
     /// The label.
     pub label: String,
     /// The revision that carries it.
     pub revision: String,
-    /// The heads above that.
+    /// The heads of that branch.
     pub heads: Vec<String>,
 }
 

@@ -33,7 +33,8 @@ impl From<fs::Metadata> for WatchedFile {
 }
 
 impl FolderFingerprint {
-    /// Of the folder now. A folder that can't be listed counts as empty, a file that can't be read as one without metadata.
+    /// The fingerprint of the folder now. A folder that can't be listed counts as empty, a file that can't be read as one without
+    /// metadata.
     pub(crate) fn of(folder: &Path) -> Self {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let mut files: Vec<_> = entries.map(|entry| (entry.file_name(), fs::metadata(entry.path()).ok().map(WatchedFile::from))).collect();

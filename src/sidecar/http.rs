@@ -16,15 +16,15 @@ use tracing::debug;
 use super::metrics;
 use super::status::SharedStatus;
 
-/// Connections at a time; one more closes the oldest, so that idle clients never keep a probe out.
+/// The most connections at a time; one more closes the oldest, so that idle clients never block a probe.
 const MOST_CONNECTIONS: usize = 64;
 /// How long a request may take to arrive.
 const REQUEST_TIME: Duration = Duration::from_secs(2);
 /// How long a connection may last, with its one request and answer.
 const CONNECTION_TIME: Duration = Duration::from_secs(5);
-/// How many bytes a request's head may have.
+/// The largest request head, in bytes.
 const REQUEST_BYTES: usize = 8192;
-/// How many headers.
+/// The most headers.
 const REQUEST_HEADERS: usize = 64;
 /// The pause after a failed accept, such as for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -1,4 +1,4 @@
-//! What a sidecar serves after its upgrade: its last known status, over HTTP, to probes and to Prometheus.
+//! The status that a sidecar serves after its upgrade, over HTTP, to probes and to Prometheus.
 
 pub mod fingerprint;
 pub mod http;

@@ -1,6 +1,6 @@
-//! Simple-query messages (PostgreSQL manual, 54.2.2.1). Our statements run in them under a search path of schemas that only
+//! Simple-query messages (PostgreSQL manual, 54.2.2.1). Pgmarch's statements run in them under a search path of schemas that only
 //! superusers can write to, and with row security as an error instead of a filter: a role with the right to create functions,
-//! operators, types or tables in a schema of the session's path can't change what our statements do.
+//! operators, types or tables in a schema of the session's path can't change what these statements do.
 
 use super::Sql;
 use super::session::{BEGIN, Flush, commit, safe_settings};
@@ -9,21 +9,21 @@ use super::session::{BEGIN, Flush, commit, safe_settings};
 #[derive(Clone, Debug, Default)]
 pub struct Message {
     text: String,
-    /// How many answers come before those that the caller asked for.
+    /// The number of answers before those that the caller asked for.
     before: usize,
-    /// How many come after them.
+    /// The number of answers after them.
     after: usize,
     /// Whether only the last of the answers that the caller asked for is kept.
     discards_rows: bool,
 }
 
 impl Message {
-    /// One statement of ours, in the transaction that the server makes of a message.
+    /// One statement of pgmarch's, in the transaction that the server makes of a message.
     pub(crate) fn of(statement: Sql) -> Self {
         Self::all([statement])
     }
 
-    /// Statements of ours, in the transaction that the server makes of a message.
+    /// Statements of pgmarch's, in the transaction that the server makes of a message.
     pub(crate) fn all(statements: impl IntoIterator<Item = Sql>) -> Self {
         Self::preceded_by([], statements)
     }
@@ -36,7 +36,7 @@ impl Message {
         Self { text: Sql::join(ahead.into_iter().chain(statements), ";\n").0, before, after: 0, discards_rows: false }
     }
 
-    /// A transaction of ours that reads, with one snapshot: `ahead` runs under the session's own search path, as in
+    /// A read transaction of pgmarch's, with one snapshot: `ahead` runs under the session's own search path, as in
     /// [`Self::preceded_by`]; `guards` run after it, and their answers are dropped too.
     pub(crate) fn reading(
         ahead: impl IntoIterator<Item = Sql>,
@@ -48,7 +48,7 @@ impl Message {
         Self::transaction(first.collect(), statements, vec![Sql::of("COMMIT")])
     }
 
-    /// A transaction of ours that writes: its answer means that it is on the server's disk.
+    /// A write transaction of pgmarch's: its answer means that it is on the server's disk.
     pub(crate) fn writing(ahead: impl IntoIterator<Item = Sql>, statements: impl IntoIterator<Item = Sql>) -> Self {
         let first = [Sql::of(BEGIN)].into_iter().chain(ahead).chain(safe_settings());
         Self::transaction(first.collect(), statements, commit(Flush::Now).into())
@@ -61,7 +61,7 @@ impl Message {
     }
 
     /// A statement that names no function, operator, type or relation, or only qualified ones; or a text that consists of such
-    /// statements, of statements of files, and of ours behind `safe_settings`.
+    /// statements, of statements of files, and of pgmarch's own after `safe_settings`.
     pub(crate) fn verbatim(statement: Sql) -> Self {
         Self { text: statement.0, before: 0, after: 0, discards_rows: false }
     }

@@ -31,7 +31,7 @@ impl Ident {
         Self("pgmarch".to_owned())
     }
 
-    /// The bare name.
+    /// The name without quotes.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -80,7 +80,7 @@ pub struct QualifiedName {
 }
 
 impl QualifiedName {
-    /// A table of ours in a schema.
+    /// A table of pgmarch's in a schema.
     pub(crate) fn new(schema: &Ident, name: &str) -> Self {
         Self { schema: schema.clone(), name: Ident(name.to_owned()) }
     }

@@ -1,15 +1,16 @@
-//! Statements about the session and its transactions: the settings that our statements run under, BEGIN and COMMIT, and what is
-//! discarded of a session.
+//! Statements about the session and its transactions: the settings that pgmarch's statements run under, BEGIN and COMMIT, and
+//! what is discarded of a session.
 
 use super::{Ident, Literal, Sql};
 use crate::sql;
 
-/// The search path of all our statements, until the transaction ends. `pg_temp` is named last, as it is searched first otherwise.
+/// The search path of all pgmarch's statements, until the transaction ends. `pg_temp` is named last, as it is searched first
+/// otherwise.
 const SAFE_PATH: &str = "SET LOCAL search_path TO pg_catalog, pg_temp";
-/// Makes a query fail instead of hiding rows by a policy on a table of ours.
+/// Makes a query fail if a policy on one of pgmarch's tables would hide rows.
 const NO_ROW_SECURITY: &str = "SET LOCAL row_security TO off";
 
-/// Our catalog queries have many parts and return few rows: JIT compilation takes longer than running them.
+/// pgmarch's catalog queries have many parts and return few rows: JIT compilation takes longer than running them.
 const NO_JIT: &str = "SET LOCAL jit TO off";
 
 /// The statements after which names of functions, operators, types and catalogs are PostgreSQL's own.
@@ -21,19 +22,19 @@ pub(crate) fn safe_settings() -> [Sql; 3] {
 /// database or the role. A value that waits for a standby as well stays.
 const FLUSHED: &str = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'";
 
-/// The beginning of a transaction of ours that writes.
+/// The beginning of a write transaction of pgmarch's.
 pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
-/// When the COMMIT of a transaction of ours returns: `synchronous_commit`.
+/// When the COMMIT of pgmarch's transaction returns: `synchronous_commit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flush {
-    /// When it is on the server's disk, and with it all that was committed before.
+    /// After it is on the server's disk, and with it all that was committed before.
     Now,
-    /// Before that: a later commit of the same run is flushed, and with it this one.
+    /// Earlier: a later commit of the same run is flushed, and with it this one.
     Later,
 }
 
-/// The end of a transaction of ours, behind [`safe_settings`]: its `synchronous_commit`, and `COMMIT`.
+/// The end of a transaction of pgmarch's, after [`safe_settings`]: its `synchronous_commit`, and `COMMIT`.
 pub(crate) fn commit(flush: Flush) -> [Sql; 2] {
     let setting = match flush {
         Flush::Now => FLUSHED,
@@ -42,10 +43,10 @@ pub(crate) fn commit(flush: Flush) -> [Sql; 2] {
     [Sql::of(setting), Sql::of("COMMIT")]
 }
 
-/// What is left of a revision, or of a try of one, in its session, is discarded: cursors, LISTEN, cached values of sequences,
-/// temporary objects, advisory locks of the session, prepared statements. Deallocation statements, locks and cached values outlive
-/// a rollback. Most of it costs nothing where there is nothing. What others prepared through a pooler has no SQL, and stays;
-/// so does what pgmarch has prepared.
+/// Discards what a revision, or a failed attempt of one, left in its session: cursors, LISTEN, cached values of sequences,
+/// temporary objects, advisory locks of the session, prepared statements. Deallocation statements, locks and cached values
+/// outlive a rollback. Most of it costs nothing where there is nothing to discard. Statements that other clients prepared through
+/// a pooler by the protocol have no SQL, and remain; so do those that pgmarch has prepared.
 pub(crate) fn discard(prepared: Deallocation) -> Vec<Sql> {
     let prepared = match prepared {
         Deallocation::OfOthers => Some(deallocate(None)),
@@ -73,7 +74,7 @@ pub(crate) enum Deallocation {
     Nothing,
 }
 
-/// Deallocation statements of the session's are discarded that are younger than a time, as the server prints it; or all of them.
+/// Deallocates the session's prepared statements that are younger than a time, as the server prints it; or all of them.
 pub(crate) fn deallocate(since: Option<&str>) -> Sql {
     let since = since.unwrap_or("-infinity");
     let block = sql!(include_str!("deallocate.sql"), since = Literal(since));

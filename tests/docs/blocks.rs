@@ -10,7 +10,7 @@ use super::session::{SESSIONS, holds};
 use super::{document, documents};
 use crate::support::{Database, Project, pgmarch};
 
-/// What stands between two fences.
+/// The lines between two fences.
 struct Block {
     path: String,
     line: usize,

@@ -23,7 +23,7 @@ fn prose(text: &str) -> Vec<(usize, &str)> {
     numbered.map(|(number, line)| (number + 1, line)).collect()
 }
 
-/// What stands between backquotes in a line.
+/// The text between backquotes in a line.
 fn quoted(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }

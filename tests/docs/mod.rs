@@ -1,4 +1,4 @@
-//! What the documents say is what the program does: tables are those of the code, examples run, links and names mean something.
+//! The documents match the program: tables equal those of the code, examples run, links and names exist.
 
 #![allow(clippy::unwrap_used, reason = "a document that can't be read fails its test")]
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # run.sh sources this and sets what is not set here.
-# compose.yaml, as it stands.
+# compose.yaml, unchanged.
 
 query() { docker compose exec --no-TTY --env PGPASSWORD=throwaway-dev-password postgres psql --no-psqlrc --tuples-only --no-align -h 127.0.0.1 -U marchproxy marchproxy --command "$1"; }
 service() { inspect "$(docker compose ps --all --quiet "$1" | head -n 1)" "$2"; }

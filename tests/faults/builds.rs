@@ -126,7 +126,7 @@ fn killed(signal: &str, sql: &str) {
             "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgmarch%' AND datname = current_database()",
             "0",
         );
-        // One that was told to end may have had the time to clear up.
+        // A run that received a signal may have had the time to clean up.
         let left = database.one("SELECT count(*) > 0 FROM pg_index WHERE NOT indisvalid");
         assert!(left == "t" || signal == "TERM", "the disturbance left something");
     }
@@ -204,7 +204,7 @@ fn rewritten() {
     settled(&database, &project, &self::database());
 }
 
-/// The first run is cut off from a server that does not notice, and goes on: what it does is not done again.
+/// The first run is cut off from a server that does not notice and continues: what it does is not done again.
 fn earlier_backend_works() {
     let (database, project) = (database(), stepwise("CREATE INDEX CONCURRENTLY t_a ON t (a);"));
     let snapshot = snapshot(&database);

@@ -67,7 +67,7 @@ enum Work {
     RepairText,
     /// The progress of 003, which stopped in its second statement, is forgotten.
     RepairProgress,
-    /// Not by pgmarch at all: the version row says 003 by a commit of another program.
+    /// By another program: it committed the version row 003.
     ByAlembic,
 }
 
@@ -76,7 +76,7 @@ enum Work {
 enum Report {
     /// That of the run that wrote.
     Own,
-    /// That of the same command, run again behind it.
+    /// The end of the same command, run again after it.
     SecondRun,
     /// That of the same command, run at the same time.
     ConcurrentRun,
@@ -86,7 +86,7 @@ enum Report {
     StatusCheck,
 }
 
-/// What says that commits need not be flushed.
+/// The setting by which commits need not be flushed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
     Server,
@@ -194,7 +194,7 @@ impl Scene {
         }
     }
 
-    /// Somebody works and takes his time, and another looks on. The first is killed when the other has ended, if not over.
+    /// One run works slowly, and another waits for it. The first is killed when the other has ended, if it is still running.
     fn beside(&self, reader: impl Fn(Option<&Running>) -> Outcome) -> Outcome {
         if self.work == Work::ByAlembic {
             self.move_as_alembic();

@@ -2,7 +2,7 @@
 //!
 //! `cargo test --test faults` takes a sample of each kind; with `PGMARCH_FAULTS=all` (`make faults`) it takes them all. Runs
 //! without the run lock are among them with `--features test-support`.
-//! Words behind `--` choose kinds. Every case has a database of its own; the table at the end is the answer.
+//! Words after `--` choose kinds. Every case has a database of its own; the table at the end is the result.
 
 mod builds;
 mod clients;
@@ -149,7 +149,7 @@ fn sample(cases: Vec<Case>, wanted: usize) -> Vec<Case> {
     cases.into_iter().enumerate().filter(|(number, _)| chosen(*number)).map(|(_, case)| case).collect()
 }
 
-/// Runs cases side by side, and tells of each that did not survive; how many did.
+/// Runs cases in parallel, and prints each that did not survive; returns how many did.
 fn run(cases: &[Case], side_by_side: usize) -> usize {
     let (next, survived) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let telling = Mutex::new(());

@@ -28,7 +28,7 @@ enum Fault {
     Silence,
 }
 
-/// Which connections suffer, and whose message says when.
+/// Which connections are affected, and whose message triggers it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Which {
     /// The one that is to hold the lock.
@@ -106,11 +106,11 @@ fn disturb(way: Way, fault: Fault, which: Which, side: Side, n: usize) {
     let proxy = fault.befall(Proxy::to(&database), which, way, side, n);
     let mut program = disturbed(&proxy.url_for(&database), &project);
     if fault == Fault::Silence && which != Which::Worker && which != Which::Watcher {
-        // The lock whose network went silent is given up by the server after a minute; this run need not wait for that.
+        // The server releases the lock of a dead connection after a minute; this run need not wait for that.
         program = program.env("PGMARCH_RUN_LOCK_TIMEOUT", "3s");
     }
     if which == Which::Each {
-        // Every try meets it: only the end of patience ends it.
+        // Every attempt meets it: only the timeout ends the run.
         program = program.env("PGMARCH_WAIT_TIMEOUT", "1s").env("PGMARCH_RETRY_FOR", "1s").env("PGMARCH_RUN_LOCK_TIMEOUT", "5s");
     }
     let outcome = way.words(program).run();
@@ -133,14 +133,14 @@ fn lease() {
     way.survived(outcome, &[Some(0)], &database, &project);
 }
 
-/// A revision fails while others are on their way behind it, and the network fails as well.
+/// A revision fails while others are in flight after it, and the network fails as well.
 pub(crate) fn behind_failures() -> Vec<Case> {
     let mut cases = Vec::new();
     let failures: [(&str, Failing); 2] = [("an error", fails), ("a lock timeout", meets_a_lock)];
     for (what, act) in failures {
         let undisturbed = act(None);
         for side in SIDES {
-            // What is said in between is met by the other kinds, one by one.
+            // The messages in between are covered by the other kinds, one by one.
             for n in (0..=undisturbed.messages(side, Which::Worker.number(Way::Up))).step_by(4) {
                 for fault in [Fault::Cut, Fault::Silence] {
                     let name = format!("{what}, and {fault:?} after message {n} of the {side:?}");
@@ -199,7 +199,7 @@ fn meets_a_lock(meeting: Option<Meeting>) -> Proxy {
     other.execute("BEGIN; LOCK TABLE wanted IN ACCESS SHARE MODE");
     let proxy = proxy_with(meeting, &database);
     let running = disturbed(&proxy.url_for(&database), &project).env("PGMARCH_LOCK_TIMEOUT", "300ms").spawn();
-    // It tries again, or plans anew: either way it says how long yet.
+    // It retries, or makes a new plan: either way it prints how much longer.
     running.wait_for_log(" left");
     other.execute("COMMIT");
     running.wait().exits(0);

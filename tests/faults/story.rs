@@ -91,7 +91,7 @@ pub(crate) fn messages() -> usize {
 /// Messages take this long where a moment of a run is to be met: some follow each other only by the answers between them.
 pub(crate) const DELAY: Duration = Duration::from_millis(2);
 
-/// Within a second a run ends when it is told to; and some, on a machine that is busy with the other cases.
+/// A signalled run ends within a second; on a machine that is busy with the other cases, somewhat later.
 pub(crate) const A_SECOND: Duration = Duration::from_millis(2500);
 
 /// Waits for the n-th message, or for the run's end: a moment that is met on a machine however busy.
@@ -106,7 +106,7 @@ pub(crate) fn server_version() -> String {
     format!("PostgreSQL {}", Database::new().one("SHOW server_version"))
 }
 
-/// The program with patience that suits a disturbance.
+/// The program with timeouts that suit a disturbance.
 pub(crate) fn disturbed(url: &str, project: &Project) -> Program {
     pgmarch_at(url, project)
         .env("PGMARCH_WAIT_TIMEOUT", "60s")
@@ -217,7 +217,7 @@ pub(crate) fn schema() -> &'static str {
 /// No leftover lock, backend or INVALID index.
 #[track_caller]
 pub(crate) fn clean(session: &Session) {
-    // By whatever name it goes: the tests' own sessions have theirs.
+    // Under any `application_name`: the tests' own sessions have theirs.
     let backends = "SELECT coalesce(string_agg(application_name || ': ' || query, '; '), '') FROM pg_stat_activity \
         WHERE datname = current_database() AND backend_type = 'client backend' AND application_name <> 'test' AND pid <> pg_backend_pid()";
     session.eventually(backends, "");

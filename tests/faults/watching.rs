@@ -1,4 +1,4 @@
-//! What is said and done about a statement that takes its time, or waits for somebody.
+//! Log lines and actions about a statement that is slow, or waits for another session.
 
 use std::time::Duration;
 
@@ -130,7 +130,7 @@ fn timeout_holds(settings: &str, own: bool) {
     }
 }
 
-/// A statement that takes its time is told of in these words, and then ended.
+/// A slow statement is logged in these words, and then ended.
 fn at_work(sql: &str, words: &[&str]) {
     let database = Database::new();
     database.execute(

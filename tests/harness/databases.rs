@@ -1,4 +1,4 @@
-//! Databases are each test's own, and sessions hold what they are told to hold.
+//! Each test has its own database, and sessions hold the locks that they are asked to hold.
 
 use std::thread;
 

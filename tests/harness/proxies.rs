@@ -1,4 +1,4 @@
-//! The proxy counts, delays, breaks and silences exactly as told.
+//! The proxy counts, delays, breaks and hangs exactly as configured.
 
 use std::process::Command;
 use std::time::{Duration, Instant};

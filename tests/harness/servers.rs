@@ -1,4 +1,4 @@
-//! Servers start, stop, fail over, and leave nothing behind.
+//! Servers start, stop, fail over, and leave no files or processes.
 
 use std::fs;
 use std::io::{BufRead, BufReader};

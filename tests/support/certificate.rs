@@ -73,7 +73,7 @@ impl Authority {
         self.write(name, &(pem + &self.intermediate), &key.serialize_pem());
     }
 
-    /// Writes `name.crt` and `name.key`, signed by nobody but itself.
+    /// Writes `name.crt` and `name.key`, self-signed.
     pub(crate) fn self_sign(&self, name: &str, wish: &Wish<'_>) {
         self.self_sign_by(name, wish, &rcgen::PKCS_ECDSA_P256_SHA256);
     }

@@ -84,7 +84,7 @@ impl Database {
         self.session().one(sql)
     }
 
-    /// Runs statements, in one transaction if they say nothing else.
+    /// Runs statements, in one transaction unless they contain COMMIT.
     #[track_caller]
     pub(crate) fn execute(&self, sql: &str) {
         self.session().execute(sql);

@@ -79,7 +79,7 @@ fn available_kilobytes(folder: &Path) -> Option<u64> {
 /// Who runs a server.
 #[derive(Clone, Copy)]
 pub(super) enum Owner {
-    /// Whoever runs the tests.
+    /// The user that runs the tests.
     Us,
     /// PostgreSQL refuses root, so root's tests run it as another user, by the ids of user and group.
     Other(u32, u32),

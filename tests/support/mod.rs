@@ -1,4 +1,4 @@
-//! What the scenarios are told with: a server, a database, a project of revisions, the program, a faulty network.
+//! The harness of the scenarios: a server, a database, a project of revisions, the program, a faulty network.
 
 #![allow(dead_code, unused_imports, reason = "a vocabulary: not every word is used by every set of scenarios")]
 

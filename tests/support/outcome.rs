@@ -70,7 +70,7 @@ impl Outcome {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("stdout should be JSON: {error}\n{self}"))
     }
 
-    /// The last line of its log, which after a failure says what to do.
+    /// The last line of its log, which after a failure is the next step.
     pub(crate) fn last_line(&self) -> &str {
         self.stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default()
     }

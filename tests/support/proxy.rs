@@ -1,4 +1,4 @@
-//! A network that can be slow, go silent or break, exactly after a chosen message.
+//! A network that can be slow, hang or break, exactly after a chosen message.
 
 use std::fmt::{self, Display};
 use std::net::{TcpListener, TcpStream};
@@ -43,7 +43,7 @@ impl Proxy {
         self.with(Fault { side, connection, n, kind: Kind::Hang, everywhere: false })
     }
 
-    /// The fault that was told last befalls all connections of that moment, not only the one whose message it is.
+    /// The last fault affects all connections of that moment, not only the one whose message triggers it.
     pub(crate) fn everywhere(self) -> Proxy {
         self.network.state().faults.last_mut().expect("a fault").everywhere = true;
         self
@@ -177,7 +177,7 @@ impl Network {
         Network { state: Mutex::new(state), closed: AtomicBool::new(false) }
     }
 
-    /// Remembers a message and says what befalls the connection after it.
+    /// Records a message and returns the fault for the connection after it.
     pub(super) fn note(&self, side: Side, connection: usize, tag: char) -> Option<Kind> {
         let mut state = self.state();
         let history = &mut state.connections[connection - 1].history;

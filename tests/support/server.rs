@@ -35,7 +35,7 @@ local all all scram-sha-256
 host all all 127.0.0.1/32 scram-sha-256
 ";
 
-/// Waits until the test process is gone, however it went, and leaves nothing behind.
+/// Waits until the test process has ended, in any way, and removes its server.
 const GUARD: &str = r#"
 cat >/dev/null
 test -e "$2/keep" && exit
@@ -92,7 +92,7 @@ impl Shared {
     }
 }
 
-/// A server of one's own, removed when dropped, or when the test process ends in whatever way.
+/// A server of one test, removed when dropped, or when the test process ends in any way.
 pub(crate) struct Server {
     address: Address,
     folder: PathBuf,
@@ -162,7 +162,7 @@ impl Server {
         self.control(&["start", "-W", "-l", &log.to_string_lossy()]);
     }
 
-    /// Stops it in order, disconnecting everybody.
+    /// Stops it (fast shutdown), disconnecting all clients.
     pub(crate) fn stop(&self) {
         self.control(&["stop", "-m", "fast"]);
     }
@@ -199,7 +199,7 @@ impl Server {
         file.write_all(format!("{}\n", settings.join("\n")).as_bytes()).expect("write postgresql.conf");
     }
 
-    /// Says who may log in how, from its next start or reload on.
+    /// Sets `pg_hba.conf`, from its next start or reload on.
     pub(crate) fn logins(&self, lines: &str) {
         fs::write(self.data().join("pg_hba.conf"), lines).expect("write pg_hba.conf");
     }

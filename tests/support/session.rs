@@ -34,7 +34,7 @@ impl Session {
         let mut config: tokio_postgres::Config = url.parse()?;
         config.application_name("test").connect_timeout(PATIENCE);
         let (client, connection) = runtime.block_on(config.connect(NoTls))?;
-        // How a connection ends, the next statement tells.
+        // The next statement shows how a connection ended.
         let connection = runtime.spawn(async { drop(connection.await) });
         Ok(Session { client: Some(client), connection: Some(connection), runtime })
     }
@@ -85,7 +85,7 @@ impl Session {
         Ok(messages.iter().filter(|message| matches!(message, SimpleQueryMessage::CommandComplete(_))).count())
     }
 
-    /// Runs a statement that is expected to block, while the test goes on.
+    /// Runs a statement that is expected to block, while the test continues.
     pub(crate) fn start(self, sql: &str) -> Pending {
         let sql = sql.to_string();
         Pending(thread::spawn(move || {
@@ -127,7 +127,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Without a client the connection says goodbye and ends.
+        // Without a client the connection sends `Terminate` and ends.
         drop(self.client.take());
         if let Some(connection) = self.connection.take() {
             self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(1), connection).await.ok() });

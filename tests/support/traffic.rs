@@ -38,7 +38,7 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Remembers a message and says which of its side it was.
+    /// Records a message and returns its number on its side.
     pub(super) fn push(&mut self, side: Side, tag: char) -> usize {
         self.messages.push((side, tag));
         self.from_client += usize::from(side == Side::Client);
@@ -169,9 +169,9 @@ impl Direction {
             if self.side == Side::Server {
                 fault = self.network.note(self.side, self.number, message.tag);
             }
-            // Silence comes before the message, so that the answer to it is not delivered.
+            // The hang begins before the message, so that the answer to it is not delivered.
             self.ends.silent.fetch_or(fault.is_some(), Ordering::SeqCst);
-            // If nobody listens any more, the other direction tells.
+            // If the receiver is gone, the other direction fails.
             to.write_all(&message.bytes).ok();
             if let Some(kind) = fault {
                 self.ends.suffer(kind);

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_locks_for_long_is_found_where_it_stands() {
+    fn statements_with_long_locks_are_found_with_their_position() {
         let text = "-- migrate:up\nSELECT 1;\nCREATE INDEX i ON t (x);\n-- migrate:down\nDROP INDEX i;\n";
         let parsed = crate::revision::format::parse(Path::new("m/1_a.sql"), text.as_bytes().to_vec()).expect("sound");
         let findings = lint(&parsed.revision, 150_000);

@@ -211,10 +211,10 @@ mod tests {
     #[test]
     fn unknown_rows_and_diverged_rows_are_different_errors() {
         let later = [recorded("3", &["2"], false), recorded("x", &["9"], false)];
-        let told = |files: &[&str], rows: &[&str]| ahead(files, rows, &later, "heads", Ahead::Allow);
-        assert_eq!(told(&["1", "2"], &["7"]), "the database is at 7, which neither the files nor the ledger know");
-        assert!(told(&["1", "2"], &["x"]).contains("but not 9, on which it stands"));
-        assert!(told(&["1", "2", "3b"], &["3"]).contains("does not stand on 3b: the ways part after 2"));
-        assert_eq!(told(&["1 <", "2 < 1", "2b < 1"], &["3", "1"]), "3");
+        let result = |files: &[&str], rows: &[&str]| ahead(files, rows, &later, "heads", Ahead::Allow);
+        assert_eq!(result(&["1", "2"], &["7"]), "the database is at 7, which neither the files nor the ledger know");
+        assert!(result(&["1", "2"], &["x"]).contains("but not 9, on which it stands"));
+        assert!(result(&["1", "2", "3b"], &["3"]).contains("does not stand on 3b: the ways part after 2"));
+        assert_eq!(result(&["1 <", "2 < 1", "2b < 1"], &["3", "1"]), "3");
     }
 }

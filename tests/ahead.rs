@@ -62,7 +62,7 @@ fn the_ledgers_texts_show_and_undo_what_has_no_file_here() {
 }
 
 #[test]
-fn a_row_that_nobody_knows_is_refused() {
+fn an_unknown_version_row_is_refused() {
     let database = Database::new();
     pgmarch(&database, &upto(2, false)).run().exits(0);
     database.execute("UPDATE alembic_version SET version_num = 'zzz'");
@@ -92,7 +92,7 @@ fn a_tag_pushed_again_with_other_revisions_is_not_taken_for_an_older_image() {
 }
 
 #[test]
-fn another_branch_goes_on_beside_what_is_ahead() {
+fn a_branch_is_upgraded_while_another_is_ahead() {
     let side = |project: Project, last: u32| {
         (1..=last).fold(project, |project, number| {
             let parent = if number == 1 { "base".into() } else { format!("s{}", number - 1) };

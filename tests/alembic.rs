@@ -105,7 +105,7 @@ fn names_mean_what_they_mean_to_alembic() {
     let mut alembic = Driver::planner();
     let mut numbers = Numbers(4711);
     let (mut same, mut both_refuse, mut on_purpose) = (0, 0, 0);
-    let mut told = Vec::new();
+    let mut differences = Vec::new();
     for _ in 0..60 {
         let drawn = draw(&mut numbers);
         let graph = graph(&drawn);
@@ -117,9 +117,9 @@ fn names_mean_what_they_mean_to_alembic() {
             }
         }
         let ids = |rows: &[Node]| rows.iter().map(|row| graph.id(*row).to_string()).collect::<Vec<_>>();
-        let asked: Vec<Value> = cases.iter().map(|(way, rows, name)| json!({ "way": way, "rows": ids(rows), "name": name })).collect();
+        let requests: Vec<Value> = cases.iter().map(|(way, rows, name)| json!({ "way": way, "rows": ids(rows), "name": name })).collect();
         let revisions = drawn.iter().map(|one| json!({ "id": one.id, "parents": one.parents, "depends_on": one.depends_on, "labels": one.label.iter().collect::<Vec<_>>() }));
-        let answers = alembic.ask(&json!({ "revisions": revisions.collect::<Vec<_>>(), "cases": asked }));
+        let answers = alembic.ask(&json!({ "revisions": revisions.collect::<Vec<_>>(), "cases": requests }));
         for ((way, rows, name), answer) in cases.iter().zip(answers["answers"].as_array().expect("answers")) {
             let theirs = match answer["ids"].as_array() {
                 Some(ids) => Ok(ids.iter().filter_map(Value::as_str).map(str::to_owned).collect::<BTreeSet<_>>()),
@@ -130,7 +130,7 @@ fn names_mean_what_they_mean_to_alembic() {
                 (Ok(ours), Ok(theirs)) if ours == theirs => same += 1,
                 (Err(_), Err(_)) => both_refuse += 1,
                 (ours, theirs) if differs_on_purpose(way, name, rows.len(), ours, theirs) => on_purpose += 1,
-                (ours, theirs) => told.push(format!(
+                (ours, theirs) => differences.push(format!(
                     "{way} {name} from {:?} in {}: {ours:?}, Alembic {theirs:?}",
                     ids(rows),
                     drawn
@@ -142,8 +142,8 @@ fn names_mean_what_they_mean_to_alembic() {
             }
         }
     }
-    println!("{same} the same, {both_refuse} refused by both, {on_purpose} differ on purpose, {} otherwise", told.len());
-    assert!(told.is_empty(), "{}", told.join("\n"));
+    println!("{same} the same, {both_refuse} refused by both, {on_purpose} differ on purpose, {} otherwise", differences.len());
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
     assert!(same > 4_000 && on_purpose * 5 < same, "{same} the same, {on_purpose} on purpose");
 }
 

@@ -36,7 +36,7 @@ fn a_change_of_neither_size_nor_time_is_a_change() {
 }
 
 #[test]
-fn another_way_up_stops_every_run_with_a_diff_until_it_is_accepted() {
+fn a_changed_up_migration_stops_every_run_with_a_diff_until_it_is_accepted() {
     let (database, project) = applied();
     let project =
         project.revision("001", "CREATE TABLE a (id bigint);", "DROP TABLE a;").revision("002", "CREATE TABLE b ();", "DROP TABLE b;");
@@ -60,7 +60,7 @@ fn another_way_up_stops_every_run_with_a_diff_until_it_is_accepted() {
 }
 
 #[test]
-fn a_mended_way_down_is_kept_by_the_next_run_which_says_so() {
+fn a_changed_down_migration_is_recorded_and_logged_by_the_next_run() {
     let (database, project) = applied();
     let project = project.revision("001", UP, "DROP TABLE IF EXISTS a;");
     pgmarch(&database, &project).run().exits(0).stdout_is("at 001, nothing to do\n").stderr_contains("the way down of 001 was mended");
@@ -70,7 +70,7 @@ fn a_mended_way_down_is_kept_by_the_next_run_which_says_so() {
 }
 
 #[test]
-fn a_revision_that_comes_in_below_an_applied_one_is_never_skipped_in_silence() {
+fn a_revision_inserted_below_an_applied_one_is_never_skipped_without_an_error() {
     let database = Database::new();
     let project = Project::new().revision("001", "SELECT 1;", "SELECT 1;").revision("003", "SELECT 3;", "SELECT 3;");
     pgmarch(&database, &project).run().exits(0);

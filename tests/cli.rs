@@ -66,7 +66,7 @@ fn junk_in_every_setting_is_refused_by_name_and_all_at_once() {
         .env("PGMARCH_SEARCH_PATH", "a,,b")
         .run()
         .exits(2);
-    let told = run.stderr.clone();
+    let stderr = run.stderr.clone();
     for name in junk.iter().filter(|name| **name != "PGMARCH_LOG_FORMAT").chain(&[
         "PGMARCH_LOG",
         "PGMARCH_VERSION_TABLE",
@@ -77,13 +77,13 @@ fn junk_in_every_setting_is_refused_by_name_and_all_at_once() {
         "PGMARCH_SEARCH_PATH",
     ]) {
         assert!(
-            told.contains(&format!("error: {name}"))
-                || told.contains(&format!("\"message\":\"{name}"))
-                || told.contains(&format!("\\n{name}")),
+            stderr.contains(&format!("error: {name}"))
+                || stderr.contains(&format!("\"message\":\"{name}"))
+                || stderr.contains(&format!("\\n{name}")),
             "{name}\n{run}"
         );
     }
-    assert!(told.contains("did you mean PGMARCH_TARGET?"), "{run}");
+    assert!(stderr.contains("did you mean PGMARCH_TARGET?"), "{run}");
     pgmarch_without_database(&project).env("PGMARCH_TARGET", "a b").run().exits(2).stderr_contains("`a b` is not a revision's name");
     pgmarch_without_database(&project).env("PGMARCH_MIGRATIONS", "\n").run().exits(2).stderr_contains("the folder does not exist");
     pgmarch_without_database(&project)

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::support::certificate::write_secret;
 use crate::support::{
-    Authority, Database, EVERY, LOCAL, Outcome, Program, Project, Proxy, Server, Session, Side, Wish, pgmarch, pgmarch_at,
+    Authority, CertificateOptions, Database, EVERY, LOCAL, Outcome, Program, Project, Proxy, Server, Session, Side, pgmarch, pgmarch_at,
     pgmarch_without_database,
 };
 
@@ -68,8 +68,8 @@ fn strict_server(authority: &Authority) -> Server {
 fn each_way_to_prove_who_one_is_works_and_a_wrong_proof_ends_at_once() {
     let authority = Authority::new("ours");
     authority.issue("server", &LOCAL);
-    authority.issue("client", &Wish { common: "by_cert", ..LOCAL });
-    authority.issue("other", &Wish { common: "by_somebody", ..LOCAL });
+    authority.issue("client", &CertificateOptions { common: "by_cert", ..LOCAL });
+    authority.issue("other", &CertificateOptions { common: "by_somebody", ..LOCAL });
     let server = strict_server(&authority);
     let base = format!("host=localhost hostaddr=127.0.0.1 port={} dbname=postgres sslrootcert={}", server.port(), authority.root());
     for role in ["by_trust", "by_password", "by_md5", "by_scram_sha_256"] {
@@ -135,8 +135,8 @@ fn channel_binding_holds_with_each_hash_of_a_certificate() {
 fn failures_of_tls_say_which_check_it_was_and_which_setting_decides() {
     let authority = Authority::new("ours");
     let stranger = Authority::new("stranger");
-    authority.issue("server", &Wish { names: &["db.example", "*.db.example"], ..LOCAL });
-    authority.issue("expired", &Wish { expired: true, ..LOCAL });
+    authority.issue("server", &CertificateOptions { names: &["db.example", "*.db.example"], ..LOCAL });
+    authority.issue("expired", &CertificateOptions { expired: true, ..LOCAL });
     let server = strict_server(&authority);
     let base = format!("host=localhost hostaddr=127.0.0.1 port={} user=postgres dbname=postgres", server.port());
     let (ours, theirs) = (authority.root(), stranger.root());
@@ -274,8 +274,8 @@ fn hosts_are_gone_through_in_order_or_at_random() {
     assert!(logins(&servers[0], "shuffled") > 0 && logins(&servers[1], "shuffled") > 0);
 
     // A host that never answers holds up the next for connect_timeout; one that refuses the password for good is the last.
-    let silent = Proxy::to(&servers[0]).hang_after(Side::Client, EVERY, 0);
-    let (_, silent_port) = silent.place().rsplit_once(':').map(|(host, port)| (host.to_string(), port.to_string())).expect("host:port");
+    let hung = Proxy::to(&servers[0]).hang_after(Side::Client, EVERY, 0);
+    let (_, silent_port) = hung.place().rsplit_once(':').map(|(host, port)| (host.to_string(), port.to_string())).expect("host:port");
     status(&format!(
         "host=127.0.0.1,127.0.0.1 port={silent_port},{} user=postgres dbname=postgres connect_timeout=1 application_name=second",
         servers[1].port()
@@ -380,9 +380,9 @@ fn a_server_that_never_says_a_word_is_given_up_at_the_deadline() {
         status(&format!("host=127.0.0.1 port={port} user=me dbname=d connect_timeout=0")).env("PGMARCH_WAIT_TIMEOUT", "300ms").run();
     outcome.exits(4).stderr_contains("no answer within").within(Duration::from_secs(20));
     let (mut first, _) = listener.accept().expect("a connection");
-    let mut asked = [0; 8];
-    first.read_exact(&mut asked).expect("the offer of TLS");
-    assert_eq!(asked[4..], [4, 210, 22, 47]);
+    let mut request = [0; 8];
+    first.read_exact(&mut request).expect("the offer of TLS");
+    assert_eq!(request[4..], [4, 210, 22, 47]);
 }
 
 #[test]

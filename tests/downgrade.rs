@@ -35,7 +35,7 @@ fn without_a_terminal_it_must_be_confirmed_beforehand() {
 }
 
 #[test]
-fn on_a_terminal_only_the_word_yes_goes_on() {
+fn on_a_terminal_only_the_word_yes_confirms() {
     let project = three();
     let database = at_head(&project);
     for typed in ["no\n", "y\n", "YES\n", "\n", ""] {

@@ -43,7 +43,7 @@ fn exit_0_survives_a_crash_at_once() {
 }
 
 #[test]
-fn who_finds_anothers_commits_below_its_end_waits_until_they_are_on_disk() {
+fn a_run_waits_until_other_sessions_commits_are_flushed() {
     let server = Server::start_own(LAZY);
     let database = Database::on(&server);
     let project = tables(20);

@@ -33,9 +33,9 @@ fn runtime() -> Runtime {
 
 /// The events that an observer received, a line for each.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<String>>>);
+struct Recorder(Arc<Mutex<Vec<String>>>);
 
-impl Told {
+impl Recorder {
     fn line(&self, line: String) {
         self.0.lock().expect("the lines").push(line);
     }
@@ -46,15 +46,17 @@ impl Told {
 
     #[allow(clippy::wildcard_enum_match_arm, reason = "other events are of no interest here")]
     fn observer(&self) -> impl Fn(&Event<'_>) + Send + Sync + use<> {
-        let told = self.clone();
+        let recorder = self.clone();
         move |event| match event {
-            Event::RunStarted { revisions, version, .. } => told.line(format!("run of {revisions} from {version}")),
-            Event::RevisionStarted { revision, .. } => told.line(format!("started {revision}")),
-            Event::RevisionDone { revision, .. } => told.line(format!("done {revision}")),
-            Event::RevisionBlocked { revision, sqlstate, .. } => told.line(format!("blocked {revision} {}", sqlstate.unwrap_or_default())),
-            Event::WaitingForLock { reason: LockWait::Holder(holder), .. } => told.line(format!("waiting for {holder}")),
-            Event::ReachedByAnotherRun { version } => told.line(format!("another run reached {version}")),
-            Event::NothingToDo { version, .. } => told.line(format!("nothing to do at {version}")),
+            Event::RunStarted { revisions, version, .. } => recorder.line(format!("run of {revisions} from {version}")),
+            Event::RevisionStarted { revision, .. } => recorder.line(format!("started {revision}")),
+            Event::RevisionDone { revision, .. } => recorder.line(format!("done {revision}")),
+            Event::RevisionBlocked { revision, sqlstate, .. } => {
+                recorder.line(format!("blocked {revision} {}", sqlstate.unwrap_or_default()))
+            }
+            Event::WaitingForLock { reason: LockWait::Holder(holder), .. } => recorder.line(format!("waiting for {holder}")),
+            Event::ReachedByAnotherRun { version } => recorder.line(format!("another run reached {version}")),
+            Event::NothingToDo { version, .. } => recorder.line(format!("nothing to do at {version}")),
             _ => {}
         }
     }
@@ -76,16 +78,16 @@ fn a_plan_changes_nothing_and_says_what_an_upgrade_would_do() {
 
 #[test]
 fn observers_are_told_of_each_revision_in_order() {
-    let (database, project, told) = (Database::new(), two_tables(), Told::default());
-    let runner = runner(&database, &project, &[("PGMARCH_TRANSACTION", "run")]).with_observer(told.observer());
+    let (database, project, recorder) = (Database::new(), two_tables(), Recorder::default());
+    let runner = runner(&database, &project, &[("PGMARCH_TRANSACTION", "run")]).with_observer(recorder.observer());
     let revisions = runner.load_revisions().expect("revisions");
     let head = Goal::upgrade("head").expect("a name");
     let outcome = runtime().block_on(runner.apply(&revisions, &head)).expect("a run");
     assert_eq!(outcome.current, ["002"]);
     assert_eq!(outcome.done.iter().map(|step| step.id.as_str()).collect::<Vec<_>>(), ["001", "002"]);
-    assert_eq!(told.lines(), ["run of 2 from base", "started 001", "started 002", "done 001", "done 002"]);
+    assert_eq!(recorder.lines(), ["run of 2 from base", "started 001", "started 002", "done 001", "done 002"]);
     runtime().block_on(runner.apply(&revisions, &head)).expect("another run");
-    assert_eq!(told.lines().last().map(String::as_str), Some("nothing to do at 002"));
+    assert_eq!(recorder.lines().last().map(String::as_str), Some("nothing to do at 002"));
 }
 
 #[test]
@@ -104,11 +106,11 @@ fn a_downgrade_is_planned_and_then_undoes_exactly_that() {
 
 #[test]
 fn observers_are_told_who_blocks_a_revision() {
-    let (database, project, told) = (Database::new(), two_tables(), Told::default());
+    let (database, project, recorder) = (Database::new(), two_tables(), Recorder::default());
     pgmarch(&database, &project).run().exits(0);
     project.write("003_test.sql", "-- migrate:up\nALTER TABLE a ADD COLUMN name text;\n-- migrate:down\nALTER TABLE a DROP COLUMN name;\n");
     let (blocked, is_blocked) = mpsc::channel();
-    let runner = runner(&database, &project, &[("PGMARCH_LOCK_TIMEOUT", "100ms")]).with_observer(told.observer()).with_observer(
+    let runner = runner(&database, &project, &[("PGMARCH_LOCK_TIMEOUT", "100ms")]).with_observer(recorder.observer()).with_observer(
         move |event: &Event<'_>| {
             if let Event::RevisionBlocked { .. } = event {
                 blocked.send(()).ok();
@@ -124,21 +126,21 @@ fn observers_are_told_who_blocks_a_revision() {
     is_blocked.recv().expect("blocked");
     session.execute("COMMIT");
     assert_eq!(running.join().expect("a thread"), ["003"]);
-    let lines = told.lines();
+    let lines = recorder.lines();
     assert!(lines.contains(&"blocked 003 55P03".to_owned()), "{lines:?}");
     assert_eq!(lines.last().map(String::as_str), Some("done 003"));
 }
 
 #[test]
 fn observers_are_told_who_holds_the_run_lock() {
-    let (database, told) = (Database::new(), Told::default());
+    let (database, recorder) = (Database::new(), Recorder::default());
     let project = Project::new().revision("001", "CREATE TABLE a (id int); SELECT pg_advisory_xact_lock(7);", "DROP TABLE a;");
     let session = database.session();
     session.execute("BEGIN; SELECT pg_advisory_xact_lock(7)");
     let first = pgmarch(&database, &project).env("PGMARCH_LOCK_TIMEOUT", "0").spawn();
     database.eventually("SELECT count(*)::text FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted", "1");
     let (waiting, is_waiting) = mpsc::channel();
-    let runner = runner(&database, &project, &[]).with_observer(told.observer()).with_observer(move |event: &Event<'_>| {
+    let runner = runner(&database, &project, &[]).with_observer(recorder.observer()).with_observer(move |event: &Event<'_>| {
         if let Event::WaitingForLock { .. } = event {
             waiting.send(()).ok();
         }
@@ -151,7 +153,7 @@ fn observers_are_told_who_holds_the_run_lock() {
     session.execute("COMMIT");
     first.wait().exits(0);
     assert_eq!(second.join().expect("a thread"), ["001"]);
-    let lines = told.lines();
+    let lines = recorder.lines();
     assert!(lines[0].starts_with("waiting for pid ") && lines[0].contains("application pgmarch/"), "{lines:?}");
     assert!(!lines.iter().any(|line| line.starts_with("done")), "{lines:?}");
 }

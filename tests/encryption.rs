@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use crate::support::{Authority, LOCAL, Outcome, Project, Server, Wish, certificate, installation, pgmarch_without_database};
+use crate::support::{Authority, CertificateOptions, LOCAL, Outcome, Project, Server, certificate, installation, pgmarch_without_database};
 
 /// Any login over the network, encrypted or not.
 const OPEN: &str = "local all all trust\nhost all all all trust\n";
@@ -82,12 +82,12 @@ fn every_sslmode_on_every_server_ends_as_in_psql() {
     let authority = Authority::new("ours");
     let stranger = Authority::new("stranger");
     authority.issue("good", &LOCAL);
-    authority.issue("other", &Wish { names: &["elsewhere.example"], common: "localhost", ..LOCAL });
-    authority.issue("common", &Wish { names: &[], common: "localhost", ..LOCAL });
-    authority.issue("wild", &Wish { names: &["*.example", "*"], ..LOCAL });
-    authority.issue("expired", &Wish { expired: true, ..LOCAL });
-    authority.issue("client", &Wish { common: "postgres", ..LOCAL });
-    stranger.issue("client", &Wish { common: "postgres", ..LOCAL });
+    authority.issue("other", &CertificateOptions { names: &["elsewhere.example"], common: "localhost", ..LOCAL });
+    authority.issue("common", &CertificateOptions { names: &[], common: "localhost", ..LOCAL });
+    authority.issue("wild", &CertificateOptions { names: &["*.example", "*"], ..LOCAL });
+    authority.issue("expired", &CertificateOptions { expired: true, ..LOCAL });
+    authority.issue("client", &CertificateOptions { common: "postgres", ..LOCAL });
+    stranger.issue("client", &CertificateOptions { common: "postgres", ..LOCAL });
     authority.self_sign("self", &LOCAL);
     let ca = [format!("ssl_ca_file = '{}'", authority.root())];
     let ca = [ca[0].as_str()];

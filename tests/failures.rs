@@ -128,7 +128,7 @@ fn an_unwritable_termination_log_changes_no_outcome() {
 }
 
 #[test]
-fn a_role_without_the_right_to_create_is_told_what_to_grant() {
+fn a_role_without_the_right_to_create_gets_the_grant_as_next_step() {
     let database = Database::new();
     let role = database.role("weak", &[]);
     database.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC");

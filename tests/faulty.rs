@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::support::{Project, pgmarch_without_database, snapshot};
 
 #[test]
-fn every_fault_is_told_in_these_words() {
+fn every_fault_has_its_message() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut faults = 0;
     for entry in std::fs::read_dir(fixtures).unwrap().flatten() {
@@ -23,10 +23,10 @@ fn every_fault_is_told_in_these_words() {
         if code == 3 {
             let upgrade = pgmarch_without_database(&project).env("PGMARCH_MIGRATIONS", ".").run().exits(3);
             for line in run.stdout.lines() {
-                let told = line.trim_end_matches(" [unsound]").trim_end_matches(" [target]").trim_start_matches(".: ");
+                let message = line.trim_end_matches(" [unsound]").trim_end_matches(" [target]").trim_start_matches(".: ");
                 assert!(
-                    line.ends_with(']') && upgrade.stderr.contains(told) || line.contains("[irreversible]"),
-                    "{name}: {told}\n{upgrade}"
+                    line.ends_with(']') && upgrade.stderr.contains(message) || line.contains("[irreversible]"),
+                    "{name}: {message}\n{upgrade}"
                 );
             }
         }
@@ -55,7 +55,7 @@ fn several_heads_are_sound_where_all_are_the_target() {
 }
 
 #[test]
-fn what_is_no_file_is_told_and_never_waited_for() {
+fn irregular_files_are_reported_without_waiting() {
     let project = Project::new().revision("001", "SELECT 1", "SELECT 1");
     let place = |name: &str| project.path().join(name);
     assert!(std::process::Command::new("mkfifo").arg(place("002_pipe.sql")).status().unwrap().success());
@@ -63,9 +63,9 @@ fn what_is_no_file_is_told_and_never_waited_for() {
     std::os::unix::fs::symlink("nowhere", place("004_link.sql")).unwrap();
     for words in [["check", "--offline"].as_slice(), &["upgrade"], &["upgrade", "001"]] {
         let run = pgmarch_without_database(&project).args(words.iter().copied()).run().exits(3);
-        let told = format!("{}{}", run.stdout, run.stderr);
+        let output = format!("{}{}", run.stdout, run.stderr);
         for fault in ["002_pipe.sql: can't be read: it is no file", "003_folder.sql: can't be read: ", "004_link.sql: can't be read: "] {
-            assert!(told.contains(fault), "{fault}\n{run}");
+            assert!(output.contains(fault), "{fault}\n{run}");
         }
     }
 }

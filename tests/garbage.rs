@@ -110,6 +110,6 @@ fn no_garbage_takes_much_memory() {
     let limited = format!("ulimit -d {MEMORY}; exec \"$0\" --test-threads 1 --exact \"$@\"");
     let tests = ["garbage::no_garbage_panics", "garbage::nothing_of_the_corpus_panics"];
     let outcome = Command::new("/bin/sh").args(["-c", &limited]).arg(itself).args(tests).output().expect("run sh");
-    let said = String::from_utf8_lossy(&outcome.stdout);
-    assert!(outcome.status.success() && said.contains("2 passed"), "{said}\n{}", String::from_utf8_lossy(&outcome.stderr));
+    let stdout = String::from_utf8_lossy(&outcome.stdout);
+    assert!(outcome.status.success() && stdout.contains("2 passed"), "{stdout}\n{}", String::from_utf8_lossy(&outcome.stderr));
 }

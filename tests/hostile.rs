@@ -57,7 +57,7 @@ fn greet(stream: &mut TcpStream) -> std::io::Result<()> {
 }
 
 #[test]
-fn something_else_at_the_port_is_told_apart() {
+fn a_different_service_at_the_port_is_detected() {
     let web = |stream: &mut TcpStream| {
         hear(stream)?;
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")

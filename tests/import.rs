@@ -117,10 +117,10 @@ fn an_output_that_python_cut_off_is_refused_and_says_how_to_guard_it() {
                 assert!(next.contains("Python in a2f0") && next.contains("if not context.is_offline_mode():"), "{run}");
             }
         }
-        let told = pgmarch_without_database(&project).args(["import"]).stdin(&format!("{cut}{log}")).run().exits(3);
+        let outcome = pgmarch_without_database(&project).args(["import"]).stdin(&format!("{cut}{log}")).run().exits(3);
         assert!(
-            told.stderr.contains("Alembic stopped in revision a2f0: AttributeError: 'NoneType' object has no attribute 'fetchall'"),
-            "{told}"
+            outcome.stderr.contains("Alembic stopped in revision a2f0: AttributeError: 'NoneType' object has no attribute 'fetchall'"),
+            "{outcome}"
         );
         assert_eq!(project.names(), Vec::<String>::new());
     }

@@ -150,12 +150,12 @@ impl Scene {
     /// What there is in the end, a line each: facts, rows, versions, schema.
     fn result(&self) -> Vec<String> {
         let session = self.database.session();
-        let asked = [
+        let queries = [
             "SELECT revision, fact, value FROM public.facts ORDER BY revision, number",
             "SELECT 'orders', to_jsonb(orders) FROM public.orders ORDER BY 2",
             "SELECT 'version', version_num FROM public.alembic_version ORDER BY 2",
         ];
-        let rows = asked.iter().flat_map(|sql| session.query(sql)).map(|row| row.join(": "));
+        let rows = queries.iter().flat_map(|sql| session.query(sql)).map(|row| row.join(": "));
         let schema = self.database.dump_without_ledger();
         rows.chain(schema.lines().map(str::to_owned)).map(|line| line.replace(&self.helper.name, "HELPER")).collect()
     }
@@ -280,7 +280,7 @@ fn settings_by_a_function() {
 }
 
 #[test]
-fn what_a_function_does_whose_text_nobody_sees() {
+fn settings_changed_inside_a_function() {
     leaves_nothing("SELECT leak();");
 }
 

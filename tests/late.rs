@@ -90,7 +90,7 @@ fn a_late_revision_is_not_called_applied_before_or_after_repair() {
 }
 
 #[test]
-fn repair_tells_a_machine_what_is_never_run() {
+fn repair_reports_unapplied_revisions_as_json() {
     let (database, project) = late();
     let answer = pgmarch(&database, &project).args(["repair", "003", "--json"]).run().exits(0).json();
     assert_eq!((&answer["accepted"], &answer["not_applied"]), (&json!(["parents"]), &json!(["002"])));

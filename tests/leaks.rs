@@ -110,10 +110,10 @@ fn sweep(what: &str, program: impl Fn() -> Program, folder: &TempDir) -> Option<
 }
 
 fn with(way: &Way, project: &Project, words: &[String]) -> Program {
-    let patience = if way.is_there { "20s" } else { "200ms" };
+    let timeout = if way.is_there { "20s" } else { "200ms" };
     let program = pgmarch_without_database(project)
         .args(words.iter().map(String::as_str))
-        .env("PGMARCH_WAIT_TIMEOUT", patience)
+        .env("PGMARCH_WAIT_TIMEOUT", timeout)
         .env("PGMARCH_RETRY_FOR", "0");
     way.settings.iter().fold(program, |program, (name, value)| program.env(name, value))
 }

@@ -131,7 +131,7 @@ fn a_seal_of_another_version_is_not_believed() {
 }
 
 #[test]
-fn a_file_that_was_read_otherwise_when_it_was_applied_is_told_from_one_that_was_changed() {
+fn a_file_that_was_parsed_differently_is_distinguished_from_a_changed_one() {
     let database = Database::new();
     let project = project();
     pgmarch(&database, &project).run().exits(0);
@@ -164,7 +164,7 @@ fn a_version_table_may_have_the_longest_name_that_there_is() {
 }
 
 #[test]
-fn a_table_of_the_ledger_that_it_can_do_without_may_be_anothers() {
+fn an_optional_ledger_table_may_have_another_owner() {
     let database = Database::new();
     pgmarch(&database, &project()).args(["upgrade", "001"]).run().exits(0);
     let other = database.role("other", &["USAGE, CREATE ON SCHEMA pgmarch"]);

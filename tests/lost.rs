@@ -230,7 +230,7 @@ fn a_connection_with_a_role_in_its_options_makes_everything_for_that_role() {
 
 /// At once an error that names what is in the way of our tables.
 #[track_caller]
-fn in_the_way(obstacle: &str, name: &str) {
+fn conflicting_relation(obstacle: &str, name: &str) {
     let database = Database::new();
     database.execute(obstacle);
     let project = Project::new().revision("001", "CREATE TABLE a ();", "DROP TABLE a;");
@@ -241,18 +241,18 @@ fn in_the_way(obstacle: &str, name: &str) {
 
 #[test]
 fn an_index_in_the_way_of_the_version_tables_key_is_named() {
-    in_the_way("CREATE TABLE other (id int); CREATE INDEX alembic_version_pkc ON other (id)", "alembic_version_pkc");
+    conflicting_relation("CREATE TABLE other (id int); CREATE INDEX alembic_version_pkc ON other (id)", "alembic_version_pkc");
 }
 
 #[test]
 fn a_table_in_the_way_of_the_version_tables_key_is_named() {
-    in_the_way("CREATE TABLE alembic_version_pkc (id int)", "alembic_version_pkc");
+    conflicting_relation("CREATE TABLE alembic_version_pkc (id int)", "alembic_version_pkc");
 }
 
 #[test]
 fn a_relation_of_another_kind_in_the_way_of_our_tables_is_named() {
-    in_the_way("CREATE SEQUENCE alembic_version", "alembic_version");
-    in_the_way("CREATE TYPE alembic_version AS ENUM ('a')", "alembic_version");
-    in_the_way("CREATE SCHEMA pgmarch; CREATE TYPE pgmarch.journal AS ENUM ('a')", "journal");
-    in_the_way("CREATE SCHEMA pgmarch; CREATE SEQUENCE pgmarch.revision", "revision");
+    conflicting_relation("CREATE SEQUENCE alembic_version", "alembic_version");
+    conflicting_relation("CREATE TYPE alembic_version AS ENUM ('a')", "alembic_version");
+    conflicting_relation("CREATE SCHEMA pgmarch; CREATE TYPE pgmarch.journal AS ENUM ('a')", "journal");
+    conflicting_relation("CREATE SCHEMA pgmarch; CREATE SEQUENCE pgmarch.revision", "revision");
 }

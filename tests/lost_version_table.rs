@@ -104,7 +104,7 @@ fn what_another_tool_applied_below_a_downgrade_is_known() {
 }
 
 #[test]
-fn a_first_run_that_failed_or_was_stopped_goes_on() {
+fn a_first_run_that_failed_or_was_stopped_is_continued() {
     let database = Database::new();
     pgmarch(&database, &Project::new().revision("001", "SELECT 1/0;", "SELECT 1;")).run().exits(6);
     pgmarch(&database, &Project::new().revision("001", "SELECT 1;", "SELECT 1;")).run().exits(0);

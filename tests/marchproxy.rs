@@ -187,7 +187,7 @@ fn deleting_a_cluster_takes_what_is_its_and_deleting_its_creator_is_refused() {
 }
 
 #[test]
-fn the_way_down_leaves_an_empty_schema() {
+fn the_down_migrations_leave_an_empty_schema() {
     let database = migrated();
     let text = Project::marchproxy().read("001_initial_schema.sql");
     let (_, down) = text.split_once("-- migrate:down").unwrap();

@@ -197,7 +197,7 @@ ALTER TABLE purchases RENAME TO orders;
 }
 
 #[test]
-fn the_careful_form_waits_for_nobody() {
+fn the_online_form_blocks_no_other_session() {
     let database = Database::new();
     let model = "CREATE TABLE a (id integer PRIMARY KEY, x integer NOT NULL, name text UNIQUE, CONSTRAINT c CHECK (x > 0));
         CREATE TABLE b (id integer PRIMARY KEY);
@@ -284,7 +284,7 @@ fn a_change_by_hand_is_found_and_named() {
 }
 
 #[test]
-fn check_tells_where_revisions_and_model_part() {
+fn check_reports_differences_between_revisions_and_model() {
     let database = Database::new();
     let project = project("CREATE TABLE a (id integer PRIMARY KEY, x bigint, name text);\n");
     let run = pgmarch(&database, &project).args(["check"]).run().exits(1);
@@ -354,7 +354,7 @@ fn lint_points_at_what_may_hurt() {
 }
 
 #[test]
-fn a_way_down_that_does_not_restore_is_proven_wrong() {
+fn a_down_migration_that_does_not_restore_is_rejected() {
     let database = Database::new();
     let project = Project::new().child("001", "base", "CREATE TABLE a (); CREATE TABLE b ();", "DROP TABLE a;");
     let run = pgmarch(&database, &project).args(["lint", "--prove"]).run();
@@ -378,7 +378,7 @@ fn every_error_of_a_model_is_shown_with_its_place() {
 }
 
 #[test]
-fn a_role_that_may_not_make_databases_is_told_what_helps() {
+fn a_role_without_createdb_gets_the_next_step() {
     let database = Database::new();
     let role = database.role("modest", &[]);
     let run = pgmarch_at(&role.url, &project(SAME)).args(["create", "x"]).run().exits(8);

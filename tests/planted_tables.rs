@@ -39,7 +39,7 @@ fn run(url: &str, project: &Project, words: &str) -> Outcome {
 }
 
 /// Returns when one session waits for such a lock in this database.
-fn somebody_waits(database: &Database, lock: &str) {
+fn wait_for_blocked_session(database: &Database, lock: &str) {
     let here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     database.eventually(&format!("SELECT count(*) FROM pg_locks WHERE {lock} AND NOT granted AND {here}"), "1");
 }
@@ -321,7 +321,7 @@ fn a_table_that_is_replaced_while_it_is_read_is_not_read() {
     ));
     let project = project();
     let running = pgmarch(&database, &project).args(["status"]).spawn();
-    somebody_waits(&database, "mode = 'AccessShareLock'");
+    wait_for_blocked_session(&database, "mode = 'AccessShareLock'");
     swapping.execute("COMMIT");
     let outcome = running.wait();
     assert!(matches!(outcome.code(), Some(3)), "{outcome}");
@@ -419,13 +419,13 @@ fn a_trigger_that_is_created_during_a_run_stops_it() {
         .revision("002", "SELECT pg_advisory_xact_lock(4711);", "SELECT 2;")
         .revision("003", "SELECT 3;", "SELECT 3;");
     let running = pgmarch(&database, &slow).env("PGMARCH_LOCK_TIMEOUT", "0").spawn();
-    somebody_waits(&database, "locktype = 'advisory'");
+    wait_for_blocked_session(&database, "locktype = 'advisory'");
     let (name, url) = (mallory.name.clone(), mallory.url.clone());
     let planting = thread::spawn(move || {
         Session::open(&url)
             .execute(&format!("CREATE TRIGGER t BEFORE UPDATE ON alembic_version FOR EACH ROW EXECUTE FUNCTION {name}.grab_row()"));
     });
-    somebody_waits(&database, "mode = 'ShareRowExclusiveLock'");
+    wait_for_blocked_session(&database, "mode = 'ShareRowExclusiveLock'");
     holder.execute("SELECT pg_advisory_unlock(4711)");
     planting.join().expect("planted");
     running.wait().exits(3).stderr_contains("applied 002").stderr_contains("public.alembic_version is not trusted: it runs code");
@@ -442,7 +442,7 @@ fn a_table_that_is_planted_while_the_ledger_is_created_is_not_written() {
     holder.execute("SELECT pg_advisory_lock(('x' || left(encode(sha256('pgmarch-ledger:public'), 'hex'), 16))::bit(64)::bigint)");
     let project = project();
     let running = pgmarch(&database, &project).env("PGMARCH_LEDGER_SCHEMA", "public").env("PGMARCH_LOCK_TIMEOUT", "0").spawn();
-    somebody_waits(&database, "locktype = 'advisory'");
+    wait_for_blocked_session(&database, "locktype = 'advisory'");
     mallory.execute(&format!(
         "CREATE TABLE public.format (format integer PRIMARY KEY, oldest integer, pgmarch text, recorded timestamptz);
          CREATE TRIGGER t BEFORE INSERT ON public.format FOR EACH ROW EXECUTE FUNCTION {}.grab_row();

@@ -204,10 +204,10 @@ fn difference(case: &Case, theirs: &Value, defaults: &Value) -> Option<String> {
     let password = target.hosts[0].password.as_ref().map(|password| password.reveal()).unwrap_or_default();
     // Settings that libpq finds wrong as it connects keep it from looking into the password file.
     let theirs_password = theirs["password"].as_str().unwrap_or_default();
-    let settled = !theirs["message"].as_str().unwrap_or_default().contains("invalid");
+    let reads_password_file = !theirs["message"].as_str().unwrap_or_default().contains("invalid");
     // After a host that it can't reach libpq looks at the next one.
-    let settled = settled && target.hosts.len() == 1;
-    (settled && password != theirs_password).then(|| format!("password: libpq {theirs_password:?}, we {password:?}"))
+    let reads_password_file = reads_password_file && target.hosts.len() == 1;
+    (reads_password_file && password != theirs_password).then(|| format!("password: libpq {theirs_password:?}, we {password:?}"))
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn every_keyword_of_the_libpq_at_hand_is_known() {
 }
 
 #[test]
-fn every_keyword_stands_in_the_documentation_as_it_is() {
+fn every_keyword_is_documented() {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/connections.md")).expect("docs/connections.md");
     for keyword in KEYWORDS {
         let row = page.lines().find(|line| line.starts_with(&format!("| `{}` ", keyword.name)));

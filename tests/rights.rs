@@ -46,8 +46,8 @@ fn needs_each(database: &Database, project: &Project, rights: &[&str], words: &[
         let fewer: Vec<&str> = rights.iter().copied().filter(|right| right != missing).collect();
         let outcome = as_role(database, project, &fewer, words).run();
         assert_eq!(outcome.code(), Some(8), "{words:?} without {missing}\n{outcome}");
-        let said = ["permission denied", "names no schema that exists", "may not create databases"];
-        assert!(said.iter().any(|text| outcome.stderr.contains(text)), "{words:?} without {missing}\n{outcome}");
+        let reasons = ["permission denied", "names no schema that exists", "may not create databases"];
+        assert!(reasons.iter().any(|text| outcome.stderr.contains(text)), "{words:?} without {missing}\n{outcome}");
     }
     as_role(database, project, rights, words).run()
 }

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
-use crate::support::{Database, PATIENCE, Program, Project, Running, Server, pgmarch, pgmarch_at};
+use crate::support::{Database, Program, Project, Running, Server, TIMEOUT, pgmarch, pgmarch_at};
 
 const SLEEPING: &str = "SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
 
@@ -49,13 +49,13 @@ impl Sidecar {
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).unwrap_or_else(|error| panic!("{error}\n{}", self.run));
-        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("a limit");
         stream
     }
 
     /// Asks for readiness until it is as expected; the answer's text.
     fn eventually(&self, status: u16, text: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let (got, body) = self.get("/readyz");
             if got == status && body.contains(text) {
@@ -218,7 +218,7 @@ fn a_config_map_that_is_swapped_is_applied_where_that_is_wanted() {
 }
 
 #[test]
-fn a_change_that_fails_is_tried_once_and_again_when_it_is_mended() {
+fn a_failing_change_is_tried_once_and_again_after_it_is_fixed() {
     let database = Database::new();
     let project = project();
     let sidecar = Sidecar::start(pgmarch(&database, &project).env("PGMARCH_APPLY_CHANGES", "true"));
@@ -227,7 +227,7 @@ fn a_change_that_fails_is_tried_once_and_again_when_it_is_mended() {
     sidecar.run.wait_for_log("the change was not applied: revision 3 failed");
     sidecar.eventually(503, "behind: 1 revision pending: 3");
     let looks = sidecar.metric(r#"pgmarch_checks_total{condition="behind"}"#);
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while sidecar.metric(r#"pgmarch_checks_total{condition="behind"}"#) == looks {
         assert!(Instant::now() < deadline, "it looks no more\n{}", sidecar.run);
     }
@@ -238,14 +238,14 @@ fn a_change_that_fails_is_tried_once_and_again_when_it_is_mended() {
 }
 
 #[test]
-fn a_folder_that_makes_no_sense_is_said_until_it_is_mended() {
+fn an_invalid_folder_is_reported_until_it_is_fixed() {
     let database = Database::new();
     let project = project();
     let sidecar = Sidecar::start(pgmarch(&database, &project).env("PGMARCH_APPLY_CHANGES", "true"));
     sidecar.eventually(200, "ready: at 2");
     project.write("3_test.sql", "-- migrate:sideways\n");
-    let said = sidecar.eventually(503, "unsound: ");
-    assert!(said.contains("3_test.sql:1"), "{said}");
+    let status = sidecar.eventually(503, "unsound: ");
+    assert!(status.contains("3_test.sql:1"), "{status}");
     project.remove("3_test.sql");
     sidecar.eventually(200, "ready: at 2");
     sidecar.ends();

@@ -70,7 +70,7 @@ fn a_snapshot_is_saved_where_it_is_on() {
 }
 
 #[test]
-fn a_snapshot_tells_manual_changes_from_older_differences() {
+fn a_snapshot_distinguishes_manual_changes_from_older_differences() {
     let database = Database::new();
     pgmarch(&database, &project(1)).run().exits(0);
     database.execute("ALTER TABLE t1 ADD COLUMN before integer");

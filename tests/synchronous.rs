@@ -71,9 +71,9 @@ impl Scene {
 /// It claims nothing that a failover could take back.
 #[track_caller]
 fn claims_nothing(outcome: &Outcome, work: Work) {
-    let said = outcome.stderr.to_ascii_lowercase();
-    assert!(["primary", "replicat", "standby"].iter().any(|word| said.contains(word)), "{work:?}: should say where it is\n{outcome}");
-    assert!(!said.contains("applied 002 in") && !said.contains("nothing was changed"), "{work:?}\n{outcome}");
+    let stderr = outcome.stderr.to_ascii_lowercase();
+    assert!(["primary", "replicat", "standby"].iter().any(|word| stderr.contains(word)), "{work:?}: should say where it is\n{outcome}");
+    assert!(!stderr.contains("applied 002 in") && !stderr.contains("nothing was changed"), "{work:?}\n{outcome}");
     assert_eq!(outcome.stdout, "", "{work:?}: should answer nothing\n{outcome}");
 }
 

@@ -31,9 +31,9 @@ fn a_revision_is_executed_byte_for_byte() {
             pgmarch(&database, &project).run().exits(0);
             has_rows(&database);
             pgmarch(&database, &project).run().exits(0).stdout_is("at 001, nothing to do\n");
-            let kept = database.one("SELECT encode(convert_to(text, 'UTF8'), 'hex') FROM pgmarch.revision");
+            let recorded = database.one("SELECT encode(convert_to(text, 'UTF8'), 'hex') FROM pgmarch.revision");
             let hex: String = text.trim_start_matches('\u{feff}').bytes().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(kept, hex, "the ledger has the bytes that ran");
+            assert_eq!(recorded, hex, "the ledger has the bytes that ran");
             let other = Database::new();
             other.psql(&pgmarch(&other, &project).args(["upgrade", "--sql", "head"]).run().exits(0).stdout);
             has_rows(&other);

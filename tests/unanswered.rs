@@ -114,7 +114,7 @@ fn a_write_without_an_answer_is_unknown_and_cancelled() {
 
 /// The write happened and its answer did not come: that is not "nothing was changed" either.
 #[test]
-fn a_write_whose_success_is_lost_on_the_way_is_not_denied() {
+fn a_write_whose_answer_is_lost_is_not_reported_as_failed() {
     for (words, table) in COMMANDS {
         let project = project();
         let database = database(&project);

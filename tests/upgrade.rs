@@ -189,7 +189,7 @@ fn a_changed_revision_stops_the_run_and_a_reformatted_one_does_not() {
 }
 
 #[test]
-fn a_version_that_nobody_knows_stops_the_run() {
+fn an_unknown_version_row_stops_the_run() {
     let database = Database::new();
     pgmarch(&database, &two_tables()).run().exits(0);
     database.execute("UPDATE alembic_version SET version_num = 'deadbeef'");

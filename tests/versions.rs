@@ -45,7 +45,7 @@ fn rows(database: &Database) -> Vec<Vec<String>> {
 
 /// Both releases report that the database is at its target, and write nothing.
 #[track_caller]
-fn settled_at(target: &str, database: &Database, project: &Project) {
+fn assert_at(target: &str, database: &Database, project: &Project) {
     let before = rows(database);
     for release in BOTH {
         let run = |words: &[&str]| by(release, database, project, words).env("PGMARCH_TARGET", target).run().exits(0);
@@ -57,8 +57,8 @@ fn settled_at(target: &str, database: &Database, project: &Project) {
 }
 
 #[track_caller]
-fn settled(database: &Database, project: &Project) {
-    settled_at("head", database, project);
+fn assert_at_head(database: &Database, project: &Project) {
+    assert_at("head", database, project);
 }
 
 /// Both releases report these revisions as pending.
@@ -77,7 +77,7 @@ fn each_release_in_turn_applies_the_next_revision_of_a_growing_folder() {
         for (number, release) in (1..=6).zip([one, other].into_iter().cycle()) {
             let project = chain(number);
             by(release, &database, &project, &["upgrade"]).run().exits(0).stdout_contains(&format!("at 00{number}, 1 applied"));
-            settled(&database, &project);
+            assert_at_head(&database, &project);
             assert_eq!(versions(&database), [format!("00{number}")]);
         }
         assert_eq!(done(&database), ["upgrade 001", "upgrade 002", "upgrade 003", "upgrade 004", "upgrade 005", "upgrade 006"]);
@@ -99,7 +99,7 @@ fn what_one_release_applied_the_other_undoes() {
         assert_eq!(database.one("SELECT count(*) FROM pg_tables WHERE tablename LIKE 't_'"), "0");
         pending(&database, &project, &["001", "002", "003", "004"]);
         by(one, &database, &project, &["upgrade"]).run().exits(0).stdout_contains("4 applied");
-        settled(&database, &project);
+        assert_at_head(&database, &project);
         let up = ["upgrade 001", "upgrade 002", "upgrade 003", "upgrade 004"];
         let between = ["downgrade 004", "downgrade 003", "upgrade 003", "downgrade 003", "downgrade 002", "downgrade 001"];
         assert_eq!(done(&database), [&up[..], &between, &up].concat());
@@ -112,7 +112,7 @@ fn an_older_folder_undoes_by_the_text_that_the_other_release_recorded() {
         let database = Database::new();
         by(one, &database, &chain(3), &["upgrade"]).run().exits(0);
         let older = chain(2);
-        settled(&database, &older);
+        assert_at_head(&database, &older);
         for release in BOTH {
             by(release, &database, &older, &["upgrade"]).run().exits(0).stderr_contains("ahead");
             let status = by(release, &database, &older, &["status", "--json"]).run().exits(0).json();
@@ -120,9 +120,9 @@ fn an_older_folder_undoes_by_the_text_that_the_other_release_recorded() {
         }
         by(other, &database, &older, &["downgrade", "002", "--yes"]).run().exits(0);
         assert_eq!(database.one("SELECT to_regclass('t3') IS NULL"), "t");
-        settled(&database, &older);
+        assert_at_head(&database, &older);
         by(one, &database, &chain(3), &["upgrade"]).run().exits(0).stdout_contains("1 applied");
-        settled(&database, &chain(3));
+        assert_at_head(&database, &chain(3));
     }
 }
 
@@ -133,12 +133,12 @@ fn a_breaking_revision_of_one_release_stops_the_other_on_an_older_folder() {
         let breaking = "-- breaking: true\n\n-- migrate:up\nDROP TABLE t2;\n\n-- migrate:down\nCREATE TABLE t2 (id int);\n";
         let newer = chain(2).file("003_test.sql", breaking);
         by(one, &database, &newer, &["upgrade"]).run().exits(0);
-        settled(&database, &newer);
+        assert_at_head(&database, &newer);
         for release in BOTH {
             by(release, &database, &chain(2), &["upgrade"]).run().exits(7).stderr_contains("003");
         }
         by(other, &database, &chain(2), &["downgrade", "002", "--yes"]).run().exits(0);
-        settled(&database, &chain(2));
+        assert_at_head(&database, &chain(2));
     }
 }
 
@@ -181,7 +181,7 @@ fn a_revision_that_failed_half_way_under_one_release_is_continued_by_the_other()
         by(other, &database, &project, &["upgrade"]).run().exits(6).stderr_contains("division by zero");
         database.execute("UPDATE gate SET n = 1");
         by(one, &database, &project, &["upgrade"]).run().exits(0).stdout_contains("at 002");
-        settled(&database, &project);
+        assert_at_head(&database, &project);
         assert_eq!(witness(&database), ["first", "last"]);
         database.execute("UPDATE gate SET n = 0");
         by(one, &database, &project, &["downgrade", "-1", "--yes"]).run().exits(6).stderr_contains("division by zero");
@@ -209,7 +209,7 @@ fn an_index_build_that_was_killed_under_one_release_is_completed_by_the_other() 
         drop(running);
         writer.execute("ROLLBACK");
         by(other, &database, &project, &["upgrade"]).run().exits(0).stdout_contains("at 002");
-        settled(&database, &project);
+        assert_at_head(&database, &project);
         assert_eq!(witness(&database), ["first", "last"]);
         assert_eq!(database.one("SELECT indisvalid FROM pg_index WHERE indexrelid = 't_id'::regclass"), "t");
         assert_eq!(done(&database), ["upgrade 001", "upgrade 002"]);
@@ -232,7 +232,7 @@ fn a_half_applied_revision_that_one_release_repairs_begins_again_under_the_other
         }
         by(other, &database, &project, &["repair", "002"]).run().exits(0);
         by(one, &database, &project, &["upgrade"]).run().exits(0);
-        settled(&database, &project);
+        assert_at_head(&database, &project);
         assert_eq!(witness(&database), ["first", "changed"]);
     }
 }
@@ -245,10 +245,10 @@ fn what_one_release_stamps_the_other_upgrades_from() {
         pending(&database, &project, &["003", "004"]);
         by(other, &database, &project, &["upgrade", "003"]).run().exits(0).stdout_contains("1 applied");
         by(other, &database, &project, &["stamp", "004"]).run().exits(0);
-        settled(&database, &project);
+        assert_at_head(&database, &project);
         by(one, &database, &project, &["stamp", "003"]).run().exits(0);
         by(other, &database, &project, &["upgrade"]).run().exits(0).stdout_contains("1 applied");
-        settled(&database, &project);
+        assert_at_head(&database, &project);
         assert_eq!(done(&database), ["upgrade 003", "upgrade 004"]);
         assert_eq!(
             database.query("SELECT revision FROM pgmarch.journal WHERE direction = 'stamp' ORDER BY id").concat(),
@@ -266,7 +266,7 @@ fn an_applied_file_may_change_in_its_comments_and_a_statement_must_be_repaired()
             "001_test.sql",
             "-- a remark\n\n-- migrate:up\ncreate table t1\n  (id int); -- the first\n\n-- migrate:down\n/* back */ DROP TABLE t1;\n",
         );
-        settled(&database, &project);
+        assert_at_head(&database, &project);
         project.write("001_test.sql", "-- migrate:up\nCREATE TABLE t1 (id bigint);\n\n-- migrate:down\nDROP TABLE t1;\n");
         for release in BOTH {
             for words in [&["upgrade"][..], &["status", "--check"], &["downgrade", "base", "--yes"]] {
@@ -274,7 +274,7 @@ fn an_applied_file_may_change_in_its_comments_and_a_statement_must_be_repaired()
             }
         }
         by(other, &database, &project, &["repair", "001"]).run().exits(0);
-        settled(&database, &project);
+        assert_at_head(&database, &project);
         by(one, &database, &project, &["downgrade", "base", "--yes"]).run().exits(0);
         assert_eq!(done(&database), ["upgrade 001", "upgrade 002", "downgrade 002", "downgrade 001"]);
     }
@@ -306,9 +306,9 @@ fn runs_in_one_transaction_alternate_with_runs_in_several() {
             by(release, &database, project, &["upgrade"]).env("PGMARCH_TRANSACTION", transaction).run()
         };
         run(one, &chain(2), "run").exits(0).stdout_contains("2 applied");
-        settled(&database, &chain(2));
+        assert_at_head(&database, &chain(2));
         run(other, &chain(4), "run").exits(0).stdout_contains("2 applied");
-        settled(&database, &chain(4));
+        assert_at_head(&database, &chain(4));
         run(one, &chain(6), "revision").exits(0).stdout_contains("2 applied");
         let failing = chain(7).revision("008", "SELECT 1 / 0;", "SELECT 1;");
         for release in BOTH {
@@ -316,7 +316,7 @@ fn runs_in_one_transaction_alternate_with_runs_in_several() {
         }
         assert_eq!(versions(&database), ["006"]);
         run(other, &chain(8), "run").exits(0).stdout_contains("2 applied");
-        settled(&database, &chain(8));
+        assert_at_head(&database, &chain(8));
         by(one, &database, &chain(8), &["downgrade", "006", "--yes"]).env("PGMARCH_TRANSACTION", "run").run().exits(0);
         let up = (1..=8).map(|number| format!("upgrade 00{number}"));
         let expected: Vec<String> = up.chain(["downgrade 008".to_owned(), "downgrade 007".to_owned()]).collect();
@@ -335,18 +335,18 @@ fn two_heads_of_two_releases_are_merged_by_either() {
         by(one, &database, &project, &["upgrade", "2a"]).run().exits(0).stdout_contains("2 applied");
         by(other, &database, &project, &["upgrade", "2b"]).run().exits(0).stdout_contains("1 applied");
         assert_eq!(versions(&database), ["2a", "2b"]);
-        settled_at("heads", &database, &project);
+        assert_at("heads", &database, &project);
         let project = table(project, "3", "2a, 2b");
         by(one, &database, &project, &["upgrade"]).run().exits(0).stdout_contains("1 applied");
         assert_eq!(versions(&database), ["3"]);
-        settled(&database, &project);
+        assert_at_head(&database, &project);
         by(other, &database, &project, &["downgrade", "2a", "--yes"]).run().exits(0);
         assert_eq!(versions(&database), ["2a", "2b"]);
         pending(&database, &project, &["3"]);
         by(one, &database, &project, &["downgrade", "1", "--yes"]).run().exits(0);
         assert_eq!(versions(&database), ["1"]);
         by(other, &database, &project, &["upgrade"]).run().exits(0).stdout_contains("3 applied");
-        settled(&database, &project);
+        assert_at_head(&database, &project);
     }
 }
 
@@ -363,7 +363,7 @@ fn a_run_with_nothing_to_do_needs_no_lock_on_what_the_other_release_wrote() {
         }
         holder.execute("ROLLBACK");
         assert_eq!(rows(&database), before);
-        settled(&database, &project);
+        assert_at_head(&database, &project);
     }
 }
 
@@ -374,10 +374,10 @@ fn a_script_of_one_release_is_understood_by_the_other() {
         by(one, &database, &project, &["upgrade", "001"]).run().exits(0);
         database.psql(&by(other, &database, &project, &["upgrade", "--sql", "001:002"]).run().exits(0).stdout);
         database.psql(&by(one, &database, &project, &["upgrade", "--sql", "002:003"]).run().exits(0).stdout);
-        settled(&database, &project);
+        assert_at_head(&database, &project);
         database.psql(&by(other, &database, &project, &["downgrade", "--sql", "003:002"]).run().exits(0).stdout);
         by(one, &database, &project, &["upgrade"]).run().exits(0).stdout_contains("1 applied");
-        settled(&database, &project);
+        assert_at_head(&database, &project);
         assert_eq!(done(&database), ["upgrade 001", "upgrade 002", "upgrade 003", "downgrade 003", "upgrade 003"]);
     }
 }
@@ -391,13 +391,13 @@ fn two_projects_of_two_releases_share_a_ledger() {
             |release, words: &[&str]| by(release, &database, &theirs, words).env("PGMARCH_VERSION_TABLE", "other_version").run();
         by(one, &database, &chain(2), &["upgrade"]).run().exits(0).stdout_contains("2 applied");
         own_table(other, &["upgrade"]).exits(0).stdout_contains("1 applied");
-        settled(&database, &chain(2));
+        assert_at_head(&database, &chain(2));
         for release in BOTH {
             own_table(release, &["status", "--check"]).exits(0);
             own_table(release, &["upgrade"]).exits(0).stdout_contains("nothing to do");
         }
         own_table(one, &["downgrade", "base", "--yes"]).exits(0);
-        settled(&database, &chain(2));
+        assert_at_head(&database, &chain(2));
     }
 }
 
@@ -410,6 +410,6 @@ fn runs_of_both_releases_at_once_apply_each_revision_once() {
             scope.spawn(move || by(release, database, project, &["upgrade"]).run().exits(0).stdout_contains("at 009"));
         }
     });
-    settled(&database, &project);
+    assert_at_head(&database, &project);
     assert_eq!(done(&database), (1..=9).map(|number| format!("upgrade 00{number}")).collect::<Vec<String>>());
 }

@@ -65,8 +65,8 @@ fn a_read_only_server_is_waited_for_and_then_given_up() {
 
 #[test]
 fn what_never_answers_ends_at_the_deadline() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("postgres://u@{}/d", silent.local_addr().unwrap());
+    let unresponsive = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://u@{}/d", unresponsive.local_addr().unwrap());
     pgmarch_at(&url, &project())
         .env("PGMARCH_WAIT_TIMEOUT", "2s")
         .run()

@@ -129,11 +129,11 @@ COMMIT;
             },
         ];
         let drafts = import(UP, Some(down), &versions, "alembic_version").expect("drafts");
-        let told: Vec<String> = drafts
+        let described: Vec<String> = drafts
             .iter()
             .map(|draft| format!("{} < {} : {}", draft.id, crate::revision::join_ids(draft.revises.iter().flatten()), draft.message))
             .collect();
-        assert_eq!(told, ["a1 < base : First thing", "b2 < a1 : Revision b2", "c2 < a1 : Revision c2", "d3 < b2, c2 : Revision d3"]);
+        assert_eq!(described, ["a1 < base : First thing", "b2 < a1 : Revision b2", "c2 < a1 : Revision c2", "d3 < b2, c2 : Revision d3"]);
         assert!(drafts[0].up.stepwise && drafts[0].up.sql.contains("CREATE INDEX CONCURRENTLY i ON t (a);"), "{}", drafts[0].up.sql);
         assert!(!drafts[0].up.sql.contains("alembic_version") && drafts[0].up.sql.contains("-> zz\n'"));
         assert_eq!(drafts[0].down, Some(DraftSection { stepwise: false, sql: "DROP TABLE t;".into() }));

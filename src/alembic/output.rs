@@ -30,10 +30,10 @@ pub(super) struct RevisionOutput {
 /// `messages`.
 pub(super) fn strip_log(text: &str, messages: &mut BTreeMap<String, String>) -> String {
     const LOG: &str = "INFO  [alembic.";
-    let mut kept = String::with_capacity(text.len());
+    let mut stripped = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find(LOG) {
-        kept += &rest[..start];
+        stripped += &rest[..start];
         let end = rest[start..].find('\n').map_or(rest.len(), |newline| start + newline + 1);
         let line = rest[start..end].trim_end();
         if let Some((_, move_and_message)) = line.split_once(" -> ")
@@ -44,7 +44,7 @@ pub(super) fn strip_log(text: &str, messages: &mut BTreeMap<String, String>) -> 
         }
         rest = &rest[end..];
     }
-    kept + rest
+    stripped + rest
 }
 
 /// Splits the output at the lines `-- Running upgrade FROM -> TO` (or `downgrade`), each of which begins a revision.
@@ -135,7 +135,7 @@ impl OpenRevision {
     fn close(self, text: &str, end: usize, version_table: &str) -> Result<RevisionOutput, ImportError> {
         let Self { id, down_revisions, title, start } = self;
         let sql = &text[start..end];
-        let mut kept = Vec::new();
+        let mut own_statements = Vec::new();
         let mut is_recorded = false;
         let (mut outside, mut ever_outside) = (false, false);
         let statements = split(sql);
@@ -150,7 +150,7 @@ impl OpenRevision {
                 _ => {
                     // Between COMMIT and BEGIN: statements of an `autocommit_block()`, which can't run in a transaction.
                     ever_outside |= outside;
-                    kept.push(sql[statement.range.clone()].trim());
+                    own_statements.push(sql[statement.range.clone()].trim());
                 }
             }
         }
@@ -166,16 +166,16 @@ impl OpenRevision {
         }
         if !is_recorded {
             let (place, version_table) = (LineColumn::of(text, title), version_table.to_owned());
-            return Err(match kept.iter().find_map(|statement| find_other_version_table(statement, &id)) {
+            return Err(match own_statements.iter().find_map(|statement| find_other_version_table(statement, &id)) {
                 Some(table) => ImportError::OtherTable { place, id, table, version_table },
                 None => find_stop_within(text, start..end, &id).unwrap_or(ImportError::Incomplete { place, id, version_table }),
             });
         }
-        let section = match kept.as_slice() {
+        let section = match own_statements.as_slice() {
             [] => DraftSection::no_op(),
-            kept => DraftSection {
+            own_statements => DraftSection {
                 stepwise: ever_outside,
-                sql: kept.iter().map(|statement| format!("{statement};")).collect::<Vec<_>>().join("\n\n"),
+                sql: own_statements.iter().map(|statement| format!("{statement};")).collect::<Vec<_>>().join("\n\n"),
             },
         };
         Ok(RevisionOutput { id, down_revisions, section })

@@ -50,14 +50,14 @@ async fn wait_until_at_target(graph: &Graph, target: &RevisionName, typed: &str,
     let pool = context.pool()?;
     let deadline = context.wait_deadline();
     let mut pace = Pace::new(Duration::from_millis(50), Duration::from_secs(1));
-    let mut said = LogThrottle::default();
+    let mut throttle = LogThrottle::default();
     let mut last: Option<DatabaseStatus> = None;
     loop {
         match read_once(&pool, graph, target, context, deadline).await {
             Ok(found) if found.is_at_target() => return Ok(found),
             Ok(found) => {
                 let pending = found.pending.join(", ");
-                if said.should_log(&pending) {
+                if throttle.should_log(&pending) {
                     let number = count(found.pending.len(), "revision");
                     info!("waiting for {} to be at {typed}: {number} pending ({pending}); {} left", pool.address(), left(deadline));
                 }

@@ -107,16 +107,16 @@ impl RunLock {
         let holder = queries::holder(key);
         let deadline = host.now() + timeout;
         let mut pace = Pace::new(Duration::from_millis(50), Duration::from_secs(1));
-        let mut kept = None;
+        let mut open_session = None;
         loop {
-            let stayed = kept.is_some();
-            let session = match kept.take() {
+            let was_open = open_session.is_some();
+            let session = match open_session.take() {
                 Some(session) => Ok(session),
                 None => pool.session(CONNECT_TIMEOUT).await,
             };
             let session = match session {
                 // All runs that stay connected see the lock free at the same time.
-                Ok(session) if stayed && need.is_over(&session).await => return Ok(None),
+                Ok(session) if was_open && need.is_over(&session).await => return Ok(None),
                 Ok(session) => session,
                 // Other runs that wait have all connections, each for a moment.
                 Err(error) if is_crowded(&error) && host.now() < deadline => {
@@ -140,7 +140,7 @@ impl RunLock {
                 return Ok(Some(Self { session, pid: parse_pid(pid.as_deref()), key, pool: pool.clone(), host: host.clone() }));
             }
             let answers = ask(&session, &holder, deadline, host, throttle).await?.unwrap_or_default();
-            if !stayed && need.is_over(&session).await {
+            if !was_open && need.is_over(&session).await {
                 return Ok(None);
             }
             let [holder, pid, has_room] = answers.into_iter().next_back().and_then(single_row).unwrap_or_default();
@@ -154,7 +154,7 @@ impl RunLock {
             }
             if has_room.as_deref() == Some("t") && session.is_direct(parse_pid(pid.as_deref())).await {
                 if wait_until_released(&session, key, deadline.min(now + STAY), host).await.is_ok() {
-                    kept = Some(session);
+                    open_session = Some(session);
                 } else {
                     session.close();
                 }

@@ -85,7 +85,7 @@ fn what_only_goes_up_is_refused_with_all_its_like() {
 }
 
 #[test]
-fn what_was_never_applied_is_not_undone() {
+fn unapplied_revisions_are_not_undone() {
     let down = |lines: &[&str], rows: &[&str], unapplied: &[&str], target: &str| {
         let graph = graph(lines);
         let (rows, unapplied) = (nodes(&graph, rows), nodes(&graph, unapplied).into_iter().collect());
@@ -106,17 +106,20 @@ fn what_was_never_applied_is_not_undone() {
 }
 
 #[test]
-fn what_was_not_asked_for_is_not_undone() {
+fn only_the_named_revisions_are_undone() {
     let graph = graph(&["1", "2", "3"]);
-    let asked: BTreeSet<Id> = [Id::parse("2").expect("an id")].into();
-    assert_eq!(describe(&Plan::downgrade(&graph, &nodes(&graph, &["2"]), &asked, &BTreeSet::new()).expect("a plan")), ["2: 2 → 1"]);
-    assert_eq!(describe(&Plan::downgrade(&graph, &nodes(&graph, &["1"]), &asked, &BTreeSet::new()).expect("a plan")), Vec::<String>::new());
-    let error = Plan::downgrade(&graph, &nodes(&graph, &["3"]), &asked, &BTreeSet::new()).expect_err("3 stands on it");
+    let to_undo: BTreeSet<Id> = [Id::parse("2").expect("an id")].into();
+    assert_eq!(describe(&Plan::downgrade(&graph, &nodes(&graph, &["2"]), &to_undo, &BTreeSet::new()).expect("a plan")), ["2: 2 → 1"]);
+    assert_eq!(
+        describe(&Plan::downgrade(&graph, &nodes(&graph, &["1"]), &to_undo, &BTreeSet::new()).expect("a plan")),
+        Vec::<String>::new()
+    );
+    let error = Plan::downgrade(&graph, &nodes(&graph, &["3"]), &to_undo, &BTreeSet::new()).expect_err("3 stands on it");
     assert!(error.to_string().starts_with("3 would go as well"));
 }
 
 #[test]
-fn a_stamp_takes_the_place_of_what_it_is_related_to() {
+fn a_stamp_replaces_the_rows_of_ancestors_and_descendants() {
     let graph = graph(&["a1 <", "a2 < a1", "b1 < a1 @ blue", "m < a2, b1", "c1 < @ red"]);
     let stamped = |rows: &[&str], names: &[&str]| {
         let names: Vec<RevisionName> = names.iter().map(|name| RevisionName::parse(name).expect("a name")).collect();

@@ -240,7 +240,7 @@ mod tests {
     use crate::session::wait::WaitError;
 
     #[test]
-    fn a_caret_stands_below_what_is_meant() {
+    fn the_caret_is_below_the_range() {
         let shown = |text: &str, range| code_frame(Path::new("a.sql"), text, &range, crate::revision::LineColumn::of(text, range.start));
         assert_eq!(shown("a;\n\tb 表 c;", 10..11), " --> a.sql:2:6\n  |\n2 | \tb 表 c;\n  | \t     ^\n");
         // Escapes are longer than the characters that they replace.

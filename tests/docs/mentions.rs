@@ -39,8 +39,8 @@ fn words<'a>(text: &'a str, start: &'a str, more: fn(char) -> bool) -> impl Iter
 
 /// The anchor that a heading gets: small letters, blanks become hyphens, other punctuation goes.
 fn anchor(heading: &str) -> String {
-    let kept = heading.trim().to_ascii_lowercase();
-    kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).map(|c| if c == ' ' { '-' } else { c }).collect()
+    let lowercase = heading.trim().to_ascii_lowercase();
+    lowercase.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
 fn anchors(path: &Path) -> BTreeSet<String> {
@@ -84,9 +84,10 @@ fn defaults_that_are_mentioned_are_those_of_the_code() {
     for (path, text) in documents() {
         for (line, text) in prose(&text) {
             for setting in SETTINGS {
-                for said in text.split(&format!("`{}` (", setting.name)).skip(1).filter_map(|rest| rest.split([')', ',', ';']).next()) {
-                    if said.starts_with(|c: char| c.is_ascii_digit()) {
-                        assert_eq!(said, setting.default, "{path}:{line}: {}", setting.name);
+                for documented in text.split(&format!("`{}` (", setting.name)).skip(1).filter_map(|rest| rest.split([')', ',', ';']).next())
+                {
+                    if documented.starts_with(|c: char| c.is_ascii_digit()) {
+                        assert_eq!(documented, setting.default, "{path}:{line}: {}", setting.name);
                         compared += 1;
                     }
                 }

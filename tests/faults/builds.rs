@@ -6,13 +6,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Case;
-use super::story::{clean, disturbed, ended, settled};
-use crate::support::{Database, PATIENCE, Project, Proxy, Running, Session, Side, pgmarch};
+use super::story::{assert_complete, clean, disturbed, ended};
+use crate::support::{Database, Project, Proxy, Running, Session, Side, TIMEOUT, pgmarch};
 
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = vec![
-        Case::new("10 runners wait beside a snapshot and a write load", || beside_everybody("CREATE INDEX CONCURRENTLY t_a ON t (a);")),
-        Case::new("the same with IF NOT EXISTS", || beside_everybody("CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a);")),
+        Case::new("10 runners wait beside a snapshot and a write load", || {
+            with_concurrent_sessions("CREATE INDEX CONCURRENTLY t_a ON t (a);")
+        }),
+        Case::new("the same with IF NOT EXISTS", || with_concurrent_sessions("CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a);")),
         Case::new("a lock timeout on the role does not end a concurrent build", lock_timeout_on_the_role),
         Case::new("a killed build is dropped and built again", || killed("KILL", "CREATE INDEX CONCURRENTLY t_a ON t (a);")),
         Case::new("IF NOT EXISTS accepts no INVALID index", || killed("KILL", "CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a);")),
@@ -24,7 +26,7 @@ pub(crate) fn all() -> Vec<Case> {
         Case::new("an INVALID index of that name on another table is not accepted either", invalid_elsewhere),
         Case::new("a name that the server cuts is known again", name_cut),
         Case::new("a unique build that fails leaves nothing", not_unique),
-        Case::new("a failed statement is mended and the run goes on behind what is done", mended),
+        Case::new("a failed statement is mended and the run goes on behind what is done", fixed),
         Case::new("a text that changed before the failed statement is refused", rewritten),
         Case::new("the earlier backend is waited for", earlier_backend_works),
         Case::new("the earlier backend is ended when it is idle", earlier_backend_idles),
@@ -64,7 +66,7 @@ fn wait_for_build(database: &Database) {
     database.eventually(waiting, "t");
 }
 
-fn beside_everybody(sql: &str) {
+fn with_concurrent_sessions(sql: &str) {
     let (database, project) = (database(), stepwise(sql));
     let snapshot = snapshot(&database);
     let stop = Arc::new(AtomicBool::new(false));
@@ -82,7 +84,7 @@ fn beside_everybody(sql: &str) {
     };
     let running: Vec<Running> = (0..11).map(|_| disturbed(&database.url(), &project).spawn()).collect();
     wait_for_build(&database);
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while running.iter().filter(|running| running.log().contains("waiting for another run")).count() < 10 {
         assert!(Instant::now() < deadline, "ten wait for the one that builds");
         thread::sleep(Duration::from_millis(20));
@@ -98,7 +100,7 @@ fn beside_everybody(sql: &str) {
 fn built_once(database: &Database, project: &Project) {
     assert_eq!(database.one("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid"), "2");
     assert_eq!(database.one("SELECT count(*) FROM pgmarch.journal WHERE outcome = 'done'"), "1");
-    settled(database, project, &self::database());
+    assert_complete(database, project, &self::database());
 }
 
 fn lock_timeout_on_the_role() {
@@ -157,7 +159,7 @@ fn invalid_elsewhere() {
     pgmarch(&database, &project).run().exits(0).stderr_contains("dropping the INVALID index");
     let fresh = self::database();
     fresh.execute("CREATE TABLE elsewhere ()");
-    settled(&database, &project, &fresh);
+    assert_complete(&database, &project, &fresh);
     assert_eq!(database.one("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid"), "2");
 }
 
@@ -179,7 +181,7 @@ fn not_unique() {
     built_once(&database, &project);
 }
 
-fn mended() {
+fn fixed() {
     let database = database();
     let project = stepwise("INSERT INTO other VALUES (1);\nCREATE INDEX CONCURRENTLY t_a ON t (a);\nINSERT INTO other VALUES ('two');");
     let outcome = pgmarch(&database, &project).run().exits(6).stderr_contains("001_step.sql:4:27");
@@ -201,7 +203,7 @@ fn rewritten() {
     project.write("001_step.sql", &text.replace("INSERT", "-- a remark\nINSERT").replace("1/0", "1"));
     pgmarch(&database, &project).run().exits(0);
     assert_eq!(database.query("SELECT id FROM other"), [["1"]]);
-    settled(&database, &project, &self::database());
+    assert_complete(&database, &project, &self::database());
 }
 
 /// The first run is cut off from a server that does not notice and continues: what it does is not done again.
@@ -242,7 +244,7 @@ fn earlier_backend_idles() {
     ));
     disturbed(&database.url(), &project).run().exits(0).stderr_contains("ending the idle backend");
     assert!(idle.try_query("SELECT 1").is_err());
-    settled(&database, &project, &self::database());
+    assert_complete(&database, &project, &self::database());
 }
 
 fn advice() {
@@ -293,7 +295,7 @@ fn detached() {
     reader.execute("COMMIT");
     pgmarch(&database, &project).run().exits(0);
     assert_eq!(database.one("SELECT count(*) FROM pg_inherits"), "1");
-    settled(&database, &project, &partitioned());
+    assert_complete(&database, &project, &partitioned());
 }
 
 fn procedure() {
@@ -302,7 +304,7 @@ fn procedure() {
         "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO other VALUES (1); COMMIT; INSERT INTO other VALUES (2); END $$;\nCALL p();\nVACUUM t;",
     );
     pgmarch(&database, &project).run().exits(0);
-    settled(&database, &project, &self::database());
+    assert_complete(&database, &project, &self::database());
     assert_eq!(database.one("SELECT count(*) FROM other"), "2");
 }
 
@@ -320,6 +322,6 @@ fn block() {
         let proxy = Proxy::to(&database).cut_after(Side::Client, 2, n);
         disturbed(&proxy.url_for(&database), &project).run().exits(0);
         assert_eq!(database.query("SELECT id FROM other ORDER BY 1"), [["1"], ["2"]], "cut after message {n}");
-        settled(&database, &project, &self::database());
+        assert_complete(&database, &project, &self::database());
     }
 }

@@ -44,7 +44,7 @@ fn signalled(signal: &str, code: Option<i32>, moment: usize, all: usize) {
 /// SIGKILL of a backend makes the server restart all of them, so that is done on a server of one's own (`servers.rs`);
 /// here `pg_terminate_backend` of each of the run's connections, again and again.
 pub(crate) fn backends() -> Vec<Case> {
-    let whose = [
+    let connections = [
         ("the lock's", "xact_start IS NOT NULL AND state = 'idle in transaction' AND query LIKE '%pg_try_advisory_xact_lock%'"),
         ("the worker's", "query NOT LIKE '%pg_try_advisory_xact_lock(%'"),
         ("every", "true"),
@@ -55,7 +55,7 @@ pub(crate) fn backends() -> Vec<Case> {
             terminated(which, all * moment / 20, moment < 18);
         })
     };
-    whose.into_iter().flat_map(|(name, which)| (0..20).map(move |moment| case(name, which, moment))).collect()
+    connections.into_iter().flat_map(|(name, which)| (0..20).map(move |moment| case(name, which, moment))).collect()
 }
 
 /// Ends such connections of a run after its n-th message.

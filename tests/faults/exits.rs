@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Case;
 use super::story::{DELAY, disturbed};
-use crate::support::{Database, Outcome, PATIENCE, Program, Project, Proxy, Running, Server, Session, pgmarch_at};
+use crate::support::{Database, Outcome, Program, Project, Proxy, Running, Server, Session, TIMEOUT, pgmarch_at};
 
 pub(crate) fn crashes() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -211,7 +211,7 @@ impl Scene {
     }
 
     fn status_check(&self, writer: Option<&Running>) -> Outcome {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let outcome = pgmarch_at(&self.url, &self.project).args(["status", "--check"]).run();
             if outcome.code() != Some(1) || Instant::now() > deadline {

@@ -92,9 +92,9 @@ fn main() -> ExitCode {
     let chosen: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(|place| format!("{}:{}: ", place.file(), place.line())).unwrap_or_default();
-        let said = info.payload().downcast_ref::<String>().cloned();
-        let said = said.or(info.payload().downcast_ref::<&str>().map(|said| (*said).to_string())).unwrap_or_default();
-        WHY.with_borrow_mut(|why| *why = format!("{place}{said}"));
+        let message = info.payload().downcast_ref::<String>().cloned();
+        let message = message.or(info.payload().downcast_ref::<&str>().map(|message| (*message).to_string())).unwrap_or_default();
+        WHY.with_borrow_mut(|why| *why = format!("{place}{message}"));
     }));
     let started = Instant::now();
     let mut table = vec![["kind".to_string(), "cases".to_string(), "survived".to_string()]];
@@ -152,7 +152,7 @@ fn sample(cases: Vec<Case>, wanted: usize) -> Vec<Case> {
 /// Runs cases in parallel, and prints each that did not survive; returns how many did.
 fn run(cases: &[Case], side_by_side: usize) -> usize {
     let (next, survived) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let telling = Mutex::new(());
+    let output_lock = Mutex::new(());
     thread::scope(|scope| {
         for _ in 0..side_by_side.min(cases.len()) {
             scope.spawn(|| {
@@ -160,7 +160,7 @@ fn run(cases: &[Case], side_by_side: usize) -> usize {
                     if panic::catch_unwind(AssertUnwindSafe(&case.run)).is_ok() {
                         survived.fetch_add(1, Ordering::SeqCst);
                     } else {
-                        let _telling = telling.lock();
+                        let _guard = output_lock.lock();
                         eprintln!("not survived: {}\n{}\n", case.name, WHY.with_borrow(String::clone));
                     }
                 }

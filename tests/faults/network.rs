@@ -1,7 +1,7 @@
 //! The connection breaks, or goes silent, after every single message.
 
 use super::Case;
-use super::story::{Way, disturbed, project, settled};
+use super::story::{Way, assert_complete, disturbed, project};
 use crate::support::{Database, EVERY, Project, Proxy, Side};
 
 pub(crate) fn cuts_up() -> Vec<Case> {
@@ -185,7 +185,7 @@ fn fails(meeting: Option<Meeting>) -> Proxy {
     assert_eq!(database.one("SELECT string_agg(version_num, ',') FROM alembic_version"), "002");
     project.write("003_test.sql", &project.read("003_test.sql").replace("1/0", "1"));
     proxy.cut();
-    settled(&database, &project, &Database::new());
+    assert_complete(&database, &project, &Database::new());
     proxy
 }
 
@@ -204,6 +204,6 @@ fn meets_a_lock(meeting: Option<Meeting>) -> Proxy {
     other.execute("COMMIT");
     running.wait().exits(0);
     proxy.cut();
-    settled(&database, &project, &fresh);
+    assert_complete(&database, &project, &fresh);
     proxy
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Case;
 use super::story::{DELAY, Way, arrived, disturbed, ended, project, wait_for_message};
-use crate::support::{Address, Database, PATIENCE, Project, Proxy, Running, Session, pgmarch};
+use crate::support::{Address, Database, Project, Proxy, Running, Session, TIMEOUT, pgmarch};
 
 const PGBOUNCER: &str = "/usr/sbin/pgbouncer";
 
@@ -72,7 +72,7 @@ impl Pooler {
         let child = command.arg("-q").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let child = child.expect("start pgbouncer: apt-get install pgbouncer");
         let pooler = Pooler { child, address: address.by_way_of(&format!("127.0.0.1:{port}")), folder };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while Session::try_open(&pooler.url(database)).is_err() {
             assert!(Instant::now() < deadline, "pgbouncer does not answer");
             std::thread::sleep(Duration::from_millis(20));

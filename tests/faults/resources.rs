@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::Case;
-use super::story::{arrived, clean, disturbed, project, settled};
+use super::story::{arrived, assert_complete, clean, disturbed, project};
 use crate::support::{Database, Project, Server, Session, pgmarch};
 
 pub(crate) fn all() -> Vec<Case> {
@@ -67,7 +67,7 @@ fn disk_full(sql: &str, mode: &str) {
     assert_eq!(database.one("SELECT string_agg(version_num, ',') FROM alembic_version"), "001");
     clean(&database.session());
     mount(&options("100m").replacen("size", "remount,size", 1), &folder);
-    settled(&database, &project, &fresh);
+    assert_complete(&database, &project, &fresh);
 }
 
 fn owner(server: &Server) -> u32 {

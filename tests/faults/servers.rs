@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Case;
 use super::story::{DELAY, Way, disturbed, messages, project, wait_for_message};
-use crate::support::{Database, PATIENCE, Proxy, Running, Server, Session};
+use crate::support::{Database, Proxy, Running, Server, Session, TIMEOUT};
 
 pub(crate) fn crashes() -> Vec<Case> {
     let all = messages();
@@ -45,7 +45,7 @@ fn disturb(n: usize, in_time: bool, act: impl Fn(&Server, &Database, &Running)) 
     assert!(running.is_running() || !in_time, "it ended before its moment\n{running}");
     act(&server, &database, &running);
     let outcome = running.wait();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while Session::try_open(&database.url()).is_err() {
         assert!(Instant::now() < deadline, "the server does not come back");
         thread::sleep(Duration::from_millis(50));

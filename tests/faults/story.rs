@@ -69,7 +69,7 @@ impl Trace {
 
 /// Another run finds nothing to do, and what is there is what an undisturbed run makes of a database like `fresh`.
 #[track_caller]
-pub(crate) fn settled(database: &Database, project: &Project, fresh: &Database) {
+pub(crate) fn assert_complete(database: &Database, project: &Project, fresh: &Database) {
     pgmarch(database, project).run().exits(0);
     pgmarch(fresh, project).run().exits(0);
     let session = database.session();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Case;
-use super::story::{A_SECOND, disturbed, settled};
+use super::story::{A_SECOND, assert_complete, disturbed};
 use crate::support::{Database, Project, pgmarch};
 
 pub(crate) fn all() -> Vec<Case> {
@@ -65,7 +65,7 @@ fn named() {
     running.wait_for_log("\"waits_for\":\"pid ");
     other.execute("COMMIT");
     running.wait().exits(0).stderr_lacks("their secret");
-    settled(&database, &project, &self::database());
+    assert_complete(&database, &project, &self::database());
 }
 
 fn tried_again() {
@@ -78,7 +78,7 @@ fn tried_again() {
     assert_eq!(database.one("SELECT to_regclass('before') IS NULL"), "t", "it was rolled back as a whole");
     other.execute("COMMIT");
     running.wait().exits(0).stderr_contains("55P03");
-    settled(&database, &project, &self::database());
+    assert_complete(&database, &project, &self::database());
 }
 
 fn deadlocked() {
@@ -96,7 +96,7 @@ fn deadlocked() {
     running.wait().exits(0).stderr_contains("40P01");
     let fresh = self::database();
     fresh.execute("CREATE TABLE u (id int)");
-    settled(&database, &project, &fresh);
+    assert_complete(&database, &project, &fresh);
 }
 
 fn not_serializable() {
@@ -109,7 +109,7 @@ fn not_serializable() {
         database.execute("INSERT INTO t VALUES (1)");
     }
     running.wait().exits(0).stderr_contains("40001");
-    settled(&database, &project, &fresh);
+    assert_complete(&database, &project, &fresh);
 }
 
 fn timeout_holds(settings: &str, own: bool) {
@@ -124,7 +124,7 @@ fn timeout_holds(settings: &str, own: bool) {
         assert_eq!(database.one("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 't'::regclass"), "1", "it still waits");
         other.execute("COMMIT");
         outcome.wait().exits(0).stderr_lacks("55P03");
-        settled(&database, &project, &self::database());
+        assert_complete(&database, &project, &self::database());
     } else {
         outcome.wait().exits(6).stderr_contains("55P03");
     }
@@ -156,7 +156,7 @@ fn watcher_ended() {
     let watcher = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'pgmarch%' AND query LIKE '%pg_stat_progress%' AND pid <> pg_backend_pid()";
     database.eventually(watcher, "1");
     running.wait().exits(0).stderr_lacks("planning anew");
-    settled(&database, &project, &self::database());
+    assert_complete(&database, &project, &self::database());
 }
 
 fn signalled(sql: &str, other: &str, away: &str) {
@@ -170,7 +170,7 @@ fn signalled(sql: &str, other: &str, away: &str) {
     session.execute(away);
     project.write("001_test.sql", &project.read("001_test.sql").replace("pg_sleep(30)", "pg_sleep(0)"));
     pgmarch(&database, &project).run().exits(0);
-    settled(&database, &project, &self::database());
+    assert_complete(&database, &project, &self::database());
 }
 
 fn ends_at_once(running: crate::support::Running, database: &Database) {

@@ -6,7 +6,7 @@ use super::failure_of;
 use crate::support::{Database, Project, Session, server};
 
 #[test]
-fn values_are_text_and_null_is_said() {
+fn values_are_text_and_null_is_distinct() {
     let database = Database::new();
     let rows = database.query("SELECT 1, 'two', NULL UNION ALL SELECT 3, '', 't' ORDER BY 1");
     assert_eq!(rows, [["1", "two", "NULL"], ["3", "", "t"]]);

@@ -11,7 +11,7 @@ fn shell(script: &str) -> Program {
 }
 
 #[test]
-fn an_outcome_tells_exit_code_answer_and_log() {
+fn an_outcome_has_exit_code_output_and_log() {
     let outcome = shell("echo '{\"at\": \"002\"}'; echo wait >&2; echo 'do this next' >&2; exit 6").run();
     let outcome = outcome.exits(6).stdout_contains("002").stdout_lacks("wait").stderr_contains("wait").stderr_lacks("002");
     assert_eq!(outcome.json()["at"], "002");

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Address, Database, PATIENCE, Server, Session, installation};
+use crate::support::{Address, Database, Server, Session, TIMEOUT, installation};
 
 #[test]
 fn a_reserved_server_refuses_until_it_is_started() {
@@ -34,7 +34,7 @@ fn what_was_committed_outlives_a_crash() {
 }
 
 #[test]
-fn a_stopped_server_disconnects_everybody_and_starts_again() {
+fn a_stopped_server_disconnects_all_clients_and_starts_again() {
     let server = Server::start_own(&[]);
     let session = Session::open(&server.url("postgres"));
     let sleeping = session.start("SELECT pg_sleep(60)");
@@ -75,12 +75,12 @@ fn a_server_dies_with_its_killed_test_process() {
     tests.args(["harness::servers::starts_a_server_and_waits_to_be_killed", "--exact", "--ignored", "--nocapture"]);
     let mut tests = tests.env(VICTIM, "1").stdout(Stdio::piped()).spawn().expect("start the tests again");
     let lines = BufReader::new(tests.stdout.take().expect("a pipe from the tests")).lines().map_while(Result::ok);
-    let said = lines.filter_map(|line| line.split_once("runs in ").map(|(_, rest)| rest.to_string())).next();
+    let endpoint = lines.filter_map(|line| line.split_once("runs in ").map(|(_, rest)| rest.to_string())).next();
     tests.kill().expect("kill the tests");
     tests.wait().expect("wait for the killed tests");
-    let said = said.expect("the folder and port of the other process's server");
-    let (folder, url) = said.split_once(" at ").expect("a folder and a URL");
-    let deadline = Instant::now() + PATIENCE;
+    let endpoint = endpoint.expect("the folder and port of the other process's server");
+    let (folder, url) = endpoint.split_once(" at ").expect("a folder and a URL");
+    let deadline = Instant::now() + TIMEOUT;
     while Path::new(folder).exists() {
         assert!(Instant::now() < deadline, "{folder} is still there");
         thread::sleep(Duration::from_millis(20));
@@ -96,12 +96,12 @@ fn starts_a_server_and_waits_to_be_killed() {
     if std::env::var_os(VICTIM).is_some() {
         let server = Server::start_own(&[]);
         println!("\nruns in {} at {}", server.folder().display(), server.url("postgres"));
-        thread::sleep(PATIENCE);
+        thread::sleep(TIMEOUT);
     }
 }
 
 #[test]
-fn the_newest_server_is_taken_and_mere_clients_are_passed_over() {
+fn the_newest_server_is_used_and_client_installations_are_skipped() {
     let versions = tempfile::tempdir().expect("a folder of versions");
     let install = |version: &str, program: &str| {
         let bin: PathBuf = versions.path().join(version).join("bin");

@@ -21,7 +21,7 @@ pub(crate) struct Authority {
 
 /// What is to be said of a certificate.
 #[derive(Clone)]
-pub(crate) struct Wish<'w> {
+pub(crate) struct CertificateOptions<'w> {
     /// Alternative names: hosts and addresses.
     pub(crate) names: &'w [&'w str],
     /// The common name.
@@ -33,7 +33,8 @@ pub(crate) struct Wish<'w> {
 }
 
 /// A certificate for this machine.
-pub(crate) const LOCAL: Wish<'static> = Wish { names: &["localhost", "127.0.0.1"], common: "pgmarch test", expired: false, serial: 1 };
+pub(crate) const LOCAL: CertificateOptions<'static> =
+    CertificateOptions { names: &["localhost", "127.0.0.1"], common: "pgmarch test", expired: false, serial: 1 };
 
 impl Authority {
     /// A new one; its root is the file [`Authority::root`].
@@ -67,21 +68,21 @@ impl Authority {
     }
 
     /// Writes `name.crt`, with the intermediate, and `name.key`.
-    pub(crate) fn issue(&self, name: &str, wish: &Wish<'_>) {
+    pub(crate) fn issue(&self, name: &str, options: &CertificateOptions<'_>) {
         let key = KeyPair::generate().expect("a key");
-        let pem = leaf(wish).signed_by(&key, &self.issuer).expect("a certificate").pem();
+        let pem = leaf(options).signed_by(&key, &self.issuer).expect("a certificate").pem();
         self.write(name, &(pem + &self.intermediate), &key.serialize_pem());
     }
 
     /// Writes `name.crt` and `name.key`, self-signed.
-    pub(crate) fn self_sign(&self, name: &str, wish: &Wish<'_>) {
-        self.self_sign_by(name, wish, &rcgen::PKCS_ECDSA_P256_SHA256);
+    pub(crate) fn self_sign(&self, name: &str, options: &CertificateOptions<'_>) {
+        self.self_sign_by(name, options, &rcgen::PKCS_ECDSA_P256_SHA256);
     }
 
     /// The same with another kind of key.
-    pub(crate) fn self_sign_by(&self, name: &str, wish: &Wish<'_>, algorithm: &'static rcgen::SignatureAlgorithm) {
+    pub(crate) fn self_sign_by(&self, name: &str, options: &CertificateOptions<'_>, algorithm: &'static rcgen::SignatureAlgorithm) {
         let key = KeyPair::generate_for(algorithm).expect("a key");
-        let mut params = leaf(wish);
+        let mut params = leaf(options);
         // As `openssl req -x509` makes it.
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.extended_key_usages.clear();
@@ -125,14 +126,14 @@ fn authority(name: &str) -> CertificateParams {
     params
 }
 
-fn leaf(wish: &Wish<'_>) -> CertificateParams {
-    let names: Vec<String> = wish.names.iter().map(|name| (*name).to_string()).collect();
+fn leaf(options: &CertificateOptions<'_>) -> CertificateParams {
+    let names: Vec<String> = options.names.iter().map(|name| (*name).to_string()).collect();
     let mut params = CertificateParams::new(names).expect("names");
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, wish.common);
-    params.serial_number = Some(SerialNumber::from(wish.serial));
+    params.distinguished_name.push(DnType::CommonName, options.common);
+    params.serial_number = Some(SerialNumber::from(options.serial));
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-    if wish.expired {
+    if options.expired {
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2021, 1, 1);
     }

@@ -19,7 +19,7 @@ mod traffic;
 mod wire;
 
 pub(crate) use address::Address;
-pub(crate) use certificate::{Authority, LOCAL, Wish};
+pub(crate) use certificate::{Authority, CertificateOptions, LOCAL};
 pub(crate) use database::{Database, Role};
 pub(crate) use outcome::Outcome;
 pub(crate) use program::{Program, Running, pgmarch, pgmarch_at, pgmarch_without_database};
@@ -34,7 +34,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How long anything that is certain to happen may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A text must be that of a file of the repository; PGMARCH_WRITE_DOCS=1 writes it.
 #[track_caller]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::address::PASSWORD;
 use super::outcome::write_story;
 use super::output::Output;
-use super::{Database, Outcome, PATIENCE, Project, Release};
+use super::{Database, Outcome, Project, Release, TIMEOUT};
 
 /// The program with a database and a project.
 pub(crate) fn pgmarch(database: &Database, project: &Project) -> Program {
@@ -171,8 +171,8 @@ impl Running {
     /// Returns when its stderr contains a text.
     #[track_caller]
     pub(crate) fn wait_for_log(&self, text: &str) -> &Running {
-        let said = self.stderr.wait_for(text, Instant::now() + PATIENCE);
-        assert!(said, "no {text:?} in the log within {PATIENCE:?}, or before its end\n{self}");
+        let found = self.stderr.wait_for(text, Instant::now() + TIMEOUT);
+        assert!(found, "no {text:?} in the log within {TIMEOUT:?}, or before its end\n{self}");
         self
     }
 
@@ -202,11 +202,11 @@ impl Running {
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn wait(mut self) -> Outcome {
-        let silent = self.stdout.wait_for_end(self.ends) && self.stderr.wait_for_end(self.ends);
+        let ended = self.stdout.wait_for_end(self.ends) && self.stderr.wait_for_end(self.ends);
         let status = loop {
             match self.child.try_wait().expect("wait for the program") {
                 Some(status) => break status,
-                None if silent && Instant::now() < self.ends => thread::sleep(Duration::from_millis(1)),
+                None if ended && Instant::now() < self.ends => thread::sleep(Duration::from_millis(1)),
                 None => panic!("still running after {:?}\n{self}", self.started.elapsed()),
             }
         };

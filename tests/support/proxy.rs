@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::traffic::{Direction, Ends, History, Kind};
-use super::{Address, Database, PATIENCE, Side};
+use super::{Address, Database, Side, TIMEOUT};
 
 /// Instead of a connection's number: whichever.
 pub(crate) const EVERY: usize = 0;
@@ -88,9 +88,9 @@ impl Proxy {
     /// Waits until what has passed is as expected.
     #[track_caller]
     pub(crate) fn eventually(&self, what: &str, is_so: impl Fn(&Proxy) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while !is_so(self) {
-            assert!(Instant::now() < deadline, "not {what} after {PATIENCE:?}\n{self}");
+            assert!(Instant::now() < deadline, "not {what} after {TIMEOUT:?}\n{self}");
             thread::sleep(Duration::from_millis(5));
         }
     }

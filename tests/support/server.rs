@@ -269,8 +269,8 @@ impl Server {
 
     fn run(&self, command: &mut Command) {
         let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{command:?}: {}\n{said}\n{}", output.status, self.log());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command:?}: {}\n{stderr}\n{}", output.status, self.log());
     }
 }
 

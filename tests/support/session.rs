@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-use super::PATIENCE;
+use super::TIMEOUT;
 
 /// Values as text, NULL as `NULL`.
 pub(crate) type Rows = Vec<Vec<String>>;
@@ -32,7 +32,7 @@ impl Session {
     pub(crate) fn try_open(url: &str) -> Result<Session, tokio_postgres::Error> {
         let runtime = runtime();
         let mut config: tokio_postgres::Config = url.parse()?;
-        config.application_name("test").connect_timeout(PATIENCE);
+        config.application_name("test").connect_timeout(TIMEOUT);
         let (client, connection) = runtime.block_on(config.connect(NoTls))?;
         // The next statement shows how a connection ended.
         let connection = runtime.spawn(async { drop(connection.await) });
@@ -97,13 +97,13 @@ impl Session {
     /// Asks again and again until the one value is as expected.
     #[track_caller]
     pub(crate) fn eventually(&self, sql: &str, expected: &str) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let value = self.one(sql);
             if value == expected {
                 return;
             }
-            assert!(Instant::now() < deadline, "{sql}\nis still {value:?}, not {expected:?}, after {PATIENCE:?}");
+            assert!(Instant::now() < deadline, "{sql}\nis still {value:?}, not {expected:?}, after {TIMEOUT:?}");
             thread::sleep(Duration::from_millis(20));
         }
     }

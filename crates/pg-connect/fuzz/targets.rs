@@ -46,9 +46,9 @@ pub(crate) fn server(bytes: &[u8]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let talk = async {
         let (ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
-        let said = bytes.to_vec();
+        let sent = bytes.to_vec();
         let speaker = tokio::spawn(async move {
-            drop(theirs.write_all(&said).await);
+            drop(theirs.write_all(&sent).await);
             drop(theirs.shutdown().await);
         });
         let mut config = tokio_postgres::Config::new();

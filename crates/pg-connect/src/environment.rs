@@ -93,19 +93,19 @@ impl Environment {
     /// Takes from `variables` those that `program` or libpq reads.
     pub fn new(program: Program, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, Vec<EnvironmentError>> {
         let mut faults = Vec::new();
-        let mut kept = BTreeMap::new();
+        let mut supported = BTreeMap::new();
         for (name, value) in variables {
             let Some(name) = name.to_str().filter(|name| program.reads(name)) else { continue };
             match value.into_string() {
                 // An empty variable counts as unset, as for libpq: `FOO=` in a compose file means "nothing".
                 Ok(value) if value.is_empty() => {}
                 Ok(value) => {
-                    kept.insert(name.to_owned(), Secret::new(value));
+                    supported.insert(name.to_owned(), Secret::new(value));
                 }
                 Err(_) => faults.push(EnvironmentError::NotUtf8 { name: name.to_owned() }),
             }
         }
-        if faults.is_empty() { Ok(Self { program, variables: kept }) } else { Err(faults) }
+        if faults.is_empty() { Ok(Self { program, variables: supported }) } else { Err(faults) }
     }
 
     /// The environment of this process.

@@ -125,7 +125,7 @@ fn failed_login(answers: Vec<Vec<u8>>) -> ConnectError {
 }
 
 #[test]
-fn each_failure_of_a_login_is_told_apart_without_its_text() {
+fn each_login_failure_is_classified_without_its_text() {
     use ConnectRefusal::{Database, Other, Password};
     use RetryVerdict::{Refused, Wait};
     let scram = || authentication(10, b"SCRAM-SHA-256\0\0");

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_downgrade_below_all_that_is_recorded_tells_base_from_more() {
+    fn a_downgrade_below_all_recorded_revisions_distinguishes_base() {
         // 3 was the first that pgmarch undid, of a chain that another tool had applied.
         assert_eq!(rows(&["3 downgrade abc"], &[], &["1", "2", "3"]).as_deref(), Some("2"));
         assert_eq!(rows(&["3 downgrade abc"], &[], &["1"]).as_deref(), Some(""), "nothing tells what");

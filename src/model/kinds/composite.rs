@@ -40,9 +40,9 @@ impl ObjectDefinition for CompositeType {
     }
 
     fn can_alter(&self, new: &Self, _rules: AlterRules) -> bool {
-        let kept: Vec<&Attribute> = self.attributes.iter().filter(|a| new.attributes.iter().any(|b| a.name == b.name)).collect();
+        let common: Vec<&Attribute> = self.attributes.iter().filter(|a| new.attributes.iter().any(|b| a.name == b.name)).collect();
         let same = |(a, b): (&&Attribute, &Attribute)| a.name == b.name && a.type_name == b.type_name && a.collation == b.collation;
-        kept.len() <= new.attributes.len() && kept.iter().zip(&new.attributes).all(same)
+        common.len() <= new.attributes.len() && common.iter().zip(&new.attributes).all(same)
     }
 
     fn create<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {

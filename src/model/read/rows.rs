@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_not_as_it_should_be_is_told() {
+    fn a_malformed_row_is_reported() {
         for (row, text) in [
             (r#"{"id":["pg_class","x",0]}"#, "`id` is no number"),
             (r#"{"part":[["pg_class",1,0]]}"#, "`part` is no list of that length"),

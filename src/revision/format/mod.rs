@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_quotes_or_block_comments_is_no_marker() {
+    fn text_in_quotes_or_block_comments_is_no_marker() {
         let up = "SELECT '\n-- migrate:down\n', \"\n-- Migrate: down\n\", $x$\n-- +goose Down\n$x$ /*\n-- migrate:down\n*/;\n";
         let revision = read(&format!("-- migrate:up\n{up}-- migrate:down\nSELECT 2;")).expect("sound").revision;
         assert_eq!(revision.sql(&revision.up), up);

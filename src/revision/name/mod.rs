@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_settles_the_way_down_from_a_merge() {
+    fn a_branch_selects_the_parent_below_a_merge() {
         let graph = graph(&["a1 <", "a2 < a1", "b1 < a1 @ blue", "m < a2, b1"]);
         let merge = [graph.node("m").expect("m")];
         let target = |typed: &str| RevisionName::parse(typed)?.downgrade_target(&graph, &merge);

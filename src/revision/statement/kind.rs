@@ -220,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_must_be_alone_is_told_from_what_may_share_a_transaction() {
+    fn statements_that_need_no_transaction_are_distinguished() {
         for sql in [
             "CREATE INDEX i ON t (a)",
             "ALTER TYPE c ADD VALUE 'x'",
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_other_databases_would_notice_is_told_from_what_they_would_not() {
+    fn statements_that_affect_other_databases_are_distinguished() {
         for sql in [
             "CREATE ROLE r LOGIN PASSWORD 'x'",
             "alter user r connection limit 3",

@@ -64,12 +64,12 @@ impl Conninfo {
         let (mut unread, mut faults) = (Vec::new(), Vec::new());
         let mut found = false;
         for name in environment.program().connection_strings {
-            let said = match environment.value(name) {
+            let outcome = match environment.value(name) {
                 Ok(None) => continue,
                 Ok(Some(value)) => conninfo.take_string(name, value.reveal(), &mut faults),
                 Err(fault) => Err(fault.into()),
             };
-            unread.extend(said.err());
+            unread.extend(outcome.err());
             found = true;
             break;
         }

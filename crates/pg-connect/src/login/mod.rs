@@ -270,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shuffling_loses_nobody_and_reaches_every_order() {
+    fn shuffling_keeps_every_item_and_reaches_every_order() {
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..500 {
             let order: Vec<u8> = shuffled(&[1, 2, 3], true).into_iter().copied().collect();

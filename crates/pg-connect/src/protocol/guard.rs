@@ -219,20 +219,20 @@ mod tests {
         [&[tag], length.as_slice(), body].concat()
     }
 
-    fn question(code: u32, rest: &[u8]) -> Vec<u8> {
+    fn auth_request(code: u32, rest: &[u8]) -> Vec<u8> {
         message(b'R', &[&code.to_be_bytes(), rest].concat())
     }
 
-    fn asked(require: &str, has_password: bool, bound: bool, question: &[u8]) -> Result<(), ProtocolError> {
+    fn check_request(require: &str, has_password: bool, bound: bool, auth_request: &[u8]) -> Result<(), ProtocolError> {
         ProtocolGuard::new(AuthPolicy { methods: AuthMethods::parse(require).expect(require), has_password, bound, program: PROGRAM })
-            .check(question)
+            .check(auth_request)
     }
 
     const SCRAM: &[u8] = b"SCRAM-SHA-256\0\0";
     const BOTH: &[u8] = b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0";
 
     #[test]
-    fn a_question_is_answered_only_if_it_may_be() {
+    fn an_authentication_request_is_answered_only_if_the_settings_allow_it() {
         for (require, code, rest, expected) in [
             ("", 3, b"".as_slice(), Ok(())),
             ("", 5, b"salt", Ok(())),
@@ -245,19 +245,19 @@ mod tests {
             ("", 10, b"OAUTHBEARER\0\0", Err(ProtocolError::UnsupportedAuth { method: AuthMethod::Oauth, program: PROGRAM })),
             ("", 99, b"", Err(ProtocolError::Violation("a question that is none"))),
         ] {
-            assert_eq!(asked(require, true, false, &question(code, rest)), expected, "{require} {code}");
+            assert_eq!(check_request(require, true, false, &auth_request(code, rest)), expected, "{require} {code}");
         }
-        assert_eq!(asked("", false, false, &question(10, SCRAM)), Err(ProtocolError::NoPassword));
-        assert_eq!(asked("", false, false, &question(0, b"")), Ok(()));
-        assert_eq!(asked("", true, true, &question(10, SCRAM)), Err(ProtocolError::NoChannelBinding));
-        assert_eq!(asked("", true, true, &question(10, BOTH)), Ok(()));
-        assert_eq!(asked("", true, true, &question(0, b"")), Err(ProtocolError::NoChannelBinding));
+        assert_eq!(check_request("", false, false, &auth_request(10, SCRAM)), Err(ProtocolError::NoPassword));
+        assert_eq!(check_request("", false, false, &auth_request(0, b"")), Ok(()));
+        assert_eq!(check_request("", true, true, &auth_request(10, SCRAM)), Err(ProtocolError::NoChannelBinding));
+        assert_eq!(check_request("", true, true, &auth_request(10, BOTH)), Ok(()));
+        assert_eq!(check_request("", true, true, &auth_request(0, b"")), Err(ProtocolError::NoChannelBinding));
         assert!(AuthMethods::parse("md5,!none").is_err() && AuthMethods::parse("kerberos").is_err());
     }
 
     #[test]
     fn nothing_grows_without_an_end() {
-        let ready = [question(0, b""), message(b'Z', b"I")].concat();
+        let ready = [auth_request(0, b""), message(b'Z', b"I")].concat();
         let mut guard = ProtocolGuard::new(AuthPolicy::default());
         assert!(guard.check(&[b"N".as_slice(), &100_000_u32.to_be_bytes()].concat()).is_err());
         let mut guard = ProtocolGuard::new(AuthPolicy::default());
@@ -292,7 +292,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_sees_the_same_however_the_bytes_are_cut(bytes in proptest::collection::vec(any::<u8>(), 0..300), cuts in proptest::collection::vec(1usize..40, 1..20)) {
-            let greeting = [question(0, b""), message(b'Z', b"I")].concat();
+            let greeting = [auth_request(0, b""), message(b'Z', b"I")].concat();
             for prefix in [Vec::new(), greeting] {
                 let all = [prefix, bytes.clone()].concat();
                 let whole = ProtocolGuard::new(AuthPolicy::default()).check(&all);

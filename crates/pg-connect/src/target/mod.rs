@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_said_at_once() {
+    fn all_faults_are_reported_at_once() {
         let variables = [
             ("DATABASE_URL", "host=h,i user=u port=1,x krbsrvname=k nonsence=1 sslmode=on hostt=j"),
             ("PGCONNECT_TIMEOUT", "soon"),

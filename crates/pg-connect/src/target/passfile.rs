@@ -91,12 +91,12 @@ mod tests {
     #[test]
     fn the_first_line_that_fits_wins() {
         let text = "# host:1:d:u:comment\nh\\:x:5432:d:u:colon\nh:5432:d:u:p\\:q\\\\r:ignored\r\n*:*:*:other:any\nlocalhost:*:*:*:socket";
-        let look = |host, port, database, user| find(text, host, port, database, user).map(|found| found.reveal().to_owned());
-        assert_eq!(look("h", 5432, "d", "u").as_deref(), Some("p:q\\r"));
-        assert_eq!(look("h:x", 5432, "d", "u").as_deref(), Some("colon"));
-        assert_eq!(look("far", 1, "x", "other").as_deref(), Some("any"));
-        assert_eq!(look("/var/run/postgresql", 5432, "d", "u").as_deref(), Some("socket"));
-        assert_eq!(look("h", 5433, "d", "u"), None);
-        assert_eq!(look("hh", 5432, "d", "u"), None);
+        let password_for = |host, port, database, user| find(text, host, port, database, user).map(|found| found.reveal().to_owned());
+        assert_eq!(password_for("h", 5432, "d", "u").as_deref(), Some("p:q\\r"));
+        assert_eq!(password_for("h:x", 5432, "d", "u").as_deref(), Some("colon"));
+        assert_eq!(password_for("far", 1, "x", "other").as_deref(), Some("any"));
+        assert_eq!(password_for("/var/run/postgresql", 5432, "d", "u").as_deref(), Some("socket"));
+        assert_eq!(password_for("h", 5433, "d", "u"), None);
+        assert_eq!(password_for("hh", 5432, "d", "u"), None);
     }
 }

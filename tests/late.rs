@@ -179,6 +179,23 @@ fn another_tool_may_go_on_and_a_later_file_below_is_late_once_a_run_has_seen_it(
 }
 
 #[test]
+fn what_was_undone_meanwhile_is_not_recorded_as_applied_by_another_tool() {
+    let (database, project) = (Database::new(), project());
+    pgmarch(&database, &project).args(["upgrade", "001"]).run().exits(0);
+    // Alembic went on to 003, and is about to undo it.
+    database.execute("UPDATE alembic_version SET version_num = '003'; CREATE TABLE c (id int)");
+    let project = project.revision("004", "CREATE TABLE d (id int);", "DROP TABLE d;");
+    let alembic = database.session();
+    alembic.execute("BEGIN; UPDATE alembic_version SET version_num = '001'; DROP TABLE c");
+    let running = pgmarch(&database, &project).spawn();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    database.eventually(waiting, "1");
+    alembic.execute("COMMIT");
+    running.wait().exits(0).stdout_contains("at 004, 2 applied");
+    assert_eq!(database.one("SELECT count(*) FROM pgmarch.journal WHERE direction = 'assume'"), "0");
+}
+
+#[test]
 fn what_another_tool_applied_again_after_a_downgrade_is_applied() {
     let (database, project) = late();
     let project = project.revision("004", "SELECT 1;", "SELECT 1;");

@@ -49,8 +49,8 @@ impl Recorder<'_> {
     }
 
     /// Records what another tool has applied, by the version table and the files as they are now. A file that is added below it
-    /// later was not applied. The run continues on failure: a role that may not write this may not write what follows either, and
-    /// that error is more specific.
+    /// later was not applied. Nothing is recorded if the version rows have moved since they were read. The run continues on
+    /// failure: what follows fails for the same reason, and that error is more specific.
     pub(super) async fn record_ancestry(&self, position: &Position<'_>, ancestry: &Ancestry, state: &mut State) {
         let unrecorded: Vec<&str> = ancestry.unrecorded.iter().map(|node| position.graph.id(*node).as_str()).collect();
         if unrecorded.is_empty() {
@@ -58,6 +58,7 @@ impl Recorder<'_> {
         }
         let detail = format!("applied by another tool: the version table was at {}", version(&state.rows));
         let mut statements = state.ledger.install();
+        statements.extend(state.ledger.fence_note(&state.rows));
         statements.extend(state.ledger.record_assumed(&unrecorded, &detail));
         match self.record(state, statements).await {
             Ok(()) => state.ledger.mark_installed(),

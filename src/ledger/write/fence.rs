@@ -6,6 +6,7 @@
 //! | [`Ledger::fence_transaction`] | a revision in one transaction | plain SQL: a cast fails |
 //! | [`Ledger::fence_script`] | a step of a script that people read and run | one `DO` block |
 //! | [`Ledger::fence_stamp`] | a stamp: any rows are replaced | `DO` block |
+//! | [`Ledger::fence_note`] | what the ledger notes about the version rows: no row moves | plain SQL: a cast fails |
 //! | [`Ledger::fence_statement`] | one statement of a `transaction:false` revision: no row moves | `DO` block with a check of the journal |
 //! | [`Ledger::fence_last_statement`] | the last transaction of such a revision | `DO` block with a check of the journal |
 
@@ -15,7 +16,7 @@ use crate::ledger::cast_failure::is_cast_failure;
 use crate::ledger::handle::Ledger;
 use crate::ledger::trust::RelationLock;
 use crate::plan::VersionRows;
-use crate::revision::{Direction, Id, join_ids};
+use crate::revision::{Direction, Id};
 use crate::session::Failure;
 use crate::sql;
 use crate::sql::{Literal, Sql, TextArray};
@@ -60,16 +61,31 @@ impl Ledger {
             return statements;
         }
         // The table is locked against other writers.
-        statements.push(sql!(
-            "SELECT CASE WHEN coalesce(array_agg(version_num::text ORDER BY version_num COLLATE \"C\"), '{}') = {expected} THEN 0 \
-             ELSE ({elsewhere}::text || ': expected ' || {named} || ', found ' || coalesce(array_to_string(array_agg(version_num::text ORDER BY version_num COLLATE \"C\"), ', '), 'base'))::integer END FROM {table}",
-            expected = before.iter().map(Id::as_str).collect::<TextArray<'_>>(),
-            elsewhere = Literal(ELSEWHERE),
-            named = Literal(&join_ids(before)),
-            table = self.version_table
-        ));
+        let expected: Vec<&str> = before.iter().map(Id::as_str).collect();
+        statements.push(self.compare_rows(&expected));
         statements.extend(self.move_rows(before, after));
         statements
+    }
+
+    /// Statements that lock the version table against other writers, and fail ([`is_fence_failure`]) unless its rows are `rows`, as
+    /// they were read: another tool may have moved them since, which does not take the run lock.
+    pub(crate) fn fence_note(&self, rows: &[String]) -> Vec<Sql> {
+        let expected: Vec<&str> = rows.iter().map(String::as_str).collect();
+        let compare = self.compare_rows(&expected);
+        self.lock_and_check(Some(RelationLock::Table), &[]).into_iter().chain([compare]).collect()
+    }
+
+    /// One statement that fails unless the version rows are `expected`, which are sorted.
+    fn compare_rows(&self, expected: &[&str]) -> Sql {
+        let named = if expected.is_empty() { "base".to_owned() } else { expected.join(", ") };
+        sql!(
+            "SELECT CASE WHEN coalesce(array_agg(version_num::text ORDER BY version_num COLLATE \"C\"), '{}') = {expected} THEN 0 \
+             ELSE ({elsewhere}::text || ': expected ' || {named} || ', found ' || coalesce(array_to_string(array_agg(version_num::text ORDER BY version_num COLLATE \"C\"), ', '), 'base'))::integer END FROM {table}",
+            expected = expected.iter().copied().collect::<TextArray<'_>>(),
+            elsewhere = Literal(ELSEWHERE),
+            named = Literal(&named),
+            table = self.version_table
+        )
     }
 
     /// One statement that moves the only version row. Of two that try, the second waits for the row's lock, and then

@@ -344,6 +344,10 @@ fn a_secret_comes_from_the_file_that_a_setting_names() {
     fs::set_permissions(folder.path().join(".pgpass"), fs::Permissions::from_mode(0o640)).expect("open the file");
     let outcome = base().env("HOME", folder.path().to_str().expect("UTF-8")).run().exits(8);
     outcome.stderr_contains("is not read: its mode 0640 lets group or world access it").stderr_contains("none is given");
+    for filter in ["pgmarch=warn", "pgmarch::connect=debug", "error,pg_connect=warn"] {
+        let outcome = base().env("HOME", folder.path().to_str().expect("UTF-8")).env("PGMARCH_LOG", filter).run().exits(8);
+        outcome.stderr_contains("is not read: its mode 0640");
+    }
 }
 
 /// Replaces a file at once, as a rotation does.

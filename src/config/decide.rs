@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pg_connect::{ConnectTarget, Environment, SettingsError};
+use tracing_subscriber::filter::Targets;
 
 use super::error::ConfigFault;
 use super::settings::{self, RawSettings};
@@ -176,10 +177,10 @@ fn connection_faults(environment: &Environment, anyway: bool) -> Vec<ConfigFault
 impl Decider {
     fn reporting(&mut self, raw: &RawSettings) -> Reporting {
         let log = raw.log.clone().unwrap_or_else(|| "info".to_owned());
-        let filter = log.parse().unwrap_or_else(|_| {
+        let filter = log.parse().map(with_library).unwrap_or_else(|_| {
             let expected = "off, error, warn, info, debug, trace, or MODULE=LEVEL, comma separated";
             self.0.push(ConfigFault::Choice { name: "PGMARCH_LOG", value: log, expected });
-            tracing_subscriber::filter::Targets::new().with_default(tracing::Level::INFO)
+            Targets::new().with_default(tracing::Level::INFO)
         });
         let auto = if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json };
         let choices = [("auto", auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
@@ -189,6 +190,16 @@ impl Decider {
             None => Path::new(TERMINATION_LOG).exists().then(|| PathBuf::from(TERMINATION_LOG)),
         };
         Reporting { filter, format, termination_log }
+    }
+}
+
+/// The filter for the program's log lines about connecting also holds for those of the library that connects.
+fn with_library(filter: Targets) -> Targets {
+    let level = |module: &str| filter.iter().find(|(target, _)| *target == module).map(|(_, level)| level);
+    let level = level("pgmarch::connect").or(level("pgmarch")).filter(|_| level("pg_connect").is_none());
+    match level {
+        Some(level) => filter.with_target("pg_connect", level),
+        None => filter,
     }
 }
 

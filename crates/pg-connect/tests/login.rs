@@ -56,7 +56,11 @@ fn serve<T: Send + 'static>(connection: impl FnOnce(&TcpListener) -> T + Send + 
 }
 
 fn target(port: u16) -> ConnectTarget {
-    let url = format!("postgres://user:password@127.0.0.1:{port}/database?sslmode=disable");
+    target_for(port, "connect_timeout=0")
+}
+
+fn target_for(port: u16, parameters: &str) -> ConnectTarget {
+    let url = format!("postgres://user:password@127.0.0.1:{port}/database?sslmode=disable&{parameters}");
     let variables = [(OsString::from("EXAMPLE_URL"), OsString::from(url))];
     let program = Program { name: "example", prefix: "EXAMPLE_", connection_strings: &["EXAMPLE_URL"] };
     let environment = Environment::new(program, variables).expect("UTF-8");
@@ -143,5 +147,48 @@ fn each_login_failure_is_classified_without_its_text() {
     ] {
         let error = failed_login(answers);
         assert_eq!(error.retry_verdict(), expected, "{what}: {error:?}");
+    }
+}
+
+/// The error of a SCRAM login whose last message of the server, and all that follows it, come at once.
+fn failed_scram(end: &'static [u8]) -> ConnectError {
+    let (port, server) = serve(move |listener| {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let _startup = read_startup(&mut stream);
+        stream.write_all(&authentication(10, b"SCRAM-SHA-256\0\0")).expect("sent");
+        let first = String::from_utf8_lossy(&read_message(&mut stream).1).into_owned();
+        let (_, nonce) = first.split_once("r=").expect("a nonce");
+        stream.write_all(&authentication(11, format!("r={nonce}server,s=c2FsdA==,i=4096").as_bytes())).expect("sent");
+        read_message(&mut stream);
+        stream.write_all(&[authentication(12, end), session()].concat()).expect("sent");
+        stream.read_to_end(&mut Vec::new()).ok();
+    });
+    let error = runtime().block_on(connect(&target(port), OPTIONS)).err().expect("no session");
+    server.join().expect("no panic");
+    error
+}
+
+#[test]
+fn a_server_that_does_not_know_the_password_is_refused_even_if_it_sends_the_whole_login_at_once() {
+    for end in ["v=eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=", "e=other-error", "nonsense"] {
+        let error = failed_scram(end.as_bytes());
+        assert_eq!(error.retry_verdict(), RetryVerdict::Refused(ConnectRefusal::Password), "{end}: {error:?}");
+    }
+}
+
+#[test]
+fn an_answer_to_the_question_for_the_kind_of_server_that_cannot_be_read_is_refused() {
+    for answer in [message(b'T', b"\0\x01x"), message(b'C', b"no end"), message(b'E', b"Mno end")] {
+        let (port, server) = serve(move |listener| {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let _startup = read_startup(&mut stream);
+            stream.write_all(&session()).expect("sent");
+            read_message(&mut stream);
+            stream.write_all(&[answer, message(b'Z', b"I")].concat()).expect("sent");
+            stream.read_to_end(&mut Vec::new()).ok();
+        });
+        let error = runtime().block_on(connect(&target_for(port, "target_session_attrs=primary"), OPTIONS)).err().expect("no session");
+        server.join().expect("no panic");
+        assert_eq!(error.retry_verdict(), RetryVerdict::Refused(ConnectRefusal::Other), "{error:?}");
     }
 }

@@ -56,9 +56,15 @@ impl ConnectError {
 }
 
 impl From<tokio_postgres::Error> for ConnectError {
-    /// An error of the driver after the login.
+    /// An error of a query after the login. If the connection breaks, the driver calls it closed; any other error without a code is
+    /// about an answer that it can't read.
     fn from(source: tokio_postgres::Error) -> Self {
-        Self::of_driver(source, ServerEvent::Other)
+        let verdict = match source.code() {
+            Some(code) => of_code(code.code()),
+            None if source.is_closed() => RetryVerdict::Wait,
+            None => RetryVerdict::Refused(ConnectRefusal::Other),
+        };
+        Self::Server { source, verdict }
     }
 }
 

@@ -40,6 +40,8 @@ pub enum ProtocolError {
 enum ProtocolState {
     /// Before the first authentication request.
     Connecting,
+    /// Before `AuthenticationOk`.
+    Authenticating,
     /// Before the first `ReadyForQuery`.
     Startup,
     /// A session.
@@ -91,6 +93,17 @@ impl ProtocolGuard {
     /// What the server sent last.
     pub(crate) fn last_event(&self) -> &LastServerEvent {
         &self.last_event
+    }
+
+    /// How many bytes may be read at once. Until the authentication is done, a read ends where a message ends, so that the last event
+    /// is the message that the driver is reading: a server sends the end of a SCRAM exchange together with all that follows it.
+    pub(crate) fn read_limit(&self) -> Option<usize> {
+        match self.state {
+            ProtocolState::Connecting | ProtocolState::Authenticating => {
+                Some(if self.header.len() < 5 { 5 - self.header.len() } else { self.remaining })
+            }
+            ProtocolState::Startup | ProtocolState::Session => None,
+        }
     }
 
     /// Checks the bytes that were received. An error ends the connection before the driver sees them.
@@ -158,9 +171,10 @@ impl ProtocolGuard {
         let start = self.start.first_chunk::<2>().copied();
         match (self.state, self.header.first()) {
             (ProtocolState::Connecting, Some(b'R')) => {
-                self.state = ProtocolState::Startup;
+                self.state = if code == Some(0) { ProtocolState::Startup } else { ProtocolState::Authenticating };
                 return self.check_auth_request();
             }
+            (ProtocolState::Authenticating, Some(b'R')) if code == Some(0) => self.state = ProtocolState::Startup,
             (_, Some(b'Z')) => {
                 self.state = ProtocolState::Session;
                 self.answer = 0;

@@ -103,6 +103,16 @@ impl Transport {
         }
     }
 
+    /// Reads no more than `limit` bytes, and no more than the messages of an authentication have.
+    fn poll_read_at_most(&mut self, limit: usize, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut bytes = [0; 512];
+        let limit = limit.min(bytes.len()).min(buffer.remaining());
+        let mut limited = ReadBuf::new(&mut bytes[..limit]);
+        let outcome = self.poll_read(context, &mut limited);
+        buffer.put_slice(limited.filled());
+        outcome
+    }
+
     fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self {
             Transport::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
@@ -140,7 +150,10 @@ impl AsyncRead for PgStream {
         }
         let before = buffer.filled().len();
         let stream = &mut *self;
-        let outcome = stream.transport.poll_read(context, buffer);
+        let outcome = match stream.guard.read_limit() {
+            Some(limit) => stream.transport.poll_read_at_most(limit, context, buffer),
+            None => stream.transport.poll_read(context, buffer),
+        };
         let received = &buffer.filled()[before..];
         if matches!(&outcome, Poll::Ready(Err(_))) || (outcome.is_ready() && received.is_empty()) {
             stream.guard.last_event().set_ended();

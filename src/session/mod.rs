@@ -188,7 +188,11 @@ impl Sent<'_> {
         while let Some(message) = self.stream.next().await {
             match message {
                 Ok(SimpleQueryMessage::Row(_)) if self.discards && !answer.is_empty() => {}
-                Ok(SimpleQueryMessage::Row(row)) => answer.push((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect()),
+                Ok(SimpleQueryMessage::Row(row)) => {
+                    let value = |column| row.try_get(column).map(|value| value.map(str::to_owned));
+                    let values: Result<_, _> = (0..row.len()).map(value).collect();
+                    answer.push(values.map_err(|source| Failure { completed, source: self.session.cause(source) })?);
+                }
                 Ok(SimpleQueryMessage::CommandComplete(_)) => {
                     completed += 1;
                     answers.push_back(std::mem::take(&mut answer));

@@ -60,7 +60,7 @@ pub(crate) fn server(bytes: &[u8]) {
                 for message in &messages {
                     if let tokio_postgres::SimpleQueryMessage::Row(row) = message {
                         (0..row.len()).for_each(|column| {
-                            let _ = row.get(column);
+                            let _ = row.try_get(column);
                         });
                     }
                 }

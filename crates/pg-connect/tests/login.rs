@@ -178,7 +178,10 @@ fn a_server_that_does_not_know_the_password_is_refused_even_if_it_sends_the_whol
 
 #[test]
 fn an_answer_to_the_question_for_the_kind_of_server_that_cannot_be_read_is_refused() {
-    for answer in [message(b'T', b"\0\x01x"), message(b'C', b"no end"), message(b'E', b"Mno end")] {
+    let column = [b"a\0".as_slice(), &[0; 18]].concat();
+    let one_column =
+        [message(b'T', &[&[0, 1], column.as_slice()].concat()), message(b'D', b"\0\x01\0\0\0\x01t"), message(b'C', b"SELECT 1\0")].concat();
+    for answer in [message(b'T', b"\0\x01x"), message(b'C', b"no end"), message(b'E', b"Mno end"), one_column] {
         let (port, server) = serve(move |listener| {
             let (mut stream, _) = listener.accept().expect("a client");
             let _startup = read_startup(&mut stream);

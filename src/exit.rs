@@ -72,16 +72,16 @@ pub enum Exit {
 /// The table of exit codes for the documentation: number, meaning, who should act.
 pub const EXIT_CODES: &[(u8, &str, &str)] = &[
     (0, "at the target (or nothing to do)", "nobody"),
-    (1, "the answer is no: pending (`status --check`, `wait` in time), differences, findings", "the author"),
+    (1, "check failed: pending migrations, schema drift or findings; or `wait` timed out", "the author"),
     (2, "usage or configuration", "the deployer"),
-    (3, "revisions unsound: parse, graph, changed after they were applied, unknown to both files and ledger", "the author"),
-    (4, "database not reachable in time", "the platform"),
-    (5, "lock not obtained in time, or lost", "the operator: the holder is named"),
-    (6, "a revision failed; what was applied before it is listed", "the author"),
+    (3, "migration files or history inconsistent", "the author"),
+    (4, "database not reachable in time, or out of resources (disk, memory, connections, I/O)", "the platform"),
+    (5, "a lock was not obtained in time (run lock or table lock), or the run lock was lost", "the operator: the blocking session is named"),
+    (6, "a migration failed; what was applied before it is listed", "the author"),
     (7, "the database is ahead by a breaking revision", "the deployer"),
-    (8, "Postgres refused us for good: password, database, certificate, rights", "the deployer"),
-    (130, "SIGINT", "whoever sent it"),
-    (143, "SIGTERM", "whoever sent it"),
+    (8, "PostgreSQL refused permanently: password, database, certificate, privileges", "the deployer"),
+    (130, "SIGINT", "the sender of the signal"),
+    (143, "SIGTERM", "the sender of the signal"),
 ];
 
 impl Exit {

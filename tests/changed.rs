@@ -63,9 +63,9 @@ fn a_changed_up_migration_stops_every_run_with_a_diff_until_it_is_accepted() {
 fn a_changed_down_migration_is_recorded_and_logged_by_the_next_run() {
     let (database, project) = applied();
     let project = project.revision("001", UP, "DROP TABLE IF EXISTS a;");
-    pgmarch(&database, &project).run().exits(0).stdout_is("at 001, nothing to do\n").stderr_contains("the way down of 001 was mended");
+    pgmarch(&database, &project).run().exits(0).stdout_is("at 001, nothing to do\n").stderr_contains("the down migration of 001 was fixed");
     assert_eq!(database.one("SELECT text LIKE '%IF EXISTS%' FROM pgmarch.revision"), "t");
-    pgmarch(&database, &project).run().exits(0).stderr_lacks("was mended");
+    pgmarch(&database, &project).run().exits(0).stderr_lacks("was fixed");
     pgmarch(&database, &project).args(["downgrade", "base", "--yes"]).run().exits(0);
 }
 

@@ -79,7 +79,7 @@ fn a_failure_report_indents_the_further_lines_of_what_the_server_wrote() {
         ));
     let starts = |start: &str| run.stderr.lines().filter(|line| line.starts_with(start)).count();
     assert_eq!((starts("error: "), starts("next: ")), (1, 1), "{run}");
-    assert!(run.last_line().starts_with("next: mend "), "{run}");
+    assert!(run.last_line().starts_with("next: fix "), "{run}");
 }
 
 #[test]

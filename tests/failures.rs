@@ -20,7 +20,7 @@ fn a_revision_that_fails_in_its_third_statement_leaves_the_database_as_before() 
         .stderr_contains("detail: Key (id)=(1) already exists.")
         .stderr_contains(&format!("{}:4:15", path.display()))
         .stderr_contains("4 | /* ünïcödé */ INSERT INTO a\n  |               ^^^^^^^^^^^^^");
-    assert!(run.last_line().starts_with(&format!("next: mend {}", path.display())), "{run}");
+    assert!(run.last_line().starts_with(&format!("next: fix {}", path.display())), "{run}");
     assert_eq!(database.dump(), before);
 }
 
@@ -94,7 +94,7 @@ fn a_failure_is_one_json_object_for_machines() {
     for cause in [&last, &message] {
         assert_eq!((&cause["exit"], &cause["revision"], &cause["sqlstate"]), (&6.into(), &"2".into(), &"22012".into()));
         assert!(
-            cause["place"].as_str().unwrap().ends_with("2_test.sql:2:1") && cause["next"].as_str().unwrap().starts_with("mend"),
+            cause["place"].as_str().unwrap().ends_with("2_test.sql:2:1") && cause["next"].as_str().unwrap().starts_with("fix"),
             "{cause}"
         );
     }

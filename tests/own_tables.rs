@@ -112,7 +112,7 @@ fn refused(text: &str, words: &str) {
         }
         let again = run(&database, &project, Mode::Transactional, Way::Up);
         if mode != Mode::Stepwise && again.code() != Some(0) {
-            faults.push(format!("{mode:?}, {way:?}: the mended revision should be applied\n{again}"));
+            faults.push(format!("{mode:?}, {way:?}: the fixed revision should be applied\n{again}"));
         }
         let count = database.one("SELECT count(*) FROM witness.ran WHERE revision = '001'");
         if count != "1" {

@@ -232,7 +232,7 @@ fn a_failing_change_is_tried_once_and_again_after_it_is_fixed() {
         assert!(Instant::now() < deadline, "it looks no more\n{}", sidecar.run);
     }
     assert_eq!(sidecar.metric(r#"pgmarch_runs_total{exit="6"}"#).as_deref(), Some("1"));
-    project.write("3_test.sql", "-- migrate:up\nSELECT 1 -- mended\n;\n");
+    project.write("3_test.sql", "-- migrate:up\nSELECT 1 -- fixed\n;\n");
     sidecar.eventually(200, "ready: at 3");
     sidecar.ends();
 }

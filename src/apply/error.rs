@@ -319,9 +319,9 @@ impl SqlFailure {
                     "a new value of an enum can be used only once it is committed: in {file}, move the use of it to a revision of its own; nothing of it was applied"
                 )
             }
-            (SectionMode::Transaction, _) | (SectionMode::Stepwise, 0) => format!("mend {file} and run again: nothing of it was applied"),
+            (SectionMode::Transaction, _) | (SectionMode::Stepwise, 0) => format!("fix {file} and run again: nothing of it was applied"),
             (SectionMode::Stepwise, kept) => format!(
-                "mend {file} from statement {} on and run again: statements up to {kept} are done and stay; or undo them by hand and start over with `pgmarch repair {}`",
+                "fix {file} from statement {} on and run again: statements up to {kept} are done and stay; or undo them by hand and start over with `pgmarch repair {}`",
                 kept + 1,
                 self.revision
             ),

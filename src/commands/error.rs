@@ -124,7 +124,7 @@ impl Explain for CommandError {
             Self::Write { .. } => "check the folder and its rights, or name another with PGMARCH_MIGRATIONS; no file was written over",
             Self::Output(_) => "check where standard output goes",
             Self::Listen { .. } => "choose an address and port that are free and allowed, such as PGMARCH_LISTEN=0.0.0.0:8080",
-            Self::Findings { .. } => "mend what is listed above and check again",
+            Self::Findings { .. } => "fix what is listed above and check again",
             Self::Different { .. } => "`pgmarch create MESSAGE` writes the revision that brings model and revisions together",
             Self::Pending { .. } => "run `pgmarch upgrade`",
             Self::NotYet { .. } => {

@@ -38,7 +38,7 @@ impl Explain for ConfigError {
     }
 
     fn next_step(&self) -> Cow<'static, str> {
-        "mend the settings above; `pgmarch --help` lists them with their defaults".into()
+        "fix the settings above; `pgmarch --help` lists them with their defaults".into()
     }
 
     fn faults(&self) -> Vec<String> {

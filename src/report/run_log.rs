@@ -146,11 +146,11 @@ impl Observer for RunLog {
             }
             Event::DownMigrationRecorded { revision, problem: None } => {
                 let id = revision.as_str();
-                info!(target: "pgmarch::commands::run", revision = id, "the way down of {id} was mended: the ledger keeps the new one");
+                info!(target: "pgmarch::commands::run", revision = id, "the down migration of {id} was fixed: the ledger keeps the new one");
             }
             Event::DownMigrationRecorded { revision, problem: Some(problem) } => {
                 let id = revision.as_str();
-                warn!(target: "pgmarch::commands::run", revision = id, "the mended way down of {id} is not in the ledger: {problem}");
+                warn!(target: "pgmarch::commands::run", revision = id, "the fixed down migration of {id} is not in the ledger: {problem}");
             }
             Event::SchemaReset { description } => warn!(target: "pgmarch::commands::run", "{description}"),
             Event::RunRestarted { cause, remaining } => {

@@ -35,7 +35,7 @@ impl Explain for UnsoundRevisions {
     }
 
     fn next_step(&self) -> Cow<'static, str> {
-        "mend the files above; nothing was connected to, nothing was changed".into()
+        "fix the files above; nothing was connected to, nothing was changed".into()
     }
 
     fn faults(&self) -> Vec<String> {
@@ -135,9 +135,9 @@ pub enum FileProblem {
     Nul,
     #[error("the id `{id}` is also that of {other}; give one of them another id")]
     DuplicateId { id: String, other: String },
-    #[error("revises `{parent}`, which no file has{}; add the missing file or mend the header", did_you_mean(.nearest))]
+    #[error("revises `{parent}`, which no file has{}; add the missing file or fix the header", did_you_mean(.nearest))]
     MissingParent { parent: String, nearest: Option<String> },
-    #[error("depends on `{dependency}`, which no file has{}; add the missing file or mend the header", did_you_mean(.nearest))]
+    #[error("depends on `{dependency}`, which no file has{}; add the missing file or fix the header", did_you_mean(.nearest))]
     MissingDependency { dependency: String, nearest: Option<String> },
     #[error("the revisions stand on each other in a circle: {0}; change `revises` or `depends-on` of one of them")]
     Cycle(String),

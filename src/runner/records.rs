@@ -31,7 +31,7 @@ impl Recorder<'_> {
     /// Records down migrations that were changed in their files. The run continues if the role may not write that.
     pub(super) async fn record_changed_down(&self, changed_down: &[Revision], state: &State) {
         for revision in changed_down {
-            let statements = state.ledger.accept_file(revision, "the way down was mended in its file");
+            let statements = state.ledger.accept_file(revision, "the down migration was fixed in its file");
             let problem = self.record(state, statements).await.err().map(|failure| chain(&failure));
             self.runner.host.notify(&Event::DownMigrationRecorded { revision: &revision.id, problem: problem.as_deref() });
         }

@@ -62,7 +62,7 @@ impl Explain for WaitError {
         match self {
             Self::Timeout { .. } => "start the server, check host and port, or wait longer with PGMARCH_WAIT_TIMEOUT",
             Self::Refused { advice, .. } => advice,
-            Self::Settings(_) => "mend the connection settings; `pgmarch --help` lists them",
+            Self::Settings(_) => "fix the connection settings; `pgmarch --help` lists them",
         }
         .into()
     }

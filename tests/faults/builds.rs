@@ -26,7 +26,7 @@ pub(crate) fn all() -> Vec<Case> {
         Case::new("an INVALID index of that name on another table is not accepted either", invalid_elsewhere),
         Case::new("a name that the server cuts is known again", name_cut),
         Case::new("a unique build that fails leaves nothing", not_unique),
-        Case::new("a failed statement is mended and the run goes on behind what is done", fixed),
+        Case::new("a failed statement is fixed and the run goes on behind what is done", fixed),
         Case::new("a text that changed before the failed statement is refused", rewritten),
         Case::new("the earlier backend is waited for", earlier_backend_works),
         Case::new("the earlier backend is ended when it is idle", earlier_backend_idles),

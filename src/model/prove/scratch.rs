@@ -60,7 +60,7 @@ impl Explain for ScratchError {
                 "as an administrator run ALTER ROLE {role} CREATEDB; or set PGMARCH_SCRATCH_URL to a server where databases may be made"
             )
             .into(),
-            Self::Broken(_) => "mend the statements above; nothing was written".into(),
+            Self::Broken(_) => "fix the statements above; nothing was written".into(),
             Self::Wait(error @ WaitError::Refused { .. }) => error.next_step(),
             Self::Wait(_) => "check PGMARCH_SCRATCH_URL, or without it the database's own settings".into(),
             Self::Server(_) | Self::Unreadable(_) => "look at the server's log; PGMARCH_SCRATCH_URL names another server".into(),

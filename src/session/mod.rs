@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use deadpool_postgres::Object;
 use futures_util::StreamExt;
-use pg_connect::protocol::DiscardGuard;
+use pg_connect::protocol::{DiscardGuard, StreamGuard};
 use tokio::time::timeout;
-use tokio_postgres::{SimpleQueryMessage, SimpleQueryStream};
+use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream};
 use tracing::debug;
 
 pub use application::{application_name, host_name};
@@ -58,6 +58,14 @@ impl Session {
     /// Sends a message and waits for its answer: the rows of each of its statements, in order.
     pub async fn run(&self, message: &Message) -> Result<Vec<StatementResult>, Failure> {
         self.send(message).await?.answers().await
+    }
+
+    /// Sends a message and hands each row of the caller's statements to `take` as it arrives, with the number of its statement from 0.
+    /// The answer as a whole is never in memory, so it may be larger than that of [`Self::run`]; limits are those of
+    /// [`pg_connect::protocol::ProtocolError::RowTooLarge`] and [`StreamTooLarge`](pg_connect::protocol::ProtocolError::StreamTooLarge).
+    pub async fn stream(&self, message: &Message, take: impl FnMut(usize, &[Option<&str>])) -> Result<(), Failure> {
+        let streaming = self.handle.as_ref().map(|handle| handle.connection.stream_rows());
+        self.send(message).await?.rows(take, streaming).await
     }
 
     /// Sends a message without waiting for its answer. Messages are answered in the order in which they are sent; one runs even
@@ -189,9 +197,8 @@ impl Sent<'_> {
             match message {
                 Ok(SimpleQueryMessage::Row(_)) if self.discards && !answer.is_empty() => {}
                 Ok(SimpleQueryMessage::Row(row)) => {
-                    let value = |column| row.try_get(column).map(|value| value.map(str::to_owned));
-                    let values: Result<_, _> = (0..row.len()).map(value).collect();
-                    answer.push(values.map_err(|source| Failure { completed, source: self.session.cause(source) })?);
+                    let values = Self::values(&row).map_err(|source| Failure { completed, source: self.session.cause(source) })?;
+                    answer.push(values.into_iter().map(|value| value.map(str::to_owned)).collect());
                 }
                 Ok(SimpleQueryMessage::CommandComplete(_)) => {
                     completed += 1;
@@ -204,13 +211,40 @@ impl Sent<'_> {
                 Err(source) => return Err(Failure { completed, source: self.session.cause(source) }),
             }
         }
+        self.end(completed)?;
+        answers.truncate(answers.len().saturating_sub(behind));
+        answers.drain(..before.min(answers.len()));
+        Ok(answers.into())
+    }
+
+    /// Hands over the rows of the caller's statements as they arrive.
+    async fn rows(mut self, mut take: impl FnMut(usize, &[Option<&str>]), _streaming: Option<StreamGuard>) -> Result<(), Failure> {
+        let mut completed = 0_usize;
+        while let Some(message) = self.stream.next().await {
+            match message {
+                Ok(SimpleQueryMessage::Row(row)) => {
+                    let Some(statement) = completed.checked_sub(self.margins.0) else { continue };
+                    take(statement, &Self::values(&row).map_err(|source| Failure { completed, source: self.session.cause(source) })?);
+                }
+                Ok(SimpleQueryMessage::CommandComplete(_)) => completed += 1,
+                Ok(_) => {}
+                Err(source) => return Err(Failure { completed, source: self.session.cause(source) }),
+            }
+        }
+        self.end(completed)
+    }
+
+    fn values<'r>(row: &'r SimpleQueryRow) -> Result<Vec<Option<&'r str>>, tokio_postgres::Error> {
+        (0..row.len()).map(|column| row.try_get(column)).collect()
+    }
+
+    /// The answer is complete.
+    fn end(self, completed: usize) -> Result<(), Failure> {
         drop(self.busy);
         // Of several messages in flight, only the commit of the last one waits for standbys, so the warning belongs to it.
         if self.session.handle.as_ref().is_some_and(|handle| handle.unreplicated.swap(false, Ordering::Relaxed)) {
             return Err(Failure { completed, source: Cause::Unreplicated });
         }
-        answers.truncate(answers.len().saturating_sub(behind));
-        answers.drain(..before.min(answers.len()));
-        Ok(answers.into())
+        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use tokio_postgres::error::{DbError, ErrorPosition};
 use super::source::{Source, SourceError};
 use crate::exit::{Exit, Explain};
 use crate::model::Catalog;
-use crate::model::read::{CatalogRowError, Scope, of_rows};
+use crate::model::read::{CatalogRowError, CatalogRows, Scope};
 use crate::revision::statement::kind::affects_whole_server;
 use crate::revision::statement::split;
 use crate::revision::{Revision, Section, SectionMode};
@@ -282,8 +282,10 @@ impl Scratch {
 
 /// Reads the catalog of any database: one message.
 pub async fn read(session: &Session, scope: &Scope) -> Result<Catalog, ScratchError> {
-    let answers = session.run(&scope.message()).await?;
-    Ok(of_rows(answers.iter().flatten().filter_map(|row| row.first()?.as_deref()))?)
+    let mut rows = CatalogRows::default();
+    let add = |_, row: &[Option<&str>]| row.first().copied().flatten().into_iter().for_each(|row| rows.add(row));
+    session.stream(&scope.message(), add).await?;
+    Ok(rows.catalog()?)
 }
 
 /// A server's version: 150018.

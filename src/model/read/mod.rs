@@ -7,7 +7,7 @@ use crate::revision::statement::split;
 use crate::sql;
 use crate::sql::{Ident, Literal, Message, QualifiedName, SearchPath, Sql, TextArray};
 
-pub use rows::{CatalogRowError, of_rows, of_snapshot};
+pub use rows::{CatalogRowError, CatalogRows, of_snapshot};
 
 /// What is read, and what is left out.
 #[derive(Clone, Debug)]

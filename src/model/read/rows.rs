@@ -52,75 +52,97 @@ impl FromJson for CatalogRow {
 
 /// One text of all rows, as `Scope::snapshot` gives it, into a catalog.
 pub fn of_snapshot(text: &str) -> Result<Catalog, CatalogRowError> {
-    of_rows(text.split('\u{1e}').filter(|row| !row.is_empty()))
+    let mut rows = CatalogRows::default();
+    text.split('\u{1e}').filter(|row| !row.is_empty()).for_each(|row| rows.add(row));
+    rows.catalog()
 }
 
-/// Rows into a catalog.
-pub fn of_rows<'r>(rows: impl Iterator<Item = &'r str>) -> Result<Catalog, CatalogRowError> {
-    let mut found: HashMap<CatalogAddress, Key> = HashMap::new();
-    let mut parts: HashMap<CatalogAddress, CatalogAddress> = HashMap::new();
-    let mut needs = Vec::new();
-    let mut objects: Vec<(Key, CatalogRow, Definition)> = Vec::new();
-    let mut catalog = Catalog::default();
-    for row in rows {
-        let mut row: CatalogRow = crate::json::read(row).map_err(CatalogRowError)?;
+/// The rows that were read until now.
+#[derive(Default)]
+pub struct CatalogRows {
+    found: HashMap<CatalogAddress, Key>,
+    parts: HashMap<CatalogAddress, CatalogAddress>,
+    needs: Vec<(CatalogAddress, CatalogAddress)>,
+    objects: Vec<(Key, CatalogRow, Definition)>,
+    unknown: BTreeSet<String>,
+    error: Option<CatalogRowError>,
+}
+
+impl CatalogRows {
+    /// Reads a row. An error is kept for [`Self::catalog`].
+    pub fn add(&mut self, row: &str) {
+        let row: Result<CatalogRow, String> = crate::json::read(row);
+        match row {
+            Ok(row) => self.keep(row),
+            Err(error) => drop(self.error.get_or_insert(CatalogRowError(error))),
+        }
+    }
+
+    fn keep(&mut self, mut row: CatalogRow) {
         if let (Some(id), Some(mut definition)) = (&row.id, row.definition.take()) {
             same_lists(&mut definition);
             let key = Key { kind: definition.kind(), name: std::mem::take(&mut row.name) };
-            found.insert(id.clone(), key.clone());
-            objects.push((key, row, definition));
-        } else if let Some(need) = row.needs {
-            needs.push(need);
+            self.found.insert(id.clone(), key.clone());
+            self.objects.push((key, row, definition));
+        } else if let Some((who, whom, _)) = row.needs {
+            self.needs.push((who, whom));
         } else if let Some((part, whole)) = row.part {
-            parts.insert(part, whole);
+            self.parts.insert(part, whole);
         } else if let Some(unknown) = row.unknown {
-            catalog.unknown.insert(unknown);
+            self.unknown.insert(unknown);
         }
     }
-    // An address is an object's, or a part of one: a column of a view, the row type of a table, an array type.
-    let key = |address: &CatalogAddress| -> Option<&Key> {
-        let mut address = address.clone();
-        for _ in 0..4 {
-            if let Some(key) = found.get(&address) {
-                return Some(key);
+
+    /// All rows into a catalog.
+    pub fn catalog(self) -> Result<Catalog, CatalogRowError> {
+        let Self { found, parts, needs, objects, unknown, error } = self;
+        error.map_or(Ok(()), Err)?;
+        let mut catalog = Catalog { unknown, ..Catalog::default() };
+        // An address is an object's, or a part of one: a column of a view, the row type of a table, an array type.
+        let key = |address: &CatalogAddress| -> Option<&Key> {
+            let mut address = address.clone();
+            for _ in 0..4 {
+                if let Some(key) = found.get(&address) {
+                    return Some(key);
+                }
+                address = match parts.get(&address) {
+                    Some(whole) => whole.clone(),
+                    None if address.2 != 0 => (address.0, address.1, 0),
+                    None => return None,
+                };
             }
-            address = match parts.get(&address) {
-                Some(whole) => whole.clone(),
-                None if address.2 != 0 => (address.0, address.1, 0),
-                None => return None,
-            };
-        }
-        None
-    };
-    let mut needed: HashMap<&Key, BTreeSet<Key>> = HashMap::new();
-    for (who, whom, _) in &needs {
-        let (Some(who), Some(whom)) = (key(who), key(whom)) else { continue };
-        if who != whom {
-            needed.entry(who).or_default().insert(whom.clone());
-        }
-    }
-    for (own, row, definition) in objects {
-        let parent = match &row.parent {
-            Some(parent) => match found.get(parent) {
-                Some(parent) => Some(parent.clone()),
-                // A part of something that is no part of the model: the version table, an extension's table.
-                None => continue,
-            },
-            None => None,
+            None
         };
-        let mut needs = needed.remove(&own).unwrap_or_default();
-        needs.extend(parent.clone());
-        let position = row.id.map_or((0, 0), |(_, oid, sub)| (oid, sub));
-        let (shown, comment, owner, grants) = (row.shown, row.comment, row.owner, row.grants.unwrap_or_default());
-        catalog.objects.insert(own, Object { parent, shown, comment, owner, grants, definition, needs, position });
+        let mut needed: HashMap<&Key, BTreeSet<Key>> = HashMap::new();
+        for (who, whom) in &needs {
+            let (Some(who), Some(whom)) = (key(who), key(whom)) else { continue };
+            if who != whom {
+                needed.entry(who).or_default().insert(whom.clone());
+            }
+        }
+        for (own, row, definition) in objects {
+            let parent = match &row.parent {
+                Some(parent) => match found.get(parent) {
+                    Some(parent) => Some(parent.clone()),
+                    // A part of something that is no part of the model: the version table, an extension's table.
+                    None => continue,
+                },
+                None => None,
+            };
+            let mut needs = needed.remove(&own).unwrap_or_default();
+            needs.extend(parent.clone());
+            let position = row.id.map_or((0, 0), |(_, oid, sub)| (oid, sub));
+            let (shown, comment, owner, grants) = (row.shown, row.comment, row.owner, row.grants.unwrap_or_default());
+            catalog.objects.insert(own, Object { parent, shown, comment, owner, grants, definition, needs, position });
+        }
+        // Objects outside of the model are neither created nor dropped here.
+        let known: BTreeSet<Key> = catalog.objects.keys().cloned().collect();
+        for object in catalog.objects.values_mut() {
+            object.needs.retain(|need| known.contains(need));
+        }
+        drop_orphans(&mut catalog);
+        Ok(catalog)
     }
-    // Objects outside of the model are neither created nor dropped here.
-    let known: BTreeSet<Key> = catalog.objects.keys().cloned().collect();
-    for object in catalog.objects.values_mut() {
-        object.needs.retain(|need| known.contains(need));
-    }
-    drop_orphans(&mut catalog);
-    Ok(catalog)
 }
 
 /// A list of `varchar` constants has two printed forms that mean the same: as it was written, and as it is read again

@@ -10,7 +10,7 @@ use tracing::debug;
 
 use super::attempt::{endpoint, explain, inner, limited};
 use crate::error::ConnectError;
-use crate::protocol::{AuthPolicy, DiscardCounter, DiscardGuard, ProtocolError, ServerEvent};
+use crate::protocol::{AuthPolicy, DiscardCounter, DiscardGuard, ProtocolError, ServerEvent, StreamCounter, StreamGuard};
 use crate::stream::{Address, BorrowedStream, Encryption, PgStream, PreTls, RecordingStream, Terminate};
 use crate::target::ConnectTarget;
 use crate::tls::TlsClient;
@@ -36,6 +36,7 @@ pub(super) struct HandleState {
     pub(super) violation: OnceLock<ProtocolError>,
     pub(super) terminate: Terminate,
     pub(super) discarding: DiscardCounter,
+    pub(super) streaming: StreamCounter,
 }
 
 impl ConnectionHandle {
@@ -72,6 +73,11 @@ impl ConnectionHandle {
     /// Until the guard is dropped, answers may be of any size: the caller discards their rows.
     pub fn discard_rows(&self) -> DiscardGuard {
         self.0.discarding.begin()
+    }
+
+    /// Until the guard is dropped, answers may be larger than memory should hold: the caller takes each row as it arrives.
+    pub fn stream_rows(&self) -> StreamGuard {
+        self.0.streaming.begin()
     }
 
     /// Makes the connection send `Terminate` and close, whatever the server still has to answer.

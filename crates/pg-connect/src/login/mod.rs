@@ -199,7 +199,8 @@ async fn attempt(
     if let Some(version) = stream.tls_version() {
         debug!("encrypted by {version}");
     }
-    let (encrypted, terminate, discarding) = (stream.is_encrypted(), stream.terminate(), stream.discard_counter());
+    let (encrypted, terminate) = (stream.is_encrypted(), stream.terminate());
+    let (discarding, streaming) = (stream.discard_counter(), stream.stream_counter());
     let last = stream.last_event();
     let config = driver_config(target, host, options.application_name);
     let connected = config.connect_raw(stream, PreTls).await;
@@ -213,6 +214,7 @@ async fn attempt(
         violation: OnceLock::new(),
         terminate,
         discarding,
+        streaming,
     });
     Ok(OpenConnection { client, connection, handle })
 }

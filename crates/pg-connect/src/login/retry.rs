@@ -83,9 +83,12 @@ impl EndpointError {
             ) => RetryVerdict::Refused(ConnectRefusal::Password),
             Self::NotPostgres(_)
             | Self::Peer { .. }
-            | Self::Protocol(ProtocolError::Violation(_) | ProtocolError::AnswerTooLarge { .. }) => {
-                RetryVerdict::Refused(ConnectRefusal::Other)
-            }
+            | Self::Protocol(
+                ProtocolError::Violation(_)
+                | ProtocolError::AnswerTooLarge { .. }
+                | ProtocolError::RowTooLarge { .. }
+                | ProtocolError::StreamTooLarge { .. },
+            ) => RetryVerdict::Refused(ConnectRefusal::Other),
         }
     }
 }

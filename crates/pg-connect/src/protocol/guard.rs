@@ -4,7 +4,7 @@
 use thiserror::Error;
 
 use super::auth::{AuthMethod, AuthPolicy};
-use super::discarding::DiscardCounter;
+use super::discarding::{DiscardCounter, StreamCounter};
 use super::last_event::LastServerEvent;
 
 /// Limits before the first `ReadyForQuery`, in bytes: one message, and all of them.
@@ -14,6 +14,9 @@ const STARTUP: usize = 256 << 10;
 const MESSAGE: usize = 16 << 20;
 const ANSWER: usize = 16 << 20;
 const REPORTS: usize = 1 << 20;
+/// Limits of an answer whose rows are handed over as they arrive: one row, which is in memory as a whole, and all of them.
+const STREAMED_ROW: usize = 256 << 20;
+const STREAMED_ANSWER: usize = 4 << 30;
 /// About how much memory a row takes besides its values.
 const ROW: usize = 80;
 
@@ -33,6 +36,16 @@ pub enum ProtocolError {
     Violation(&'static str),
     #[error("the server's answer to a query of {program} is larger than {} MiB, which no PostgreSQL sends; look at what answers there", ANSWER >> 20)]
     AnswerTooLarge { program: &'static str },
+    #[error(
+        "a row of the server's answer to a query of {program} is larger than {} MiB, the most that {program} reads of one object; make that object smaller (a function's body, a comment, a migration file), or look at what answers there",
+        STREAMED_ROW >> 20
+    )]
+    RowTooLarge { program: &'static str },
+    #[error(
+        "the server's answer to a query of {program} is larger than {} GiB, the most that {program} reads of one schema or history; read fewer schemas at once, or look at what answers there",
+        STREAMED_ANSWER >> 30
+    )]
+    StreamTooLarge { program: &'static str },
 }
 
 /// The phase of a connection.
@@ -64,6 +77,7 @@ pub struct ProtocolGuard {
     /// The number of columns that the last `RowDescription` announced.
     columns: Option<[u8; 2]>,
     discarding: DiscardCounter,
+    streaming: StreamCounter,
     last_event: LastServerEvent,
 }
 
@@ -81,6 +95,7 @@ impl ProtocolGuard {
             reports: 0,
             columns: None,
             discarding: DiscardCounter::default(),
+            streaming: StreamCounter::default(),
             last_event: LastServerEvent::default(),
         }
     }
@@ -88,6 +103,11 @@ impl ProtocolGuard {
     /// Counts the messages whose rows are discarded.
     pub fn discard_counter(&self) -> &DiscardCounter {
         &self.discarding
+    }
+
+    /// Counts the messages whose rows are handed over as they arrive.
+    pub fn stream_counter(&self) -> &StreamCounter {
+        &self.streaming
     }
 
     /// What the server sent last.
@@ -149,9 +169,7 @@ impl ProtocolGuard {
             b'D' if self.discarding.any() => {}
             b'D' | b'd' => {
                 self.answer = self.answer.saturating_add(length + ROW);
-                if self.answer > ANSWER {
-                    return Err(ProtocolError::AnswerTooLarge { program: self.policy.program });
-                }
+                return self.check_answer(length);
             }
             b'S' => {
                 self.reports = self.reports.saturating_add(length);
@@ -163,6 +181,17 @@ impl ProtocolGuard {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Checks the size of an answer that has grown by a row of this length.
+    fn check_answer(&self, length: usize) -> Result<(), ProtocolError> {
+        let program = self.policy.program;
+        match self.streaming.any() {
+            true if length > STREAMED_ROW => Err(ProtocolError::RowTooLarge { program }),
+            true if self.answer > STREAMED_ANSWER => Err(ProtocolError::StreamTooLarge { program }),
+            false if self.answer > ANSWER => Err(ProtocolError::AnswerTooLarge { program }),
+            _ => Ok(()),
+        }
     }
 
     fn end_message(&mut self) -> Result<(), ProtocolError> {
@@ -297,6 +326,22 @@ mod tests {
             guard.check(&row).expect("a large answer");
         }
         assert_eq!(guard.check(&row), Err(ProtocolError::AnswerTooLarge { program: PROGRAM }));
+        let mut guard = ProtocolGuard::new(AuthPolicy::default());
+        guard.check(&ready).expect("a session");
+        let streamed = guard.stream_counter().begin();
+        guard.check(&message(b'T', &[0, 1, 9])).expect("a column");
+        for _ in 0..20 {
+            guard.check(&row).expect("rows that are handed over as they arrive");
+        }
+        let header = |length: usize| [b"D".as_slice(), &u32::try_from(length).expect("small").to_be_bytes()].concat();
+        assert_eq!(guard.check(&header(STREAMED_ROW + 5)), Err(ProtocolError::RowTooLarge { program: PROGRAM }));
+        drop(streamed);
+        let mut guard = ProtocolGuard::new(AuthPolicy::default());
+        guard.check(&ready).expect("a session");
+        let _streamed = guard.stream_counter().begin();
+        guard.check(&message(b'T', &[0, 1, 9])).expect("a column");
+        let answer = (0..=STREAMED_ANSWER >> 20).find_map(|_| guard.check(&row).err());
+        assert_eq!(answer, Some(ProtocolError::StreamTooLarge { program: PROGRAM }));
         let mut guard = ProtocolGuard::new(AuthPolicy::default());
         guard.check(&ready).expect("a session");
         guard.check(&message(b'T', &[0, 1, 9])).expect("a column");

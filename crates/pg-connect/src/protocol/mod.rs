@@ -6,6 +6,6 @@ mod guard;
 mod last_event;
 
 pub use auth::{AuthMethod, AuthMethods, AuthPolicy};
-pub use discarding::{DiscardCounter, DiscardGuard};
+pub use discarding::{DiscardCounter, DiscardGuard, StreamCounter, StreamGuard};
 pub use guard::{ProtocolError, ProtocolGuard};
 pub(crate) use last_event::{LastServerEvent, ServerEvent};

@@ -21,7 +21,7 @@ pub use error::EndpointError;
 pub(crate) use recording::RecordingStream;
 pub use terminate::Terminate;
 
-use crate::protocol::{AuthPolicy, DiscardCounter, LastServerEvent, ProtocolGuard};
+use crate::protocol::{AuthPolicy, DiscardCounter, LastServerEvent, ProtocolGuard, StreamCounter};
 use crate::tls;
 
 enum Transport {
@@ -59,6 +59,11 @@ impl PgStream {
     /// Counts the messages whose rows are discarded.
     pub fn discard_counter(&self) -> DiscardCounter {
         self.guard.discard_counter().clone()
+    }
+
+    /// Counts the messages whose rows are handed over as they arrive.
+    pub fn stream_counter(&self) -> StreamCounter {
+        self.guard.stream_counter().clone()
     }
 
     /// Requests that the stream sends `Terminate`.

@@ -76,7 +76,11 @@ pub const EXIT_CODES: &[(u8, &str, &str)] = &[
     (2, "usage or configuration", "the deployer"),
     (3, "migration files or history inconsistent", "the author"),
     (4, "database not reachable in time, or out of resources (disk, memory, connections, I/O)", "the platform"),
-    (5, "a lock was not obtained in time (run lock or table lock), or the run lock was lost", "the operator: the blocking session is named"),
+    (
+        5,
+        "a lock was not obtained in time (run lock or table lock), or the run lock was lost",
+        "the operator: the blocking session is named",
+    ),
     (6, "a migration failed; what was applied before it is listed", "the author"),
     (7, "the database is ahead by a breaking revision", "the deployer"),
     (8, "PostgreSQL refused permanently: password, database, certificate, privileges", "the deployer"),

@@ -234,7 +234,7 @@ impl Sent<'_> {
         self.end(completed)
     }
 
-    fn values<'r>(row: &'r SimpleQueryRow) -> Result<Vec<Option<&'r str>>, tokio_postgres::Error> {
+    fn values(row: &SimpleQueryRow) -> Result<Vec<Option<&str>>, tokio_postgres::Error> {
         (0..row.len()).map(|column| row.try_get(column)).collect()
     }
 

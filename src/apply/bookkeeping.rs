@@ -94,7 +94,7 @@ pub async fn run_bookkeeping(
 ) -> Result<(), BookkeepingError> {
     let host = lock.host();
     let token = host.token();
-    let monitor = StatementMonitor::new(lock.pool().clone(), host, token, server, config.lock_timeout, config.retry_for);
+    let monitor = StatementMonitor::new(lock.pool().clone(), host, token, server, config.lock_timeout.duration(), config.retry_for);
     let sending = send(session, config, Some(take_token(token)), statements);
     let outcome = monitor.supervise("bookkeeping", MonitoredBackend::TokenHolder, sending).await;
     end_if_failed(session, outcome).await.map_err(|source| BookkeepingError { source, blockers: monitor.blockers() })
@@ -106,10 +106,7 @@ pub(super) async fn run_bookkeeping_unmonitored(session: &Session, config: &Conf
 }
 
 async fn send(session: &Session, config: &Config, mark: Option<Sql>, statements: Vec<Sql>) -> Result<(), Failure> {
-    let timeouts = [
-        sql!("SET LOCAL lock_timeout = {milliseconds}", milliseconds = config.lock_timeout.as_millis()),
-        Sql::of("SET LOCAL statement_timeout = 0"),
-    ];
+    let timeouts = [sql!("SET LOCAL lock_timeout = {timeout}", timeout = config.lock_timeout), Sql::of("SET LOCAL statement_timeout = 0")];
     let marked = mark.map(|mark| sql!("SELECT {mark}", mark = mark));
     let ahead = timeouts.into_iter().chain(marked).chain(set_role(config));
     write(session, config, &Message::writing(ahead, statements)).await.map(drop)
@@ -130,5 +127,5 @@ async fn end_if_failed(session: &Session, outcome: Result<(), Failure>) -> Resul
 
 /// Sends a write of pgmarch's own, which waits up to `PGMARCH_LOCK_TIMEOUT` for other sessions' locks.
 pub(super) async fn write(session: &Session, config: &Config, message: &Message) -> Result<Vec<StatementResult>, Failure> {
-    if config.lock_timeout.is_zero() { session.run(message).await } else { session.write(message, config.lock_timeout).await }
+    if config.lock_timeout.is_off() { session.run(message).await } else { session.write(message, config.lock_timeout.duration()).await }
 }

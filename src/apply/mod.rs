@@ -58,7 +58,14 @@ pub async fn apply(
         digest: plan.applied_digest.clone().filter(|_| leaves_nothing(plan, state)),
         token,
         statement_cache: if is_worth_preparing(plan, state, config) { StatementCache::enabled() } else { StatementCache::default() },
-        monitor: StatementMonitor::new(lock.pool().clone(), host, token, state.server.number, config.lock_timeout, config.retry_for),
+        monitor: StatementMonitor::new(
+            lock.pool().clone(),
+            host,
+            token,
+            state.server.number,
+            config.lock_timeout.duration(),
+            config.retry_for,
+        ),
         done: Vec::new(),
     };
     let outcome = tokio::select! {

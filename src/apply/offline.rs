@@ -119,8 +119,8 @@ impl ScriptWriter<'_> {
             self.push(self.ledger.remember_place());
         }
         self.push_all(safe_settings());
-        self.push(sql!("SET LOCAL lock_timeout = {milliseconds}", milliseconds = self.config.lock_timeout.as_millis()));
-        self.push(sql!("SET LOCAL statement_timeout = {milliseconds}", milliseconds = self.config.statement_timeout.as_millis()));
+        self.push(sql!("SET LOCAL lock_timeout = {timeout}", timeout = self.config.lock_timeout));
+        self.push(sql!("SET LOCAL statement_timeout = {timeout}", timeout = self.config.statement_timeout));
         self.push(Sql::of("SET LOCAL idle_in_transaction_session_timeout = 0"));
         // PostgreSQL 17 added it; the version of the server that will run the script is unknown.
         self.push(Sql::of("DO $$BEGIN PERFORM set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'; END$$"));

@@ -22,7 +22,7 @@ pub(super) struct LockRetries {
 impl LockRetries {
     pub(super) fn new(host: &Host, timeout: Duration) -> Self {
         let pace = Pace::new(Duration::from_millis(200), Duration::from_secs(10));
-        Self { host: host.clone(), deadline: host.now() + timeout, pace }
+        Self { host: host.clone(), deadline: host.deadline(timeout), pace }
     }
 
     pub(super) fn has_time_left(&self) -> bool {

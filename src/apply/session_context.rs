@@ -13,7 +13,7 @@ use crate::sql::{EscapeString, Literal, Sql, safe_settings};
 /// `options` may set.
 pub(super) fn bookkeeping_settings(config: &Config) -> Vec<Sql> {
     let role = set_role(config).unwrap_or_else(|| Sql::of("SET LOCAL role TO DEFAULT"));
-    let timeout = sql!("SET LOCAL lock_timeout = {milliseconds}", milliseconds = config.lock_timeout.as_millis());
+    let timeout = sql!("SET LOCAL lock_timeout = {timeout}", timeout = config.lock_timeout);
     [Sql::of("SET LOCAL SESSION AUTHORIZATION DEFAULT"), role].into_iter().chain(safe_settings()).chain([timeout]).collect()
 }
 
@@ -65,8 +65,8 @@ pub(super) enum SettingScope {
 /// Timeouts for a revision's statements.
 fn timeouts(config: &Config, server: u32) -> Vec<(&'static str, String)> {
     let mut settings = vec![
-        ("lock_timeout", config.lock_timeout.as_millis().to_string()),
-        ("statement_timeout", config.statement_timeout.as_millis().to_string()),
+        ("lock_timeout", config.lock_timeout.to_string()),
+        ("statement_timeout", config.statement_timeout.to_string()),
         ("idle_in_transaction_session_timeout", "0".to_owned()),
     ];
     if server >= 170_000 {

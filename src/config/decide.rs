@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pg_connect::{ConnectTarget, Environment, SettingsError};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::error::ConfigFault;
 use super::settings::{self, RawSettings};
 use super::{Ahead, Changes, Config, LogFormat, Reporting, Snapshots, Transaction};
 use crate::session::wait::RetryableRefusals;
-use crate::sql::{Ident, SearchPath, TableName};
+use crate::sql::{Ident, SearchPath, ServerTimeout, TableName};
 
 /// Where Kubernetes reads a container's termination message (its documentation, "Determine the Reason for Pod Failure").
 const TERMINATION_LOG: &str = "/dev/termination-log";
@@ -31,6 +31,16 @@ impl Decider {
                 default
             }),
         }
+    }
+
+    /// A duration that PostgreSQL gets: rounding one would mean another, and less than a millisecond would mean none.
+    fn server_timeout(&mut self, name: &'static str, value: Option<String>, default: ServerTimeout) -> ServerTimeout {
+        let Some(value) = value else { return default };
+        let duration = self.duration(name, Some(value.clone()), default.duration());
+        ServerTimeout::exactly(duration).unwrap_or_else(|| {
+            self.0.push(ConfigFault::ServerTimeout { name, value });
+            default
+        })
     }
 
     fn choice<T: Copy>(
@@ -103,8 +113,8 @@ pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<Confi
             RetryableRefusals::default()
         }),
         run_lock_timeout: decider.duration("PGMARCH_RUN_LOCK_TIMEOUT", raw.run_lock_timeout, seconds(600)),
-        lock_timeout: decider.duration("PGMARCH_LOCK_TIMEOUT", raw.lock_timeout, seconds(5)),
-        statement_timeout: decider.duration("PGMARCH_STATEMENT_TIMEOUT", raw.statement_timeout, Duration::ZERO),
+        lock_timeout: decider.server_timeout("PGMARCH_LOCK_TIMEOUT", raw.lock_timeout, ServerTimeout::limit(seconds(5))),
+        statement_timeout: decider.server_timeout("PGMARCH_STATEMENT_TIMEOUT", raw.statement_timeout, ServerTimeout::OFF),
         retry_for: decider.duration("PGMARCH_RETRY_FOR", raw.retry_for, seconds(300)),
         transaction: decider.choice(
             "PGMARCH_TRANSACTION",
@@ -177,7 +187,9 @@ fn connection_faults(environment: &Environment, anyway: bool) -> Vec<ConfigFault
 impl Decider {
     fn reporting(&mut self, raw: &RawSettings) -> Reporting {
         let log = raw.log.clone().unwrap_or_else(|| "info".to_owned());
-        let filter = log.parse().map(with_library).unwrap_or_else(|_| {
+        // `Targets` would take a word that is no level for a module, and then log nothing else.
+        let is_sound = log.split(',').all(|part| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok());
+        let filter = log.parse().ok().filter(|_| is_sound).map(with_library).unwrap_or_else(|| {
             let expected = "off, error, warn, info, debug, trace, or MODULE=LEVEL, comma separated";
             self.0.push(ConfigFault::Choice { name: "PGMARCH_LOG", value: log, expected });
             Targets::new().with_default(tracing::Level::INFO)
@@ -229,7 +241,7 @@ mod tests {
         for (name, value) in [
             ("PGMARCH_WAIT_TIMEOUT", config.wait_timeout),
             ("PGMARCH_RUN_LOCK_TIMEOUT", config.run_lock_timeout),
-            ("PGMARCH_LOCK_TIMEOUT", config.lock_timeout),
+            ("PGMARCH_LOCK_TIMEOUT", config.lock_timeout.duration()),
             ("PGMARCH_RETRY_FOR", config.retry_for),
             ("PGMARCH_CHECK_EVERY", config.check_every),
         ] {

@@ -15,6 +15,10 @@ pub enum ConfigFault {
     Unknown { found: String, nearest: Option<String> },
     #[error("{name} is `{value}`, which is no duration; write 500ms, 30s, 5m, 1h, or 0 for off")]
     Duration { name: &'static str, value: String },
+    #[error(
+        "{name} is `{value}`, which PostgreSQL can't store: it counts whole milliseconds, 1ms to 2147483647ms (24 days); write 0 for off"
+    )]
+    ServerTimeout { name: &'static str, value: String },
     #[error("{name} is `{value}`; write {expected}")]
     Choice { name: &'static str, value: String, expected: &'static str },
     #[error(

@@ -2,6 +2,8 @@
 
 pub mod decide;
 pub mod error;
+#[cfg(test)]
+mod properties;
 pub mod settings;
 
 use std::net::SocketAddr;
@@ -9,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::session::wait::RetryableRefusals;
-use crate::sql::{Ident, SearchPath, TableName};
+use crate::sql::{Ident, SearchPath, ServerTimeout, TableName};
 
 /// One transaction for each revision, or for all of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +55,10 @@ pub struct Config {
     pub wait_for: RetryableRefusals,
     /// How long to wait for the run lock.
     pub run_lock_timeout: Duration,
-    /// `lock_timeout` of the revisions; zero is off.
-    pub lock_timeout: Duration,
-    /// `statement_timeout` of the revisions; zero is off.
-    pub statement_timeout: Duration,
+    /// `lock_timeout` of the revisions.
+    pub lock_timeout: ServerTimeout,
+    /// `statement_timeout` of the revisions.
+    pub statement_timeout: ServerTimeout,
     /// How long to try again after a lost connection or a lock timeout.
     pub retry_for: Duration,
     /// What commits together.

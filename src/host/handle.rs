@@ -64,6 +64,13 @@ impl Host {
         self.clock.now()
     }
 
+    /// The deadline of a wait that begins now. One that no clock can hold is 30 years away, which no run lives to see.
+    pub(crate) fn deadline(&self, timeout: Duration) -> Instant {
+        const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+        let now = self.now();
+        now.checked_add(timeout).unwrap_or_else(|| now + FAR)
+    }
+
     /// How much time is left until `deadline`.
     pub(crate) fn remaining(&self, deadline: Instant) -> Duration {
         deadline.saturating_duration_since(self.now())
@@ -74,7 +81,7 @@ impl Host {
     }
 
     pub(crate) async fn sleep(&self, duration: Duration) {
-        self.clock.sleep_until(self.now() + duration).await;
+        self.clock.sleep_until(self.deadline(duration)).await;
     }
 
     /// Waits for `work` until `deadline`.
@@ -88,7 +95,7 @@ impl Host {
 
     /// Waits for `work`, but not longer than `duration`.
     pub(crate) async fn timeout<T>(&self, duration: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
-        self.timeout_at(self.now() + duration, work).await
+        self.timeout_at(self.deadline(duration), work).await
     }
 
     /// The next pause between tries, with jitter.

@@ -105,7 +105,7 @@ impl RunLock {
         let key = host.lock_key(state.ledger.run_lock_key());
         let try_lock = queries::try_lock(key, state.server.number);
         let holder = queries::holder(key);
-        let deadline = host.now() + timeout;
+        let deadline = host.deadline(timeout);
         let mut pace = Pace::new(Duration::from_millis(50), Duration::from_secs(1));
         let mut open_session = None;
         loop {
@@ -169,7 +169,7 @@ impl RunLock {
     /// there are any, if no pooler that might reject them is in between, and if the server accepts them.
     pub async fn worker(&self, timeout: Duration, options: Option<&str>) -> Result<Session, LockError> {
         let host = &self.host;
-        let deadline = host.now() + timeout;
+        let deadline = host.deadline(timeout);
         let is_direct = self.session.is_direct(self.pid).await;
         let mut options = options.filter(|_| is_direct);
         let mut pace = Pace::new(Duration::from_millis(50), Duration::from_millis(500));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::sql;
-use crate::sql::{Message, Sql};
+use crate::sql::{Message, ServerTimeout, Sql};
 
 /// `idle_in_transaction_session_timeout` of the lock's transaction. Nothing else ends a lock whose network connection is dead.
 const LEASE: Duration = Duration::from_secs(60);
@@ -11,7 +11,7 @@ const LEASE: Duration = Duration::from_secs(60);
 /// Opens the transaction that will hold the lock, without the timeouts that end idle transactions, and tries to take it.
 pub(super) fn try_lock(key: i64, server: u32) -> Message {
     let settings = [
-        sql!("SET LOCAL idle_in_transaction_session_timeout = {milliseconds}", milliseconds = LEASE.as_millis()),
+        sql!("SET LOCAL idle_in_transaction_session_timeout = {lease}", lease = ServerTimeout::limit(LEASE)),
         Sql::of("SET LOCAL statement_timeout = 0"),
     ];
     let transaction_timeout = (server >= 170_000).then(|| Sql::of("SET LOCAL transaction_timeout = 0"));

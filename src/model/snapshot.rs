@@ -9,7 +9,7 @@ use super::read::Scope;
 use crate::ledger::{Access, Ledger, ReadError};
 use crate::session::Session;
 use crate::sql;
-use crate::sql::{Literal, Message, Sql};
+use crate::sql::{Literal, Message, ServerTimeout, Sql};
 
 /// The format of the rows; rows of another format are not compared. Format 1, of pgmarch 0.1, has all schemas of the database.
 const FORMAT: u32 = 2;
@@ -114,8 +114,7 @@ impl Ledger {
 
 /// Ends each statement of the transaction after this time.
 fn time_limit(limit: Duration) -> Sql {
-    let limit = i64::try_from(limit.as_millis()).unwrap_or(i64::from(i32::MAX)).clamp(1, i64::from(i32::MAX));
-    sql!("SET LOCAL statement_timeout = {limit}", limit = limit)
+    sql!("SET LOCAL statement_timeout = {limit}", limit = ServerTimeout::limit(limit))
 }
 
 /// Another major version, or another search path, prints the same schema differently.

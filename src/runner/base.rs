@@ -93,6 +93,6 @@ impl Runner {
 
     /// When waiting for the server ends, from now.
     pub(crate) fn wait_deadline(&self) -> Instant {
-        self.host.now() + self.config.wait_timeout
+        self.host.deadline(self.config.wait_timeout)
     }
 }

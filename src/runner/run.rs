@@ -64,7 +64,7 @@ impl Runner {
         let timeout = self.config.retry_for;
         let host = &self.host;
         let mut attempts = Attempts { runner: self, graph, goal, snapshots, pinned: None, done: Vec::new() };
-        let mut first_failure: Option<Instant> = None;
+        let mut deadline: Option<Instant> = None;
         let mut pace = Pace::new(Duration::from_millis(100), Duration::from_secs(2));
         loop {
             let error = match attempts.attempt().await {
@@ -74,7 +74,7 @@ impl Runner {
             if !error.retry().is_worthwhile() {
                 return Err(with_earlier_steps(error, attempts.done));
             }
-            let deadline = *first_failure.get_or_insert_with(|| host.now()) + timeout;
+            let deadline = *deadline.get_or_insert_with(|| host.deadline(timeout));
             if host.now() >= deadline {
                 return Err(if timeout.is_zero() || error.retry() == Retry::WhenUnlocked {
                     error

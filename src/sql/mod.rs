@@ -7,6 +7,7 @@
 
 mod message;
 mod name;
+mod server_timeout;
 mod session;
 mod value;
 
@@ -14,6 +15,7 @@ use std::fmt;
 
 pub(crate) use message::Message;
 pub(crate) use name::{Ident, QualifiedName, SearchPath, TableName};
+pub use server_timeout::ServerTimeout;
 pub(crate) use session::{BEGIN, commit, deallocate, discard, safe_settings, set_role};
 pub(crate) use session::{Deallocation, Flush};
 pub(crate) use value::{EscapeString, Literal, TextArray};
@@ -63,6 +65,7 @@ impl SqlValue for Sql {}
 impl SqlValue for Ident {}
 impl SqlValue for QualifiedName {}
 impl SqlValue for SearchPath {}
+impl SqlValue for ServerTimeout {}
 impl SqlValue for Literal<'_> {}
 impl SqlValue for EscapeString<'_> {}
 impl SqlValue for TextArray<'_> {}

@@ -39,7 +39,7 @@ impl StepSession<'_, '_> {
             backend = backend
         ));
         let host = &self.executor.host;
-        let deadline = host.now() + self.timeout();
+        let deadline = host.deadline(self.timeout());
         let mut throttle = EventThrottle::default();
         loop {
             let answers = self.ask(&query).await?;

@@ -140,7 +140,7 @@ pub(super) async fn drop_invalid_indexes(
     before: Option<&[u32]>,
 ) -> Result<Vec<ScopedIndex>, ApplyError> {
     let host = &session.executor.host;
-    let deadline = host.now() + session.timeout();
+    let deadline = host.deadline(session.timeout());
     let mut throttle = EventThrottle::default();
     loop {
         let found = indexes_in_scope(session, kind).await?;

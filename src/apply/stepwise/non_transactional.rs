@@ -1,8 +1,6 @@
 //! A statement that can't run in a transaction, such as CREATE INDEX CONCURRENTLY: recorded as started, run by itself,
 //! verified, recorded as finished.
 
-use std::time::Duration;
-
 use super::execution::StepwiseExecution;
 use super::invalid_index;
 use crate::apply::error::ApplyError;
@@ -17,7 +15,7 @@ use crate::revision::statement::kind::{NonTransactional, sets_lock_timeout};
 use crate::revision::{Id, join_ids};
 use crate::session::Failure;
 use crate::sql;
-use crate::sql::{EscapeString, Message, Sql};
+use crate::sql::{EscapeString, Message, ServerTimeout, Sql};
 use crate::words::version;
 
 impl StepwiseExecution<'_, '_> {
@@ -121,8 +119,8 @@ impl StepwiseExecution<'_, '_> {
     /// timeout would leave an INVALID index.
     fn session_settings(&self, number: usize, kind: &NonTransactional, note: &StatementNote) -> Vec<Sql> {
         let is_set = (0..number).any(|earlier| sets_lock_timeout(self.text(earlier)));
-        let timeout = if kind.is_concurrent() { Duration::ZERO } else { self.executor().config.lock_timeout };
-        let timeout = (!is_set).then(|| sql!("SET SESSION lock_timeout = {milliseconds}", milliseconds = timeout.as_millis()));
+        let timeout = if kind.is_concurrent() { ServerTimeout::OFF } else { self.executor().config.lock_timeout };
+        let timeout = (!is_set).then(|| sql!("SET SESSION lock_timeout = {timeout}", timeout = timeout));
         let name = sql!("SET SESSION application_name = {name}", name = EscapeString(&note.application));
         [name].into_iter().chain(timeout).collect()
     }

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pg_connect::{ConnectError, Conninfo, Environment, EnvironmentError};
-use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 use tracing::{debug, info, warn};
 
@@ -121,7 +120,7 @@ impl ScratchServer {
             None => environment.clone(),
         };
         let pool = Pool::new(environment.clone(), cancels.clone()).map_err(ScratchError::settings)?;
-        let deadline = Instant::now() + config.wait_timeout;
+        let deadline = host.deadline(config.wait_timeout);
         let session = for_server(&pool, &config.wait_for, config.wait_timeout, deadline, host).await.map_err(ScratchError::Wait)?;
         let about = Message::preceded_by([Sql::of(PATH)], [Sql::of(ABOUT)]);
         let mut about = session.run(&about).await?.into_iter().flatten().flatten();

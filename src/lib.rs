@@ -16,6 +16,7 @@
 //! - [`error`]: the top error, which collects those of all modules.
 //! - [`interruption`]: what a signal ended.
 //! - [`commands`]: one file per verb, each composing what follows.
+//! - [`shared_text`]: a text that is shared instead of copied.
 //! - [`sql`](mod@sql): SQL as a type: quoted names and values, and messages whose names mean the same under any search path.
 //! - [`revision`]: files → [`revision::graph::Graph`]; statements, and the names people type for revisions. Knows no database.
 //! - [`pg_connect`], a library of its own in `crates/pg-connect`: where and how to connect, TLS, the login. Knows no migrations.
@@ -69,6 +70,7 @@ pub mod report;
 pub mod revision;
 pub mod runner;
 pub mod session;
+pub mod shared_text;
 pub mod sidecar;
 pub mod signal;
 pub mod sql;

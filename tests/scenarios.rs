@@ -22,6 +22,7 @@ mod harness;
 mod hostile;
 mod import;
 mod isolation;
+mod large_histories;
 mod large_schemas;
 mod late;
 mod layout;

@@ -11,6 +11,7 @@ use crate::ledger::UnfinishedRevision;
 use crate::revision::Direction;
 use crate::revision::{Id, LineColumn, SectionMode};
 use crate::session::Failure;
+use crate::shared_text::SharedText;
 
 /// A revision that is applied, or undone, and committed.
 #[derive(Clone, Debug)]
@@ -291,7 +292,7 @@ pub struct SqlFailure {
     /// The file, for messages.
     pub path: std::path::PathBuf,
     /// The file's text.
-    pub text: String,
+    pub text: SharedText,
     /// Where in the text, in bytes; `None` where the server's error has no place (a deferred constraint at commit).
     pub range: Option<std::ops::Range<usize>>,
     /// The server's error.

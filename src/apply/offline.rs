@@ -66,7 +66,7 @@ struct ScriptWriter<'o> {
 
 impl ScriptWriter<'_> {
     fn push(&mut self, statement: Sql) {
-        let _ = writeln!(self.text, "{};", statement.as_str().trim_end());
+        let _ = writeln!(self.text, "{};", statement.text().trim_end());
     }
 
     fn push_all(&mut self, statements: impl IntoIterator<Item = Sql>) {

@@ -110,7 +110,7 @@ impl<'r> Executor<'r> {
         match self.session.send(&message).await {
             Ok(sent) => {
                 self.notify_started(&step.revision.id);
-                Ok(InFlight { place, bytes: message.text().len(), script, sent })
+                Ok(InFlight { place, bytes: message.sql().len(), script, sent })
             }
             Err(failure) => Err(self.diagnose(&script, step, failure, 0).await),
         }

@@ -5,15 +5,16 @@ use std::ops::Range;
 
 use tokio_postgres::error::{DbError, ErrorPosition};
 
+use crate::revision::statement::for_each_statement;
 use crate::revision::statement::kind::resets_setting;
-use crate::revision::statement::split;
 use crate::session::Failure;
+use crate::shared_text::TextPart;
 use crate::sql::{BEGIN, Message, Sql};
 
 /// A message, and what each segment of it is.
 #[derive(Debug, Default)]
 pub(super) struct SegmentedMessage {
-    text: String,
+    text: Sql,
     /// The length of the text in characters: the server counts those.
     length: usize,
     segments: Vec<Segment>,
@@ -86,7 +87,7 @@ impl SegmentedMessage {
     /// The beginning of a transaction.
     pub(super) fn begin() -> Self {
         let mut message = Self::default();
-        message.push(SegmentKind::Before, BEGIN, 1);
+        message.push(SegmentKind::Before, &Sql::of(BEGIN), 1);
         message
     }
 
@@ -94,51 +95,55 @@ impl SegmentedMessage {
     pub(super) fn bare(statement: UserStatement<'_>) -> Self {
         let length = statement.sql.chars().count();
         let segment = Segment { kind: statement.kind(), characters: 0..length, statements: 1 };
-        Self { text: statement.sql.to_owned(), length, segments: vec![segment], trailing_statements: 0 }
+        Self { text: Sql::from_file(statement.sql), length, segments: vec![segment], trailing_statements: 0 }
     }
 
     pub(super) fn push_before(&mut self, statements: impl IntoIterator<Item = Sql>) {
-        statements.into_iter().for_each(|statement| self.push(SegmentKind::Before, statement.as_str(), 1));
+        statements.into_iter().for_each(|statement| self.push(SegmentKind::Before, &statement, 1));
     }
 
     pub(super) fn push_after(&mut self, statements: impl IntoIterator<Item = Sql>) {
-        statements.into_iter().for_each(|statement| self.push(SegmentKind::After, statement.as_str(), 1));
+        statements.into_iter().for_each(|statement| self.push(SegmentKind::After, &statement, 1));
     }
 
     /// The revision's text. After each statement that resets settings to those the session began with, `settings` are set again.
-    pub(super) fn push_section(&mut self, sql: &str, settings: &Sql) {
-        let statements = split(sql).statements;
-        let (mut start, mut first) = (0, 0);
-        for (number, pair) in statements.windows(2).enumerate() {
-            if resets_setting(&sql[pair[0].range.clone()]) {
-                self.push_text(sql, start..pair[0].range.end, first..number + 1);
-                self.push(SegmentKind::After, settings.as_str(), 1);
-                (start, first) = (pair[1].range.start, number + 1);
+    pub(super) fn push_section(&mut self, section: &TextPart, settings: &Sql) {
+        let (mut start, mut first, mut statements) = (0, 0, 0);
+        let mut reset_end = None;
+        for_each_statement(section, |statement| {
+            if let Some(end) = reset_end.take() {
+                self.push_text(section, start..end, first..statements);
+                self.push(SegmentKind::After, settings, 1);
+                (start, first) = (statement.start, statements);
             }
-        }
-        self.push_text(sql, start..sql.len(), first..statements.len());
+            reset_end = resets_setting(&section[statement.clone()]).then_some(statement.end);
+            statements += 1;
+        });
+        self.push_text(section, start..section.len(), first..statements);
     }
 
-    fn push_text(&mut self, sql: &str, bytes: Range<usize>, statements: Range<usize>) {
-        let kind = SegmentKind::Revision { character: sql[..bytes.start].chars().count(), statement: statements.start };
-        self.push(kind, &sql[bytes], statements.len());
+    fn push_text(&mut self, section: &TextPart, bytes: Range<usize>, statements: Range<usize>) {
+        let kind = SegmentKind::Revision { character: section[..bytes.start].chars().count(), statement: statements.start };
+        let mut sql = Sql::default();
+        sql.append_text(section.part(bytes));
+        self.push(kind, &sql, statements.len());
     }
 
-    pub(super) fn push(&mut self, kind: SegmentKind, sql: &str, statements: usize) {
+    pub(super) fn push(&mut self, kind: SegmentKind, sql: &Sql, statements: usize) {
         let start = self.length;
-        self.length += sql.chars().count();
+        self.length += sql.pieces().map(|piece| piece.chars().count()).sum::<usize>();
         self.segments.push(Segment { kind, characters: start..self.length, statements });
-        self.text += sql;
+        self.text.append(sql);
         if kind != SegmentKind::Commit {
             // The text may end in a comment, hence the newline; it may lack its last semicolon, hence the semicolon.
-            self.text += "\n;\n";
+            self.text.append_constant("\n;\n");
             self.length += 3;
         }
     }
 
     /// The message. Its text is moved out, as it may be large; the segments stay to locate errors.
     pub(super) fn take_message(&mut self) -> Message {
-        Message::discarding_rows(Sql::from_file(std::mem::take(&mut self.text)), self.trailing_statements)
+        Message::discarding_rows(std::mem::take(&mut self.text), self.trailing_statements)
     }
 
     /// The location of a failure.
@@ -196,18 +201,19 @@ fn position(error: &DbError) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shared_text::SharedText;
 
     fn message(sql: &str) -> SegmentedMessage {
         let mut message = SegmentedMessage::begin();
         message.push_before(["SELECT 'ä'", "SELECT 2"].map(Sql::of));
-        message.push_section(sql, &Sql::of("SELECT set_config()"));
+        message.push_section(&SharedText::from(sql).part(0..sql.len()), &Sql::of("SELECT set_config()"));
         message.push_after([Sql::of("SELECT 3")]);
-        message.push(SegmentKind::Commit, "COMMIT", 1);
+        message.push(SegmentKind::Commit, &Sql::of("COMMIT"), 1);
         message
     }
 
     fn position(message: &SegmentedMessage, text: &str) -> Option<usize> {
-        message.text.find(text).map(|byte| message.text[..byte].chars().count())
+        message.text.text().find(text).map(|byte| message.text.text()[..byte].chars().count())
     }
 
     #[test]
@@ -228,8 +234,8 @@ mod tests {
     fn a_reset_is_followed_by_our_settings_and_locations_stay_right() {
         let sql = "SET LOCAL lock_timeout = 1;\nRESET ALL -- ü; not here\n; ALTER x; RESET lock_timeout";
         let message = message(sql);
-        assert!(message.text.contains("RESET ALL\n;\nSELECT set_config()\n;\n"), "{}", message.text);
-        assert_eq!(message.text.matches("set_config").count(), 1, "nothing follows the last one");
+        assert!(message.text.text().contains("RESET ALL\n;\nSELECT set_config()\n;\n"), "{}", message.text);
+        assert_eq!(message.text.text().matches("set_config").count(), 1, "nothing follows the last one");
         let alter = sql.chars().take_while(|c| *c != 'A').count();
         assert!(alter < sql.chars().count());
         let ErrorLocation::Character(found) = message.locate_at(0, position(&message, "ALTER x")) else { panic!("not in the text") };

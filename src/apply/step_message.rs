@@ -50,10 +50,10 @@ pub(super) fn step_message(
     message.push_before(ledger.fence_transaction(&step.before, &step.after, options.direction, options.statement_cache));
     message.push_before(ledger.remember_tables(options.statement_cache));
     message.push_before(session_settings_for_text(config, options.server, options.backend));
-    message.push_section(step.sql(), &settings);
+    message.push_section(&step.text(), &settings);
     let deferred =
         if options.commit.is_some() { Sql::of(DEFERRED) } else { sql!("DO {block}", block = Literal(include_str!("deferred.sql"))) };
-    message.push(SegmentKind::Deferred, deferred.as_str(), 1);
+    message.push(SegmentKind::Deferred, &deferred, 1);
     push_check(&mut message, &step.after, ledger, config, options.statement_cache);
     message.push_after(ledger.record_step(step, options.direction, options.backend, options.digest, options.statement_cache));
     // After the record, as its own sequence is among what is discarded.
@@ -78,7 +78,7 @@ pub(super) fn closing_message(
     let statement_cache = StatementCache::default();
     message.push_before(ledger.remember_tables(&statement_cache));
     message.push_before(session_settings_for_text(config, server, backend));
-    message.push(SegmentKind::Deferred, DEFERRED, 1);
+    message.push(SegmentKind::Deferred, &Sql::of(DEFERRED), 1);
     push_check(&mut message, rows, ledger, config, &statement_cache);
     push_commit(&mut message, Flush::Now);
     message
@@ -94,10 +94,10 @@ pub(super) fn statement_message(
 ) -> SegmentedMessage {
     let mut message = SegmentedMessage::begin();
     message.push_before(before);
-    message.push(statement.kind(), statement.sql, 1);
-    message.push(SegmentKind::Deferred, DEFERRED, 1);
+    message.push(statement.kind(), &Sql::from_file(statement.sql), 1);
+    message.push(SegmentKind::Deferred, &Sql::of(DEFERRED), 1);
     message.push_after(bookkeeping_settings(config));
-    check.iter().for_each(|statement| message.push(SegmentKind::Check, statement.as_str(), 1));
+    check.iter().for_each(|statement| message.push(SegmentKind::Check, statement, 1));
     message.push_after(bookkeeping);
     push_commit(&mut message, Flush::Now);
     message
@@ -118,7 +118,7 @@ fn push_check(message: &mut SegmentedMessage, rows: &VersionRows, ledger: &Ledge
     message.push_after(["RESET SESSION AUTHORIZATION", "RESET ROLE"].map(Sql::of));
     message.push_after(set_role(config));
     message.push_after(safe_settings());
-    ledger.verify_unchanged(rows, statement_cache).iter().for_each(|statement| message.push(SegmentKind::Check, statement.as_str(), 1));
+    ledger.verify_unchanged(rows, statement_cache).iter().for_each(|statement| message.push(SegmentKind::Check, statement, 1));
     message.push_after([Sql::of("RESET ALL")]);
     message.push_after(safe_settings());
 }
@@ -126,7 +126,7 @@ fn push_check(message: &mut SegmentedMessage, rows: &VersionRows, ledger: &Ledge
 fn push_commit(message: &mut SegmentedMessage, flush: Flush) {
     let [setting, end] = commit(flush);
     message.push_after([setting]);
-    message.push(SegmentKind::Commit, end.as_str(), 1);
+    message.push(SegmentKind::Commit, &end, 1);
     message.trailing_statements += 2;
 }
 

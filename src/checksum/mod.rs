@@ -112,7 +112,7 @@ mod tests {
             message: String::new(),
             breaking: false,
             semantic: applied.semantic_checksum(&applied.up),
-            text: applied.text.clone(),
+            text: applied.text.to_string(),
         }
     }
 

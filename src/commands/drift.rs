@@ -288,7 +288,7 @@ async fn check_recorded(session: &Session, state: &State, position: &Position<'_
         | ReadError::Locked(_)
         | ReadError::Unexpected(_)) => ReplaySkipped::Failed(error.into()),
     })?;
-    let is_readable = |revision: &&Revision| parse(&revision.path, revision.text.clone().into_bytes()).is_ok();
+    let is_readable = |revision: &&Revision| parse(&revision.path, revision.text.as_bytes().to_vec()).is_ok();
     let mut beyond = position.without_file.iter().map(|node| graph.revision(*node));
     match beyond.find(|revision| !is_readable(revision)) {
         Some(revision) => {

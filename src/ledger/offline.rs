@@ -49,7 +49,7 @@ impl Ledger {
              pg_catalog.current_schema()::pg_catalog.text, ''), true); END",
             name = Literal(&name)
         );
-        sql!("DO {body}", body = Literal(body.as_str()))
+        sql!("DO {body}", body = Literal(&body.text()))
     }
 
     /// A statement that fails if a run would use a version table in a different schema; none if the settings name the schema.
@@ -64,7 +64,7 @@ impl Ledger {
              HINT = 'Set PGMARCH_VERSION_TABLE=SCHEMA.NAME and print the script again.';\nEND IF;\nEND",
             schema = Literal(self.version_table.schema.as_str())
         );
-        Some(sql!("DO {body}", body = Literal(body.as_str())))
+        Some(sql!("DO {body}", body = Literal(&body.text())))
     }
 
     /// One statement that creates the missing tables, and fails if one of them is not trusted. Tables of the ledger that are not
@@ -103,7 +103,7 @@ impl Ledger {
             check = self.trust_check(Access::Write, &[]),
             additions = Sql::join(additions, "")
         );
-        sql!("DO {body}", body = Literal(body.as_str()))
+        sql!("DO {body}", body = Literal(&body.text()))
     }
 
     /// Statements that lock what a step of a script writes.
@@ -115,10 +115,11 @@ impl Ledger {
     pub(crate) fn check_trust(&self) -> Sql {
         // In a block, so that psql prints no result.
         let check = self.trust_check(Access::Write, &[]);
-        let lines = check.as_str().lines().filter(|line| !line.trim_start().starts_with("--"));
+        let text = check.text();
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("--"));
         let check = Sql::from_catalog(lines.collect::<Vec<_>>().join(" "));
         let body = sql!("DECLARE nothing integer; BEGIN {check} INTO nothing; END", check = check);
-        sql!("DO {body}", body = Literal(body.as_str()))
+        sql!("DO {body}", body = Literal(&body.text()))
     }
 
     /// Statements that record a step. It began when its transaction did: a script has no message whose start could be recorded.

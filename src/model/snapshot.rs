@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_never_none() {
-        assert_eq!(time_limit(Duration::ZERO).as_str(), "SET LOCAL statement_timeout = 1");
-        assert_eq!(time_limit(Duration::from_secs(2)).as_str(), "SET LOCAL statement_timeout = 2000");
+        assert_eq!(time_limit(Duration::ZERO).text(), "SET LOCAL statement_timeout = 1");
+        assert_eq!(time_limit(Duration::from_secs(2)).text(), "SET LOCAL statement_timeout = 2000");
     }
 }

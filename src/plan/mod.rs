@@ -10,6 +10,7 @@ mod version_rows;
 use crate::revision::applied_digest::AppliedDigest;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::{Direction, Revision, Section, SectionMode};
+use crate::shared_text::TextPart;
 pub use version_rows::VersionRows;
 
 /// One revision to run, and the version rows before and after it.
@@ -29,6 +30,11 @@ impl Step<'_> {
     /// The SQL to run.
     pub fn sql(&self) -> &str {
         self.revision.sql(self.section)
+    }
+
+    /// The same, shared with the revision.
+    pub(crate) fn text(&self) -> TextPart {
+        self.revision.text.part(self.section.range.clone())
     }
 
     /// How to run it.

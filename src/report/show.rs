@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::history::HistoryEntry;
 use crate::escape;
+use crate::shared_text::SharedText;
 
 /// One revision. The JSON of `show --json` is this object.
 #[derive(Debug, Serialize)]
@@ -17,7 +18,7 @@ pub(crate) struct ShowReport {
     /// Whether it has a down section.
     pub reversible: bool,
     /// The text of its file; without a file here, the text in the ledger.
-    pub text: String,
+    pub text: SharedText,
     /// SHA-256 of that text.
     pub exact: String,
     /// SHA-256 of the tokens of its up section.

@@ -30,6 +30,8 @@ pub use fault::{Fault, FileProblem};
 pub use id::{Id, join_ids};
 pub use line::LineColumn;
 
+use crate::shared_text::SharedText;
+
 /// Whether `up` or `down` sections run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -91,7 +93,7 @@ pub struct Revision {
     /// The file that it was read from.
     pub path: PathBuf,
     /// The text of the whole file, without a byte order mark. It is what is executed and what the ledger records.
-    pub text: String,
+    pub text: SharedText,
 }
 
 impl Revision {

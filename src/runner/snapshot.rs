@@ -112,7 +112,7 @@ async fn attempt(state: &State, graph: &Graph, at: &str, session: &Session, runn
 
 /// The schemas that a run uses: those on its search path, that of its version table, and those that its revisions name.
 fn schemas_of_run<'s>(existing: &'s DatabaseSchemas, graph: &Graph, version_schema: &str) -> Vec<&'s SchemaEntry> {
-    let texts = graph.nodes().map(|node| graph.revision(node).text.as_str());
+    let texts = graph.nodes().map(|node| &*graph.revision(node).text);
     let named: HashSet<String> = texts.flat_map(find_identifiers).map(std::borrow::Cow::into_owned).collect();
     let is_used = |schema: &&SchemaEntry| schema.is_on_path || schema.name == version_schema || named.contains(&schema.name);
     existing.schemas.iter().filter(is_used).collect()

@@ -34,6 +34,15 @@ pub enum Cause {
         "the server committed without waiting for its synchronous standbys: the commit is on this server alone until they have it, and lost if it fails before"
     )]
     Unreplicated,
+    /// A message that no server takes: nothing was sent.
+    #[error(
+        "its message would have {} MB, with the text in it twice: once to run it, and once for the ledger; a server takes messages of up to 1 GiB",
+        bytes.div_ceil(1_000_000)
+    )]
+    MessageTooLarge {
+        /// Its size.
+        bytes: usize,
+    },
     /// Another connection found that the server no longer runs it, but no answer came.
     #[error("the server ended the statement, but its answer never came")]
     Gone,
@@ -54,7 +63,7 @@ impl Failure {
             // The session is closed in these cases, so no answer can arrive later.
             Cause::Timeout(_) | Cause::Gone => true,
             // A retry would end in the same way.
-            Cause::Protocol(_) | Cause::Unreplicated => false,
+            Cause::Protocol(_) | Cause::Unreplicated | Cause::MessageTooLarge { .. } => false,
         }
     }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 use deadpool_postgres::Object;
 use futures_util::StreamExt;
 use pg_connect::protocol::{DiscardGuard, StreamGuard};
+use pg_connect::stream::{LARGEST_QUERY, QueryPiece};
 use tokio::time::timeout;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream};
 use tracing::debug;
@@ -27,7 +28,7 @@ pub use failure::{Cause, Failure, is_lost};
 use handle::SessionHandle;
 pub use pool::Pool;
 
-use crate::sql::Message;
+use crate::sql::{Message, Sql};
 use crate::words::chain;
 
 /// A session: a connection on which whole simple-query messages are sent (PostgreSQL manual, 54.2.2.1).
@@ -51,6 +52,9 @@ pub const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The timeout of the answer to a query that was cancelled after [`QUERY_TIMEOUT`].
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// A message of this size, in bytes, is written to the socket without a copy of it.
+const LARGE_MESSAGE: usize = 1 << 20;
+
 /// The rows of one statement, as text; NULL is `None`.
 pub type StatementResult = Vec<Vec<Option<String>>>;
 
@@ -73,7 +77,16 @@ impl Session {
     pub async fn send(&self, message: &Message) -> Result<Sent<'_>, Failure> {
         let busy = self.cancels.begin_message();
         let discarding = self.handle.as_ref().filter(|_| message.discards_rows()).map(|handle| handle.connection.discard_rows());
-        let sent = self.client.simple_query_raw(message.text()).await;
+        let sql = message.sql();
+        if sql.len() > LARGEST_QUERY {
+            return Err(Failure { completed: 0, source: Cause::MessageTooLarge { bytes: sql.len() } });
+        }
+        let sent = match &self.handle {
+            Some(handle) if sql.len() >= LARGE_MESSAGE => {
+                self.client.simple_query_raw(handle.connection.large_query(query_pieces(sql))).await
+            }
+            _ => self.client.simple_query_raw(&sql.text()).await,
+        };
         let stream = sent.map_err(|source| Failure { completed: 0, source: self.cause(source) })?;
         Ok(Sent {
             stream: Box::pin(stream),
@@ -172,6 +185,11 @@ impl Session {
             debug!(error = %chain(&error), "cancel request not delivered");
         }
     }
+}
+
+/// The pieces of a large query.
+fn query_pieces(sql: &Sql) -> impl Iterator<Item = QueryPiece> {
+    sql.clone().into_parts().into_iter().map(|part| QueryPiece { text: part.text.memory().clone(), range: part.range })
 }
 
 /// A message in flight. Dropping it does not cancel it.

@@ -8,7 +8,7 @@ use super::session::{BEGIN, Flush, commit, safe_settings};
 /// A simple-query message: statements that are sent together.
 #[derive(Clone, Debug, Default)]
 pub struct Message {
-    text: String,
+    sql: Sql,
     /// The number of answers before those that the caller asked for.
     before: usize,
     /// The number of answers after them.
@@ -33,7 +33,7 @@ impl Message {
     pub(crate) fn preceded_by(ahead: impl IntoIterator<Item = Sql>, statements: impl IntoIterator<Item = Sql>) -> Self {
         let ahead: Vec<Sql> = ahead.into_iter().chain(safe_settings()).collect();
         let before = ahead.len();
-        Self { text: Sql::join(ahead.into_iter().chain(statements), ";\n").0, before, after: 0, discards_rows: false }
+        Self { sql: Sql::join(ahead.into_iter().chain(statements), ";\n"), before, after: 0, discards_rows: false }
     }
 
     /// A read transaction of pgmarch's, with one snapshot: `ahead` runs under the session's own search path, as in
@@ -57,19 +57,19 @@ impl Message {
     fn transaction(first: Vec<Sql>, statements: impl IntoIterator<Item = Sql>, end: Vec<Sql>) -> Self {
         let (before, after) = (first.len(), end.len());
         let all = first.into_iter().chain(statements).chain(end);
-        Self { text: Sql::join(all, ";\n").0, before, after, discards_rows: false }
+        Self { sql: Sql::join(all, ";\n"), before, after, discards_rows: false }
     }
 
     /// A statement that names no function, operator, type or relation, or only qualified ones; or a text that consists of such
     /// statements, of statements of files, and of pgmarch's own after `safe_settings`.
     pub(crate) fn verbatim(statement: Sql) -> Self {
-        Self { text: statement.0, before: 0, after: 0, discards_rows: false }
+        Self { sql: statement, before: 0, after: 0, discards_rows: false }
     }
 
     /// The same with text of files, whose queries may return any number of rows: only the first row of the last answer but `after`
     /// is kept, and all other rows are discarded as they arrive.
     pub(crate) fn discarding_rows(statement: Sql, after: usize) -> Self {
-        Self { text: statement.0, before: 0, after, discards_rows: true }
+        Self { sql: statement, before: 0, after, discards_rows: true }
     }
 
     /// `ROLLBACK`.
@@ -82,9 +82,9 @@ impl Message {
         Self::default()
     }
 
-    /// The text that is sent.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
+    /// What is sent.
+    pub(crate) fn sql(&self) -> &Sql {
+        &self.sql
     }
 
     /// How many answers come before and after those that the caller asked for.

@@ -78,7 +78,7 @@ pub(crate) enum Deallocation {
 pub(crate) fn deallocate(since: Option<&str>) -> Sql {
     let since = since.unwrap_or("-infinity");
     let block = sql!(include_str!("deallocate.sql"), since = Literal(since));
-    sql!("DO {block}", block = Literal(block.as_str()))
+    sql!("DO {block}", block = Literal(&block.text()))
 }
 
 /// `SET ROLE`, if there is a role, until the transaction ends.

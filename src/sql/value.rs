@@ -1,8 +1,10 @@
 //! Constants, quoted by their type.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::Sql;
+use crate::shared_text::SharedText;
 use crate::sql;
 
 /// A text as a string constant, in dollar quotes if it has a quote or a backslash: so no setting of the session changes its value.
@@ -11,11 +13,8 @@ pub(crate) struct Literal<'t>(pub(crate) &'t str);
 
 impl fmt::Display for Literal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.0.contains(['\'', '\\']) {
-            return write!(f, "'{}'", self.0);
-        }
-        let tag = dollar_quote(self.0);
-        write!(f, "{tag}{}{tag}", self.0)
+        let quote = quote(self.0);
+        write!(f, "{quote}{}{quote}", self.0)
     }
 }
 
@@ -26,11 +25,39 @@ impl<'t> Literal<'t> {
     }
 }
 
+/// A text of a file as a string constant, which shares a large one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SharedLiteral<'t>(pub(crate) &'t SharedText);
+
+impl fmt::Display for SharedLiteral<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Literal(self.0).fmt(f)
+    }
+}
+
+impl SharedLiteral<'_> {
+    pub(super) fn append_quoted(&self, sql: &mut Sql) {
+        let quote = quote(self.0);
+        sql.append(&Sql::from_file(quote.as_ref()));
+        sql.append_text(self.0.part(0..self.0.len()));
+        sql.append(&Sql::from_file(quote));
+    }
+}
+
+/// The quote before and after a text.
+fn quote(text: &str) -> Cow<'static, str> {
+    if text.contains(['\'', '\\']) { dollar_quote(text).into() } else { "'".into() }
+}
+
 /// A dollar quote that occurs in `text` followed by itself only at the end.
 fn dollar_quote(text: &str) -> String {
     let candidates = (0..).map(|number: u32| if number == 0 { "$p$".to_owned() } else { format!("$p{number}$") });
-    let mut closing = candidates.filter(|tag| format!("{text}{tag}").find(tag.as_str()) == Some(text.len()));
-    closing.next().unwrap_or_default()
+    let is_closing = |tag: &String| {
+        // Where it begins within the text and ends behind it.
+        let end = &text[text.ceil_char_boundary(text.len().saturating_sub(tag.len()))..];
+        !text.contains(tag.as_str()) && format!("{end}{tag}").find(tag.as_str()) == Some(end.len())
+    };
+    candidates.into_iter().find(is_closing).unwrap_or_default()
 }
 
 /// A text as a string constant with C-style escapes, `E'…'`, for `SET`, which takes no dollar quotes.

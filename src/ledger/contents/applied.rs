@@ -50,7 +50,7 @@ impl AppliedRevision {
                 up: Section { range: 0..0, mode: SectionMode::Transaction },
                 down: None,
                 path,
-                text: self.text.clone(),
+                text: self.text.as_str().into(),
             },
         }
     }

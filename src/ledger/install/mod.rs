@@ -45,7 +45,7 @@ impl Ledger {
 
     pub(crate) fn create_schema(&self) -> Sql {
         let block = sql!(include_str!("create_schema.sql"), ledger = self.schema, ledger_text = Literal(self.schema.as_str()));
-        sql!("DO {block}", block = Literal(block.as_str()))
+        sql!("DO {block}", block = Literal(&block.text()))
     }
 
     /// The statement that creates a table, and those that follow it: comments, rights, first rows.

@@ -160,6 +160,6 @@ impl Ledger {
             named = Literal(&format!("expected {}, found ", version(&expected))),
             moves = moves
         );
-        sql!("DO {body}", body = Literal(body.as_str()))
+        sql!("DO {body}", body = Literal(&body.text()))
     }
 }

@@ -5,7 +5,7 @@ use super::statement_cache::PreparedStatement;
 use crate::ledger::handle::Ledger;
 use crate::revision::{Id, Revision};
 use crate::sql;
-use crate::sql::{Literal, Sql, TextArray};
+use crate::sql::{Literal, SharedLiteral, Sql, TextArray};
 
 /// Inserts or updates a revision: the values of [`revision_values`].
 pub(super) const UPSERT_REVISION: PreparedStatement = PreparedStatement {
@@ -26,7 +26,7 @@ pub(super) fn revision_values(revision: &Revision) -> [Sql; 11] {
         text(&revision.message),
         Literal::or_null(revision.created.as_deref()),
         sql!("{breaking}", breaking = revision.breaking),
-        text(&revision.text),
+        sql!("{text}", text = SharedLiteral(&revision.text)),
         text(&revision.exact_checksum()),
         text(&revision.semantic_checksum(&revision.up)),
     ]

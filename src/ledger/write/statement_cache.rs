@@ -63,7 +63,7 @@ impl StatementCache {
 /// A list as `PREPARE` and `EXECUTE` take it: an empty one has no parentheses.
 fn in_parentheses(parts: impl IntoIterator<Item = Sql>) -> Sql {
     let parts = Sql::join(parts, ", ");
-    if parts.as_str().is_empty() { parts } else { sql!(" ({parts})", parts = parts) }
+    if parts.is_empty() { parts } else { sql!(" ({parts})", parts = parts) }
 }
 
 #[cfg(test)]

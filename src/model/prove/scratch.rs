@@ -158,8 +158,8 @@ impl Scratch {
     /// Runs a source in one transaction; the statement that failed, if one did.
     async fn whole(&self, source: &Source) -> Result<Option<SourceError>, ScratchError> {
         let opening = self.opening();
-        let before = opening.as_str().chars().count();
-        let statements = split(opening.as_str()).statements.len();
+        let before = opening.text().chars().count();
+        let statements = split(&opening.text()).statements.len();
         let message = sql!("{opening}{text}\n;\nCOMMIT;\nRESET ALL", opening = opening, text = Sql::from_file(source.contained()));
         match self.session.run(&Message::discarding_rows(message, 0)).await {
             Ok(_) => Ok(None),
@@ -253,7 +253,7 @@ impl Scratch {
         match mode {
             SectionMode::Transaction => {
                 let opening = self.opening();
-                let before = split(opening.as_str()).statements.len();
+                let before = split(&opening.text()).statements.len();
                 let statements = Sql::from_catalog(statements.join(";\n"));
                 let message = sql!("{opening}{statements};\nCOMMIT", opening = opening, statements = statements);
                 match self.session.run(&Message::verbatim(message)).await {

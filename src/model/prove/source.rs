@@ -11,6 +11,7 @@ use crate::revision::id::compare_naturally;
 use crate::revision::statement::kind::affects_whole_server;
 use crate::revision::statement::split;
 use crate::revision::{Fault, FileProblem, LineColumn};
+use crate::shared_text::SharedText;
 
 /// One text that is run in a scratch database, and what to call it in a message.
 #[derive(Clone, Debug)]
@@ -20,7 +21,7 @@ pub struct Source {
     /// The file.
     pub path: PathBuf,
     /// Its whole text.
-    pub text: String,
+    pub text: SharedText,
     /// The part of it that is run.
     pub range: Range<usize>,
 }
@@ -60,7 +61,7 @@ pub struct SourceError {
     /// The file.
     pub path: PathBuf,
     /// Its text.
-    pub text: String,
+    pub text: SharedText,
     /// Its position in the text, if the server's error has one.
     pub range: Option<Range<usize>>,
     /// SQLSTATE.
@@ -132,7 +133,11 @@ fn read(path: &Path) -> Result<Source, Vec<Fault>> {
         faults.push(fault(Some(LineColumn::of(&text, nul)), FileProblem::Nul));
     }
     let range = 0..text.len();
-    if faults.is_empty() { Ok(Source { what: "the model".to_owned(), path: path.to_owned(), text, range }) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(Source { what: "the model".to_owned(), path: path.to_owned(), text: text.into(), range })
+    } else {
+        Err(faults)
+    }
 }
 
 #[cfg(test)]

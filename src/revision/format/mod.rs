@@ -73,7 +73,7 @@ pub(crate) fn parse_from(origin: TextOrigin, path: &Path, bytes: Vec<u8>) -> Res
     let message = headers.find("message").map_or_else(|| slug.replace(['_', '-'], " "), |(value, _)| value.to_owned());
     let created = headers.find("created").map(|(value, _)| value.to_owned());
     let has_revises = headers.find("revises").is_some();
-    let path = path.to_owned();
+    let (path, text) = (path.to_owned(), text.into());
     Ok(ParsedRevision {
         revision: Revision { id, parents, depends_on, branch, message, created, breaking, up, down, path, text },
         has_revises,

@@ -53,6 +53,11 @@ pub fn split(sql: &str) -> Split {
     Split { statements, problems }
 }
 
+/// Passes the byte range of each statement of [`split`] to `found`, without keeping any: a text may have millions.
+pub(crate) fn for_each_statement(sql: &str, mut found: impl FnMut(Range<usize>)) {
+    walk(sql, |_| false, |open| found(open.range));
+}
+
 /// The result of [`check`].
 #[derive(Debug)]
 pub(crate) struct Checked {

@@ -11,7 +11,7 @@ use tracing::debug;
 use super::attempt::{endpoint, explain, inner, limited};
 use crate::error::ConnectError;
 use crate::protocol::{AuthPolicy, DiscardCounter, DiscardGuard, ProtocolError, ServerEvent, StreamCounter, StreamGuard};
-use crate::stream::{Address, BorrowedStream, Encryption, PgStream, PreTls, RecordingStream, Terminate};
+use crate::stream::{Address, BorrowedStream, Encryption, Outbox, PgStream, PreTls, QueryPiece, RecordingStream, Terminate};
 use crate::target::ConnectTarget;
 use crate::tls::TlsClient;
 use crate::words::chain;
@@ -37,6 +37,7 @@ pub(super) struct HandleState {
     pub(super) terminate: Terminate,
     pub(super) discarding: DiscardCounter,
     pub(super) streaming: StreamCounter,
+    pub(super) outbox: Outbox,
 }
 
 impl ConnectionHandle {
@@ -78,6 +79,12 @@ impl ConnectionHandle {
     /// Until the guard is dropped, answers may be larger than memory should hold: the caller takes each row as it arrives.
     pub fn stream_rows(&self) -> StreamGuard {
         self.0.streaming.begin()
+    }
+
+    /// Takes the pieces of a large query, of no more than [`LARGEST_QUERY`](crate::stream::LARGEST_QUERY) bytes, and returns a short
+    /// one: in its place, the next time that the client sends it, the pieces are written to the socket, without a copy of the whole.
+    pub fn large_query(&self, pieces: impl IntoIterator<Item = QueryPiece>) -> &'static str {
+        self.0.outbox.put(pieces)
     }
 
     /// Makes the connection send `Terminate` and close, whatever the server still has to answer.

@@ -201,6 +201,7 @@ async fn attempt(
     }
     let (encrypted, terminate) = (stream.is_encrypted(), stream.terminate());
     let (discarding, streaming) = (stream.discard_counter(), stream.stream_counter());
+    let outbox = stream.outbox();
     let last = stream.last_event();
     let config = driver_config(target, host, options.application_name);
     let connected = config.connect_raw(stream, PreTls).await;
@@ -215,6 +216,7 @@ async fn attempt(
         terminate,
         discarding,
         streaming,
+        outbox,
     });
     Ok(OpenConnection { client, connection, handle })
 }

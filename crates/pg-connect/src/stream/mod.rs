@@ -3,6 +3,7 @@
 mod borrowed;
 mod endpoint;
 mod error;
+mod outbox;
 mod recording;
 mod terminate;
 
@@ -18,6 +19,8 @@ use tokio_rustls::client;
 pub use borrowed::{BorrowedStream, PreTls};
 pub use endpoint::{Address, Encryption, Endpoint};
 pub use error::EndpointError;
+pub(crate) use outbox::Outbox;
+pub use outbox::{LARGEST_QUERY, QueryPiece};
 pub(crate) use recording::RecordingStream;
 pub use terminate::Terminate;
 
@@ -39,11 +42,12 @@ pub struct PgStream {
     terminate: Terminate,
     /// Whether bytes were written since the last flush, so that the last message may be incomplete.
     mid_message: bool,
+    outbox: Outbox,
 }
 
 impl PgStream {
     fn of(transport: Transport, guard: ProtocolGuard) -> Self {
-        Self { transport, guard, terminate: Terminate::default(), mid_message: false }
+        Self { transport, guard, terminate: Terminate::default(), mid_message: false, outbox: Outbox::default() }
     }
 
     /// A stream over a socket that is already connected, such as one end of a pair.
@@ -64,6 +68,11 @@ impl PgStream {
     /// Counts the messages whose rows are handed over as they arrive.
     pub fn stream_counter(&self) -> StreamCounter {
         self.guard.stream_counter().clone()
+    }
+
+    /// Where large queries wait for their placeholder.
+    pub(crate) fn outbox(&self) -> Outbox {
+        self.outbox.clone()
     }
 
     /// Requests that the stream sends `Terminate`.
@@ -173,7 +182,8 @@ impl AsyncRead for PgStream {
 impl AsyncWrite for PgStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.mid_message = true;
-        let outcome = self.transport.poll_write(context, bytes);
+        let Self { outbox, transport, .. } = &mut *self;
+        let outcome = outbox.poll_write(bytes, |bytes| transport.poll_write(context, bytes));
         if matches!(outcome, Poll::Ready(Err(_))) {
             self.guard.last_event().set_ended();
         }

@@ -11,6 +11,7 @@ use crate::checksum::ChecksumError;
 use crate::commands::error::CommandError;
 use crate::config::error::{ConfigError, ConfigFault};
 use crate::exit::{Exit, Explain, Retry};
+use crate::facts::FailureFacts;
 use crate::interruption::ProcessError;
 use crate::ledger::ReadError;
 use crate::ledger::lost::LostVersionTable;
@@ -129,6 +130,10 @@ impl Explain for Error {
 
     fn faults(&self) -> Vec<String> {
         self.inner().faults()
+    }
+
+    fn facts(&self) -> FailureFacts {
+        self.inner().facts()
     }
 }
 

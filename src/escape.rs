@@ -50,6 +50,12 @@ fn is_control(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// JSON text whose control characters beyond ASCII, which JSON leaves as they are, are escaped: the value stays the same.
+pub(crate) fn json(text: &str) -> String {
+    let escape = |c: char| if is_control(c) && c != '\n' { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    if text.chars().any(is_control) { text.chars().map(escape).collect() } else { text.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +80,13 @@ mod tests {
     fn further_lines_are_indented() {
         assert_eq!(lines("a\n\tb\r\nerror: c\u{1b}", 2).to_string(), "a\n  \tb\\r\n  error: c\\u{1b}");
         assert_eq!(lines("a\nb\n", 0).to_string(), "a\nb\n");
+    }
+
+    #[test]
+    fn json_keeps_its_value() {
+        let value = "a\"\n\u{7f}\u{9b}\u{202e}ü";
+        let escaped = json(&serde_json::to_string(value).expect("JSON"));
+        assert_eq!(escaped, r#""a\"\n\u007f\u009b\u202eü""#);
+        assert_eq!(serde_json::from_str::<String>(&escaped).expect("JSON"), value);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::facts::FailureFacts;
 use crate::signal::Signal;
 
 /// What an error means for the run and for the user. Implemented beside each error type; [`crate::error::Error`] collects them.
@@ -21,6 +22,12 @@ pub trait Explain: std::error::Error {
     /// Each fault, if the error is a list of them.
     fn faults(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What is known about the failure besides its message: printed as text, as fields of the log line, and in the termination
+    /// message.
+    fn facts(&self) -> FailureFacts {
+        FailureFacts::default()
     }
 }
 

@@ -13,6 +13,7 @@
 //! - [`config`]: environment → raw settings → [`config::Config`].
 //! - [`environment`]: the variables that pgmarch reads besides those of libpq.
 //! - [`exit`]: exit codes; what an error explains about itself: [`exit::Explain`].
+//! - [`facts`]: what is known about a failure, as values: revision, SQLSTATE, place, the session in the way.
 //! - [`error`]: the top error, which collects those of all modules.
 //! - [`interruption`]: what a signal ended.
 //! - [`commands`]: one file per verb, each composing what follows.
@@ -39,6 +40,7 @@
 //! - [`counters`]: counts of waits and retries.
 //! - [`words`]: text that messages of several modules share.
 //! - [`escape`]: control characters of foreign text, made visible.
+//! - [`code_frame`]: a line of a file with carets under what is meant.
 //! - [`json`]: JSON into plain data.
 //! - [`backoff`]: pauses between tries.
 //! - [`signal`]: SIGTERM and SIGINT.
@@ -49,6 +51,7 @@ pub mod apply;
 pub mod backoff;
 pub mod checksum;
 pub mod cli;
+pub mod code_frame;
 pub mod commands;
 pub mod config;
 pub mod counters;
@@ -56,6 +59,7 @@ pub mod environment;
 pub mod error;
 pub mod escape;
 pub mod exit;
+pub mod facts;
 pub mod host;
 pub mod interruption;
 pub mod json;

@@ -99,6 +99,25 @@ fn a_failure_is_one_json_object_for_machines() {
         );
     }
     assert_eq!(message["applied"], serde_json::json!(["1"]));
+    assert!(message["excerpt"].as_str().unwrap().ends_with("2 | SELECT 1/0\n  | ^^^^^^^^^^\n"), "{message}");
+}
+
+#[test]
+fn a_changed_file_is_shown_as_a_difference_to_machines_too() {
+    let database = Database::new();
+    let project = Project::new().revision("1", "CREATE TABLE a ()", "SELECT 1");
+    pgmarch(&database, &project).run().exits(0);
+    project.write("1_test.sql", "-- migrate:up\nCREATE TABLE b ()\n");
+    let log = project.path().join("termination-log");
+    let program = pgmarch(&database, &project).env("PGMARCH_LOG_FORMAT", "json").env("PGMARCH_TERMINATION_LOG", log.to_str().unwrap());
+    let run = program.run().exits(3);
+    for text in [run.last_line(), &fs::read_to_string(&log).unwrap()] {
+        let failure: serde_json::Value = serde_json::from_str(text).unwrap();
+        let diff = failure["diff"].as_str().unwrap();
+        assert!(diff.contains("\n-CREATE TABLE a ()\n") && diff.ends_with("\n+CREATE TABLE b ()\n"), "{diff}");
+        assert_eq!(failure["revision"], "1");
+        assert!(failure["place"].as_str().unwrap().ends_with("1_test.sql"), "{failure}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::error::ON_THIS_SERVER_ONLY;
 use super::monitor::{MonitoredBackend, StatementMonitor, take_token};
 use crate::config::Config;
 use crate::exit::{Exit, Explain, Retry};
+use crate::facts::FailureFacts;
 use crate::ledger::{is_fence_failure, is_trust_failure, set_role};
 use crate::lock::RunLock;
 use crate::session::{Failure, Session, StatementResult};
@@ -63,6 +64,10 @@ impl Explain for BookkeepingError {
 
     fn retry(&self) -> Retry {
         if self.source.is_unreplicated() { Retry::Committed } else { Retry::Never }
+    }
+
+    fn facts(&self) -> FailureFacts {
+        FailureFacts::of_source(self)
     }
 
     fn next_step(&self) -> Cow<'static, str> {

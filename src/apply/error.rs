@@ -6,7 +6,9 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio_postgres::error::{DbError, SqlState};
 
+use crate::code_frame::code_frame;
 use crate::exit::{Exit, Explain, Retry};
+use crate::facts::{FailureFacts, place};
 use crate::ledger::UnfinishedRevision;
 use crate::revision::Direction;
 use crate::revision::{Id, LineColumn, SectionMode};
@@ -171,6 +173,33 @@ impl Explain for ApplyError {
         }
     }
 
+    fn facts(&self) -> FailureFacts {
+        match self {
+            Self::Revision(failure) => failure.facts(),
+            Self::OwnTables(changed) => {
+                FailureFacts { place: Some(place(&changed.path, None)), ..FailureFacts::default() }.about(&changed.revision)
+            }
+            Self::TextChanged { was, path } => {
+                FailureFacts { place: Some(place(path, None)), ..FailureFacts::default() }.about(&was.revision)
+            }
+            Self::Unfinished(was) => FailureFacts::default().about(&was.revision),
+            Self::Bookkeeping { .. }
+            | Self::Unreplicated(..)
+            | Self::Broken(..)
+            | Self::UnexpectedVersion { .. }
+            | Self::Moved(_)
+            | Self::Lost(..)
+            | Self::LockLost
+            | Self::StepwiseInRun(_)
+            | Self::TransactionPooler(_)
+            | Self::Busy { .. }
+            | Self::Invalid { .. } => FailureFacts {
+                revision: self.revision().map(Id::to_string),
+                ..std::error::Error::source(self).map(FailureFacts::of_source).unwrap_or_default()
+            },
+        }
+    }
+
     fn next_step(&self) -> Cow<'static, str> {
         match self {
             Self::Revision(failure) => failure.next().into(),
@@ -280,6 +309,10 @@ impl Explain for StoppedRun {
     fn next_step(&self) -> Cow<'static, str> {
         self.error.next_step()
     }
+
+    fn facts(&self) -> FailureFacts {
+        FailureFacts { applied: self.done.iter().map(|done| (done.id.to_string(), done.duration)).collect(), ..self.error.facts() }
+    }
 }
 
 /// A server's error in the text of a revision, and where that is.
@@ -327,6 +360,16 @@ impl SqlFailure {
                 self.revision
             ),
         }
+    }
+
+    /// What is known about it.
+    pub fn facts(&self) -> FailureFacts {
+        FailureFacts {
+            place: Some(place(&self.path, self.place())),
+            excerpt: self.range.as_ref().map(|range| code_frame(&self.path, &self.text, range)),
+            ..FailureFacts::of_server(&self.error)
+        }
+        .about(&self.revision)
     }
 
     /// Line and column, if there is a place.

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::escape;
 use crate::exit::{Exit, Explain};
+use crate::facts::{FailureFacts, place};
 use crate::revision::Id;
 
 /// A revision whose file has a different `up` section from the one that was applied.
@@ -104,6 +106,19 @@ impl Explain for ChecksumError {
         }
     }
 
+    fn facts(&self) -> FailureFacts {
+        let path = match self {
+            Self::Changed(changed) => changed.first().map(|changed| &changed.path),
+            Self::Reparsed(reparsed) => reparsed.first().map(|reparsed| &reparsed.path),
+            Self::Moved(moved) => moved.first().map(|moved| &moved.path),
+        };
+        let diff = match self {
+            Self::Changed(changed) => Some(changed.iter().map(|changed| diff_text(&changed.path, &changed.diff)).collect()),
+            Self::Reparsed(_) | Self::Moved(_) => None,
+        };
+        FailureFacts { revision: self.ids().into_iter().next(), place: path.map(|path| place(path, None)), diff, ..FailureFacts::default() }
+    }
+
     fn faults(&self) -> Vec<String> {
         match self {
             Self::Changed(_) => Vec::new(),
@@ -111,4 +126,9 @@ impl Explain for ChecksumError {
             Self::Moved(moved) => moved.iter().map(ToString::to_string).collect(),
         }
     }
+}
+
+/// A text diff from what was applied to a file; each of its lines begins with its own sign.
+pub(crate) fn diff_text(path: &Path, diff: &str) -> String {
+    format!("--- applied\n+++ {}\n{}", escape::line(path.display()), escape::lines(diff, 0))
 }

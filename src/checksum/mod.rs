@@ -12,7 +12,7 @@ use crate::revision::graph::{Graph, Node};
 use crate::revision::{Id, Revision};
 
 pub(crate) use diff::diff;
-pub(crate) use error::{ChangedFile, ChecksumError, MovedRevision, ReparsedFile};
+pub(crate) use error::{ChangedFile, ChecksumError, MovedRevision, ReparsedFile, diff_text};
 
 /// The revisions whose files differ from what was applied.
 #[derive(Clone, Debug, Default)]

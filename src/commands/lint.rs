@@ -8,12 +8,12 @@ use super::context::Context;
 use super::error::CommandError;
 use super::output::{answer, json};
 use crate::cli;
+use crate::code_frame::code_frame;
 use crate::error::Error;
 use crate::escape;
 use crate::ledger::Access;
 use crate::lint::{DOWN_DOES_NOT_RESTORE, Finding, SEVERAL_HEADS, is_ignored, lint};
 use crate::model::compare::compare;
-use crate::report::failure::code_frame;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::line::line_at;
 use crate::revision::name::RevisionName;
@@ -159,7 +159,7 @@ fn print(graph: &Graph, chosen: &[Node], found: &[(&Revision, Finding)], as_json
     let mut text = String::new();
     for (revision, finding) in found {
         text += &format!("{}: {}\n", finding.rule, escape::lines(&finding.message, 2));
-        text += &code_frame(&revision.path, &revision.text, &finding.range, place(revision, finding));
+        text += &code_frame(&revision.path, &revision.text, &finding.range);
         if let Some(help) = &finding.help {
             text += &format!("  help: {}\n", escape::lines(help, 4));
         }

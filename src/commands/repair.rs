@@ -15,7 +15,6 @@ use crate::error::Error;
 use crate::escape;
 use crate::ledger::{self, Access, AppliedRevision, Level, ReadError, State};
 use crate::lock::RunLock;
-use crate::report::failure;
 use crate::report::history::NOT_APPLIED;
 use crate::revision::graph::Graph;
 use crate::revision::line::normalized;
@@ -126,7 +125,7 @@ pub async fn run(words: &cli::RepairArgs, context: &Context) -> Result<(), Error
     }
     let mut text = String::new();
     if !diff.is_empty() {
-        text += &failure::diff(&revision.path, &diff);
+        text += &checksum::diff_text(&revision.path, &diff);
     }
     if let Some(recorded) = recorded.filter(|_| accepted.contains(&"parents")) {
         text += &format!("applied on {}, now on {}\n", join_ids(&recorded.parents), join_ids(&revision.parents));

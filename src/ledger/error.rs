@@ -9,6 +9,7 @@ use super::locked::Locked;
 use super::trust::UntrustedRelation;
 use super::trust::is_trust_failure;
 use crate::exit::{Exit, Explain, Retry};
+use crate::facts::FailureFacts;
 use crate::session::Failure;
 
 /// Why the database's state can't be read.
@@ -90,6 +91,10 @@ impl Explain for ReadError {
             | Self::Unexpected(_)
             | Self::NotDurable => Retry::Never,
         }
+    }
+
+    fn facts(&self) -> FailureFacts {
+        FailureFacts::of_source(self)
     }
 
     fn next_step(&self) -> Cow<'static, str> {

@@ -7,6 +7,7 @@ use pg_connect::{ConnectError, RetryVerdict};
 use thiserror::Error;
 
 use crate::exit::{Exit, Explain, Retry};
+use crate::facts::FailureFacts;
 use crate::session::Failure;
 
 /// Why the lock is not this run's.
@@ -63,6 +64,10 @@ impl Explain for LockError {
             Self::Timeout { .. } | Self::NoSecondConnection { .. } => false,
         };
         if is_worthwhile { Retry::Reconnect } else { Retry::Never }
+    }
+
+    fn facts(&self) -> FailureFacts {
+        FailureFacts::of_source(self)
     }
 
     fn next_step(&self) -> Cow<'static, str> {

@@ -12,6 +12,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::filter::Targets;
 
+use super::failure_report::FailureReport;
 use crate::config::{LogFormat, Reporting};
 use crate::escape;
 use crate::progress::Terminal;
@@ -87,15 +88,19 @@ struct Json(String);
 
 impl Json {
     fn of(event: &Event<'_>) -> String {
-        let now = format_rfc3339_micros(SystemTime::now());
-        let mut line = Self(format!("{{\"timestamp\":\"{now}\",\"level\":\"{}\"", event.metadata().level()));
+        let mut line = Self::start(event.metadata().level().as_str());
         event.record(&mut line);
         line.entry("target", event.metadata().target().into());
         line.0 + "}\n"
     }
 
+    fn start(level: &str) -> Self {
+        let now = format_rfc3339_micros(SystemTime::now());
+        Self(format!("{{\"timestamp\":\"{now}\",\"level\":\"{level}\""))
+    }
+
     fn entry(&mut self, name: &str, value: Value) {
-        let value = serde_json::to_string(&value).unwrap_or_default();
+        let value = escape::json(&serde_json::to_string(&value).unwrap_or_default());
         let _ = write!(self.0, ",\"{name}\":{value}");
     }
 }
@@ -124,6 +129,15 @@ impl Visit for Json {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.entry(field.name(), format!("{value:?}").into());
     }
+}
+
+/// The log line of a command's failure, with all its facts. It is printed whatever the filter.
+pub(super) fn failure_line(message: &str, report: &FailureReport) -> String {
+    let mut line = Json::start("ERROR");
+    line.entry("message", message.into());
+    line.0 = line.0 + "," + &report.log_fields();
+    line.entry("target", "pgmarch".into());
+    line.0 + "}\n"
 }
 
 #[cfg(test)]

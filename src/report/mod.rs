@@ -3,6 +3,7 @@
 pub mod check;
 pub mod difference;
 pub mod failure;
+mod failure_report;
 pub mod graph_drawing;
 pub mod history;
 

@@ -11,6 +11,7 @@ use tracing::debug;
 use super::{Pool, Session};
 use crate::backoff::Pace;
 use crate::exit::{Exit, Explain};
+use crate::facts::FailureFacts;
 use crate::host::{Event, EventThrottle, Host, Wait};
 use crate::words::chain;
 
@@ -56,6 +57,10 @@ impl Explain for WaitError {
             Self::Refused { .. } => Exit::Refused,
             Self::Settings(_) => Exit::Usage,
         }
+    }
+
+    fn facts(&self) -> FailureFacts {
+        FailureFacts::of_source(self)
     }
 
     fn next_step(&self) -> Cow<'static, str> {

@@ -78,6 +78,11 @@ impl Program {
         self
     }
 
+    /// The value of an environment variable.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str)
+    }
+
     /// Takes back an environment variable.
     pub(crate) fn without(mut self, name: &str) -> Program {
         self.environment.remove(name);

@@ -9,6 +9,7 @@ use tokio_postgres::error::{DbError, ErrorPosition};
 
 use super::source::{Source, SourceError};
 use crate::exit::{Exit, Explain};
+use crate::facts::FailureFacts;
 use crate::model::Catalog;
 use crate::model::read::{CatalogRowError, CatalogRows, Scope};
 use crate::revision::statement::kind::affects_whole_server;
@@ -51,6 +52,18 @@ impl Explain for ScratchError {
             Self::Server(failure) if failure.is_lost() => Exit::Unreachable,
             Self::Broken(_) => Exit::Unsound,
             Self::NoRight { .. } | Self::Server(_) | Self::Unreadable(_) => Exit::Refused,
+        }
+    }
+
+    fn facts(&self) -> FailureFacts {
+        match self {
+            Self::Wait(error) => error.facts(),
+            Self::Server(failure) => FailureFacts::of_source(failure),
+            Self::Broken(broken) => {
+                let first = broken.first().map(SourceError::facts).unwrap_or_default();
+                FailureFacts { excerpt: Some(broken.iter().filter_map(|broken| broken.facts().excerpt).collect()), ..first }
+            }
+            Self::NoRight { .. } | Self::Unreadable(_) => FailureFacts::default(),
         }
     }
 

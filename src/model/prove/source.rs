@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use tracing::info;
 
+use crate::code_frame::code_frame;
+use crate::escape;
+use crate::facts::{FailureFacts, place};
 use crate::revision::format::without_byte_order_mark;
 use crate::revision::id::compare_naturally;
 use crate::revision::statement::kind::affects_whole_server;
@@ -76,6 +79,24 @@ impl SourceError {
     /// Line and column, if there is a position.
     pub fn place(&self) -> Option<LineColumn> {
         self.range.as_ref().map(|range| LineColumn::of(&self.text, range.start))
+    }
+
+    /// What is known about it.
+    pub fn facts(&self) -> FailureFacts {
+        let more = |name| self.more.iter().find(|(known, _)| *known == name).map(|(_, text)| text.clone());
+        let excerpt = match &self.range {
+            Some(range) => code_frame(&self.path, &self.text, range),
+            None => format!("  --> {}\n", escape::line(self.path.display())),
+        };
+        FailureFacts {
+            sqlstate: Some(self.code.clone()),
+            place: Some(place(&self.path, self.place())),
+            detail: more("detail"),
+            hint: more("hint"),
+            context: more("context"),
+            excerpt: Some(excerpt),
+            ..FailureFacts::default()
+        }
     }
 
     /// In one line: `schema.sql:3:14: relation "x" does not exist (42P01)`.

@@ -57,6 +57,22 @@ fn a_window_of_revisions_takes_as_many_round_trips_as_one_revision() {
 }
 
 #[test]
+fn quick_statements_of_a_transaction_false_revision_share_round_trips() {
+    let counted = [100, 400].map(|count| {
+        let database = Database::new();
+        let inserts: String = (0..count).map(|number| format!("INSERT INTO t VALUES ({number});\n")).collect();
+        let text = format!("-- migrate:up transaction:false\nCREATE TABLE t (id int);\n{inserts}\n-- migrate:down\nDROP TABLE t;\n");
+        let proxy = Proxy::to(&database).delay(LINK);
+        pgmarch_at(&proxy.url_for(&database), &Project::new().file("001_a.sql", &text)).run().exits(0);
+        assert_eq!(database.one("SELECT count(DISTINCT id) FROM t"), count.to_string());
+        let progress = "SELECT count(*) FROM pgmarch.journal WHERE statement IS NOT NULL AND outcome = 'finished'";
+        assert_eq!(database.one(progress), (count + 1).to_string());
+        round_trips(&proxy).into_iter().max().unwrap_or_default()
+    });
+    assert!(counted[0] < 60 && counted[1] < 150, "{counted:?}");
+}
+
+#[test]
 fn a_comparison_takes_as_many_round_trips_for_many_tables_as_for_one() {
     let counted = [1, 150].map(|count| {
         let database = Database::new();

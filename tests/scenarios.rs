@@ -49,6 +49,7 @@ mod sidecar;
 mod signals;
 mod snapshots;
 mod status;
+mod stepwise;
 mod support;
 mod synchronous;
 mod text;

@@ -36,6 +36,8 @@ pub(super) struct Executor<'r> {
     pub(super) token: i64,
     /// The session's prepared bookkeeping statements.
     pub(super) statement_cache: StatementCache,
+    /// The same for the statements of `transaction:false` revisions.
+    pub(super) stepwise_cache: StatementCache,
     pub(super) monitor: StatementMonitor,
     pub(super) done: Vec<CompletedStep>,
 }

@@ -58,6 +58,11 @@ pub async fn apply(
         digest: plan.applied_digest.clone().filter(|_| leaves_nothing(plan, state)),
         token,
         statement_cache: if is_worth_preparing(plan, state, config) { StatementCache::enabled() } else { StatementCache::default() },
+        stepwise_cache: if may_prepare(state, config) && session.has_defaults() {
+            StatementCache::enabled()
+        } else {
+            StatementCache::default()
+        },
         monitor: StatementMonitor::new(
             lock.pool().clone(),
             host,
@@ -90,9 +95,11 @@ pub async fn apply(
 /// session, so nothing is prepared.
 fn is_worth_preparing(plan: &Plan<'_>, state: &State, config: &Config) -> bool {
     const OFTEN: usize = 4;
-    config.transaction == Transaction::Revision
-        && state.backend().is_some_and(|backend| backend.is_direct && backend.has_plpgsql)
-        && plan.steps.len() >= OFTEN
+    may_prepare(state, config) && plan.steps.len() >= OFTEN
+}
+
+fn may_prepare(state: &State, config: &Config) -> bool {
+    config.transaction == Transaction::Revision && state.backend().is_some_and(|backend| backend.is_direct && backend.has_plpgsql)
 }
 
 /// The unfinished revisions of a state; none if the ledger's contents were not read.

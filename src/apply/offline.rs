@@ -12,15 +12,14 @@ use crate::escape;
 use crate::ledger::{Ledger, Stage, StatementNote, set_role};
 use crate::plan::{Plan, Step};
 use crate::revision::checksum::semantic_checksum;
-use crate::revision::statement::kind::{StatementKind, classify};
-use crate::revision::statement::split;
+use crate::revision::statement::kind::StatementKind;
 use crate::revision::{Direction, SectionMode, join_ids};
 use crate::session::application_name;
 use crate::sql;
 use crate::sql::{BEGIN, Sql, safe_settings};
 
 use super::error::ApplyError;
-use super::stepwise::prefix_checksum;
+use super::stepwise::StepStatements;
 
 /// The psql variable that holds the check of pgmarch's tables, which would otherwise be most of a long script.
 const CHECK: &str = "pgmarch_check";
@@ -161,17 +160,16 @@ impl ScriptWriter<'_> {
         self.push_all(role.into_iter().chain(path));
         // No lock timeout: it would leave an INVALID index behind. Each statement is recorded as in a live run, so that a later
         // run can continue where a script was stopped.
-        let sql = step.sql();
-        let statements = split(sql).statements;
-        for (number, statement) in statements.iter().enumerate() {
-            let own = &sql[statement.range.clone()];
+        let mut statements = StepStatements::of(step.sql());
+        for number in 0..statements.len() {
+            let own = statements.text(number);
             let note = StatementNote {
-                before: prefix_checksum(sql, &statements, number),
+                before: statements.checksum_before(number),
                 own: semantic_checksum(own),
                 application: application_name(Some(step.revision.id.as_str())),
                 indexes: Vec::new(),
             };
-            if matches!(classify(own), StatementKind::NonTransactional(_)) {
+            if matches!(statements.kind(number), StatementKind::NonTransactional(_)) {
                 self.note(step, Stage::Started, number + 1, &note);
             }
             let _ = writeln!(self.text, "{}\n;", escape_for_psql(own));

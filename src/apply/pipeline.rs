@@ -123,7 +123,7 @@ impl<'r> Executor<'r> {
 }
 
 /// A prepared statement of pgmarch's is missing, or no longer valid.
-fn is_about_prepared(failure: &Failure) -> bool {
+pub(super) fn is_about_prepared(failure: &Failure) -> bool {
     failure.code().is_some_and(|code| {
         [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT, SqlState::FEATURE_NOT_SUPPORTED].contains(code)
     })

@@ -134,11 +134,9 @@ impl SegmentedMessage {
         self.length += sql.pieces().map(|piece| piece.chars().count()).sum::<usize>();
         self.segments.push(Segment { kind, characters: start..self.length, statements });
         self.text.append(sql);
-        if kind != SegmentKind::Commit {
-            // The text may end in a comment, hence the newline; it may lack its last semicolon, hence the semicolon.
-            self.text.append_constant("\n;\n");
-            self.length += 3;
-        }
+        // The text may end in a comment, hence the newline; it may lack its last semicolon, hence the semicolon.
+        self.text.append_constant("\n;\n");
+        self.length += 3;
     }
 
     /// The message. Its text is moved out, as it may be large; the segments stay to locate errors.
@@ -158,6 +156,16 @@ impl SegmentedMessage {
     /// Whether the server refused the bookkeeping. After a lost connection that is unknown.
     pub(super) fn is_bookkeeping_failure(&self, failure: &Failure) -> bool {
         !failure.is_lost() && matches!(self.locate(failure), ErrorLocation::Before | ErrorLocation::Check | ErrorLocation::After)
+    }
+
+    /// How many transactions of the message were committed before it failed.
+    pub(super) fn commits_before(&self, failure: &Failure) -> usize {
+        let mut statements = 0;
+        let is_complete = |segment: &&Segment| {
+            statements += segment.statements;
+            statements <= failure.completed
+        };
+        self.segments.iter().take_while(is_complete).filter(|segment| segment.kind == SegmentKind::Commit).count()
     }
 
     /// Located by the server's position in the message if it gave one, else by how many statements had completed.

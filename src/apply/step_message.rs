@@ -11,7 +11,7 @@ use crate::revision::Direction;
 use crate::revision::applied_digest::AppliedDigest;
 use crate::session::StatementResult;
 use crate::sql;
-use crate::sql::{Flush, Literal, Sql, commit, discard, safe_settings};
+use crate::sql::{BEGIN, Flush, Literal, Sql, commit, discard, safe_settings};
 
 /// How a step is run.
 #[derive(Debug)]
@@ -84,23 +84,25 @@ pub(super) fn closing_message(
     message
 }
 
-/// One statement in a transaction with `check` and `bookkeeping`, which run with pgmarch's own role whatever the revision has set.
-pub(super) fn statement_message(
+/// One statement in a transaction with its `record`, which runs with pgmarch's own role whatever the revision has set.
+pub(super) fn push_statement(
+    message: &mut SegmentedMessage,
     before: Vec<Sql>,
     statement: UserStatement<'_>,
     config: &Config,
-    check: Vec<Sql>,
-    bookkeeping: Vec<Sql>,
-) -> SegmentedMessage {
-    let mut message = SegmentedMessage::begin();
+    record: &[Sql],
+    flush: Flush,
+) {
+    message.push(SegmentKind::Before, &Sql::of(BEGIN), 1);
     message.push_before(before);
     message.push(statement.kind(), &Sql::from_file(statement.sql), 1);
     message.push(SegmentKind::Deferred, &Sql::of(DEFERRED), 1);
     message.push_after(bookkeeping_settings(config));
-    check.iter().for_each(|statement| message.push(SegmentKind::Check, statement, 1));
-    message.push_after(bookkeeping);
-    push_commit(&mut message, Flush::Now);
-    message
+    // A plan that was made while the journal was small serves all statements.
+    message.push_after([Sql::of("SET LOCAL enable_seqscan TO off")]);
+    record.iter().for_each(|statement| message.push(SegmentKind::Check, statement, 1));
+    message.trailing_statements = 0;
+    push_commit(message, flush);
 }
 
 /// Bookkeeping in a transaction of its own.

@@ -46,5 +46,5 @@ pub(crate) use settings::{session_settings, set_role};
 pub(crate) use state::{Backend, Level, Server, State};
 pub(crate) use trust::UntrustedRelation;
 pub(crate) use trust::{is_trust_failure, trusted_roles};
-pub(crate) use write::StatementCache;
-pub(crate) use write::{changed_detail, is_fence_failure, is_verify_failure, returning_duration, same_tables};
+pub(crate) use write::{StatementCache, StatementDone};
+pub(crate) use write::{changed_detail, is_fence_failure, is_verify_failure, returning_duration, same_tables, split_last_row};

@@ -15,21 +15,37 @@ pub fn exact_checksum(text: &str) -> String {
 /// SHA-256 of the tokens of `sql`, each followed by a NUL, in hexadecimal. Comments, white space, line ends and the case of unquoted
 /// words make no difference. Two strings joined by a newline stay two tokens.
 pub fn semantic_checksum(sql: &str) -> String {
-    let sql = normalized(sql);
-    let sql = sql.as_ref();
-    let mut hash = Sha256::new();
-    let mut offset = 0;
-    for token in tokenize(sql) {
-        let text = &sql[offset..offset + token.len as usize];
-        offset += token.len as usize;
-        match token.kind {
-            TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. } => continue,
-            TokenKind::Ident => hash.update(text.to_ascii_lowercase()),
-            _ => hash.update(text),
+    let mut checksum = SemanticChecksum::default();
+    checksum.update(sql);
+    checksum.value()
+}
+
+/// The same of text that arrives in parts, each of whole tokens.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SemanticChecksum(Sha256);
+
+impl SemanticChecksum {
+    /// Adds a part.
+    pub(crate) fn update(&mut self, sql: &str) {
+        let sql = normalized(sql);
+        let sql = sql.as_ref();
+        let mut offset = 0;
+        for token in tokenize(sql) {
+            let text = &sql[offset..offset + token.len as usize];
+            offset += token.len as usize;
+            match token.kind {
+                TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. } => continue,
+                TokenKind::Ident => self.0.update(text.to_ascii_lowercase()),
+                _ => self.0.update(text),
+            }
+            self.0.update([0]);
         }
-        hash.update([0]);
     }
-    hex(&hash.finalize())
+
+    /// The checksum of the parts so far.
+    pub(crate) fn value(&self) -> String {
+        hex(&self.0.clone().finalize())
+    }
 }
 
 /// Bytes in hexadecimal.
@@ -48,6 +64,12 @@ mod tests {
         assert_ne!(semantic_checksum("SELECT 'a b'"), semantic_checksum("SELECT 'a  b'"));
         assert_ne!(semantic_checksum("SELECT \"A\""), semantic_checksum("SELECT \"a\""));
         assert_ne!(semantic_checksum("SELECT a b"), semantic_checksum("SELECT ab"));
+        let mut parts = SemanticChecksum::default();
+        ["SELECT 'a", "\r\nb'", ";", "select 2"].iter().for_each(|part| parts.update(part));
+        assert_ne!(parts.value(), semantic_checksum("SELECT 'a\nb';\nselect 2"), "half a token");
+        let mut parts = SemanticChecksum::default();
+        ["SELECT 'a\r\nb'", ";", "select 2"].iter().for_each(|part| parts.update(part));
+        assert_eq!(parts.value(), semantic_checksum("SELECT 'a\nb';\nselect 2"));
         assert_ne!(semantic_checksum("SELECT Ä"), semantic_checksum("SELECT ä"), "to PostgreSQL these are two names");
     }
 }

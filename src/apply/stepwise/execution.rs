@@ -2,45 +2,52 @@
 
 use tracing::debug;
 
-use super::resume::prefix_checksum;
+use super::batch::BatchSize;
 use super::session::StepSession;
+use super::statements::StepStatements;
 use crate::apply::bookkeeping::write;
 use crate::apply::error::ApplyError;
 use crate::apply::executor::Executor;
 use crate::apply::retries::LockRetries;
-use crate::apply::segments::{SegmentedMessage, UserStatement};
+use crate::apply::segments::SegmentedMessage;
 use crate::apply::step_message::bookkeeping_message;
 use crate::host::Event;
-use crate::ledger::{ReadError, UnfinishedRevision};
-use crate::ledger::{Stage, StatementNote};
+use crate::ledger::{Stage, StatementNote, UnfinishedRevision, set_role};
 use crate::plan::Step;
 use crate::revision::checksum::semantic_checksum;
-use crate::revision::statement::{Statement, split};
 use crate::session::{Failure, StatementResult, application_name};
 use crate::sql;
-use crate::sql::{Sql, deallocate};
+use crate::sql::{Message, Sql, deallocate};
 
 /// One step being executed.
 pub(super) struct StepwiseExecution<'s, 'r> {
     pub(super) session: StepSession<'s, 'r>,
-    pub(super) statements: Vec<Statement>,
+    pub(super) statements: StepStatements<'s>,
     /// The last journal row about one of its statements. No other run may have written one since.
     journal_id: Option<i64>,
     /// The state of pgmarch's tables when that row was written, which a statement must not change; and the time.
     pub(super) tables: Option<String>,
     noted_at: Option<String>,
     retries: LockRetries,
+    /// Whether the session has prepared the record of a statement that is done.
+    pub(super) has_prepared: bool,
+    pub(super) batch_size: BatchSize,
+    /// Whether statements were committed since the last row was remembered.
+    pub(super) is_stale: bool,
 }
 
 impl<'s, 'r> StepwiseExecution<'s, 'r> {
     pub(super) fn new(executor: &'s Executor<'r>, step: &'s Step<'s>, was: Option<&UnfinishedRevision>) -> Self {
         Self {
             session: StepSession { executor, step, pid: None },
-            statements: split(step.sql()).statements,
+            statements: StepStatements::of(step.sql()),
             journal_id: was.map(|was| was.journal_id),
             tables: None,
             noted_at: None,
             retries: LockRetries::new(&executor.host, executor.config.retry_for),
+            has_prepared: false,
+            batch_size: BatchSize::default(),
+            is_stale: false,
         }
     }
 
@@ -50,27 +57,24 @@ impl<'s, 'r> StepwiseExecution<'s, 'r> {
     }
 
     pub(super) fn text(&self, number: usize) -> &'s str {
-        &self.session.step.sql()[self.statements[number].range.clone()]
+        self.statements.text(number)
     }
 
-    pub(super) fn user_statement(&self, number: usize) -> UserStatement<'s> {
-        let start = self.statements[number].range.start;
-        UserStatement { sql: self.text(number), character: self.session.step.sql()[..start].chars().count(), statement: number }
-    }
-
-    /// Creates the tables of the journal, if they are missing.
-    pub(super) async fn install(&mut self) -> Result<(), ApplyError> {
+    /// Creates the tables of the journal, if they are missing; makes sure that no other run continues the step, and remembers what
+    /// the tables are like.
+    pub(super) async fn begin(&mut self) -> Result<(), ApplyError> {
         let executor = self.executor();
         let missing = executor.ledger.install();
         if !missing.is_empty() {
             self.run_bookkeeping(missing).await?;
         }
-        match executor.ledger.read_tables(executor.session).await {
-            Ok((_, tables)) => self.tables = Some(tables),
-            Err(ReadError::Server(failure)) => return Err(self.session.diagnose_own(failure).await),
-            Err(error) => {
-                debug!(target: "pgmarch::apply::stepwise", error = %crate::words::chain(&error), "what the tables are like is not known");
-            }
+        let mut fence = executor.ledger.fence_statement(&self.session.step.before, self.session.id(), self.journal_id);
+        fence.push(executor.ledger.tables_and_time());
+        let answers = self.run_bookkeeping(fence).await?;
+        let row = answers.last().and_then(|rows| rows.first()).map(Vec::as_slice);
+        if let Some([tables, time]) = row {
+            self.tables.clone_from(tables);
+            self.noted_at.clone_from(time);
         }
         Ok(())
     }
@@ -96,9 +100,9 @@ impl<'s, 'r> StepwiseExecution<'s, 'r> {
     }
 
     /// What the next run must know about a statement.
-    pub(super) fn note(&self, number: usize, indexes: Vec<u32>) -> StatementNote {
+    pub(super) fn note(&mut self, number: usize, indexes: Vec<u32>) -> StatementNote {
         StatementNote {
-            before: prefix_checksum(self.session.step.sql(), &self.statements, number),
+            before: self.statements.checksum_before(number),
             own: semantic_checksum(self.text(number)),
             application: application_name(Some(self.session.id().as_str())),
             indexes,
@@ -116,11 +120,26 @@ impl<'s, 'r> StepwiseExecution<'s, 'r> {
     /// Remembers the row that was just written: the last answer before COMMIT. Returns the backend that wrote it.
     pub(super) fn remember(&mut self, answers: &[StatementResult]) -> Option<i32> {
         let row = answers.last().and_then(|rows| rows.first())?;
-        let [journal_id, pid, tables, noted_at] = <&[Option<String>; 4]>::try_from(row.as_slice()).ok()?;
+        let [journal_id, pid, tables, noted_at, _] = <&[Option<String>; 5]>::try_from(row.as_slice()).ok()?;
+        self.is_stale = false;
         self.journal_id = journal_id.as_deref().and_then(|id| id.parse().ok());
         self.tables.clone_from(tables);
         self.noted_at.clone_from(noted_at);
         pid.as_deref().and_then(|pid| pid.parse().ok())
+    }
+
+    /// Reads the row that the last committed statement has written, if that was not yet remembered. Returns whether it is the last
+    /// row still, so that no other run continues the step.
+    pub(super) async fn reload_if_stale(&mut self, done: usize) -> Result<bool, ApplyError> {
+        if !self.is_stale {
+            return Ok(true);
+        }
+        let executor = self.executor();
+        let last = executor.ledger.last_statement_record(self.session.id());
+        let message = Message::preceded_by([Sql::of("ROLLBACK")].into_iter().chain(set_role(executor.config)), [last]);
+        let answers = self.session.ask(&message).await?;
+        let statement = answers.last().and_then(|rows| rows.first()?.last()?.as_deref()?.parse().ok());
+        Ok(self.remember(&answers) == Some(executor.backend.pid) && statement == Some(done))
     }
 
     pub(super) async fn record_finished(&mut self, number: usize, indexes: Vec<u32>) -> Result<(), ApplyError> {
@@ -142,7 +161,11 @@ impl<'s, 'r> StepwiseExecution<'s, 'r> {
         let error = self.executor().diagnose(sent, self.session.step, failure, number).await;
         let detail = if let ApplyError::OwnTables(changed) = &error { Some(changed.detail.clone()) } else { detail };
         if matches!(error, ApplyError::Revision(_) | ApplyError::OwnTables(_)) {
-            match self.run_bookkeeping(self.record(Stage::Failed, number, &note, detail.as_deref())).await {
+            let recorded = match self.reload_if_stale(number).await {
+                Ok(_) => self.run_bookkeeping(self.record(Stage::Failed, number, &note, detail.as_deref())).await,
+                Err(error) => Err(error),
+            };
+            match recorded {
                 Ok(answers) => {
                     self.remember(&answers);
                 }

@@ -2,6 +2,7 @@
 //! journal row that it is done. Any other is recorded as started before it runs and as finished after. A run that finds one
 //! started first makes sure that its backend is gone, and then checks whether the statement was done.
 
+mod batch;
 mod earlier_backend;
 mod execution;
 mod invalid_index;
@@ -9,6 +10,7 @@ mod non_transactional;
 mod pooler;
 mod resume;
 mod session;
+mod statements;
 mod transactional;
 
 use super::session_context::{SettingScope, step_settings};
@@ -19,13 +21,14 @@ use crate::host::Event;
 use crate::ledger::UnfinishedRevision;
 use crate::ledger::{Stage, returning_duration};
 use crate::plan::Step;
-use crate::revision::statement::kind::{StatementKind, classify};
+use crate::revision::statement::kind::StatementKind;
 use crate::sql;
 use crate::sql::{Message, Sql, discard};
 use execution::StepwiseExecution;
 use pooler::{BACKEND_PID, single_value};
 
-pub(super) use resume::{check_text, needs_session, prefix_checksum};
+pub(super) use resume::{check_text, needs_session};
+pub(in crate::apply) use statements::StepStatements;
 
 impl Executor<'_> {
     /// Runs a step statement by statement, from the first that is not done.
@@ -34,7 +37,7 @@ impl Executor<'_> {
         let was = self.unfinished.iter().find(|was| was.revision == id.as_str() && was.direction == self.direction);
         let mut execution = StepwiseExecution::new(self, step, was);
         self.notify_started(id);
-        execution.install().await?;
+        execution.begin().await?;
         let count = execution.statements.len();
         let mut next = 0;
         if let Some(was) = was {
@@ -46,13 +49,15 @@ impl Executor<'_> {
                 execution.session.wait_for_earlier_backend(was).await?;
             }
         }
-        if needs_session(step) {
+        // A session of its own needs the settings only once.
+        if needs_session(step) || self.backend.is_direct {
             execution.prepare_session(next).await?;
         }
-        for number in next..count {
+        execution.prepare_records(next).await?;
+        while next < count {
             self.wait_if_stopping().await;
-            let resumed = was.filter(|was| was.stage == Stage::Started && was.statement == number + 1);
-            execution.run_statement(number, resumed).await?;
+            let resumed = was.filter(|was| was.stage == Stage::Started && was.statement == next + 1);
+            next = execution.run_statements(next, resumed).await?;
         }
         self.wait_if_stopping().await;
         let answers = execution.run_bookkeeping(returning_duration(execution.record_all_done())).await?;
@@ -76,22 +81,21 @@ impl StepwiseExecution<'_, '_> {
         self.session.ask(&Message::verbatim(Sql::join(settings.into_iter().chain(role).chain(path), ";\n"))).await?;
         self.session.pid = single_value(self.session.ask(&Message::of(Sql::of(BACKEND_PID))).await?).and_then(|pid| pid.parse().ok());
         for number in 0..next {
-            if classify(self.text(number)) == StatementKind::Setting {
+            if *self.statements.kind(number) == StatementKind::Setting {
                 self.session.ask(&Message::verbatim(Sql::from_file(self.text(number)))).await?;
             }
         }
         Ok(())
     }
 
-    async fn run_statement(&mut self, number: usize, resumed: Option<&UnfinishedRevision>) -> Result<(), ApplyError> {
-        let host = &self.executor().host;
+    /// Runs one statement, or several; returns the number of the next.
+    async fn run_statements(&mut self, number: usize, resumed: Option<&UnfinishedRevision>) -> Result<usize, ApplyError> {
+        let StatementKind::NonTransactional(kind) = self.statements.kind(number) else { return self.run_transactional(number).await };
+        let (host, kind) = (&self.executor().host, kind.clone());
         let started = host.now();
-        match classify(self.text(number)) {
-            StatementKind::Transactional | StatementKind::Setting => self.run_transactional(number).await?,
-            StatementKind::NonTransactional(kind) => self.run_non_transactional(number, &kind, resumed).await?,
-        }
+        self.run_non_transactional(number, &kind, resumed).await?;
         let (revision, count, duration) = (self.session.id(), self.statements.len(), host.elapsed(started));
         host.notify(&Event::StatementDone { revision, statement: number + 1, count, duration });
-        Ok(())
+        Ok(number + 1)
     }
 }

@@ -11,7 +11,7 @@ use crate::host::Event;
 use crate::ledger::{ReadError, UnfinishedRevision, same_tables};
 use crate::ledger::{Stage, StatementNote};
 use crate::revision::checksum::semantic_checksum;
-use crate::revision::statement::kind::{NonTransactional, sets_lock_timeout};
+use crate::revision::statement::kind::NonTransactional;
 use crate::revision::{Id, join_ids};
 use crate::session::Failure;
 use crate::sql;
@@ -47,7 +47,7 @@ impl StepwiseExecution<'_, '_> {
             if pid != self.session.pid {
                 return Err(ApplyError::TransactionPooler(id.clone()));
             }
-            let mut sent = SegmentedMessage::bare(self.user_statement(number));
+            let mut sent = SegmentedMessage::bare(self.statements.user_statement(number));
             let message = sent.take_message();
             let failure = match self.session.supervise(self.session.backend(), executor.session.run(&message)).await {
                 Ok(_) => {
@@ -118,7 +118,7 @@ impl StepwiseExecution<'_, '_> {
     /// revision has set or reset; and a `lock_timeout`, unless the revision set one. For a concurrent statement that is 0, as a
     /// timeout would leave an INVALID index.
     fn session_settings(&self, number: usize, kind: &NonTransactional, note: &StatementNote) -> Vec<Sql> {
-        let is_set = (0..number).any(|earlier| sets_lock_timeout(self.text(earlier)));
+        let is_set = self.statements.is_lock_timeout_set_before(number);
         let timeout = if kind.is_concurrent() { ServerTimeout::OFF } else { self.executor().config.lock_timeout };
         let timeout = (!is_set).then(|| sql!("SET SESSION lock_timeout = {timeout}", timeout = timeout));
         let name = sql!("SET SESSION application_name = {name}", name = EscapeString(&note.application));

@@ -1,44 +1,165 @@
-//! A statement of a `transaction:false` step that may run in a transaction.
+//! Statements of a `transaction:false` step that may run in a transaction. Each has a transaction of its own; in a session that no
+//! pooler shares, one message has several of these transactions. The server ignores what is behind one that fails.
 
+use std::ops::Range;
+use std::time::Duration;
+
+use super::batch::MOST_BYTES;
 use super::execution::StepwiseExecution;
 use crate::apply::error::ApplyError;
+use crate::apply::pipeline::is_about_prepared;
 use crate::apply::retries::LockRetries;
+use crate::apply::segments::SegmentedMessage;
 use crate::apply::session_context::{SettingScope, step_settings};
-use crate::apply::step_message::statement_message;
-use crate::ledger::Stage;
+use crate::apply::step_message::push_statement;
+use crate::host::Event;
+use crate::ledger::{StatementCache, StatementDone, is_verify_failure, set_role, split_last_row};
+use crate::revision::statement::kind::StatementKind;
 use crate::sql;
+use crate::sql::{Flush, Message};
+
+/// Preparing the record pays for at least so many statements.
+const OFTEN: usize = 4;
 
 impl StepwiseExecution<'_, '_> {
-    /// Runs a statement in one transaction with the journal row that it is done, so that it happens once or not at all.
-    pub(super) async fn run_transactional(&mut self, number: usize) -> Result<(), ApplyError> {
+    /// Prepares what each statement from `next` on repeats.
+    pub(super) async fn prepare_records(&mut self, next: usize) -> Result<(), ApplyError> {
+        let executor = self.executor();
+        let transactional = (next..self.statements.len()).filter(|number| self.is_transactional(*number));
+        if !executor.stepwise_cache.is_enabled() || transactional.take(OFTEN).count() < OFTEN {
+            return Ok(());
+        }
+        let prepared = executor.ledger.prepare_record_done(&executor.stepwise_cache);
+        if !prepared.is_empty() {
+            self.session.ask(&Message::preceded_by(set_role(executor.config), prepared)).await?;
+        }
+        self.has_prepared = true;
+        Ok(())
+    }
+
+    fn is_transactional(&self, number: usize) -> bool {
+        !matches!(self.statements.kind(number), StatementKind::NonTransactional(_))
+    }
+
+    /// Runs the statement, and as many after it as may be sent with it: each in one transaction with the journal row that it is
+    /// done, so that it happens once or not at all. Returns the number of the next statement.
+    pub(super) async fn run_transactional(&mut self, first: usize) -> Result<usize, ApplyError> {
         let (id, executor) = (self.session.id(), self.executor());
-        let context = executor.session_context(id);
+        let host = &executor.host;
+        let (mut first, mut end) = (first, self.end_of_batch(first));
+        let mut retries = LockRetries::new(host, executor.config.retry_for);
+        loop {
+            let mut sent = self.message(first..end);
+            let message = sent.take_message();
+            let started = host.now();
+            let failure = match self.session.supervise(executor.monitored_backend(), executor.session.run(&message)).await {
+                Ok(answers) => {
+                    self.remember(&answers);
+                    self.batch_size.adapt(end - first, host.elapsed(started));
+                    self.notify_done(first..end, host.elapsed(started));
+                    return Ok(end);
+                }
+                Err(failure) => failure,
+            };
+            let done = if failure.is_unreplicated() { end } else { first + sent.commits_before(&failure) };
+            self.notify_done(first..done, host.elapsed(started));
+            if failure.is_lost() || failure.is_unreplicated() {
+                return Err(executor.diagnose(&sent, self.session.step, failure, done).await);
+            }
+            let is_first = done == first;
+            self.is_stale = !is_first;
+            self.batch_size.reset();
+            if failure.completed == 0 && end > first + 1 {
+                // The server parses a message before it runs any of it: the statements before the one with the error are run alone.
+                self.roll_back().await;
+                return Ok(first);
+            }
+            if !is_first && is_verify_failure(&failure) {
+                // A function may have reset the setting that has the last row: what is read now settles it.
+                return if self.restore(done).await? { Ok(done) } else { Err(ApplyError::Moved(failure)) };
+            }
+            if self.has_prepared && is_about_prepared(&failure) && sent.is_bookkeeping_failure(&failure) {
+                // The revision deallocated the prepared statements.
+                executor.stepwise_cache.disable();
+                self.has_prepared = false;
+                return if self.restore(done).await? { Ok(done) } else { Err(ApplyError::Moved(failure)) };
+            }
+            if !is_first {
+                retries = LockRetries::new(host, executor.config.retry_for);
+            }
+            if !failure.met_a_lock() || !retries.has_time_left() {
+                let note = self.note(done, Vec::new());
+                return Err(self.record_failed(&sent, done, note, failure).await);
+            }
+            if !self.restore(done).await? {
+                return Err(ApplyError::Moved(failure));
+            }
+            let happened = format!("its statement {} was rolled back", done + 1);
+            retries.wait(id, &happened, &failure, &executor.monitor).await;
+            (first, end) = (done, done + 1);
+        }
+    }
+
+    /// The end of a message that begins with a statement. A statement that may reset the session's settings begins one, and so
+    /// does the one after a statement that has no transaction.
+    fn end_of_batch(&self, first: usize) -> usize {
+        if self.session.pid.is_none() || !self.executor().backend.is_direct {
+            return first + 1;
+        }
+        let mut bytes = self.statements.text(first).len();
+        let goes_on = |number: &usize| {
+            bytes += self.statements.text(*number).len();
+            *self.statements.kind(*number) == StatementKind::Transactional && bytes < MOST_BYTES
+        };
+        let more = (first + 1..self.statements.len()).take(self.batch_size.get() - 1).take_while(goes_on).count();
+        first + 1 + more
+    }
+
+    fn message(&mut self, statements: Range<usize>) -> SegmentedMessage {
+        let (id, executor) = (self.session.id(), self.executor());
+        let (config, context) = (executor.config, executor.session_context(id));
         let mut ahead = Vec::new();
         if self.session.pid.is_none() {
-            ahead.push(step_settings(executor.config, &context, SettingScope::Transaction));
-            ahead.extend(crate::ledger::session_settings(executor.config));
+            ahead.push(step_settings(config, &context, SettingScope::Transaction));
+            ahead.extend(crate::ledger::session_settings(config));
         } else if !context.has_defaults {
             ahead.push(sql!("SELECT {token}", token = context.take_token()));
         }
-        let note = self.note(number, Vec::new());
-        let mut retries = LockRetries::new(&executor.host, executor.config.retry_for);
-        loop {
-            let record = self.record(Stage::Finished, number, &note, None);
-            let check = vec![executor.ledger.verify_unchanged_since(&self.session.step.before, self.tables.as_deref())];
-            let mut sent = statement_message(ahead.clone(), self.user_statement(number), executor.config, check, record);
-            let message = sent.take_message();
-            match self.session.supervise(executor.monitored_backend(), executor.session.run(&message)).await {
-                Ok(answers) => {
-                    self.remember(&answers);
-                    return Ok(());
-                }
-                Err(failure) if failure.met_a_lock() && retries.has_time_left() => {
-                    self.roll_back().await;
-                    let happened = format!("its statement {} was rolled back", number + 1);
-                    retries.wait(id, &happened, &failure, &executor.monitor).await;
-                }
-                Err(failure) => return Err(self.record_failed(&sent, number, note, failure).await),
-            }
+        let in_full = StatementCache::default();
+        let tables = self.tables.clone();
+        let (identities, last_row) = tables.as_deref().and_then(split_last_row).unwrap_or_default();
+        let mut message = SegmentedMessage::default();
+        for number in statements.clone() {
+            let note = self.note(number, Vec::new());
+            let done = StatementDone {
+                step: self.session.step,
+                direction: executor.direction,
+                statement: number + 1,
+                note: &note,
+                identities,
+                last_row: (number == statements.start).then_some(last_row),
+                in_session: executor.backend.is_direct,
+            };
+            let record = executor.ledger.record_done(&done, if self.has_prepared { &executor.stepwise_cache } else { &in_full });
+            let flush = if number + 1 == statements.end { Flush::Now } else { Flush::Later };
+            push_statement(&mut message, ahead.clone(), self.statements.user_statement(number), config, &record, flush);
+        }
+        message
+    }
+
+    /// Ends the transaction of a failed try, after the statements up to `done` were committed. Returns whether the last row is
+    /// still this run's.
+    async fn restore(&mut self, done: usize) -> Result<bool, ApplyError> {
+        let is_ours = self.reload_if_stale(done).await?;
+        self.roll_back().await;
+        Ok(is_ours)
+    }
+
+    fn notify_done(&self, statements: Range<usize>, took: Duration) {
+        let (revision, count) = (self.session.id(), self.statements.len());
+        let duration = took / u32::try_from(statements.len()).unwrap_or(u32::MAX).max(1);
+        for number in statements {
+            self.executor().host.notify(&Event::StatementDone { revision, statement: number + 1, count, duration });
         }
     }
 }

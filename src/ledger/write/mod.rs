@@ -21,7 +21,7 @@ use crate::sql;
 use crate::sql::{Literal, Sql};
 
 pub(crate) use fence::is_fence_failure;
-pub(crate) use progress::returning_duration;
+pub(crate) use progress::{StatementDone, returning_duration, split_last_row};
 pub(crate) use statement_cache::StatementCache;
 pub(crate) use verify::{changed_detail, is_verify_failure, same_tables};
 

@@ -4,6 +4,9 @@
 use super::fence::MOVED;
 use super::id;
 use super::journal::PROGRAM;
+use super::statement_cache::{PreparedStatement, StatementCache};
+use super::verify::{CHANGED, array};
+use crate::ledger::access::Access;
 use crate::ledger::contents::{Stage, StatementNote, UnfinishedRevision};
 use crate::ledger::handle::Ledger;
 use crate::ledger::state::{BACKEND_START, State};
@@ -15,6 +18,47 @@ use crate::revision::applied_digest::AppliedDigest;
 use crate::session::host_name;
 use crate::sql;
 use crate::sql::{Literal, Sql};
+
+/// Fails if one of our tables is not as it was when the state was read.
+const TRUST: PreparedStatement = PreparedStatement { name: "pgmarch: statement trust", types: &[] };
+/// Records that a statement is done: the values of a [`StatementDone`].
+const DONE: PreparedStatement =
+    PreparedStatement { name: "pgmarch: statement done", types: &["text", "text", "text[]", "text", "text", "integer", "text"] };
+
+/// A statement that is done, and how the tables were when the run wrote its last row.
+#[derive(Debug)]
+pub(crate) struct StatementDone<'s> {
+    pub(crate) step: &'s Step<'s>,
+    pub(crate) direction: Direction,
+    /// Its number, from 1.
+    pub(crate) statement: usize,
+    pub(crate) note: &'s StatementNote,
+    /// What our tables are like, without their last row.
+    pub(crate) identities: &'s str,
+    /// The last row. `None`: the one that the transaction before this one has written, in the same session and message.
+    pub(crate) last_row: Option<&'s str>,
+    /// Whether the session is this run's alone, so that a setting of it tells the next transaction about the row.
+    pub(crate) in_session: bool,
+}
+
+impl StatementDone<'_> {
+    fn values(&self) -> [Sql; 7] {
+        [
+            id(&self.step.revision.id),
+            sql!("{direction}", direction = Literal(self.direction.verb())),
+            array(&self.step.before),
+            sql!("{identities}", identities = Literal(self.identities)),
+            sql!("{last_row}::text", last_row = Literal::or_null(self.last_row)),
+            sql!("{statement}", statement = self.statement),
+            sql!("{progress}", progress = Literal(&serde_json::to_string(self.note).unwrap_or_default())),
+        ]
+    }
+}
+
+/// What our tables are like, as [`Ledger::last_statement_record`] returns it, without their last row; and that row.
+pub(crate) fn split_last_row(tables: &str) -> Option<(&str, &str)> {
+    tables.rsplit_once(' ')
+}
 
 /// The same statements; the last of them inserts into the journal, and now returns the row's duration in seconds.
 pub(crate) fn returning_duration(mut statements: Vec<Sql>) -> Vec<Sql> {
@@ -40,15 +84,64 @@ impl Ledger {
     }
 
     /// A query for the last row about a statement of a revision: its id, the backend that wrote it, what our tables are like
-    /// ([`Self::verify_unchanged_since`]), and the time.
+    /// ([`Self::tables_now`]), the time, and the statement.
     pub(crate) fn last_statement_record(&self, revision: &Id) -> Sql {
         sql!(
-            "SELECT l.id, l.backend_pid, {tables}, clock_timestamp() FROM {ledger}.journal l \
+            "SELECT l.id, l.backend_pid, {tables}, coalesce(l.finished, l.started), l.statement FROM {ledger}.journal l \
              WHERE l.version_table = {key} AND l.revision = {revision} AND l.statement IS NOT NULL ORDER BY l.id DESC LIMIT 1",
             tables = self.tables_now(),
             ledger = self.schema,
             key = self.key(),
             revision = id(revision),
+        )
+    }
+
+    /// A query for what our tables are like, and the time.
+    pub(crate) fn tables_and_time(&self) -> Sql {
+        sql!("SELECT {tables}, clock_timestamp()", tables = self.tables_now())
+    }
+
+    /// Statements that lock and check our tables, and then record that a statement is done. They fail ([`is_verify_failure`] or
+    /// [`is_trust_failure`]) unless the version rows and the tables are as they were when the run wrote its last row. The answer
+    /// of the last of them is that of [`Self::last_statement_record`].
+    ///
+    /// [`is_verify_failure`]: super::is_verify_failure
+    /// [`is_trust_failure`]: crate::ledger::is_trust_failure
+    pub(crate) fn record_done(&self, done: &StatementDone<'_>, statement_cache: &StatementCache) -> Vec<Sql> {
+        let mut statements = self.lock_and_check(Some(RelationLock::Table), &["journal"]);
+        let check = statements.pop().unwrap_or_default();
+        statements.extend(statement_cache.render(TRUST, &[], |_| check.clone()));
+        statements.extend(statement_cache.render(DONE, &done.values(), |values| self.done_sql(values, done.in_session)));
+        statements
+    }
+
+    /// Statements that prepare those of [`Self::record_done`]: the server takes longer to parse and plan them than to run them.
+    pub(crate) fn prepare_record_done(&self, statement_cache: &StatementCache) -> Vec<Sql> {
+        let check = statement_cache.prepare(TRUST, |_| self.trust_check(Access::Write, &["journal"]));
+        check.into_iter().chain(statement_cache.prepare(DONE, |values| self.done_sql(values, true))).collect()
+    }
+
+    fn done_sql(&self, values: &[Sql], in_session: bool) -> Sql {
+        let [revision, direction, rows, identities, last_row, statement, progress] = values else { return Sql::default() };
+        sql!(
+            include_str!("statement_done.sql"),
+            ledger = self.schema,
+            table = self.version_table,
+            key = self.key(),
+            revision = *revision,
+            direction = *direction,
+            rows = *rows,
+            identities = *identities,
+            last_row = *last_row,
+            statement = *statement,
+            progress = *progress,
+            host = Literal(&host_name()),
+            backend_start = Sql::of(BACKEND_START),
+            program = PROGRAM,
+            identities_now = self.identities_now(),
+            last_row_now = self.last_row_now(),
+            changed = Literal(CHANGED),
+            until_commit = !in_session,
         )
     }
 

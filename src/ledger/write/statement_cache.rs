@@ -30,6 +30,11 @@ impl StatementCache {
         Self { is_enabled: AtomicBool::new(true), prepared: Mutex::default() }
     }
 
+    /// Whether statements are prepared.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.is_enabled.load(Ordering::Relaxed)
+    }
+
     /// Renders statements in full from now on. Returns whether the cache was enabled before.
     pub(crate) fn disable(&self) -> bool {
         self.is_enabled.swap(false, Ordering::Relaxed)
@@ -41,22 +46,22 @@ impl StatementCache {
         if !self.is_enabled.load(Ordering::Relaxed) {
             return vec![sql(values)];
         }
-        let mut statements = Vec::new();
-        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        if !prepared.contains(&statement.name) {
-            prepared.push(statement.name);
-            let parameters: Vec<Sql> = (1..=statement.types.len()).map(|number| sql!("${number}", number = number)).collect();
-            let types = in_parentheses(statement.types.iter().map(|name| Sql::of(name)));
-            statements.push(sql!(
-                "PREPARE \"{name}\"{types} AS {sql}",
-                name = Sql::of(statement.name),
-                types = types,
-                sql = sql(&parameters)
-            ));
-        }
+        let mut statements: Vec<Sql> = self.prepare(statement, sql).into_iter().collect();
         let values = in_parentheses(values.iter().cloned());
         statements.push(sql!("EXECUTE \"{name}\"{values}", name = Sql::of(statement.name), values = values));
         statements
+    }
+
+    /// `PREPARE` for this statement; `None` where it is prepared, or where the cache is disabled.
+    pub(super) fn prepare(&self, statement: PreparedStatement, sql: impl Fn(&[Sql]) -> Sql) -> Option<Sql> {
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_enabled.load(Ordering::Relaxed) || prepared.contains(&statement.name) {
+            return None;
+        }
+        prepared.push(statement.name);
+        let parameters: Vec<Sql> = (1..=statement.types.len()).map(|number| sql!("${number}", number = number)).collect();
+        let types = in_parentheses(statement.types.iter().map(|name| Sql::of(name)));
+        Some(sql!("PREPARE \"{name}\"{types} AS {sql}", name = Sql::of(statement.name), types = types, sql = sql(&parameters)))
     }
 }
 

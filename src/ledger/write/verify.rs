@@ -12,8 +12,8 @@ use crate::session::{Failure, Session};
 use crate::sql;
 use crate::sql::{Literal, Message, QualifiedName, Sql, TextArray};
 
-/// The text in the failed cast of `verify.sql`.
-const CHANGED: &str = "the version table or the ledger was changed";
+/// The text in the failed casts of `verify.sql` and `statement_done.sql`.
+pub(super) const CHANGED: &str = "the version table or the ledger was changed";
 
 /// Stores what identifies the tables in a setting of the transaction.
 const REMEMBER: PreparedStatement = PreparedStatement { name: "pgmarch: note", types: &[] };
@@ -43,7 +43,7 @@ fn remembered(failure: &Failure) -> Option<&str> {
     Some(message.split_once("[they were ")?.1.split_once(']')?.0)
 }
 
-fn array(rows: &VersionRows) -> Sql {
+pub(super) fn array(rows: &VersionRows) -> Sql {
     sql!("{rows}", rows = rows.iter().map(Id::as_str).collect::<TextArray<'_>>())
 }
 
@@ -51,17 +51,27 @@ impl Ledger {
     /// An expression that identifies our tables: their OIDs and files, and the last rows of the ledger's. Only this run adds to
     /// those, as long as it holds the run lock.
     pub(super) fn tables_now(&self) -> Sql {
+        sql!("concat_ws(' ', {identities}, {last_row})", identities = self.identities_now(), last_row = self.last_row_now())
+    }
+
+    /// The expressions in it that stay the same while rows are added to the journal. The last row of all is looked at
+    /// first: a plan that was made while the table was small would read all of a version table's rows to find their last.
+    pub(super) fn identities_now(&self) -> Sql {
         let table = |name: &'static str| QualifiedName::new(&self.schema, name);
         let named = |table: &QualifiedName| table.to_string();
         sql!(
-            include_str!("tables.sql"),
+            include_str!("identities.sql"),
             version = Literal(&named(&self.version_table)),
             revision_name = Literal(&named(&table("revision"))),
             journal_name = Literal(&named(&table("journal"))),
             revision = table("revision"),
-            journal = table("journal"),
             key = self.key()
         )
+    }
+
+    /// The expression in it that identifies the last row of the journal. It has no blank.
+    pub(super) fn last_row_now(&self) -> Sql {
+        sql!(include_str!("last_row.sql"), ledger = self.schema, key = self.key())
     }
 
     /// Statements that store what identifies the tables in a setting, until the transaction ends.
@@ -75,11 +85,6 @@ impl Ledger {
     pub(crate) fn verify_unchanged(&self, rows: &VersionRows, statement_cache: &StatementCache) -> Vec<Sql> {
         let stored = Sql::of("nullif(current_setting('pgmarch.tables', true), '')");
         statement_cache.render(VERIFY, &[array(rows)], |values| self.verify_sql(&values[0], &stored))
-    }
-
-    /// One statement that does the same for the tables of an earlier answer.
-    pub(crate) fn verify_unchanged_since(&self, rows: &VersionRows, tables: Option<&str>) -> Sql {
-        self.verify_sql(&array(rows), &Literal::or_null(tables))
     }
 
     fn verify_sql(&self, rows: &Sql, stored: &Sql) -> Sql {

@@ -178,10 +178,13 @@ mod tests {
             file: format!("{name}_later.sql"),
             parents: parents.iter().map(|parent| id(parent)).collect(),
             depends_on: Vec::new(),
+            branch: None,
             message: "later".into(),
+            created: None,
             breaking,
+            exact: String::new(),
             semantic: String::new(),
-            text: format!("{headers}-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n"),
+            text: Some(format!("{headers}-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n").into()),
         }
     }
 

@@ -35,3 +35,85 @@ fn an_error_in_a_large_revision_has_its_place() {
     let project = Project::new().file("001_test.sql", &format!("-- migrate:up\n{text}"));
     pgmarch(&Database::new(), &project).run().exits(6).stderr_contains(&format!("001_test.sql:{line}:13"));
 }
+
+/// A database at a revision of 17 MB, and its project.
+fn at_a_large_revision() -> (Database, Project) {
+    let project = Project::new().revision("001", "SELECT 1;", "SELECT 1;").revision("002", &statements(17_000_000), "DROP TABLE large;");
+    let database = Database::new();
+    pgmarch(&database, &project).run().exits(0).stdout_contains("at 002, 2 applied");
+    (database, project)
+}
+
+#[test]
+fn a_large_revision_with_another_license_header_is_the_same_revision() {
+    let (database, project) = at_a_large_revision();
+    let text = project.read("002_test.sql");
+    project.write("002_test.sql", &format!("-- Copyright, another year\n{text}"));
+    pgmarch(&database, &project).run().exits(0).stdout_is("at 002, nothing to do\n");
+    pgmarch(&database, &project).args(["wait"]).run().exits(0);
+    pgmarch(&database, &project).args(["status", "--check"]).run().exits(0).stdout_contains("current     002");
+    pgmarch(&database, &project).args(["show", "002"]).run().exits(0).stdout_contains("+-- Copyright, another year");
+    pgmarch(&database, &project).args(["repair", "002"]).run().exits(0).stdout_contains("002: accepted; nothing was run");
+    pgmarch(&database, &project).args(["downgrade", "001", "--yes"]).run().exits(0).stdout_contains("at 001, 1 undone");
+}
+
+#[test]
+fn a_change_in_a_large_revision_stops_an_upgrade_with_its_diff() {
+    let (database, project) = at_a_large_revision();
+    let text = project.read("002_test.sql");
+    project.write("002_test.sql", &text.replace("VALUES (1000,", "VALUES (-1000,"));
+    let run = pgmarch(&database, &project).run().exits(3).stderr_contains("-INSERT INTO large VALUES (1000,");
+    assert!(run.stderr.contains("+INSERT INTO large VALUES (-1000,"), "{}", run.last_line());
+}
+
+#[test]
+fn an_older_image_runs_on_a_large_revision_and_undoes_it_from_the_ledger() {
+    let (database, project) = at_a_large_revision();
+    let text = project.read("002_test.sql");
+    project.remove("002_test.sql");
+    pgmarch(&database, &project).run().exits(0).stderr_contains("ahead");
+    pgmarch(&database, &project).args(["wait"]).run().exits(0);
+    pgmarch(&database, &project).args(["status"]).run().exits(0).stdout_contains("ahead       1: 002 (no file here)");
+    pgmarch(&database, &project).args(["history"]).run().exits(0).stdout_contains("no file here");
+    let shown = pgmarch(&database, &project).args(["show", "002"]).run().exits(0).stdout;
+    assert!(shown.contains(text.trim_end()), "the text is in the ledger");
+    pgmarch(&database, &project).args(["downgrade", "001", "--yes"]).run().exits(0).stderr_contains("loses data: DROP TABLE large");
+    assert_eq!(database.one("SELECT to_regclass('large') IS NULL"), "t");
+    pgmarch(&database, &project).args(["status", "--check"]).run().exits(0);
+}
+
+#[test]
+fn another_license_header_in_all_files_is_no_change() {
+    let (database, project) = (Database::new(), Project::new());
+    let body = "COMMENT ON SCHEMA public IS 'a line of a file that has many of them';\n".repeat(140);
+    let write = |year: u32| {
+        for number in 0..1700 {
+            let text = format!("-- Copyright {year}\n\n-- migrate:up\nSELECT {number};\n/* {body} */\n-- migrate:down\nSELECT {number};\n");
+            project.write(&format!("{number:04}_test.sql"), &text);
+        }
+    };
+    write(2025);
+    pgmarch(&database, &project).run().exits(0).stdout_contains("at 1699, 1700 applied");
+    write(2026);
+    pgmarch(&database, &project).run().exits(0).stdout_is("at 1699, nothing to do\n");
+    pgmarch(&database, &project).args(["status", "--check"]).run().exits(0);
+    pgmarch(&database, &project).args(["wait"]).run().exits(0);
+}
+
+#[test]
+fn an_older_image_runs_on_a_history_of_sixty_thousand_later_revisions() {
+    let (database, project) = (Database::new(), Project::new().revision("000001", "SELECT 1;", "SELECT 1;"));
+    pgmarch(&database, &project).run().exits(0);
+    database.execute(
+        "INSERT INTO pgmarch.revision SELECT version_table, to_char(n, 'FM000000'), 'a.sql', ARRAY[to_char(n - 1, 'FM000000')], '{}', NULL, \
+             message, NULL, false, text, exact, semantic FROM pgmarch.revision, generate_series(2, 60000) AS n;
+         INSERT INTO pgmarch.journal (version_table, revision, direction, outcome, started, finished, client_host, pgmarch) \
+             SELECT version_table, to_char(n, 'FM000000'), direction, outcome, started, finished, client_host, pgmarch \
+               FROM pgmarch.journal, generate_series(2, 60000) AS n WHERE outcome = 'done';
+         UPDATE alembic_version SET version_num = '060000'",
+    );
+    pgmarch(&database, &project).args(["status"]).run().exits(0).stdout_contains("ahead       59999: ");
+    pgmarch(&database, &project).run().exits(0);
+    pgmarch(&database, &project).args(["wait"]).run().exits(0);
+    pgmarch(&database, &project).args(["history", "060000:060000"]).run().exits(0).stdout_contains("060000 (current, head, no file here)");
+}

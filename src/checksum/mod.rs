@@ -33,7 +33,7 @@ pub(crate) fn differing_revisions<'g>(graph: &'g Graph, rows: &[Node], checksums
         };
         checksums.get(revision.id.as_str()).is_some_and(differs)
     };
-    applied(graph, rows).filter(differs).map(|revision| revision.id.as_str()).collect()
+    applied(graph, rows).filter(|revision| revision.has_text()).filter(differs).map(|revision| revision.id.as_str()).collect()
 }
 
 /// Applied revisions that had different parents or dependencies when they were applied.
@@ -54,11 +54,10 @@ fn applied<'g>(graph: &'g Graph, rows: &[Node]) -> impl Iterator<Item = &'g Revi
     applied.into_iter().map(|node| graph.revision(node))
 }
 
-/// Compares the texts of such revisions by their tokens.
-pub(crate) fn compare_texts<'g>(graph: &'g Graph, recorded: &[AppliedRevision]) -> ChecksumVerdict<'g> {
-    let mut verdict = ChecksumVerdict::default();
-    for recorded in recorded {
-        let Some(revision) = graph.node(recorded.id.as_str()).map(|node| graph.revision(node)) else { continue };
+impl<'g> ChecksumVerdict<'g> {
+    /// Compares the text of such a revision with its file, by their tokens.
+    pub(crate) fn compare(&mut self, graph: &'g Graph, recorded: &AppliedRevision) {
+        let Some(revision) = graph.node(recorded.id.as_str()).map(|node| graph.revision(node)) else { return };
         let applied = recorded.to_revision();
         let up = revision.semantic_checksum(&revision.up);
         // The recorded checksum is that of the statements that ran, however their text is parsed now. One of a later pgmarch is
@@ -67,18 +66,14 @@ pub(crate) fn compare_texts<'g>(graph: &'g Graph, recorded: &[AppliedRevision]) 
         let is_same = ran == Some(up.as_str()) || up == applied.semantic_checksum(&applied.up);
         let was_parsed_so = ran.is_none_or(|ran| ran == up);
         if is_same && !was_parsed_so {
-            verdict.reparsed.push(ReparsedFile { id: revision.id.clone(), path: revision.path.clone() });
+            self.reparsed.push(ReparsedFile { id: revision.id.clone(), path: revision.path.clone() });
         } else if !is_same {
-            verdict.changed.push(ChangedFile {
-                id: revision.id.clone(),
-                path: revision.path.clone(),
-                diff: diff(&recorded.text, &revision.text),
-            });
+            let diff = diff(&applied.text, &revision.text);
+            self.changed.push(ChangedFile { id: revision.id.clone(), path: revision.path.clone(), diff });
         } else if down_migration(revision) != down_migration(&applied) {
-            verdict.changed_down.push(revision);
+            self.changed_down.push(revision);
         }
     }
-    verdict
 }
 
 /// What is compared of a `down` section: its tokens, and whether it runs in a transaction.
@@ -98,7 +93,8 @@ mod tests {
     fn verdict(applied: &str, file: &str) -> (usize, usize) {
         let (applied, file) = (read(applied), read(file));
         let graph = Graph::build(vec![crate::revision::ParsedRevision { revision: file, has_revises: false }]).expect("a graph");
-        let verdict = compare_texts(&graph, &[recorded(&applied)]);
+        let mut verdict = ChecksumVerdict::default();
+        verdict.compare(&graph, &recorded(&applied));
         assert_eq!(verdict.reparsed, []);
         (verdict.changed.len(), verdict.changed_down.len())
     }
@@ -109,10 +105,13 @@ mod tests {
             file: "1_x.sql".into(),
             parents: Vec::new(),
             depends_on: Vec::new(),
+            branch: None,
             message: String::new(),
+            created: None,
             breaking: false,
+            exact: applied.exact_checksum(),
             semantic: applied.semantic_checksum(&applied.up),
-            text: applied.text.to_string(),
+            text: Some(applied.text.clone()),
         }
     }
 
@@ -133,22 +132,24 @@ mod tests {
         let with = |semantic: &str| AppliedRevision { semantic: semantic.to_owned(), ..recorded(&file) };
         let graph = Graph::build(vec![crate::revision::ParsedRevision { revision: file.clone(), has_revises: false }]).expect("a graph");
         let found = |recorded| {
-            let verdict = compare_texts(&graph, &[recorded]);
+            let mut verdict = ChecksumVerdict::default();
+            verdict.compare(&graph, &recorded);
             (verdict.changed.len(), verdict.reparsed.len(), verdict.changed_down.len())
         };
         assert_eq!(found(with(&"0".repeat(64))), (0, 1, 0));
         assert_eq!(found(with(&format!("2:{}", "0".repeat(64)))), (0, 0, 0), "of a pgmarch that is newer than this one");
-        assert_eq!(found(AppliedRevision { text: "-- migrate:up\nSELECT 2;\n".to_owned(), ..with("0") }), (1, 0, 0));
+        assert_eq!(found(AppliedRevision { text: Some("-- migrate:up\nSELECT 2;\n".into()), ..with("0") }), (1, 0, 0));
     }
 
     #[test]
     fn a_text_whose_marker_is_none_any_more_is_compared_by_what_ran() {
         let ran = read("-- migrate:up\nSELECT 1;\nSELECT 2;\n");
-        let applied = AppliedRevision { text: "-- migrate:up\nSELECT 1;\n-- Migrate:Down\nSELECT 2;\n".into(), ..recorded(&ran) };
+        let applied = AppliedRevision { text: Some("-- migrate:up\nSELECT 1;\n-- Migrate:Down\nSELECT 2;\n".into()), ..recorded(&ran) };
         let found = |file: &str| {
             let file = crate::revision::ParsedRevision { revision: read(file), has_revises: false };
             let graph = Graph::build(vec![file]).expect("a graph");
-            let verdict = compare_texts(&graph, std::slice::from_ref(&applied));
+            let mut verdict = ChecksumVerdict::default();
+            verdict.compare(&graph, &applied);
             (verdict.changed.len(), verdict.reparsed.len(), verdict.changed_down.len())
         };
         assert_eq!(found("-- migrate:up\nSELECT 1;\n-- down again\nSELECT 2;\n"), (0, 0, 0), "all of it ran");

@@ -19,7 +19,7 @@ use crate::report::check::{CheckFinding, CheckReport};
 use crate::revision::format::header_place;
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
-use crate::runner::verify_checksums;
+use crate::runner::{LedgerTexts, verify_checksums};
 
 /// Checks the files; without `--offline`, the database as well.
 pub async fn run(words: &cli::CheckArgs, context: &Context) -> Result<(), Error> {
@@ -79,7 +79,7 @@ async fn check_database(
     let session = context.runner.connect(&pool, context.wait_deadline()).await?;
     let mut state = super::context::read_state(&session, context, Access::Read).await?;
     check.checked.push("ledger");
-    let position = match verify_checksums(graph, &mut state, &session, config).await {
+    let position = match verify_checksums(graph, &mut state, &session, config, LedgerTexts::All).await {
         Ok(settled) => Some(settled.position),
         Err(Error::Checksum(ChecksumError::Changed(changed))) => {
             let message = |diff: &str| format!("its text is another than what was applied:\n{diff}");

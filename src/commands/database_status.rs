@@ -10,7 +10,7 @@ use crate::ledger::{self, Access};
 use crate::plan::Plan;
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
-use crate::runner::{check_ancestry, check_base, is_sealed, resolve_position};
+use crate::runner::{LedgerTexts, check_ancestry, check_base, is_sealed, resolve_position};
 use crate::session::Session;
 
 /// What one read of the database found.
@@ -52,7 +52,7 @@ pub async fn read_status(session: Session, graph: &Graph, target: &RevisionName,
     let config = &context.config;
     let mut state = super::context::read_state(&session, context, Access::ReadPermitted).await?;
     check_base(graph, &mut state, &session, config).await?;
-    let position = resolve_position(graph, &state, &session).await?;
+    let position = resolve_position(graph, &state, &session, LedgerTexts::None).await?;
     let targets = position.targets(target)?;
     position.check_ahead(&targets, config.ahead)?;
     check_ancestry(&position, &state)?;

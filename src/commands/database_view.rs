@@ -6,7 +6,7 @@ use pg_connect::{ConnectError, SettingsError};
 
 use super::context::Context;
 use crate::error::Error;
-use crate::ledger::{Access, ReadError, State, parse_numeric};
+use crate::ledger::{Access, LastUpgrade, State};
 use crate::position::Position;
 use crate::report::history::{HistoryEntry, NOT_APPLIED};
 use crate::revision::graph::{Graph, Node};
@@ -43,14 +43,10 @@ pub(super) async fn read_entries(
     position: &Position<'_>,
     database: Option<&DatabaseView>,
 ) -> Result<Vec<HistoryEntry>, Error> {
-    let mut upgrades = HashMap::new();
-    if let Some(database) = database {
-        for row in database.state.ledger.last_upgrades(&database.session).await.map_err(ReadError::Server)? {
-            if let Ok([Some(id), at, seconds]) = <[Option<String>; 3]>::try_from(row) {
-                upgrades.insert(id, (at, seconds.and_then(|seconds| parse_numeric(&seconds))));
-            }
-        }
-    }
+    let mut upgrades = match database {
+        Some(database) => database.state.ledger.last_upgrades(&database.session).await?,
+        None => HashMap::new(),
+    };
     let graph = &position.graph;
     let reached = graph.reach(&position.rows, Graph::prerequisites);
     let ancestry = database.map(|database| ancestry(position, &database.state)).unwrap_or_default();
@@ -59,7 +55,7 @@ pub(super) async fn read_entries(
         let revision = graph.revision(node);
         let is_applied = reached.contains(node) && !ancestry.unapplied.contains(&node);
         let upgrade = is_applied.then(|| upgrades.remove(revision.id.as_str())).flatten();
-        let (applied_at, seconds) = upgrade.unwrap_or((None, None));
+        let LastUpgrade { finished: applied_at, seconds } = upgrade.unwrap_or_default();
         HistoryEntry {
             revision: revision.id.to_string(),
             parents: to_strings(&revision.parents),

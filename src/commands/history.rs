@@ -9,14 +9,14 @@ use crate::position::Position;
 use crate::report::history::HistoryReport;
 use crate::revision::graph::{Graph, Node, NodeSet};
 use crate::revision::name::{NameError, NameRange, RevisionName};
-use crate::runner::resolve_position;
+use crate::runner::{LedgerTexts, resolve_position};
 
 /// Prints the graph, newest revision first.
 pub async fn run(args: &cli::HistoryArgs, context: &Context) -> Result<(), Error> {
     let files = Graph::load(&context.config.migrations)?;
     let database = read_database(context).await?;
     let position = match &database {
-        Some(database) => resolve_position(&files, &database.state, &database.session).await?,
+        Some(database) => resolve_position(&files, &database.state, &database.session, LedgerTexts::None).await?,
         None => Position::resolve(&files, &[], &[])?,
     };
     let entries = read_entries(&files, &position, database.as_ref()).await?;

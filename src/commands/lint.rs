@@ -18,7 +18,7 @@ use crate::revision::graph::{Graph, Node};
 use crate::revision::line::line_at;
 use crate::revision::name::RevisionName;
 use crate::revision::{LineColumn, Revision};
-use crate::runner::resolve_position;
+use crate::runner::{LedgerTexts, resolve_position};
 use crate::words::count;
 
 /// The server version to lint for without a database: the newest that pgmarch knows.
@@ -56,7 +56,7 @@ pub async fn run(args: &cli::LintArgs, context: &Context) -> Result<(), Error> {
         let state = super::context::read_state(&session, context, Access::Read).await?;
         server = state.server.number;
         if named.is_empty() {
-            let position = resolve_position(&graph, &state, &session).await?;
+            let position = resolve_position(&graph, &state, &session, LedgerTexts::None).await?;
             let applied = position.graph.reach(&position.rows, Graph::prerequisites);
             chosen = graph
                 .nodes()

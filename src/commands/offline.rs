@@ -14,7 +14,7 @@ use crate::plan::downgrade::select_to_undo;
 use crate::revision::Direction;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::NameRange;
-use crate::runner::verify_checksums;
+use crate::runner::{LedgerTexts, verify_checksums};
 
 /// Prints the script from one end of a range to the other; without the first end, from the version rows of the database.
 pub(super) async fn run(typed: &str, direction: Direction, context: &Context) -> Result<(), Error> {
@@ -39,7 +39,7 @@ pub(super) async fn run(typed: &str, direction: Direction, context: &Context) ->
             let pool = context.pool()?;
             let session = context.runner.connect(&pool, context.wait_deadline()).await?;
             let mut state = super::context::read_state(&session, context, Access::Read).await?;
-            let position = verify_checksums(&graph, &mut state, &session, config).await?.position;
+            let position = verify_checksums(&graph, &mut state, &session, config, LedgerTexts::None).await?.position;
             if !position.without_file.is_empty() {
                 position.check_ahead(&position.targets(&range.to)?, config.ahead)?;
             }

@@ -13,14 +13,13 @@ use crate::checksum;
 use crate::cli;
 use crate::error::Error;
 use crate::escape;
-use crate::ledger::{self, Access, AppliedRevision, Level, ReadError, State};
+use crate::ledger::{self, Access, AppliedRevision, Level, State};
 use crate::lock::RunLock;
 use crate::report::history::NOT_APPLIED;
 use crate::revision::graph::Graph;
-use crate::revision::line::normalized;
 use crate::revision::name::RevisionName;
 use crate::revision::{Id, Revision, join_ids};
-use crate::runner::{ancestry, resolve_position};
+use crate::runner::{LedgerTexts, ancestry, resolve_position};
 use crate::words::version;
 
 /// The JSON of `repair --json`.
@@ -47,7 +46,7 @@ pub async fn run(words: &cli::RepairArgs, context: &Context) -> Result<(), Error
     let pool = context.pool()?;
     let session = context.runner.connect(&pool, context.wait_deadline()).await?;
     let state = State::load(&session, config, Level::Full(Access::Write)).await?;
-    let position = resolve_position(&graph, &state, &session).await?;
+    let position = resolve_position(&graph, &state, &session, LedgerTexts::None).await?;
     let Some(node) = name
         .single_target(&graph, &position.rows.iter().filter_map(|row| graph.node(position.graph.id(*row).as_str())).collect::<Vec<_>>())?
     else {
@@ -72,11 +71,11 @@ pub async fn run(words: &cli::RepairArgs, context: &Context) -> Result<(), Error
             format!("{unfinished}\n{}: forgotten; the next run begins with its first statement\n", revision.id)
         });
     }
-    let position = resolve_position(&graph, &state, &session).await?;
+    let position = resolve_position(&graph, &state, &session, LedgerTexts::None).await?;
     let ancestry = ancestry(&position, &state);
     let this = position.graph.node(revision.id.as_str()).filter(|node| ancestry.unapplied.contains(node));
-    let recorded = state.ledger.applied_revisions(&session, &[revision.id.as_str()]).await.map_err(ReadError::Server)?;
-    let recorded = recorded.first();
+    let recorded = state.ledger.applied_text(&session, revision.id.as_str()).await?;
+    let recorded = recorded.as_ref();
     if recorded.is_none() && this.is_none() {
         return Err(Error::Command(CommandError::Missing {
             problem: format!("the ledger has no text of {}: pgmarch did not apply it, so any file is accepted", revision.id),
@@ -112,7 +111,8 @@ pub async fn run(words: &cli::RepairArgs, context: &Context) -> Result<(), Error
         ledger::wait_until_durable(&session, &context.runner.host, context.wait_deadline()).await?;
     }
     lock.release().await;
-    let diff = recorded.map(|recorded| checksum::diff(&recorded.text, &revision.text)).unwrap_or_default();
+    let applied_text = recorded.and_then(|recorded| recorded.text.as_ref());
+    let diff = applied_text.map(|applied| checksum::diff(applied, &revision.text)).unwrap_or_default();
     if words.json {
         let not_applied = not_applied.iter().map(|late| late.id.to_string()).collect();
         return answer(&json(&Repaired { revision: revision.id.to_string(), accepted, not_applied, diff })?);
@@ -140,7 +140,7 @@ pub async fn run(words: &cli::RepairArgs, context: &Context) -> Result<(), Error
 fn differences(recorded: &AppliedRevision, revision: &Revision) -> Vec<&'static str> {
     let below = |parents: &[Id], depends_on: &[Id]| parents.iter().chain(depends_on).cloned().collect::<BTreeSet<_>>();
     let mut found = Vec::new();
-    if normalized(&recorded.text) != normalized(&revision.text) {
+    if recorded.exact != revision.exact_checksum() {
         found.push("text");
     } else if recorded.semantic != revision.semantic_checksum(&revision.up) {
         found.push("reading");

@@ -17,7 +17,7 @@ use crate::position::Position;
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::RevisionName;
 use crate::revision::{Id, join_ids};
-use crate::runner::resolve_position;
+use crate::runner::{LedgerTexts, resolve_position};
 use crate::words::version;
 
 /// The JSON of `stamp --json`.
@@ -44,7 +44,11 @@ pub async fn run(words: &cli::StampArgs, context: &Context) -> Result<(), Error>
     let lock = RunLock::acquire(&pool, &state, config.run_lock_timeout, &context.runner.host).await?;
     let session = lock.worker(config.wait_timeout, None).await?;
     let state = State::load(&session, config, Level::Full(Access::Write)).await?;
-    let position = if words.purge { Position::resolve(&graph, &[], &[])? } else { resolve_position(&graph, &state, &session).await? };
+    let position = if words.purge {
+        Position::resolve(&graph, &[], &[])?
+    } else {
+        resolve_position(&graph, &state, &session, LedgerTexts::None).await?
+    };
     let after = stamp(&position.graph, &position.rows, &names)?;
     let current: Vec<String> = after.iter().map(ToString::to_string).collect();
     let is_unchanged = have_same_rows(&state.rows, &current);

@@ -12,7 +12,7 @@ use crate::report::history::NOT_APPLIED;
 use crate::report::status::{BranchHeads, StatusReport};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::{NameError, RevisionName};
-use crate::runner::{is_sealed, resolve_position, verify_checksums};
+use crate::runner::{LedgerTexts, is_sealed, resolve_position, verify_checksums};
 
 /// Prints the status; with `--check`, the exit code tells whether revisions are pending or an upgrade would refuse.
 pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error> {
@@ -22,7 +22,7 @@ pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error
     let pool = context.pool()?;
     let session = context.runner.connect(&pool, context.wait_deadline()).await?;
     let mut state = super::context::read_state(&session, context, Access::Read).await?;
-    let position = resolve_position(&graph, &state, &session).await?;
+    let position = resolve_position(&graph, &state, &session, LedgerTexts::None).await?;
     let named = position.targets(&target);
     // With several heads `head` is ambiguous; pending revisions are those of all heads.
     let targets = match &named {
@@ -35,7 +35,7 @@ pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error
     let refusal = match position.check_ahead(&targets, config.ahead) {
         _ if named.is_err() => named.err().map(Error::Name),
         Err(refusal) => Some(Error::Position(refusal)),
-        Ok(_) => match verify_checksums(&graph, &mut state, &session, config).await {
+        Ok(_) => match verify_checksums(&graph, &mut state, &session, config, LedgerTexts::None).await {
             Ok(_) => None,
             Err(refusal @ (Error::Checksum(_) | Error::Late(_) | Error::Lost(_))) => Some(refusal),
             Err(error) => return Err(error),

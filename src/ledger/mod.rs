@@ -36,7 +36,7 @@ mod write;
 
 pub(crate) use access::Access;
 pub(crate) use contents::{
-    AppliedChecksum, AppliedRevision, JournalEntry, LastEvent, LedgerContents, Stage, StatementNote, UnfinishedRevision,
+    AppliedChecksum, AppliedRevision, JournalEntry, LastEvent, LastUpgrade, LedgerContents, Stage, StatementNote, UnfinishedRevision,
 };
 pub(crate) use contents::{BASE, parse_numeric};
 pub(crate) use durable::wait_until_durable;

@@ -1,5 +1,7 @@
 //! Queries of our tables, in one message each.
 
+use std::time::Duration;
+
 use tokio_postgres::error::SqlState;
 
 use super::error::ReadError;
@@ -21,7 +23,23 @@ impl Ledger {
     pub(super) async fn ask(&self, session: &Session, message: &Message) -> Result<Vec<StatementResult>, ReadError> {
         ask(session, message, &self.version_table.name, &self.schema).await
     }
+
+    /// The same, with each row handed over as it arrives, and the number of its statement: a history may be long.
+    pub(super) async fn ask_rows(
+        &self,
+        session: &Session,
+        message: &Message,
+        take: impl FnMut(usize, &[Option<&str>]),
+    ) -> Result<(), ReadError> {
+        match session.ask_rows(ROWS_TIMEOUT, message, take).await {
+            Ok(()) => Ok(()),
+            Err(failure) => Err(explain(failure, session, &self.version_table.name, &self.schema).await),
+        }
+    }
 }
+
+/// How long the server may take for the next row of a long history or a large text.
+pub(super) const ROWS_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Sends a message that reads our tables; a lock that keeps all sessions from reading them becomes an error that names its holder.
 pub(super) async fn ask(

@@ -8,7 +8,6 @@ use super::Revision;
 use super::checksum::hex;
 use super::folder::FolderDigest;
 use super::graph::{Graph, Node};
-use super::line::normalized;
 
 /// The version of the rules by which this program reads files, as a prefix of the digest. Version 1 (pgmarch 0.1) has no prefix. In
 /// version 2 `--migrate:down` is a marker. A digest of another version is ignored: the files are then compared with the ledger, where
@@ -80,7 +79,7 @@ fn hash_applied(graph: &Graph, rows: &[Node]) -> String {
             hash.update(id);
         }
         hash.update("\n");
-        hash.update(Sha256::digest(normalized(&revision.text).as_bytes()));
+        hash.update(revision.exact.bytes());
     }
     hex(&hash.finalize())
 }

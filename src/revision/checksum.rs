@@ -2,14 +2,48 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "the lexer's token kinds are some forty, of which a few matter here")]
 
+use std::fmt;
+
 use sha2::{Digest as _, Sha256};
 use squawk_lexer::{TokenKind, tokenize};
 
 use super::line::normalized;
 
-/// SHA-256 of a text with normalized line ends, in hexadecimal.
-pub fn exact_checksum(text: &str) -> String {
-    hex(&Sha256::digest(normalized(text).as_bytes()))
+/// SHA-256 of a text with normalized line ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextDigest([u8; 32]);
+
+impl TextDigest {
+    /// The digest of a text.
+    pub fn of(text: &str) -> Self {
+        let mut hash = Sha256::new();
+        let mut rest = text;
+        while let Some((line, behind)) = rest.split_once('\r') {
+            hash.update(line);
+            hash.update("\n");
+            rest = behind.strip_prefix('\n').unwrap_or(behind);
+        }
+        Self(hash.chain_update(rest).finalize().into())
+    }
+
+    /// Parses hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes: Option<Vec<u8>> =
+            text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect();
+        Some(Self(bytes?.try_into().ok()?))
+    }
+
+    /// Its bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Prints it in hexadecimal.
+impl fmt::Display for TextDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
 }
 
 /// SHA-256 of the tokens of `sql`, each followed by a NUL, in hexadecimal. Comments, white space, line ends and the case of unquoted
@@ -57,6 +91,15 @@ pub fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn line_ends_do_not_count_in_the_exact_checksum() {
+        let digest = TextDigest::of("a\n\nb\n\n");
+        assert_eq!([TextDigest::of("a\r\n\r\nb\r\r\n"), TextDigest::of("a\r\rb\n\r")], [digest; 2]);
+        assert_eq!(TextDigest::parse(&digest.to_string()), Some(digest));
+        assert_eq!(digest.to_string(), hex(&Sha256::digest("a\n\nb\n\n")));
+        assert_eq!(TextDigest::parse("ab"), None);
+    }
 
     #[test]
     fn only_tokens_count_in_the_semantic_checksum() {

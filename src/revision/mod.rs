@@ -25,7 +25,7 @@ pub mod statement;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use checksum::{exact_checksum, semantic_checksum};
+use checksum::{TextDigest, semantic_checksum};
 pub use fault::{Fault, FileProblem};
 pub use id::{Id, join_ids};
 pub use line::LineColumn;
@@ -92,11 +92,19 @@ pub struct Revision {
     pub down: Option<Section>,
     /// The file that it was read from.
     pub path: PathBuf,
-    /// The text of the whole file, without a byte order mark. It is what is executed and what the ledger records.
+    /// The digest of the whole text; line ends make no difference.
+    pub exact: TextDigest,
+    /// The text of the whole file, without a byte order mark. It is what is executed and what the ledger records. Of a revision of
+    /// the ledger without a file it is empty, unless it is needed.
     pub text: SharedText,
 }
 
 impl Revision {
+    /// Whether its text was read.
+    pub fn has_text(&self) -> bool {
+        !self.text.is_empty()
+    }
+
     /// The SQL of a section of this revision.
     pub fn sql(&self, section: &Section) -> &str {
         &self.text[section.range.clone()]
@@ -109,7 +117,7 @@ impl Revision {
 
     /// The checksum of the whole text; line ends make no difference.
     pub fn exact_checksum(&self) -> String {
-        exact_checksum(&self.text)
+        self.exact.to_string()
     }
 
     /// The checksum of the tokens of a section; comments and white space make no difference.

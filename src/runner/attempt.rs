@@ -77,7 +77,8 @@ impl Attempts<'_> {
                     (session, state)
                 }
             };
-            let VerifiedPosition { position, changed_down, .. } = verify_checksums(self.graph, &mut state, &session, config).await?;
+            let VerifiedPosition { position, changed_down, .. } =
+                verify_checksums(self.graph, &mut state, &session, config, self.goal.ledger_texts()).await?;
             let plan = runner.plan_at(self.goal, self.pinned.as_deref(), &position, &state)?;
             if plan.is_empty() && (changed_down.is_empty() || state.server.read_only) {
                 if !is_sealed(self.graph, &state) {
@@ -112,7 +113,8 @@ impl Attempts<'_> {
         let (runner, config) = (self.runner, &self.runner.config);
         let session = lock.worker(config.wait_timeout, Some(&startup_options(config, server))).await?;
         let mut state = State::load(&session, config, Level::Writer).await?;
-        let VerifiedPosition { position, changed_down, reset } = verify_checksums(self.graph, &mut state, &session, config).await?;
+        let VerifiedPosition { position, changed_down, reset } =
+            verify_checksums(self.graph, &mut state, &session, config, self.goal.ledger_texts()).await?;
         state.load_contents(&session).await?;
         let targets = self.goal.targets(self.pinned.as_deref(), &position)?;
         if let Goal::Upgrade(_) = self.goal {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::verified::LedgerTexts;
 use crate::ancestry::Ancestry;
 use crate::error::Error;
 use crate::plan::Plan;
@@ -32,6 +33,14 @@ impl Goal {
             (Self::Undo(_), _) => Ok(Vec::new()),
             (Self::Upgrade(_), Some(pinned)) => Ok(pinned.iter().filter_map(|id| position.graph.node(id.as_str())).collect()),
             (Self::Upgrade(name), None) => Ok(position.targets(name)?),
+        }
+    }
+
+    /// Of which revisions without a file it needs the texts.
+    pub(super) fn ledger_texts(&self) -> LedgerTexts<'_> {
+        match self {
+            Self::Upgrade(_) => LedgerTexts::None,
+            Self::Undo(revisions) => LedgerTexts::Of(revisions),
         }
     }
 

@@ -43,4 +43,4 @@ pub use base::Runner;
 pub use goal::Goal;
 pub use outcome::{PlannedRun, PlannedStep, RunOutcome};
 pub(crate) use snapshot::catalog_scope;
-pub(crate) use verified::{ancestry, check_ancestry, check_base, is_sealed, resolve_position, verify_checksums};
+pub(crate) use verified::{LedgerTexts, ancestry, check_ancestry, check_base, is_sealed, resolve_position, verify_checksums};

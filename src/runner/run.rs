@@ -9,7 +9,7 @@ use super::base::Runner;
 use super::error::RunError;
 use super::goal::Goal;
 use super::outcome::{PlannedRun, RunOutcome};
-use super::verified::{ancestry, verify_checksums};
+use super::verified::{LedgerTexts, ancestry, resolve_position, verify_checksums};
 use crate::apply::CompletedStep;
 use crate::backoff::Pace;
 use crate::config::Snapshots;
@@ -29,7 +29,7 @@ impl Runner {
         let pool = self.pool()?;
         let session = self.connect(&pool, self.wait_deadline()).await?;
         let mut state = State::load(&session, &self.config, Level::Rows(Access::Write)).await?;
-        let position = verify_checksums(revisions, &mut state, &session, &self.config).await?.position;
+        let position = verify_checksums(revisions, &mut state, &session, &self.config, goal.ledger_texts()).await?.position;
         let plan = self.plan_at(goal, None, &position, &state)?;
         Ok(PlannedRun::new(pool.address(), state.rows.clone(), &plan))
     }
@@ -40,9 +40,12 @@ impl Runner {
         let pool = self.pool()?;
         let session = self.connect(&pool, self.wait_deadline()).await?;
         let mut state = State::load(&session, &self.config, Level::Full(Access::Write)).await?;
-        let position = verify_checksums(revisions, &mut state, &session, &self.config).await?.position;
+        let mut position = verify_checksums(revisions, &mut state, &session, &self.config, LedgerTexts::None).await?.position;
         let unapplied = ancestry(&position, &state).unapplied;
         let to_undo = select_to_undo(&position.graph, &position.rows, target, &unapplied)?;
+        if !position.without_file.is_empty() {
+            position = resolve_position(revisions, &state, &session, LedgerTexts::Of(&to_undo)).await?;
+        }
         let plan = Plan::downgrade(&position.graph, &position.rows, &to_undo, &unapplied)?;
         if plan.is_empty() {
             ledger::wait_until_durable(&session, &self.host, self.wait_deadline()).await?;

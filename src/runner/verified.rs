@@ -1,5 +1,7 @@
 //! The position of the database, after the files of the applied revisions were compared with the ledger.
 
+use std::collections::BTreeSet;
+
 use tracing::debug;
 
 use crate::ancestry::{Ancestry, LateRevisions};
@@ -7,10 +9,10 @@ use crate::checksum::{self, ChecksumError, ChecksumVerdict};
 use crate::config::Config;
 use crate::error::Error;
 use crate::ledger::lost::{self, SchemaReset};
-use crate::ledger::{LedgerContents, ReadError, State};
+use crate::ledger::{LedgerContents, State};
 use crate::position::Position;
-use crate::revision::Revision;
 use crate::revision::graph::{Graph, Node};
+use crate::revision::{Id, Revision};
 use crate::session::Session;
 
 /// The position of the database, and what else was found.
@@ -22,13 +24,43 @@ pub(crate) struct VerifiedPosition<'g> {
     pub(crate) reset: Option<SchemaReset>,
 }
 
+/// Of which revisions without a file the texts are read from the ledger. Only a downgrade and a replay run them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LedgerTexts<'t> {
+    /// Of none.
+    None,
+    /// Of these.
+    Of(&'t BTreeSet<Id>),
+    /// Of all.
+    All,
+}
+
+impl LedgerTexts<'_> {
+    fn contains(self, id: &Id) -> bool {
+        match self {
+            Self::None => false,
+            Self::Of(ids) => ids.contains(id),
+            Self::All => true,
+        }
+    }
+}
+
 /// The position of the database. Revisions without a file here are looked up in the ledger.
-pub(crate) async fn resolve_position<'g>(graph: &'g Graph, state: &State, session: &Session) -> Result<Position<'g>, Error> {
+pub(crate) async fn resolve_position<'g>(
+    graph: &'g Graph,
+    state: &State,
+    session: &Session,
+    texts: LedgerTexts<'_>,
+) -> Result<Position<'g>, Error> {
     let mut recorded = Vec::new();
     if state.rows.iter().any(|row| graph.node(row).is_none()) {
         let checksums = state.contents().into_iter().flat_map(|contents| contents.checksums.keys());
         let without_file: Vec<&str> = checksums.map(String::as_str).filter(|id| graph.node(id).is_none()).collect();
-        recorded = state.ledger.applied_revisions(session, &without_file).await.map_err(ReadError::Server)?;
+        recorded = state.ledger.applied_revisions(session, &without_file).await?;
+        let (needed, others): (Vec<_>, Vec<_>) = recorded.into_iter().partition(|recorded| texts.contains(&recorded.id));
+        recorded = others;
+        let needed: Vec<&str> = needed.iter().map(|needed| needed.id.as_str()).collect();
+        state.ledger.applied_texts(session, &needed, |applied| recorded.push(applied)).await?;
     }
     Ok(Position::resolve(graph, &state.rows, &recorded)?)
 }
@@ -40,14 +72,15 @@ pub(crate) async fn verify_checksums<'g>(
     state: &mut State,
     session: &Session,
     config: &Config,
+    texts: LedgerTexts<'_>,
 ) -> Result<VerifiedPosition<'g>, Error> {
     let reset = check_base(graph, state, session, config).await?;
     if is_sealed(graph, state) {
-        return Ok(VerifiedPosition { position: resolve_position(graph, state, session).await?, changed_down: Vec::new(), reset });
+        return Ok(VerifiedPosition { position: resolve_position(graph, state, session, texts).await?, changed_down: Vec::new(), reset });
     }
     state.load_contents(session).await?;
     let state = &*state;
-    let position = resolve_position(graph, state, session).await?;
+    let position = resolve_position(graph, state, session, texts).await?;
     let unread = LedgerContents::default();
     let checksums = &state.contents().unwrap_or(&unread).checksums;
     let moved = checksum::moved_revisions(&position.graph, &position.rows, checksums);
@@ -59,8 +92,9 @@ pub(crate) async fn verify_checksums<'g>(
     if suspects.is_empty() {
         return Ok(VerifiedPosition { position, changed_down: Vec::new(), reset });
     }
-    let recorded = state.ledger.applied_revisions(session, &suspects).await.map_err(ReadError::Server)?;
-    let ChecksumVerdict { changed, reparsed, changed_down } = checksum::compare_texts(&position.graph, &recorded);
+    let mut verdict = ChecksumVerdict::default();
+    state.ledger.applied_texts(session, &suspects, |applied| verdict.compare(&position.graph, &applied)).await?;
+    let ChecksumVerdict { changed, reparsed, changed_down } = verdict;
     if !changed.is_empty() {
         return Err(Error::Checksum(ChecksumError::Changed(changed)));
     }

@@ -10,6 +10,7 @@ pub mod wait;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -17,13 +18,13 @@ use deadpool_postgres::Object;
 use futures_util::StreamExt;
 use pg_connect::protocol::{DiscardGuard, StreamGuard};
 use pg_connect::stream::{LARGEST_QUERY, QueryPiece};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream};
 use tracing::debug;
 
 pub use application::{application_name, host_name};
-use cancels::BusyGuard;
 pub use cancels::Cancels;
+use cancels::{BusyGuard, locked};
 pub use failure::{Cause, Failure, is_lost};
 use handle::SessionHandle;
 pub use pool::Pool;
@@ -101,6 +102,29 @@ impl Session {
     /// Runs a query that takes no time: without an answer within [`QUERY_TIMEOUT`] it is cancelled and the connection is closed.
     pub async fn ask(&self, message: &Message) -> Result<Vec<StatementResult>, Failure> {
         self.within(QUERY_TIMEOUT, CANCEL_TIMEOUT, self.run(message)).await
+    }
+
+    /// Runs a query whose rows are handed over as they arrive, as in [`Self::stream`]: it is cancelled, and the connection closed, if
+    /// the server sends nothing for `timeout`.
+    pub async fn ask_rows(
+        &self,
+        timeout: Duration,
+        message: &Message,
+        mut take: impl FnMut(usize, &[Option<&str>]),
+    ) -> Result<(), Failure> {
+        let last_row = Mutex::new(Instant::now());
+        let mut answer = std::pin::pin!(self.stream(message, |statement, row| {
+            *locked(&last_row) = Instant::now();
+            take(statement, row);
+        }));
+        loop {
+            let deadline = *locked(&last_row) + timeout;
+            match timeout_at(deadline, &mut answer).await {
+                Ok(outcome) => return outcome,
+                Err(_) if *locked(&last_row) + timeout > deadline => {}
+                Err(_) => return self.within(Duration::ZERO, CANCEL_TIMEOUT, answer).await,
+            }
+        }
     }
 
     /// Runs a write to pgmarch's own tables, which waits for other sessions' locks for `lock_timeout`: without an answer it is

@@ -17,10 +17,10 @@ pub(crate) struct AppliedChecksum {
 
 impl AppliedChecksum {
     /// From a row of [`Ledger::checksums_query`], with its revision's id.
-    pub(super) fn from_row(row: Vec<Option<String>>) -> Option<(String, Self)> {
-        let Ok([Some(revision), Some(exact), applied_on, semantic]) = <[Option<String>; 4]>::try_from(row) else { return None };
+    pub(in crate::ledger) fn from_row(row: &[Option<&str>]) -> Option<(String, Self)> {
+        let [Some(revision), Some(exact), applied_on, semantic] = row else { return None };
         let applied_on = applied_on.unwrap_or_default().split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect();
-        Some((revision, Self { exact, applied_on, semantic: semantic.unwrap_or_default() }))
+        Some(((*revision).to_owned(), Self { exact: (*exact).to_owned(), applied_on, semantic: semantic.unwrap_or_default().to_owned() }))
     }
 }
 

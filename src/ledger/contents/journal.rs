@@ -1,8 +1,11 @@
 //! The journal: one row for each run of a revision, append-only.
 
+use std::collections::HashMap;
+
+use crate::ledger::error::ReadError;
 use crate::ledger::handle::Ledger;
 use crate::revision::Id;
-use crate::session::{Failure, Session, StatementResult};
+use crate::session::Session;
 use crate::sql;
 use crate::sql::Literal;
 
@@ -31,25 +34,43 @@ pub(crate) struct JournalEntry {
     pub(crate) detail: Option<String>,
 }
 
+/// The last upgrade to a revision.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LastUpgrade {
+    /// When it was done, in UTC.
+    pub(crate) finished: Option<String>,
+    /// How long it took, in seconds.
+    pub(crate) seconds: Option<f64>,
+}
+
 impl Ledger {
-    /// For each revision: its id, when it was last upgraded to, and how many seconds that took.
-    pub(crate) async fn last_upgrades(&self, session: &Session) -> Result<StatementResult, Failure> {
+    /// The last upgrade to each revision, by its id.
+    pub(crate) async fn last_upgrades(&self, session: &Session) -> Result<HashMap<String, LastUpgrade>, ReadError> {
+        let mut found = HashMap::new();
         if !self.has_ledger {
-            return Ok(StatementResult::new());
+            return Ok(found);
         }
-        let history = sql!(
+        let query = sql!(
             "SELECT DISTINCT ON (revision) revision, to_char(finished AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), extract(epoch FROM finished - started) \
              FROM {ledger}.journal WHERE version_table = {key} AND direction = 'upgrade' AND outcome = 'done' ORDER BY revision, id DESC",
             ledger = self.schema,
             key = self.key()
         );
-        Ok(session.ask(&self.reading(&["journal"], [history])).await?.into_iter().next().unwrap_or_default())
+        let take = |_, row: &[Option<&str>]| {
+            if let [Some(revision), finished, seconds] = row {
+                let upgrade = LastUpgrade { finished: finished.map(str::to_owned), seconds: seconds.and_then(parse_numeric) };
+                found.insert((*revision).to_owned(), upgrade);
+            }
+        };
+        self.ask_rows(session, &self.reading(&["journal"], [query]), take).await?;
+        Ok(found)
     }
 
     /// The journal of one revision, oldest first.
-    pub(crate) async fn read_journal(&self, session: &Session, revision: &Id) -> Result<Vec<JournalEntry>, Failure> {
+    pub(crate) async fn read_journal(&self, session: &Session, revision: &Id) -> Result<Vec<JournalEntry>, ReadError> {
+        let mut entries = Vec::new();
         if !self.has_ledger {
-            return Ok(Vec::new());
+            return Ok(entries);
         }
         let query = sql!(
             "SELECT direction, outcome, to_char(started AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), extract(epoch FROM finished - started), \
@@ -58,14 +79,15 @@ impl Ledger {
             key = self.key(),
             revision = Literal(revision.as_str())
         );
-        let rows: StatementResult = session.ask(&self.reading(&["journal"], [query])).await?.into_iter().next().unwrap_or_default();
-        let entry = |row: Vec<Option<String>>| {
-            let [direction, outcome, started, seconds, role, host, pgmarch, detail] = <[Option<String>; 8]>::try_from(row).ok()?;
+        let entry = |row: &[Option<&str>]| {
+            let [direction, outcome, started, seconds, role, host, pgmarch, detail] =
+                <&[Option<&str>; 8]>::try_from(row).ok()?.map(|value| value.map(str::to_owned));
             let seconds = seconds.and_then(|seconds| parse_numeric(&seconds));
             let (direction, outcome) = (direction.unwrap_or_default(), outcome.unwrap_or_default());
             Some(JournalEntry { direction, outcome, started, seconds, role, host, pgmarch, detail })
         };
-        Ok(rows.into_iter().filter_map(entry).collect())
+        self.ask_rows(session, &self.reading(&["journal"], [query]), |_, row| entries.extend(entry(row))).await?;
+        Ok(entries)
     }
 }
 

@@ -26,8 +26,9 @@ use crate::sql::Sql;
 
 pub(crate) use applied::AppliedRevision;
 pub(crate) use checksum::AppliedChecksum;
-pub(crate) use journal::JournalEntry;
 pub(crate) use journal::{BASE, parse_numeric};
+pub(crate) use journal::{JournalEntry, LastUpgrade};
+use proven::EventRows;
 pub(crate) use proven::{LastEvent, ProvenRevisions};
 pub(crate) use unfinished::{Stage, StatementNote, UnfinishedRevision};
 
@@ -42,14 +43,28 @@ pub(crate) struct LedgerContents {
     pub(crate) unfinished: Vec<UnfinishedRevision>,
 }
 
-impl LedgerContents {
-    /// From the first answers to [`Ledger::contents_queries`].
-    pub(super) fn from_answers(answers: &mut impl Iterator<Item = StatementResult>) -> Result<Self, ReadError> {
-        let checksums = answers.next().unwrap_or_default().into_iter().filter_map(AppliedChecksum::from_row).collect();
-        let unfinished = answers.next().unwrap_or_default().into_iter().map(UnfinishedRevision::from_row).collect::<Option<_>>();
-        let unfinished = unfinished.ok_or(ReadError::Unexpected("unfinished revisions"))?;
-        let proven = ProvenRevisions::from_rows(answers.next().unwrap_or_default(), &checksums);
-        Ok(Self { checksums, proven, unfinished })
+/// The answers to [`Ledger::proof_queries`], row by row: there may be a hundred thousand revisions.
+#[derive(Debug, Default)]
+pub(in crate::ledger) struct ProofRows {
+    /// The checksums of each revision that was ever applied, by its id.
+    checksums: HashMap<String, AppliedChecksum>,
+    events: EventRows,
+}
+
+impl ProofRows {
+    /// A row of the first query.
+    pub(in crate::ledger) fn push_checksum(&mut self, row: &[Option<&str>]) {
+        self.checksums.extend(AppliedChecksum::from_row(row));
+    }
+
+    /// A row of the second query.
+    pub(in crate::ledger) fn push_event(&mut self, row: &[Option<&str>]) {
+        self.events.push(row);
+    }
+
+    /// What they prove, and the checksums.
+    pub(in crate::ledger) fn prove(self) -> (ProvenRevisions, HashMap<String, AppliedChecksum>) {
+        (self.events.prove(&self.checksums), self.checksums)
     }
 }
 
@@ -61,19 +76,25 @@ impl Ledger {
             return Ok(LedgerContents::default());
         }
         let obstacles = if self.trust.access == Access::Write { self.obstacles() } else { Vec::new() };
-        let reading = self.reading(&["revision", "journal"], self.contents_queries().into_iter().chain(obstacles));
-        let mut answers = self.ask(session, &reading).await?.into_iter();
-        let contents = LedgerContents::from_answers(&mut answers)?;
-        self.refuse_obstacles(answers)?;
-        Ok(contents)
+        let mut obstacle_answers = vec![StatementResult::new(); obstacles.len()];
+        let unfinished_query = sql!(include_str!("unfinished.sql"), ledger = self.schema, key = self.key());
+        let [checksums, proven] = self.proof_queries();
+        let reading = self.reading(&["revision", "journal"], [checksums, unfinished_query, proven].into_iter().chain(obstacles));
+        let (mut proof, mut unfinished) = (ProofRows::default(), Vec::new());
+        self.ask_rows(session, &reading, |statement, row| match statement {
+            0 => proof.push_checksum(row),
+            1 => unfinished.push(UnfinishedRevision::from_row(row)),
+            2 => proof.push_event(row),
+            _ => obstacle_answers[statement - 3].push(row.iter().map(|value| value.map(str::to_owned)).collect()),
+        })
+        .await?;
+        let unfinished = unfinished.into_iter().collect::<Option<_>>().ok_or(ReadError::Unexpected("unfinished revisions"))?;
+        self.refuse_obstacles(obstacle_answers)?;
+        let (proven, checksums) = proof.prove();
+        Ok(LedgerContents { checksums, proven, unfinished })
     }
 
-    fn contents_queries(&self) -> [Sql; 3] {
-        let unfinished = sql!(include_str!("unfinished.sql"), ledger = self.schema, key = self.key());
-        [self.checksums_query(), unfinished, self.proven_query()]
-    }
-
-    /// Queries for what proves which revisions are applied: [`ProvenRevisions::from_answers`].
+    /// Queries for what proves which revisions are applied: [`ProofRows`].
     pub(super) fn proof_queries(&self) -> [Sql; 2] {
         [self.checksums_query(), self.proven_query()]
     }

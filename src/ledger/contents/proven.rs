@@ -8,7 +8,6 @@ use crate::ledger::handle::Ledger;
 use crate::revision::Id;
 use crate::revision::applied_digest::AppliedDigest;
 use crate::revision::graph::Graph;
-use crate::session::StatementResult;
 use crate::sql;
 use crate::sql::Sql;
 
@@ -45,60 +44,89 @@ pub(crate) struct ProvenRevisions {
     above_unknown: Option<String>,
 }
 
+/// A row of `proven.sql`: the last event of one revision.
+#[derive(Debug)]
+struct EventRow {
+    revision: String,
+    event: LastEvent,
+    /// Whether it was a downgrade to base.
+    is_base: bool,
+}
+
+/// The rows of `proven.sql`, oldest first, as they arrive.
+#[derive(Debug, Default)]
+pub(in crate::ledger) struct EventRows {
+    rows: Vec<EventRow>,
+    /// Whether there was any row.
+    has_events: bool,
+}
+
+impl EventRows {
+    /// Takes the next row.
+    pub(in crate::ledger) fn push(&mut self, row: &[Option<&str>]) {
+        let [Some(revision), Some(direction), seal] = row else { return };
+        self.has_events = true;
+        let event = match *direction {
+            "stamp" if *revision != BASE => LastEvent::Stamped,
+            "assume" => LastEvent::Assumed,
+            "skip" => LastEvent::Skipped,
+            "upgrade" => LastEvent::Applied,
+            "downgrade" => LastEvent::Undone,
+            // A stamp of base, or a reset: nothing before it counts.
+            _ => return,
+        };
+        let is_base = event == LastEvent::Undone && seal.is_some_and(AppliedDigest::is_of_base);
+        self.rows.push(EventRow { revision: (*revision).to_owned(), event, is_base });
+    }
+
+    /// What they prove. A revision that was undone proves that nothing above it is applied either, of what happened before: another
+    /// tool may have undone that.
+    pub(in crate::ledger) fn prove(self, checksums: &HashMap<String, AppliedChecksum>) -> ProvenRevisions {
+        let undone_below = self.undone_below(checksums);
+        let base = self.rows.iter().rposition(|row| row.is_base);
+        let last_undone = self.rows.last().filter(|row| row.event == LastEvent::Undone && !row.is_base).map(|row| row.revision.clone());
+        let judge = |(place, row): (usize, EventRow)| {
+            let is_undone = row.event.is_applied() && (undone_below[place] > Some(place) || base > Some(place));
+            (row.revision, if is_undone { LastEvent::Undone } else { row.event })
+        };
+        let events: HashMap<String, LastEvent> = self.rows.into_iter().enumerate().map(judge).collect();
+        let above_unknown = last_undone.filter(|_| !events.values().any(|event| event.is_applied()));
+        ProvenRevisions { events, has_events: self.has_events, above_unknown }
+    }
+
+    /// For each row, the place of the last downgrade among the revisions below it.
+    fn undone_below(&self, checksums: &HashMap<String, AppliedChecksum>) -> Vec<Option<usize>> {
+        let places: HashMap<&str, usize> = self.rows.iter().enumerate().map(|(place, row)| (row.revision.as_str(), place)).collect();
+        let below = |place: usize| {
+            let checksum = checksums.get(&self.rows[place].revision);
+            checksum.into_iter().flat_map(|checksum| &checksum.applied_on).filter_map(|id| places.get(id.as_str()).copied())
+        };
+        let mut found = vec![None; self.rows.len()];
+        let mut is_entered = vec![false; self.rows.len()];
+        for start in 0..self.rows.len() {
+            // Each revision after those below it, without recursion: a chain may be long.
+            let mut open = vec![start];
+            while let Some(place) = open.last().copied() {
+                let is_first_visit = !std::mem::replace(&mut is_entered[place], true);
+                let before = open.len();
+                open.extend(below(place).filter(|below| is_first_visit && !is_entered[*below]));
+                if open.len() > before {
+                    continue;
+                }
+                open.pop();
+                // What happened later than a downgrade stops it: it was applied again.
+                let reaching = |below: usize| {
+                    let own = (self.rows[below].event == LastEvent::Undone).then_some(below);
+                    own.max(found[below].filter(|undone| *undone > below))
+                };
+                found[place] = below(place).filter_map(reaching).max();
+            }
+        }
+        found
+    }
+}
+
 impl ProvenRevisions {
-    /// From the answers to [`Ledger::proof_queries`], with the checksums.
-    pub(in crate::ledger) fn from_answers(answers: &mut impl Iterator<Item = StatementResult>) -> (Self, HashMap<String, AppliedChecksum>) {
-        let checksums = answers.next().unwrap_or_default().into_iter().filter_map(AppliedChecksum::from_row).collect();
-        let proven = Self::from_rows(answers.next().unwrap_or_default(), &checksums);
-        (proven, checksums)
-    }
-
-    /// From the rows of `proven.sql`.
-    pub(super) fn from_rows(rows: StatementResult, checksums: &HashMap<String, AppliedChecksum>) -> Self {
-        let mut proven = Self::default();
-        for row in rows {
-            let Ok([Some(revision), Some(direction), seal]) = <[Option<String>; 3]>::try_from(row) else { continue };
-            proven.has_events = true;
-            let event = match direction.as_str() {
-                "stamp" if revision != BASE => LastEvent::Stamped,
-                "assume" => LastEvent::Assumed,
-                "skip" => LastEvent::Skipped,
-                "upgrade" => LastEvent::Applied,
-                "downgrade" => LastEvent::Undone,
-                // A stamp of base, or a reset: nothing before it counts.
-                _ => continue,
-            };
-            proven.above_unknown = None;
-            if event == LastEvent::Undone {
-                proven.undo(revision, seal.as_deref(), checksums);
-            } else {
-                proven.events.insert(revision, event);
-            }
-        }
-        proven
-    }
-
-    /// A revision was undone, so nothing above it is applied either: another tool may have undone that before.
-    fn undo(&mut self, revision: String, seal: Option<&str>, checksums: &HashMap<String, AppliedChecksum>) {
-        let mut open = vec![revision.clone()];
-        let mut undone = BTreeSet::new();
-        while let Some(next) = open.pop() {
-            let is_above = |id: &&String| checksums.get(*id).is_some_and(|checksum| checksum.applied_on.contains(&next));
-            open.extend(self.events.keys().filter(is_above).filter(|id| !undone.contains(*id)).cloned().collect::<Vec<_>>());
-            undone.insert(next);
-        }
-        let is_base = seal.is_some_and(AppliedDigest::is_of_base);
-        for (id, event) in &mut self.events {
-            if event.is_applied() && (is_base || undone.contains(id)) {
-                *event = LastEvent::Undone;
-            }
-        }
-        self.events.insert(revision.clone(), LastEvent::Undone);
-        if !is_base && !self.events.values().any(|event| event.is_applied()) {
-            self.above_unknown = Some(revision);
-        }
-    }
-
     /// The last event of a revision.
     pub(crate) fn last_event(&self, revision: &Id) -> Option<LastEvent> {
         self.events.get(revision.as_str()).copied()
@@ -147,7 +175,7 @@ impl ProvenRevisions {
 }
 
 impl Ledger {
-    /// A query for the rows of [`ProvenRevisions::from_rows`].
+    /// A query for the rows of [`EventRows`].
     pub(super) fn proven_query(&self) -> Sql {
         sql!(include_str!("proven.sql"), ledger = self.schema, key = self.key())
     }
@@ -159,20 +187,18 @@ mod tests {
     use crate::revision::graph::tests::graph;
 
     fn checksums(lines: &[(&str, &str)]) -> HashMap<String, AppliedChecksum> {
-        let row = |(id, below): &(&str, &str)| vec![Some((*id).to_owned()), Some(String::new()), Some((*below).to_owned()), None];
-        lines.iter().map(row).filter_map(AppliedChecksum::from_row).collect()
+        lines.iter().filter_map(|(id, below)| AppliedChecksum::from_row(&[Some(id), Some(""), Some(below), None])).collect()
     }
 
     fn rows(journal: &[&str], recorded: &[(&str, &str)], files: &[&str]) -> Option<String> {
-        let line = |line: &&str| {
-            let mut words: Vec<Option<String>> = line.split(' ').map(|word| Some(word.to_owned())).collect();
-            words.resize(3, None);
-            words
-        };
         let checksums = checksums(recorded);
-        ProvenRevisions::from_rows(journal.iter().map(line).collect(), &checksums)
-            .version_rows(&checksums, &graph(files))
-            .map(|rows| rows.join(","))
+        let mut events = EventRows::default();
+        for line in journal {
+            let mut words: Vec<Option<&str>> = line.split(' ').map(Some).collect();
+            words.resize(3, None);
+            events.push(&words);
+        }
+        events.prove(&checksums).version_rows(&checksums, &graph(files)).map(|rows| rows.join(","))
     }
 
     const CHAIN: [(&str, &str); 3] = [("1", ""), ("2", "1"), ("3", "2")];
@@ -194,6 +220,15 @@ mod tests {
     fn what_is_above_an_undone_revision_is_undone() {
         // Another tool undid 3.
         assert_eq!(rows(&["1 upgrade", "3 upgrade", "2 downgrade"], &CHAIN, &["1", "2", "3"]).as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn a_revision_that_was_applied_again_keeps_what_is_above_it() {
+        let four = [("1", ""), ("2", "1"), ("3", "2"), ("4", "3")];
+        assert_eq!(rows(&["1 upgrade", "4 upgrade", "2 downgrade", "3 upgrade"], &four, &["1"]).as_deref(), Some("1,4"));
+        assert_eq!(rows(&["1 upgrade", "3 upgrade", "4 upgrade", "2 downgrade"], &four, &["1"]).as_deref(), Some("1"));
+        // A ledger with a circle, which nothing writes.
+        assert_eq!(rows(&["1 upgrade", "2 upgrade"], &[("1", "2"), ("2", "1")], &["1"]).as_deref(), Some(""));
     }
 
     #[test]

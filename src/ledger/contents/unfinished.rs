@@ -82,21 +82,21 @@ pub struct UnfinishedRevision {
 
 impl UnfinishedRevision {
     /// From a row of `unfinished.sql`.
-    pub(super) fn from_row(row: Vec<Option<String>>) -> Option<Self> {
+    pub(super) fn from_row(row: &[Option<&str>]) -> Option<Self> {
         let [revision, direction, stage, statement, journal_id, pid, start, host, note, detail] =
-            <[Option<String>; 10]>::try_from(row).ok()?;
-        let stage = [Stage::Started, Stage::Finished, Stage::Failed].into_iter().find(|known| Some(known.outcome()) == stage.as_deref())?;
+            *<&[Option<&str>; 10]>::try_from(row).ok()?;
+        let stage = [Stage::Started, Stage::Finished, Stage::Failed].into_iter().find(|known| Some(known.outcome()) == stage)?;
         Some(Self {
-            revision: revision?,
+            revision: revision?.to_owned(),
             direction: if direction? == Direction::Up.verb() { Direction::Up } else { Direction::Down },
             stage,
             statement: statement?.parse().ok()?,
             journal_id: journal_id?.parse().ok()?,
             pid: pid?.parse().ok()?,
             backend_start: start.and_then(|start| start.parse().ok()).unwrap_or(0),
-            host: host.unwrap_or_default(),
-            note: note.and_then(|note| json::read(&note).ok()).unwrap_or_default(),
-            detail,
+            host: host.unwrap_or_default().to_owned(),
+            note: note.and_then(|note| json::read(note).ok()).unwrap_or_default(),
+            detail: detail.map(str::to_owned),
         })
     }
 

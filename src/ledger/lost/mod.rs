@@ -12,10 +12,10 @@ mod reset;
 
 use tokio_postgres::error::SqlState;
 
-use super::answer::{first_column, single_value};
-use super::contents::ProvenRevisions;
+use super::contents::ProofRows;
 use super::error::ReadError;
 use super::handle::Ledger;
+use super::query::ROWS_TIMEOUT;
 use super::state::State;
 use super::trust::{UNTRUSTED, is_trust_failure};
 use crate::config::Config;
@@ -81,12 +81,20 @@ async fn check_applied(
     let ahead = sql::set_role(ledger.role.as_ref()).into_iter().chain(lock).chain(ledger.lock_ledger(&tables, "ACCESS SHARE"));
     let [checksums, proven] = ledger.proof_queries();
     let check = ledger.trust_check(ledger.trust.access, &tables);
-    let mut answers = ask(session, &Message::reading(ahead, [check], [has_rows, checksums, proven, relations])).await?.into_iter();
-    if single_value(answers.next()).as_deref() != Some("f") {
+    let (mut has_rows_answer, mut relation, mut proof) = (None, None, ProofRows::default());
+    let first = |row: &[Option<&str>]| row.first().copied().flatten().map(str::to_owned);
+    ask_rows(session, &Message::reading(ahead, [check], [has_rows, checksums, proven, relations]), |statement, row| match statement {
+        0 => has_rows_answer = first(row),
+        1 => proof.push_checksum(row),
+        2 => proof.push_event(row),
+        _ => relation = relation.take().or_else(|| first(row)),
+    })
+    .await?;
+    if has_rows_answer.as_deref() != Some("f") {
         return Ok(None);
     }
-    let Some(rows) = rows_from_journal(&mut answers, graph) else { return Ok(None) };
-    Ok(Some(match single_value(answers.next()) {
+    let Some(rows) = rows_from_journal(proof, graph) else { return Ok(None) };
+    Ok(Some(match relation {
         Some(relation) => Err(LostVersionTable::Rows { version_table: table.clone(), exists: ledger.has_version_table, rows, relation }),
         None => Ok(SchemaReset { version_table: table.plain(), rows }),
     }))
@@ -128,30 +136,33 @@ impl Ledger {
         let other = Self { version_table: table.clone(), ..self.clone() };
         let trusted = sql!(include_str!("trusted.sql"), problems = other.tables().with_problems(), untrusted = Literal(UNTRUSTED));
         let role = sql::set_role(self.role.as_ref()).into_iter();
+        let (mut rows, mut proof) = (Vec::new(), ProofRows::default());
         let outcome = if may_read {
-            let rows = sql!("SELECT version_num::text FROM {table} ORDER BY version_num COLLATE \"C\"", table = *table);
-            ask(session, &Message::reading(role.chain([lock_table(table)]), [trusted], [rows])).await
+            let rows_query = sql!("SELECT version_num::text FROM {table} ORDER BY version_num COLLATE \"C\"", table = *table);
+            let reading = Message::reading(role.chain([lock_table(table)]), [trusted], [rows_query]);
+            ask_rows(session, &reading, |_, row| rows.extend(row.first().copied().flatten().map(str::to_owned))).await
         } else {
             let ahead = role.chain(self.lock_ledger(&["revision", "journal"], "ACCESS SHARE"));
-            ask(session, &Message::reading(ahead, [trusted], other.proof_queries())).await
+            let reading = Message::reading(ahead, [trusted], other.proof_queries());
+            let take = |statement, row: &[Option<&str>]| if statement == 0 { proof.push_checksum(row) } else { proof.push_event(row) };
+            ask_rows(session, &reading, take).await
         };
-        let mut answers = match outcome {
-            Ok(answers) => answers.into_iter(),
+        match outcome {
+            Ok(()) => {}
             Err(failure) if is_trust_failure(&failure) => return Ok(None),
             Err(failure) if failure.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
             Err(failure) => return Err(failure.into()),
-        };
+        }
         if may_read {
-            let rows: Vec<String> = answers.next().unwrap_or_default().into_iter().filter_map(first_column).collect();
             return Ok((!rows.is_empty()).then_some(rows));
         }
-        Ok(rows_from_journal(&mut answers, graph))
+        Ok(rows_from_journal(proof, graph))
     }
 }
 
 /// The version rows that the answers to [`Ledger::proof_queries`] lead to.
-fn rows_from_journal(answers: &mut impl Iterator<Item = StatementResult>, graph: &Graph) -> Option<Vec<String>> {
-    let (proven, checksums) = ProvenRevisions::from_answers(answers);
+fn rows_from_journal(proof: ProofRows, graph: &Graph) -> Option<Vec<String>> {
+    let (proven, checksums) = proof.prove();
     proven.version_rows(&checksums, graph)
 }
 
@@ -163,6 +174,15 @@ fn lock_table(table: &QualifiedName) -> Sql {
 /// Sends a message, and ends the transaction if it failed.
 async fn ask(session: &Session, message: &Message) -> Result<Vec<StatementResult>, Failure> {
     let outcome = session.ask(message).await;
+    if outcome.as_ref().is_err_and(|failure| !failure.is_lost()) {
+        session.ask(&Message::rollback()).await?;
+    }
+    outcome
+}
+
+/// The same, with each row handed over as it arrives.
+async fn ask_rows(session: &Session, message: &Message, take: impl FnMut(usize, &[Option<&str>])) -> Result<(), Failure> {
+    let outcome = session.ask_rows(ROWS_TIMEOUT, message, take).await;
     if outcome.as_ref().is_err_and(|failure| !failure.is_lost()) {
         session.ask(&Message::rollback()).await?;
     }

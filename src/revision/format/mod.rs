@@ -12,21 +12,33 @@ pub use headers::HEADERS;
 use marker::{TextOrigin, read_marker};
 use section_reader::SectionReader;
 
+use crate::revision::checksum::TextDigest;
 use crate::revision::line::lines;
 use crate::revision::{Fault, FileProblem, Id, LineColumn, ParsedRevision, Revision};
+use crate::shared_text::SharedText;
 
 /// Parses `bytes`, the content of the file at `path`, or returns all faults in it.
 pub fn parse(path: &Path, bytes: Vec<u8>) -> Result<ParsedRevision, Vec<Fault>> {
-    parse_from(TextOrigin::File, path, bytes)
+    parse_text(TextOrigin::File, path, read_text(path, bytes)?)
 }
 
 /// The same, by the rules for the text's `origin`.
+#[cfg(test)]
 pub(crate) fn parse_from(origin: TextOrigin, path: &Path, bytes: Vec<u8>) -> Result<ParsedRevision, Vec<Fault>> {
+    parse_text(origin, path, read_text(path, bytes)?)
+}
+
+/// The content of a file as text, without its byte order mark.
+fn read_text(path: &Path, bytes: Vec<u8>) -> Result<SharedText, Vec<Fault>> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let byte = error.utf8_error().valid_up_to();
         vec![Fault::of(path, FileProblem::NotUtf8 { byte })]
     })?;
-    let text = without_byte_order_mark(text);
+    Ok(without_byte_order_mark(text).into())
+}
+
+/// Parses a text by the rules for its `origin`.
+pub(crate) fn parse_text(origin: TextOrigin, path: &Path, text: SharedText) -> Result<ParsedRevision, Vec<Fault>> {
     let SectionReader { mut faults, headers, up, down, .. } = SectionReader::read(path, origin, &text);
     if let Some(nul) = text.find('\0') {
         faults.push(Fault::at(path, LineColumn::of(&text, nul), FileProblem::Nul));
@@ -73,9 +85,9 @@ pub(crate) fn parse_from(origin: TextOrigin, path: &Path, bytes: Vec<u8>) -> Res
     let message = headers.find("message").map_or_else(|| slug.replace(['_', '-'], " "), |(value, _)| value.to_owned());
     let created = headers.find("created").map(|(value, _)| value.to_owned());
     let has_revises = headers.find("revises").is_some();
-    let (path, text) = (path.to_owned(), text.into());
+    let (path, exact) = (path.to_owned(), TextDigest::of(&text));
     Ok(ParsedRevision {
-        revision: Revision { id, parents, depends_on, branch, message, created, breaking, up, down, path, text },
+        revision: Revision { id, parents, depends_on, branch, message, created, breaking, up, down, path, exact, text },
         has_revises,
     })
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::exit::{Exit, Explain};
+use crate::facts::{FailureFacts, place};
 use crate::ledger::{LastEvent, LedgerContents};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::{Id, join_ids};
@@ -119,11 +120,16 @@ impl Explain for LateRevisions {
 
     fn next_step(&self) -> Cow<'static, str> {
         format!(
-            "to run {0}, move it to the end (`revises`, or without headers the file name); or, to accept that it is never run on this database, `pgmarch repair {1}`",
+            "to run {0}, move it to the end (`revises`; without headers: the file name); or accept with `pgmarch repair {1}` that it is never run on this database",
             join_ids(self.0.iter().map(|late| &late.id)),
             self.0.first().map(|late| late.id.to_string()).unwrap_or_default()
         )
         .into()
+    }
+
+    fn facts(&self) -> FailureFacts {
+        let facts = |late: &LateRevision| FailureFacts { place: Some(place(&late.path, None)), ..FailureFacts::default() }.about(&late.id);
+        self.0.first().map(facts).unwrap_or_default()
     }
 
     fn faults(&self) -> Vec<String> {

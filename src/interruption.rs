@@ -41,7 +41,7 @@ impl Explain for ProcessError {
         match self {
             Self::System { .. } => "check the limits of the container".into(),
             Self::Interrupted { ended, .. } => match ended {
-                Ended::Cancelled => "what was under way is rolled back; a new run goes on from where the database is".into(),
+                Ended::Cancelled => "the statement that was running is cancelled; a new run continues from where the database is".into(),
                 Ended::Unknown => "`pgmarch status` shows what was committed; a new run continues from there".into(),
                 Ended::Unreplicated(error) => error.next_step(),
             },

@@ -29,15 +29,17 @@ pub(crate) struct Position<'g> {
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum PositionError {
     /// A version row is neither in the files nor in the ledger.
-    #[error("the database is at {rows}, which neither the files nor the ledger know{}", .missing.as_ref().map(|missing| format!(" (the ledger knows it, but not {missing}, on which it stands)")).unwrap_or_default())]
+    #[error("the database is at {rows}, which neither the files nor the ledger know{}", .missing.as_ref().map(|missing| format!(" (the ledger knows it, but not {missing}, on which it depends)")).unwrap_or_default())]
     Unknown {
         /// The rows.
         rows: String,
         /// The missing parent or dependency, if the ledger has the revision itself.
         missing: Option<String>,
+        /// The heads of the files.
+        heads: String,
     },
     /// The ledger has the revision, but it does not depend on the target.
-    #[error("the database is at {rows}, which has no file here and does not stand on {target}: the ways part after {after}")]
+    #[error("the database is at {rows}, which has no file here and does not depend on {target}: the histories diverge after {after}")]
     Diverged {
         /// The rows.
         rows: String,
@@ -53,6 +55,8 @@ pub enum PositionError {
         beyond: String,
         /// Which of them are breaking.
         breaking: String,
+        /// The target.
+        target: String,
     },
     /// `PGMARCH_AHEAD=refuse`.
     #[error("the database is ahead of these files by {beyond}, and PGMARCH_AHEAD=refuse")]
@@ -61,7 +65,7 @@ pub enum PositionError {
         beyond: String,
     },
     /// The revisions from the ledger and the files can't be joined into a graph.
-    #[error("what the ledger kept does not fit the files: {0}")]
+    #[error("the revisions in the ledger and the files are no graph together: {0}")]
     Inconsistent(String),
 }
 
@@ -75,14 +79,29 @@ impl Explain for PositionError {
 
     fn next_step(&self) -> Cow<'static, str> {
         match self {
-            Self::Unknown { .. } => "run the image that has these revisions, or correct the version with `pgmarch stamp --purge REV`",
-            Self::Diverged { .. } => "the files of this image lack what was applied: was its tag pushed again with other revisions? Run the image that has them, or go back first with `pgmarch downgrade REV`",
-            Self::Inconsistent(_) => "run the image that has these revisions",
-            Self::Breaking { .. } => "run an image that has these revisions, or undo them with `pgmarch downgrade REV` (their texts are in the ledger)",
-            Self::Refused { .. } => "run an image that has these revisions, or set PGMARCH_AHEAD=allow",
+            Self::Unknown { rows, heads, .. } => format!(
+                "run the image that has {rows}; or, if the schema is that of one of these files, record it: `pgmarch stamp --purge {heads}` for the last one (`pgmarch check --offline` and the files say which there are)"
+            )
+            .into(),
+            Self::Diverged { rows, after, .. } => format!(
+                "run the image that has {rows} (was its tag pushed again with other revisions?); or undo with `pgmarch downgrade {}` what this image lacks, then run again",
+                first_id(after)
+            )
+            .into(),
+            Self::Inconsistent(_) => "run the image that has these revisions".into(),
+            Self::Breaking { beyond, target, .. } => format!(
+                "run an image that has {beyond}; or undo what this image lacks with `pgmarch downgrade {}` (the texts are in the ledger)",
+                first_id(target)
+            )
+            .into(),
+            Self::Refused { beyond } => format!("run an image that has {beyond}, or set PGMARCH_AHEAD=allow").into(),
         }
-        .into()
     }
+}
+
+/// The first of several ids; `base` if there is none.
+fn first_id(ids: &str) -> &str {
+    ids.split(", ").next().filter(|id| !id.is_empty()).unwrap_or("base")
 }
 
 impl<'g> Position<'g> {
@@ -95,7 +114,9 @@ impl<'g> Position<'g> {
         while let Some(id) = open.pop() {
             let Some(recorded) = known.get(id) else {
                 let missing = (!unknown.contains(&id)).then(|| id.to_owned());
-                return Err(PositionError::Unknown { rows: unknown.join(", "), missing });
+                let heads = files.heads();
+                let heads = heads.into_iter().map(|head| files.id(head).to_string()).collect::<Vec<_>>().join(" ");
+                return Err(PositionError::Unknown { rows: unknown.join(", "), missing, heads });
             };
             if more.insert(id, recorded).is_none() {
                 let below = recorded.parents.iter().chain(&recorded.depends_on).map(Id::as_str);
@@ -154,7 +175,9 @@ impl<'g> Position<'g> {
         }
         let breaking: Vec<Node> = self.without_file.iter().copied().filter(|node| self.graph.revision(*node).breaking).collect();
         match policy {
-            _ if !breaking.is_empty() => Err(PositionError::Breaking { beyond, breaking: self.join_ids(breaking) }),
+            _ if !breaking.is_empty() => {
+                Err(PositionError::Breaking { beyond, breaking: self.join_ids(breaking), target: self.join_ids(targets.iter().copied()) })
+            }
             Ahead::Refuse => Err(PositionError::Refused { beyond }),
             Ahead::Allow => Ok(beyond),
         }
@@ -216,8 +239,8 @@ mod tests {
         let later = [recorded("3", &["2"], false), recorded("x", &["9"], false)];
         let result = |files: &[&str], rows: &[&str]| ahead(files, rows, &later, "heads", Ahead::Allow);
         assert_eq!(result(&["1", "2"], &["7"]), "the database is at 7, which neither the files nor the ledger know");
-        assert!(result(&["1", "2"], &["x"]).contains("but not 9, on which it stands"));
-        assert!(result(&["1", "2", "3b"], &["3"]).contains("does not stand on 3b: the ways part after 2"));
+        assert!(result(&["1", "2"], &["x"]).contains("but not 9, on which it depends"));
+        assert!(result(&["1", "2", "3b"], &["3"]).contains("does not depend on 3b: the histories diverge after 2"));
         assert_eq!(result(&["1 <", "2 < 1", "2b < 1"], &["3", "1"]), "3");
     }
 }

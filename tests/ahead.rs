@@ -82,12 +82,13 @@ fn a_tag_pushed_again_with_other_revisions_is_not_taken_for_an_older_image() {
     // The same tag, built again: its third revision is another one.
     let again = upto(2, false).revision("003b", "CREATE TABLE other ();", "DROP TABLE other;");
     let run = pgmarch(&database, &again).run().exits(3);
-    let run = run.stderr_contains("the database is at 003, which has no file here and does not stand on 003b: the ways part after 002");
+    let run =
+        run.stderr_contains("the database is at 003, which has no file here and does not depend on 003b: the histories diverge after 002");
     run.stderr_contains("was its tag pushed again");
     // One file in the middle is missing, so that 003 seems to depend on 001.
     let gap = upto(3, false);
     gap.remove("002_step.sql");
-    pgmarch(&database, &gap).run().exits(3).stderr_contains("003 was applied on 002, now it stands on 001");
+    pgmarch(&database, &gap).run().exits(3).stderr_contains("003 was applied on 002, now it depends on 001");
     assert_eq!(database.one("SELECT version_num FROM alembic_version"), "003");
 }
 

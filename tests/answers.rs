@@ -144,3 +144,22 @@ fn a_stamp_runs_nothing_and_is_noted() {
     let noted = database.query("SELECT revision, detail FROM pgmarch.journal WHERE direction = 'stamp' ORDER BY id");
     assert_eq!(noted[1], ["002", "stamped from 005 to 002, 003"]);
 }
+
+#[test]
+fn where_the_log_is_json_the_result_is_one_line_of_json() {
+    let database = Database::new();
+    let project = Project::new().revision("001", "CREATE TABLE a ();", "DROP TABLE a;");
+    for (words, text, json) in [
+        (&["upgrade"][..], "at 001, 1 applied", serde_json::json!(["001"])),
+        (&["upgrade"], "at 001, nothing to do", serde_json::json!(["001"])),
+        (&["wait"], "at 001, after", serde_json::json!(["001"])),
+        (&["downgrade", "base", "--yes"], "at base, 1 undone", serde_json::json!([])),
+    ] {
+        let other = Database::like(&database);
+        let run = pgmarch(&other, &project).env("PGMARCH_LOG_FORMAT", "json").args(words.iter().copied()).run().exits(0);
+        assert_eq!(run.stdout.lines().count(), 1, "{run}");
+        assert_eq!(run.json()["current"], json, "{run}");
+        let run = pgmarch(&database, &project).args(words.iter().copied()).run().exits(0);
+        assert!(run.stdout.starts_with(text) && run.stdout.lines().count() == 1, "{run}");
+    }
+}

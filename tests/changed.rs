@@ -43,7 +43,7 @@ fn a_changed_up_migration_stops_every_run_with_a_diff_until_it_is_accepted() {
     for verb in [&["upgrade"][..], &["downgrade", "base", "--yes"], &["status", "--check"], &["upgrade", "--sql", "head"]] {
         let run = pgmarch(&database, &project).args(verb.iter().copied()).run().exits(3);
         assert!(run.stderr.contains("-CREATE TABLE a (id int);\n+CREATE TABLE a (id bigint);"), "{run}");
-        assert!(run.last_line().contains("pgmarch repair REV"), "{run}");
+        assert!(run.last_line().contains("pgmarch repair 001"), "{run}");
     }
     assert_eq!(database.one("SELECT to_regclass('b') IS NULL"), "t");
     pgmarch(&database, &project).args(["status"]).run().exits(0).stdout_contains("changed     1: 001");
@@ -75,7 +75,7 @@ fn a_revision_inserted_below_an_applied_one_is_never_skipped_without_an_error() 
     let project = Project::new().revision("001", "SELECT 1;", "SELECT 1;").revision("003", "SELECT 3;", "SELECT 3;");
     pgmarch(&database, &project).run().exits(0);
     let project = project.revision("002", "CREATE TABLE late ();", "DROP TABLE late;");
-    pgmarch(&database, &project).run().exits(3).stderr_contains("003 was applied on 001, now it stands on 002");
+    pgmarch(&database, &project).run().exits(3).stderr_contains("003 was applied on 001, now it depends on 002");
     pgmarch(&database, &project).args(["repair", "003"]).run().exits(0).stdout_contains("applied on 001, now on 002");
     pgmarch(&database, &project).run().exits(0);
 }

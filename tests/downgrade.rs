@@ -40,7 +40,7 @@ fn on_a_terminal_only_the_word_yes_confirms() {
     let database = at_head(&project);
     for typed in ["no\n", "y\n", "YES\n", "\n", ""] {
         let run = pgmarch(&database, &project).args(["downgrade", "base"]).on_terminal().stdin(typed).run().exits(1);
-        run.stdout_contains("Type yes to go on").stdout_contains("nothing was done");
+        run.stdout_contains("Type yes to continue").stdout_contains("nothing was done");
         assert_eq!(version(&database), "003", "{typed:?}");
     }
     pgmarch(&database, &project)
@@ -64,7 +64,7 @@ fn it_shows_revision_by_revision_what_goes_and_what_is_lost() {
         shown[2..4],
         [
             "      loses data: DROP TABLE b",
-            "WARNING: what is dropped or deleted is lost. A later upgrade makes the tables and columns again, not their data."
+            "WARNING: what is dropped or deleted is lost. A later upgrade creates the tables and columns again, without their data."
         ]
     );
     let journal = "SELECT revision || ' ' || direction || ' ' || outcome FROM pgmarch.journal ORDER BY id";
@@ -129,7 +129,7 @@ fn only_what_was_confirmed_is_undone() {
     waiting.wait_for_log("waiting for another run");
     database.execute("UPDATE alembic_version SET version_num = '003'");
     holder.execute("ROLLBACK");
-    waiting.wait().exits(5).stderr_contains("003 would go as well by now");
+    waiting.wait().exits(5).stderr_contains("003 would be undone too");
     assert_eq!(version(&database), "003");
 }
 

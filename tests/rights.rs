@@ -46,7 +46,7 @@ fn needs_each(database: &Database, project: &Project, rights: &[&str], words: &[
         let fewer: Vec<&str> = rights.iter().copied().filter(|right| right != missing).collect();
         let outcome = as_role(database, project, &fewer, words).run();
         assert_eq!(outcome.code(), Some(8), "{words:?} without {missing}\n{outcome}");
-        let reasons = ["permission denied", "names no schema that exists", "may not create databases"];
+        let reasons = ["permission denied", "names no schema that it may use", "may not create databases"];
         assert!(reasons.iter().any(|text| outcome.stderr.contains(text)), "{words:?} without {missing}\n{outcome}");
     }
     as_role(database, project, rights, words).run()
@@ -133,4 +133,24 @@ fn moving_the_version_needs_to_write_it_and_the_ledger() {
     sidecar.wait_for_log("ready: at 003");
     sidecar.signal("TERM");
     sidecar.wait().exits(143);
+}
+
+#[test]
+fn what_is_missing_to_read_is_named_as_statements_that_are_enough() {
+    let database = closed();
+    let project = project();
+    // Without a model, as a comparison with it needs scratch databases.
+    project.remove("schema.sql");
+    pgmarch(&database, &project).run().exits(0);
+    for words in [&["status"][..], &["wait"], &["history"], &["check"]] {
+        let role = database.role("reader", &[]);
+        database.execute(&format!("GRANT CONNECT ON DATABASE {} TO {}", database.name(), role.name));
+        let run = || pgmarch_at(&role.url, &project).args(words.iter().copied()).run();
+        let refused = run().exits(8);
+        let grants = refused.last_line().split_once("run GRANT ").and_then(|(_, rest)| rest.split_once("; then run again"));
+        let (grants, _) = grants.unwrap_or_else(|| panic!("{words:?}: no GRANT\n{refused}"));
+        database.execute(&format!("GRANT {grants}"));
+        let granted = run();
+        assert!(granted.code() != Some(8), "{words:?}: GRANT {grants} is not enough\n{granted}");
+    }
 }

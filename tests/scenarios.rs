@@ -33,6 +33,7 @@ mod lost;
 mod lost_version_table;
 mod marchproxy;
 mod markers;
+mod messages;
 mod model;
 mod offline;
 mod own_tables;

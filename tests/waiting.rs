@@ -46,7 +46,7 @@ fn without_the_right_to_read_the_version_it_says_so_at_once() {
         .run()
         .exits(8)
         .stderr_contains("permission denied for table alembic_version")
-        .stderr_contains("next: the role needs CONNECT on the database and SELECT on the version table");
+        .stderr_contains("; GRANT SELECT ON public.alembic_version, pgmarch.revision, pgmarch.journal TO ");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn not_in_time_is_a_no_and_names_what_is_missing() {
     pgmarch(&database, &project).args(["upgrade", "1"]).run().exits(0);
     let no = pgmarch(&database, &project).args(["wait"]).env("PGMARCH_WAIT_TIMEOUT", "300ms").run().exits(1);
     let no = no.stderr_contains("error: the database is at 1, not at head, after 300ms: 1 revision pending (2)");
-    assert!(no.last_line().starts_with("next: look at what should migrate it"), "{no}");
+    assert!(no.last_line().starts_with("next: read the exit code and log of what runs `pgmarch upgrade`"), "{no}");
 }
 
 #[test]

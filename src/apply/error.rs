@@ -75,7 +75,7 @@ pub enum ApplyError {
     #[error("{0}, and this run would not finish it")]
     Unfinished(Box<UnfinishedRevision>),
     /// The text of statements that have already run has changed since.
-    #[error("{was}; but in {} its statements up to there say something else by now", .path.display())]
+    #[error("{was}; but the text of these statements in {} has changed since", .path.display())]
     TextChanged {
         /// The direction in which they ran.
         was: Box<UnfinishedRevision>,
@@ -210,16 +210,19 @@ impl Explain for ApplyError {
             Self::Lost(..) | Self::Moved(_) | Self::UnexpectedVersion { .. } | Self::LockLost => {
                 "run again: a new run goes on from where the database is".into()
             }
-            Self::StepwiseInRun(_) => "nothing was changed".into(),
+            Self::StepwiseInRun(revision) => format!(
+                "set PGMARCH_TRANSACTION=revision; or, if each statement of {revision} can run in a transaction, remove transaction:false there"
+            )
+            .into(),
             Self::TransactionPooler(_) => "connect past the pooler: name the server itself in PGMARCH_DATABASE_URL, or a pool in session mode; nothing of the revision was changed".into(),
             Self::Unfinished(was) => format!(
-                "finish it with `pgmarch {}`; or put right by hand what is half done and say so with `pgmarch repair {}`",
+                "finish it with `pgmarch {}`; or finish or undo its statements by hand and record that with `pgmarch repair {}`",
                 was.direction.verb(),
                 was.revision
             )
             .into(),
             Self::TextChanged { was, .. } => format!(
-                "put the text of those statements back; or undo them by hand and start over with `pgmarch repair {}`",
+                "restore the text of those statements; or undo them by hand and start the revision over with `pgmarch repair {}`",
                 was.revision
             )
             .into(),

@@ -37,7 +37,7 @@ pub struct MovedRevision {
 
 impl fmt::Display for MovedRevision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} was applied on {}, now it stands on {}", self.path.display(), self.id, self.recorded, self.now)
+        write!(f, "{}: {} was applied on {}, now it depends on {}", self.path.display(), self.id, self.recorded, self.now)
     }
 }
 
@@ -94,13 +94,17 @@ impl Explain for ChecksumError {
     fn next_step(&self) -> Cow<'static, str> {
         let first = self.ids().into_iter().next().unwrap_or_default();
         match self {
-            Self::Changed(_) => "put the applied text back and write the change as a new revision; or, if the file is right, accept it with `pgmarch repair REV`".into(),
+            Self::Changed(_) => format!(
+                "restore the applied text (the lines with `-`) and write the change as a new revision; or, if the file is right and the database already is as it says, accept it: {}",
+                self.ids().iter().map(|id| format!("`pgmarch repair {id}`")).collect::<Vec<_>>().join(", ")
+            )
+            .into(),
             Self::Reparsed(_) => format!(
-                "compare the database with the up section of the file, and put right by hand what differs; then accept it with `pgmarch repair {first}`"
+                "compare the database with the up section of the file, and correct by hand what differs; then accept it with `pgmarch repair {first}`"
             )
             .into(),
             Self::Moved(_) => format!(
-                "a revision that came in below an applied one is never run: restore `revises` (or, without headers, the file names) and add the new revision at the end; or, to accept the new order without running anything, `pgmarch repair {first}`"
+                "to run what was inserted below {first}, restore `revises` of {first} (without headers: the file names) and add the new revision at the end; or accept the new order with `pgmarch repair {first}`: what was inserted is then never run on this database"
             )
             .into(),
         }

@@ -6,6 +6,7 @@ use super::compare_inputs::{self, Model, difference};
 use super::context::Context;
 use super::drift::{self, Live};
 use super::error::CommandError;
+use super::invalid_indexes;
 use super::output::{answer, json};
 use crate::ancestry::{LateRevision, LateRevisions};
 use crate::checksum::{ChecksumError, ReparsedFile};
@@ -58,7 +59,8 @@ async fn compare_model(
     let (difference, count) = difference(&made, &wanted, scratch_server.server);
     if count > 0 {
         let differ = if count == 1 { "1 object differs".to_owned() } else { format!("{count} objects differ") };
-        let message = format!("the revisions don't lead to the model: {differ}; `pgmarch create MESSAGE` writes the revision that does");
+        let message =
+            format!("the revisions don't lead to the model: {differ}; `pgmarch create \"what changes\"` writes the revision that does");
         check.findings.push(CheckFinding::in_general("model", model.name(context), message));
         check.model = Some(difference);
     }
@@ -82,7 +84,7 @@ async fn check_database(
     let position = match verify_checksums(graph, &mut state, &session, config, LedgerTexts::All).await {
         Ok(settled) => Some(settled.position),
         Err(Error::Checksum(ChecksumError::Changed(changed))) => {
-            let message = |diff: &str| format!("its text is another than what was applied:\n{diff}");
+            let message = |diff: &str| format!("its text differs from what was applied:\n{diff}");
             check.findings.extend(changed.iter().map(|changed| CheckFinding {
                 stops_upgrade: true,
                 ..CheckFinding::about("changed", &changed.path, None, message(&changed.diff))
@@ -115,6 +117,8 @@ async fn check_database(
         }
         Err(error) => return Err(error),
     };
+    let unfinished = state.contents().map(|contents| contents.unfinished.as_slice()).unwrap_or_default();
+    check.findings.extend(invalid_indexes::find(&session, &pool.address(), unfinished).await?);
     let live = Live { address: &pool.address(), session: &session, state: &state, position: position.as_ref() };
     drift::compare(check, &live, ignore, scratch_server, context).await
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use pg_connect::Environment;
 use tokio::time::Instant;
@@ -13,6 +14,7 @@ use crate::host::Host;
 use crate::ledger::{Access, Level, ReadError, State, UntrustedRelation};
 use crate::model::prove::scratch_server::Leftovers;
 use crate::runner::Runner;
+use crate::session::wait::WaitError;
 use crate::session::{Cancels, Pool, Session};
 
 /// What every command gets.
@@ -46,6 +48,12 @@ impl Context {
     /// A pool that has not connected yet.
     pub(super) fn pool(&self) -> Result<Pool, Error> {
         self.runner.pool()
+    }
+
+    /// A session for a command that shows something: it waits for the server only if `PGMARCH_WAIT_TIMEOUT` is set.
+    pub(super) async fn connect_to_show(&self, pool: &Pool) -> Result<Session, WaitError> {
+        let timeout = if self.config.waits_by_setting { self.config.wait_timeout } else { Duration::ZERO };
+        self.runner.connect_within(pool, timeout, self.runner.host.now() + timeout).await
     }
 
     /// When waiting for the server ends, from now.

@@ -27,7 +27,7 @@ pub(super) struct DatabaseView {
 /// Reads the database of the settings; `None` if they name none.
 pub(super) async fn read_database(context: &Context) -> Result<Option<DatabaseView>, Error> {
     let pool = context.pool()?;
-    let session = match context.runner.connect(&pool, context.wait_deadline()).await {
+    let session = match context.connect_to_show(&pool).await {
         Err(WaitError::Settings(ConnectError::Settings(faults))) if matches!(faults[..], [SettingsError::NoDatabase { .. }]) => {
             return Ok(None);
         }
@@ -50,6 +50,8 @@ pub(super) async fn read_entries(
     let graph = &position.graph;
     let reached = graph.reach(&position.rows, Graph::prerequisites);
     let ancestry = database.map(|database| ancestry(position, &database.state)).unwrap_or_default();
+    let unfinished =
+        database.and_then(|database| database.state.contents()).map(|contents| contents.unfinished.as_slice()).unwrap_or_default();
     let to_strings = |ids: &[crate::revision::Id]| ids.iter().map(ToString::to_string).collect();
     let entry = |node: Node| {
         let revision = graph.revision(node);
@@ -70,6 +72,10 @@ pub(super) async fn read_entries(
                 (true, false) => NOT_APPLIED,
                 (false, false) => "pending",
             }),
+            unfinished: unfinished
+                .iter()
+                .find(|unfinished| unfinished.revision == revision.id.as_str())
+                .map(|unfinished| unfinished.state()),
             accepted: (reached.contains(node) && !is_applied).then(|| ancestry.accepted.contains(&node)),
             current: position.rows.contains(&node),
             head: graph.children(node).is_empty(),

@@ -10,8 +10,9 @@ use tracing::info;
 use super::context::Context;
 use super::error::CommandError;
 use super::offline;
-use super::output::{answer, json};
+use super::output::result;
 use crate::cli;
+use crate::config::LogFormat;
 use crate::error::Error;
 use crate::escape;
 use crate::revision::graph::Graph;
@@ -56,27 +57,30 @@ pub async fn run(words: &cli::DowngradeArgs, context: &Context) -> Result<(), Er
     let (planned, goal) = context.runner.plan_downgrade(&graph, &target).await?;
     if planned.is_empty() {
         info!("nothing to undo on {}: at {}", planned.address, version(&planned.current));
-        return print_outcome(words, &planned.current, &[]);
+        return print_outcome(words, &planned.current, &[], context.config.log_format);
     }
     print_to_stderr(&preview(&planned))?;
     if asks {
         ask().await?;
     }
     let outcome = context.runner.apply(&graph, &goal).await?;
-    print_outcome(words, &outcome.current, &outcome.done)
+    print_outcome(words, &outcome.current, &outcome.done, context.config.log_format)
 }
 
-fn print_outcome(words: &cli::DowngradeArgs, current: &[String], done: &[crate::apply::CompletedStep]) -> Result<(), Error> {
-    if words.json {
-        let undone = done.iter().map(|done| Undone { revision: done.id.as_str(), seconds: done.duration.as_secs_f64() }).collect();
-        return answer(&json(&Downgraded { target: &words.revision, current: current.to_vec(), undone })?);
-    }
+fn print_outcome(
+    words: &cli::DowngradeArgs,
+    current: &[String],
+    done: &[crate::apply::CompletedStep],
+    format: LogFormat,
+) -> Result<(), Error> {
     let at = version(current);
     let total: Duration = done.iter().map(|done| done.duration).sum();
-    answer(&match done.len() {
+    let text = match done.len() {
         0 => format!("at {at}, nothing to undo\n"),
         count => format!("at {at}, {count} undone in {}\n", seconds(total)),
-    })
+    };
+    let undone = done.iter().map(|done| Undone { revision: done.id.as_str(), seconds: done.duration.as_secs_f64() }).collect();
+    result(&Downgraded { target: &words.revision, current: current.to_vec(), undone }, &text, words.json, format)
 }
 
 /// The list of what is undone: each revision, and its statements that lose data.
@@ -97,7 +101,7 @@ fn preview(planned: &PlannedRun) -> String {
     }
     text += match losses {
         0 => "No statement that drops or deletes data was seen; make sure that there is a backup nevertheless.\n",
-        _ => "WARNING: what is dropped or deleted is lost. A later upgrade makes the tables and columns again, not their data.\n",
+        _ => "WARNING: what is dropped or deleted is lost. A later upgrade creates the tables and columns again, without their data.\n",
     };
     text
 }
@@ -110,7 +114,7 @@ fn print_to_stderr(text: &str) -> Result<(), Error> {
 
 /// Only the whole word `yes` confirms; any other text, and the end of input, do not.
 async fn ask() -> Result<(), Error> {
-    print_to_stderr("Type yes to go on: ")?;
+    print_to_stderr("Type yes to continue: ")?;
     let line = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).map(|_| line)

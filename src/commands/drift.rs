@@ -280,6 +280,7 @@ async fn check_recorded(session: &Session, state: &State, position: &Position<'_
             ReplaySkipped::Because(format!("{beyond} would be replayed from the ledger, as there is no file here: {error}"))
         }
         error @ (ReadError::Server(_)
+        | ReadError::Denied { .. }
         | ReadError::NoSchema { .. }
         | ReadError::InTheWay { .. }
         | ReadError::RowSecurity { .. }

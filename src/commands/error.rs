@@ -90,7 +90,7 @@ pub enum CommandError {
         waited: std::time::Duration,
     },
     /// A relative target can't be waited for.
-    #[error("`{0}` counts from where the database is, so it would never be reached")]
+    #[error("`{0}` counts from where the database is, so the target would move with it")]
     RelativeTarget(String),
 }
 
@@ -118,17 +118,17 @@ impl Explain for CommandError {
         match self {
             Self::Words(_) => "PGMARCH_COMMAND holds a verb and its words, such as `status --check`; `pgmarch --help` lists them",
             Self::Usage { advice, .. } => advice,
-            Self::Unconfirmed => "type `yes`, the whole word, to go on",
+            Self::Unconfirmed => "run again and type `yes`, the whole word, to continue",
             Self::NobodyToAsk => "add --yes, or set PGMARCH_CONFIRM=yes; nothing was done",
             Self::Missing { .. } => "`pgmarch history` lists what there is",
             Self::Write { .. } => "check the folder and its rights, or name another with PGMARCH_MIGRATIONS; no file was written over",
             Self::Output(_) => "check where standard output goes",
             Self::Listen { .. } => "choose an address and port that are free and allowed, such as PGMARCH_LISTEN=0.0.0.0:8080",
             Self::Findings { .. } => "fix what is listed above and check again",
-            Self::Different { .. } => "`pgmarch create MESSAGE` writes the revision that brings model and revisions together",
+            Self::Different { .. } => "`pgmarch create \"what changes\"` writes the revision that leads from the revisions to the model",
             Self::Pending { .. } => "run `pgmarch upgrade`",
             Self::NotYet { .. } => {
-                "look at what should migrate it (its exit code and log say why it hasn't); PGMARCH_WAIT_TIMEOUT waits longer"
+                "read the exit code and log of what runs `pgmarch upgrade` on this database, or run it; PGMARCH_WAIT_TIMEOUT waits longer"
             }
             Self::RelativeTarget(_) => "name the revision: head, an id, ID+N or BRANCH@head",
         }

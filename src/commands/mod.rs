@@ -12,6 +12,7 @@ mod drift;
 pub mod error;
 pub mod history;
 pub mod import;
+mod invalid_indexes;
 pub mod lint;
 pub mod merge;
 mod offline;

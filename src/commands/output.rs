@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use serde::Serialize;
 
 use super::error::CommandError;
+use crate::config::LogFormat;
 use crate::error::Error;
 use crate::escape;
 
@@ -21,6 +22,16 @@ pub(super) fn answer(text: &str) -> Result<(), Error> {
         // The reader closed the pipe (`pgmarch status | head`).
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         outcome => outcome.map_err(|error| CommandError::Output(error).into()),
+    }
+}
+
+/// The result of a command that did its work: one line in the format of the log, or, where `--json` asks for it, an object over several
+/// lines.
+pub(super) fn result(value: &impl Serialize, text: &str, wants_json: bool, format: LogFormat) -> Result<(), Error> {
+    match format {
+        _ if wants_json => answer(&json(value)?),
+        LogFormat::Json => answer(&(serde_json::to_string(value).map_err(|error| CommandError::Output(error.into()))? + "\n")),
+        LogFormat::Text => answer(text),
     }
 }
 

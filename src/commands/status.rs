@@ -6,10 +6,11 @@ use super::error::CommandError;
 use super::output::{answer, json};
 use crate::cli;
 use crate::error::Error;
-use crate::ledger::{self, Access};
+use crate::exit::Explain as _;
+use crate::ledger::{self, Access, State, UnfinishedRevision};
 use crate::plan::Plan;
 use crate::report::history::NOT_APPLIED;
-use crate::report::status::{BranchHeads, StatusReport};
+use crate::report::status::{BranchHeads, HalfApplied, StatusReport};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::{NameError, RevisionName};
 use crate::runner::{LedgerTexts, is_sealed, resolve_position, verify_checksums};
@@ -20,7 +21,7 @@ pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error
     let target = RevisionName::parse(&config.target)?;
     let graph = Graph::load(&config.migrations)?;
     let pool = context.pool()?;
-    let session = context.runner.connect(&pool, context.wait_deadline()).await?;
+    let session = context.connect_to_show(&pool).await?;
     let mut state = super::context::read_state(&session, context, Access::Read).await?;
     let position = resolve_position(&graph, &state, &session, LedgerTexts::None).await?;
     let named = position.targets(&target);
@@ -64,6 +65,9 @@ pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error
         ahead: ids(&position.graph, &position.without_file),
         changed,
         not_applied: history.iter().filter(|entry| entry.state == Some(NOT_APPLIED)).map(|entry| entry.revision.clone()).collect(),
+        half_applied: half_applied(&state),
+        lacks_ledger: !state.ledger.has_ledger && !state.rows.is_empty(),
+        next_step: refusal.as_ref().map(|refusal| refusal.next_step().into_owned()),
         at_target: plan.is_empty() && refusal.is_none(),
         refusal: refusal.as_ref().map(ToString::to_string),
         history,
@@ -75,6 +79,19 @@ pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error
         None if !status.at_target => Err(Error::Command(CommandError::Pending { target: status.target, pending: status.pending.len() })),
         None => Ok(()),
     }
+}
+
+fn half_applied(state: &State) -> Vec<HalfApplied> {
+    let unfinished = state.contents().map(|contents| contents.unfinished.as_slice()).unwrap_or_default();
+    let half = |unfinished: &UnfinishedRevision| HalfApplied {
+        revision: unfinished.revision.clone(),
+        direction: unfinished.direction.verb(),
+        done: unfinished.done(),
+        statement: unfinished.statement,
+        error: unfinished.detail.clone(),
+        text: unfinished.to_string(),
+    };
+    unfinished.iter().map(half).collect()
 }
 
 fn ids(graph: &Graph, nodes: &[Node]) -> Vec<String> {

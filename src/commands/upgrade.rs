@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::offline;
-use super::output::{answer, json};
+use super::output::result;
 use crate::cli;
+use crate::config::LogFormat;
 use crate::error::Error;
 use crate::revision::Direction;
 use crate::revision::name::RevisionName;
@@ -48,26 +49,23 @@ pub async fn run(words: &cli::UpgradeArgs, context: &Context) -> Result<(), Erro
     if typed == WHOLE
         && let Some(current) = digest.and_then(|digest| runner.take_if_at_head(&digest))
     {
-        return print_outcome(typed, RunOutcome { done: Vec::new(), current }, words);
+        return print_outcome(typed, RunOutcome { done: Vec::new(), current }, words, context.config.log_format);
     }
     let graph = runner.load_revisions()?;
     // A target that can't be valid is reported before anything is connected to; a relative one can't be checked yet.
     if !target.is_relative() {
         target.targets(&graph, &[])?;
     }
-    print_outcome(typed, runner.apply(&graph, &Goal::Upgrade(target)).await?, words)
+    print_outcome(typed, runner.apply(&graph, &Goal::Upgrade(target)).await?, words, context.config.log_format)
 }
 
-fn print_outcome(typed: &str, reached: RunOutcome, words: &cli::UpgradeArgs) -> Result<(), Error> {
-    if words.json {
-        let applied =
-            reached.done.iter().map(|done| Applied { revision: done.id.as_str(), seconds: done.duration.as_secs_f64() }).collect();
-        return answer(&json(&Upgraded { target: typed, current: reached.current, applied })?);
-    }
+fn print_outcome(typed: &str, reached: RunOutcome, words: &cli::UpgradeArgs, format: LogFormat) -> Result<(), Error> {
     let at = version(&reached.current);
     let total: Duration = reached.done.iter().map(|done| done.duration).sum();
-    answer(&match reached.done.len() {
+    let text = match reached.done.len() {
         0 => format!("at {at}, nothing to do\n"),
         count => format!("at {at}, {count} applied in {}\n", seconds(total)),
-    })
+    };
+    let applied = reached.done.iter().map(|done| Applied { revision: done.id.as_str(), seconds: done.duration.as_secs_f64() }).collect();
+    result(&Upgraded { target: typed, current: reached.current, applied }, &text, words.json, format)
 }

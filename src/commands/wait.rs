@@ -9,7 +9,7 @@ use tracing::{debug, info};
 use super::context::Context;
 use super::database_status::{DatabaseStatus, fixed_target, read_status};
 use super::error::CommandError;
-use super::output::{answer, json};
+use super::output::result;
 use crate::backoff::Pace;
 use crate::cli;
 use crate::error::Error;
@@ -39,11 +39,9 @@ pub async fn run(words: &cli::WaitArgs, context: &Context) -> Result<(), Error> 
     let target = fixed_target(typed, &graph)?;
     let found = wait_until_at_target(&graph, &target, typed, context).await?;
     let took = started.elapsed();
-    answer(&if words.json {
-        json(&WaitReport { target: typed, current: &found.current, seconds: took.as_secs_f64() })?
-    } else {
-        format!("at {}, after {}\n", found.at(), seconds(took))
-    })
+    let text = format!("at {}, after {}\n", found.at(), seconds(took));
+    let report = WaitReport { target: typed, current: &found.current, seconds: took.as_secs_f64() };
+    result(&report, &text, words.json, context.config.log_format)
 }
 
 async fn wait_until_at_target(graph: &Graph, target: &RevisionName, typed: &str, context: &Context) -> Result<DatabaseStatus, Error> {

@@ -106,6 +106,8 @@ pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<Confi
         migrations: raw.migrations.map(PathBuf::from).unwrap_or_else(default_migrations),
         command: raw.command.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
         target: raw.target.unwrap_or_else(|| "head".to_owned()),
+        waits_by_setting: raw.wait_timeout.is_some(),
+        log_format: reporting.format,
         wait_timeout: decider.duration("PGMARCH_WAIT_TIMEOUT", raw.wait_timeout, seconds(60)),
         wait_for: RetryableRefusals::parse(raw.wait_for.as_deref().unwrap_or("")).unwrap_or_else(|value| {
             let expected = "password, database, rights, tls, all, or SQLSTATEs of five characters, comma separated";

@@ -51,6 +51,10 @@ pub struct Config {
     pub target: String,
     /// How long to wait for the server.
     pub wait_timeout: Duration,
+    /// Whether that was set. Commands that only show something wait only then.
+    pub waits_by_setting: bool,
+    /// How log lines and results are written.
+    pub log_format: LogFormat,
     /// Refusals that are waited for as well.
     pub wait_for: RetryableRefusals,
     /// How long to wait for the run lock.

@@ -15,6 +15,13 @@ pub enum Event<'e> {
         /// The version rows; `base` without any.
         version: &'e str,
     },
+    /// There is no ledger, although revisions are applied: it is created, and they are recorded.
+    LedgerMissing {
+        /// Its schema.
+        schema: &'e str,
+        /// The version rows.
+        version: &'e str,
+    },
     /// The database is ahead of the revisions by others, none of them breaking. The run continues.
     DatabaseAhead {
         /// The revisions that are ahead.

@@ -10,7 +10,7 @@ use super::trust::UntrustedRelation;
 use super::trust::is_trust_failure;
 use crate::exit::{Exit, Explain, Retry};
 use crate::facts::FailureFacts;
-use crate::session::Failure;
+use crate::session::{Cause, Failure};
 
 /// Why the database's state can't be read.
 #[derive(Debug, Error)]
@@ -18,13 +18,24 @@ pub enum ReadError {
     /// The server refused, or is gone.
     #[error("the state of the database can't be read")]
     Server(#[from] Failure),
+    /// The role lacks a right.
+    #[error("the state of the database can't be read")]
+    Denied {
+        /// The server's error.
+        #[source]
+        cause: Cause,
+        /// The statements that grant what is missing; empty if that is not known.
+        grants: Vec<String>,
+    },
     /// No schema to put tables in.
     #[error(
-        "the search path of {role} names no schema that exists, so the version table has no place; set PGMARCH_SEARCH_PATH or PGMARCH_VERSION_TABLE=SCHEMA.NAME"
+        "the search path of {role} names no schema that {}, so the version table has no place", if .grants.is_empty() { "exists" } else { "it may use" }
     )]
     NoSchema {
         /// The role.
         role: String,
+        /// The statements that grant the use of the schemas that exist.
+        grants: Vec<String>,
     },
     /// A relation is not trusted: it belongs to a different role, or runs code of one.
     #[error("{0}")]
@@ -74,7 +85,7 @@ impl Explain for ReadError {
             Self::Locked(_) => Exit::Locked,
             Self::NotDurable => Exit::Unreachable,
             Self::Untrusted(_) | Self::InTheWay { .. } | Self::Format { .. } => Exit::Unsound,
-            Self::Server(_) | Self::NoSchema { .. } | Self::RowSecurity { .. } | Self::Unexpected(_) => Exit::Refused,
+            Self::Server(_) | Self::Denied { .. } | Self::NoSchema { .. } | Self::RowSecurity { .. } | Self::Unexpected(_) => Exit::Refused,
         }
     }
 
@@ -83,6 +94,7 @@ impl Explain for ReadError {
             Self::Locked(_) => Retry::WhenUnlocked,
             Self::Server(failure) if failure.is_lost() || is_trust_failure(failure) => Retry::Reconnect,
             Self::Server(_)
+            | Self::Denied { .. }
             | Self::NoSchema { .. }
             | Self::Untrusted(_)
             | Self::InTheWay { .. }
@@ -116,10 +128,15 @@ impl Explain for ReadError {
                 "as its owner run ALTER TABLE {relation} DISABLE ROW LEVEL SECURITY; or connect as its owner, or as a role with BYPASSRLS"
             )
             .into(),
-            Self::Format { program, .. } => format!("run pgmarch {program} or newer; nothing was changed").into(),
-            Self::Server(_) | Self::NoSchema { .. } | Self::Unexpected(_) => {
-                "the role needs CONNECT on the database and SELECT on the version table and the ledger; see the message".into()
+            Self::Format { program, .. } => format!("run pgmarch {program} or newer").into(),
+            Self::Denied { grants, .. } | Self::NoSchema { grants, .. } if !grants.is_empty() => {
+                format!("as a superuser, or as the owner of these objects, run {}; then run again", grants.join("; ")).into()
             }
+            Self::NoSchema { .. } => "create the schema, or set PGMARCH_SEARCH_PATH=SCHEMA or PGMARCH_VERSION_TABLE=SCHEMA.NAME to one that exists".into(),
+            Self::Denied { .. } => "connect as the owner of the database, or as a role that was granted what the error says; docs/connections.md lists the rights of each command".into(),
+            Self::Server(failure) if failure.is_lost() => "run again; if the connection is lost each time, read the server's log and check the network between here and the server".into(),
+            Self::Server(_) => "read the server's log for the statement that it refused; if what answers is a pooler or a proxy, connect to the server itself (PGMARCH_DATABASE_URL)".into(),
+            Self::Unexpected(_) => "check with `SELECT version()` what answers there; connect to the server itself if it is a pooler or a proxy (PGMARCH_DATABASE_URL)".into(),
         }
     }
 }

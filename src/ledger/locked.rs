@@ -23,6 +23,6 @@ impl fmt::Display for Locked {
 impl Locked {
     /// What to do about it, in one line.
     pub(super) fn next_step(&self) -> String {
-        format!("wait until that session is done, or end it with SELECT pg_terminate_backend({}); nothing was changed", self.pid)
+        format!("wait until that session is done, or end it with SELECT pg_terminate_backend({}); then run again", self.pid)
     }
 }

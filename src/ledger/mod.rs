@@ -13,6 +13,7 @@
 //! - `durable`: waits until commits of other runs are on the server's disk.
 //! - `error`, `locked`, `cast_failure`: what can go wrong.
 //! - `lock_key`: the keys of advisory locks.
+//! - `rights`: what a role lacks to read them, as GRANT statements.
 //! - `query`, `answer`, `settings`, `access`: what the others share.
 
 mod access;
@@ -28,6 +29,7 @@ mod locked;
 pub(crate) mod lost;
 mod offline;
 mod query;
+mod rights;
 mod settings;
 mod state;
 mod table;

@@ -7,9 +7,10 @@ use tokio_postgres::error::SqlState;
 use super::error::ReadError;
 use super::handle::Ledger;
 use super::locked::Locked;
+use super::rights::WantedTables;
 use crate::session::{Failure, Session, StatementResult};
 use crate::sql;
-use crate::sql::{Ident, Literal, Message, Sql};
+use crate::sql::{Literal, Message, Sql};
 
 impl Ledger {
     /// A message that reads tables of the ledger, if they are as they were when the state was read. They are locked before
@@ -21,7 +22,7 @@ impl Ledger {
 
     /// Sends such a message; a lock that keeps all sessions from reading our tables becomes an error that names its holder.
     pub(super) async fn ask(&self, session: &Session, message: &Message) -> Result<Vec<StatementResult>, ReadError> {
-        ask(session, message, &self.version_table.name, &self.schema).await
+        ask(session, message, &WantedTables::of_ledger(self)).await
     }
 
     /// The same, with each row handed over as it arrives, and the number of its statement: a history may be long.
@@ -33,7 +34,7 @@ impl Ledger {
     ) -> Result<(), ReadError> {
         match session.ask_rows(ROWS_TIMEOUT, message, take).await {
             Ok(()) => Ok(()),
-            Err(failure) => Err(explain(failure, session, &self.version_table.name, &self.schema).await),
+            Err(failure) => Err(explain(failure, session, &WantedTables::of_ledger(self)).await),
         }
     }
 }
@@ -42,24 +43,23 @@ impl Ledger {
 pub(super) const ROWS_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Sends a message that reads our tables; a lock that keeps all sessions from reading them becomes an error that names its holder.
-pub(super) async fn ask(
-    session: &Session,
-    message: &Message,
-    version_table: &Ident,
-    ledger: &Ident,
-) -> Result<Vec<StatementResult>, ReadError> {
+pub(super) async fn ask(session: &Session, message: &Message, tables: &WantedTables<'_>) -> Result<Vec<StatementResult>, ReadError> {
     match session.ask(message).await {
         Ok(answers) => Ok(answers),
-        Err(failure) => Err(explain(failure, session, version_table, ledger).await),
+        Err(failure) => Err(explain(failure, session, tables).await),
     }
 }
 
 /// The error that a failure means. The transaction that failed ends.
-async fn explain(failure: Failure, session: &Session, version_table: &Ident, ledger: &Ident) -> ReadError {
+async fn explain(failure: Failure, session: &Session, tables: &WantedTables<'_>) -> ReadError {
+    if failure.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+        return ReadError::Denied { grants: tables.grants(session).await, cause: failure.source };
+    }
     if failure.code() != Some(&SqlState::LOCK_NOT_AVAILABLE) {
         return ReadError::Server(failure);
     }
-    let holder = sql!(include_str!("locked.sql"), version_name = Literal(version_table.as_str()), ledger = Literal(ledger.as_str()));
+    let holder =
+        sql!(include_str!("locked.sql"), version_name = Literal(tables.version_table.as_str()), ledger = Literal(tables.ledger.as_str()));
     let found = session.ask(&Message::preceded_by([Sql::of("ROLLBACK")], [holder])).await;
     let row = found.ok().and_then(|answers| answers.into_iter().next()).and_then(|rows| rows.into_iter().next());
     match row.map(<[Option<String>; 3]>::try_from) {

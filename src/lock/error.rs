@@ -28,7 +28,7 @@ pub enum LockError {
     #[error("the run lock can't be taken")]
     Server(#[from] Failure),
     /// The lock's connection was lost before the run began.
-    #[error("the connection that held the run lock was lost before anything was applied")]
+    #[error("the connection that held the run lock was lost while no revision was running")]
     Lost,
     /// The second connection reached a different server from the lock's: a failover is in progress among the hosts of the URL.
     #[error("the run lock and the next connection are on different servers")]
@@ -73,8 +73,8 @@ impl Explain for LockError {
     fn next_step(&self) -> Cow<'static, str> {
         match self {
             Self::Timeout { .. } => "wait for that run, or end it with SELECT pg_terminate_backend(PID); PGMARCH_RUN_LOCK_TIMEOUT waits longer",
-            Self::NoSecondConnection { .. } => "a run needs two connections at once, and a third to watch: give the pooler a pool size of at least 2, or connect past it (PGMARCH_DATABASE_URL); nothing was changed",
-            Self::Connect(_) | Self::Server(_) | Self::Lost | Self::DifferentServers => "look at the server's log; nothing was changed, a new run starts afresh",
+            Self::NoSecondConnection { .. } => "a run needs two connections at once, and a third to watch: give the pooler a pool size of at least 2, or connect to the server itself (PGMARCH_DATABASE_URL)",
+            Self::Connect(_) | Self::Server(_) | Self::Lost | Self::DifferentServers => "read the server's log; a new run continues from where the database is",
         }
         .into()
     }

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::version_rows::VersionRowTracker;
 use super::{Plan, Step};
 use crate::exit::{Exit, Explain};
+use crate::facts::{FailureFacts, place};
 use crate::revision::graph::{Graph, Node};
 use crate::revision::name::{DowngradeTarget, NameError, RevisionName};
 use crate::revision::{Direction, Id, join_ids};
@@ -19,7 +20,7 @@ pub enum DowngradeError {
     #[error("{} can't be undone: no `-- migrate:down` section", .0.iter().map(|revision| format!("{} ({})", revision.id, revision.path.display())).collect::<Vec<_>>().join(", "))]
     Irreversible(Vec<Irreversible>),
     /// Since the user confirmed what is undone, another session applied revisions that depend on it.
-    #[error("{} would go as well by now, which was not asked for: the database was moved meanwhile", join_ids(.0))]
+    #[error("{} would be undone too, which you did not confirm: another run has applied them since", join_ids(.0))]
     Moved(Vec<Id>),
 }
 
@@ -31,10 +32,26 @@ impl Explain for DowngradeError {
         }
     }
 
+    fn facts(&self) -> FailureFacts {
+        match self {
+            Self::Irreversible(irreversible) => {
+                let facts =
+                    |it: &Irreversible| FailureFacts { place: Some(place(&it.path, None)), ..FailureFacts::default() }.about(&it.id);
+                irreversible.first().map(facts).unwrap_or_default()
+            }
+            Self::Moved(ids) => FailureFacts { revision: ids.first().map(Id::to_string), ..FailureFacts::default() },
+        }
+    }
+
     fn next_step(&self) -> Cow<'static, str> {
         match self {
-            Self::Irreversible(_) => "nothing was undone; write the way down into the files, or name a revision above these".into(),
-            Self::Moved(_) => "nothing more was undone; look at `pgmarch status` and say again what is to go".into(),
+            Self::Irreversible(irreversible) => format!(
+                "nothing was undone; add a `-- migrate:down` section to {}, or name a revision above {}",
+                irreversible.iter().map(|revision| revision.path.display().to_string()).collect::<Vec<_>>().join(", "),
+                join_ids(irreversible.iter().map(|revision| &revision.id))
+            )
+            .into(),
+            Self::Moved(_) => "`pgmarch status` shows where the database is; run the downgrade again and confirm what it lists".into(),
         }
     }
 }

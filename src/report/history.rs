@@ -33,6 +33,9 @@ pub(crate) struct HistoryEntry {
     pub file: Option<String>,
     /// `applied`, `pending`, or `not applied`: below an applied revision, and never run here; `null` without a database.
     pub state: Option<&'static str>,
+    /// Of a `transaction:false` revision that was begun and not finished: which statements are done, and which one failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<String>,
     /// Of one that was not applied, whether `repair` accepted that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<bool>,
@@ -49,6 +52,9 @@ pub(crate) struct HistoryEntry {
 impl HistoryEntry {
     /// Whether it is applied, when, how long it took.
     pub(crate) fn state_text(&self) -> String {
+        if let Some(unfinished) = &self.unfinished {
+            return unfinished.clone();
+        }
         match (self.state, &self.applied_at, self.seconds) {
             (Some("applied"), Some(at), Some(seconds)) => {
                 format!("applied {at}, {}", crate::words::seconds(Duration::from_secs_f64(seconds.max(0.0))))

@@ -1,7 +1,7 @@
 //! The log lines of a run: an observer. Each line has the target of the module that it comes from, so that `PGMARCH_LOG` can
 //! choose among them.
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::host::{Event, LockWait, Observer, Progress};
 use crate::revision::Direction;
@@ -18,12 +18,19 @@ impl Observer for RunLog {
     fn observe(&self, event: &Event<'_>) {
         match *event {
             Event::NothingToDo { address, version } => {
-                info!(target: "pgmarch::commands", "nothing to do on {address}: at {version}");
+                // The command prints it as its result.
+                debug!(target: "pgmarch::commands", "nothing to do on {address}: at {version}");
+            }
+            Event::LedgerMissing { schema, version } => {
+                warn!(
+                    target: "pgmarch::commands::run",
+                    "there is no ledger in schema {schema}, but the database is at {version}: another tool migrated it, or the ledger was dropped. It is created; the revisions up to there count as applied, and changes to their files are noticed from now on"
+                );
             }
             Event::DatabaseAhead { revisions } => {
                 warn!(
                     target: "pgmarch::commands::run",
-                    "the database is ahead of these files by {revisions}, none of them marked breaking: letting it be"
+                    "the database is ahead of these files by {revisions}, none of them marked breaking: continuing"
                 );
             }
             Event::WaitingForServer { address, cause, remaining } => {
@@ -97,7 +104,7 @@ impl Observer for RunLog {
             }
             Event::StatementProgress(progress) => self.progress(progress),
             Event::RevisionResumed { revision, unfinished, statement } => {
-                info!(target: "pgmarch::apply::stepwise", %revision, "{unfinished}; going on with statement {statement}");
+                info!(target: "pgmarch::apply::stepwise", %revision, "{unfinished}; continuing with statement {statement}");
             }
             Event::StatementDone { revision, statement, count, duration } => {
                 info!(
@@ -130,7 +137,7 @@ impl Observer for RunLog {
                 );
             }
             Event::InvalidIndexDropped { index } => {
-                info!(target: "pgmarch::apply::leftover", index, "dropping the INVALID index {index} that an earlier build left");
+                info!(target: "pgmarch::apply::leftover", index, "dropping the INVALID index {index}, which a build that failed or was interrupted left behind");
             }
             Event::DetachmentFinished { partition } => {
                 info!(target: "pgmarch::apply::stepwise", "finishing the detachment of {partition} that was interrupted");
@@ -142,7 +149,7 @@ impl Observer for RunLog {
                 warn!(target: "pgmarch::apply::stepwise", "the failure is not in the journal: {cause}");
             }
             Event::UnfinishedRevisionKept { unfinished } => {
-                warn!(target: "pgmarch::apply", "{unfinished}; what this run is to reach lies below it");
+                warn!(target: "pgmarch::apply", "{unfinished}; the target of this run is below it");
             }
             Event::DownMigrationRecorded { revision, problem: None } => {
                 let id = revision.as_str();
@@ -154,7 +161,7 @@ impl Observer for RunLog {
             }
             Event::SchemaReset { description } => warn!(target: "pgmarch::commands::run", "{description}"),
             Event::RunRestarted { cause, remaining } => {
-                warn!(target: "pgmarch::commands::run", "{cause}; planning anew, {} left", rough(remaining));
+                warn!(target: "pgmarch::commands::run", "{cause}; planning again, {} left", rough(remaining));
             }
             Event::SnapshotNotSaved { reason, is_running } => {
                 if is_running {

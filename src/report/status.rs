@@ -35,12 +35,38 @@ pub(crate) struct StatusReport {
     /// Revisions below an applied one that were never applied here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_applied: Vec<String>,
+    /// `transaction:false` revisions that were begun and not finished: which statements are done, and which one failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub half_applied: Vec<HalfApplied>,
+    /// Whether there is no ledger, although revisions are applied.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lacks_ledger: bool,
     /// Why an upgrade would refuse, if it would.
     pub refusal: Option<String>,
+    /// What to do about that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_step: Option<String>,
     /// Whether nothing is pending and an upgrade would not refuse.
     pub at_target: bool,
     /// All revisions, in an applicable order.
     pub history: Vec<HistoryEntry>,
+}
+
+/// A `transaction:false` revision that was begun and not finished.
+#[derive(Debug, Serialize)]
+pub(crate) struct HalfApplied {
+    /// Its id.
+    pub revision: String,
+    /// `upgrade` or `downgrade`.
+    pub direction: &'static str,
+    /// How many statements are done for certain.
+    pub done: usize,
+    /// The statement that was begun last, from 1.
+    pub statement: usize,
+    /// The server's error, if it failed.
+    pub error: Option<String>,
+    /// All of it, as text.
+    pub text: String,
 }
 
 /// A branch label and its revisions.
@@ -52,6 +78,13 @@ pub(crate) struct BranchHeads {
     pub revision: String,
     /// The heads of that branch.
     pub heads: Vec<String>,
+}
+
+impl HalfApplied {
+    /// The command that finishes it.
+    fn direction_command(&self) -> String {
+        if self.direction == "upgrade" { "upgrade".to_owned() } else { "downgrade -1".to_owned() }
+    }
 }
 
 impl StatusReport {
@@ -78,10 +111,19 @@ impl StatusReport {
             line("ahead", &format!("{} (no file here)", numbered(&self.ahead)));
         }
         if !self.changed.is_empty() {
-            line("changed", &format!("{} (the file is another than what was applied)", numbered(&self.changed)));
+            line("changed", &format!("{} (the file differs from what was applied)", numbered(&self.changed)));
         }
         if !self.not_applied.is_empty() {
             line("not applied", &format!("{} (below an applied revision, never run here)", numbered(&self.not_applied)));
+        }
+        for half in &self.half_applied {
+            line("half done", &half.text);
+        }
+        if self.lacks_ledger {
+            line(
+                "ledger",
+                "does not exist: another tool migrated this database, or the schema was dropped; the next run that applies something creates it",
+            );
         }
         if let Some(refusal) = &self.refusal {
             line("refused", refusal);
@@ -100,8 +142,10 @@ impl StatusReport {
     }
 
     fn next(&self) -> String {
-        if self.refusal.is_some() {
-            "see above; `pgmarch upgrade` would refuse and say what to do".to_owned()
+        if let Some(next) = &self.next_step {
+            next.clone()
+        } else if let Some(half) = self.half_applied.first() {
+            format!("`pgmarch {}` continues with statement {} of {}", half.direction_command(), half.done + 1, half.revision)
         } else if self.at_target {
             "nothing to do".to_owned()
         } else {

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::line::LineColumn;
 use crate::exit::{Exit, Explain};
+use crate::facts::{FailureFacts, place};
 
 /// A fault of the revisions: the file, the place in it, and the problem.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +41,10 @@ impl Explain for UnsoundRevisions {
 
     fn faults(&self) -> Vec<String> {
         self.0.iter().map(ToString::to_string).collect()
+    }
+
+    fn facts(&self) -> FailureFacts {
+        FailureFacts { place: self.0.first().map(|fault| place(&fault.path, fault.place)), ..FailureFacts::default() }
     }
 }
 
@@ -133,7 +138,9 @@ pub enum FileProblem {
     QuoteAtNumber,
     #[error("the file holds a NUL byte, which PostgreSQL can't take; remove it")]
     Nul,
-    #[error("the id `{id}` is also that of {other}; give one of them another id")]
+    #[error(
+        "the id `{id}` is also that of {other}; give the newer of both another id: rename its file and, where it has headers, change `-- revision:`, and `-- revises: {id}` runs it after the other"
+    )]
     DuplicateId { id: String, other: String },
     #[error("revises `{parent}`, which no file has{}; add the missing file or fix the header", did_you_mean(.nearest))]
     MissingParent { parent: String, nearest: Option<String> },

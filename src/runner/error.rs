@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::exit::{Exit, Explain};
+use crate::facts::FailureFacts;
 
 /// Why a run stopped.
 #[derive(Debug, Error)]
@@ -26,6 +27,8 @@ pub enum RunError {
         /// The last error.
         #[source]
         last: Box<dyn std::error::Error + Send + Sync>,
+        /// The facts of the last error, and what was committed before.
+        facts: Box<FailureFacts>,
     },
 }
 
@@ -34,10 +37,17 @@ impl Explain for RunError {
         Exit::Unreachable
     }
 
+    fn facts(&self) -> FailureFacts {
+        match self {
+            Self::ReadOnly { .. } => FailureFacts::default(),
+            Self::RetriesExhausted { facts, .. } => (**facts).clone(),
+        }
+    }
+
     fn next_step(&self) -> Cow<'static, str> {
         match self {
             Self::ReadOnly { .. } => "connect to the primary (target_session_attrs=read-write), or make the database writable",
-            Self::RetriesExhausted { .. } => "look at the server's log and the network; a new run goes on where this one stopped",
+            Self::RetriesExhausted { .. } => "read the server's log and check the network; a new run continues where this one stopped",
         }
         .into()
     }

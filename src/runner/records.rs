@@ -56,6 +56,10 @@ impl Recorder<'_> {
         if unrecorded.is_empty() {
             return;
         }
+        if !state.ledger.has_ledger && !state.rows.is_empty() {
+            let (schema, version) = (state.ledger.schema.as_str(), version(&state.rows));
+            self.runner.host.notify(&Event::LedgerMissing { schema, version: &version });
+        }
         let detail = format!("applied by another tool: the version table was at {}", version(&state.rows));
         let mut statements = state.ledger.install();
         statements.extend(state.ledger.fence_note(&state.rows));

@@ -15,6 +15,7 @@ use crate::backoff::Pace;
 use crate::config::Snapshots;
 use crate::error::Error;
 use crate::exit::{Explain as _, Retry};
+use crate::facts::FailureFacts;
 use crate::host::Event;
 use crate::ledger::{self, Access, Level, State};
 use crate::plan::Plan;
@@ -82,7 +83,9 @@ impl Runner {
                 return Err(if timeout.is_zero() || error.retry() == Retry::WhenUnlocked {
                     error
                 } else {
-                    Error::Run(RunError::RetriesExhausted { timeout, last: Box::new(error) })
+                    let applied = attempts.done.iter().map(|done| (done.id.to_string(), done.duration)).collect();
+                    let facts = Box::new(FailureFacts { applied, ..error.facts() });
+                    Error::Run(RunError::RetriesExhausted { timeout, last: Box::new(error), facts })
                 });
             }
             host.notify(&Event::RunRestarted { cause: &chain(&error), remaining: host.remaining(deadline) });

@@ -24,7 +24,7 @@ const LOG_AGAIN_AFTER: Duration = Duration::from_secs(10);
 #[derive(Debug, Error)]
 pub enum WaitError {
     /// The deadline passed; the last cause is the source.
-    #[error("{address} was not ready within {}", humantime::format_duration(*.waited))]
+    #[error("{address} {}", if .waited.is_zero() { "is not ready".to_owned() } else { format!("was not ready within {}", humantime::format_duration(*.waited)) })]
     Timeout {
         /// The database, without its password.
         address: String,
@@ -65,6 +65,9 @@ impl Explain for WaitError {
 
     fn next_step(&self) -> Cow<'static, str> {
         match self {
+            Self::Timeout { waited, .. } if waited.is_zero() => {
+                "start the server, or check host and port; PGMARCH_WAIT_TIMEOUT=60s waits for it"
+            }
             Self::Timeout { .. } => "start the server, check host and port, or wait longer with PGMARCH_WAIT_TIMEOUT",
             Self::Refused { advice, .. } => advice,
             Self::Settings(_) => "fix the connection settings; `pgmarch --help` lists them",
@@ -89,9 +92,11 @@ fn advice(refusal: ConnectRefusal) -> &'static str {
         ConnectRefusal::Database => {
             "create the database, or check its name in PGMARCH_DATABASE_URL; PGMARCH_WAIT_FOR=database waits for it"
         }
-        ConnectRefusal::Rights => "GRANT the role what the message names; PGMARCH_WAIT_FOR=rights waits for it",
+        ConnectRefusal::Rights => {
+            "as a superuser or the owner of the database GRANT the role CONNECT on it; PGMARCH_WAIT_FOR=rights waits for it"
+        }
         ConnectRefusal::Tls => {
-            "check certificates on both sides and the settings that the message names (PGSSLMODE, PGSSLROOTCERT…); PGMARCH_WAIT_FOR=tls waits for it"
+            "check what PGSSLMODE requires, the host name in the URL, and that PGSSLROOTCERT is the authority of the server's certificate; PGMARCH_WAIT_FOR=tls waits for it"
         }
         ConnectRefusal::Other => "check the connection settings and the server's log",
     }
@@ -162,13 +167,15 @@ async fn connect_until(
 ) -> Result<Session, WaitError> {
     let mut pace = Pace::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
-        let attempt = ATTEMPT_TIMEOUT.min(host.remaining(deadline)).max(Duration::from_millis(100));
+        // A single attempt gets the time that it needs.
+        let least = if timeout.is_zero() { ATTEMPT_TIMEOUT } else { Duration::from_millis(100) };
+        let attempt = ATTEMPT_TIMEOUT.min(host.remaining(deadline)).max(least);
         let last_chance = deadline.max(host.now() + attempt);
         let error = match host.timeout_at(last_chance, pool.session(attempt)).await {
             Ok(Ok(session)) => return Ok(session),
             Ok(Err(error @ ConnectError::Settings(_))) => return Err(WaitError::Settings(error)),
             Ok(Err(error)) => error,
-            Err(_) => ConnectError::Timeout(timeout),
+            Err(_) => ConnectError::Timeout(attempt),
         };
         if let RetryVerdict::Refused(refusal) = error.retry_verdict()
             && !retryable.covers(refusal, error.code().map(|code| code.code()))

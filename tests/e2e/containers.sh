@@ -16,7 +16,7 @@ secret_files() {
     echo 'postgresql://app:throwaway@postgres/app' >"$folder/url"
     chown -R 65532:65532 "$folder"
     chmod 0400 "$folder/url"
-    output=$(docker run --rm "${hardened[@]}" --volume "$folder:/run/secrets:ro" --env PGMARCH_DATABASE_URL_FILE=/run/secrets/url pgmarch-marchproxy:dev 2>&1)
+    output=$(docker run --rm "${hardened[@]}" --volume "$folder:/run/secrets:ro" --env PGMARCH_DATABASE_URL_FILE=/run/secrets/url --env PGMARCH_LOG_FORMAT=text pgmarch-marchproxy:dev 2>&1)
     contains "$output" "at 001, 1 applied"
     if grep -q throwaway <<<"$output"; then return 1; fi
     chown 0:0 "$folder/url"
@@ -29,7 +29,7 @@ secret_files() {
 waits() {
     local code=0 output
     output=$(docker run --rm "${hardened[@]}" --env PGMARCH_DATABASE_URL=postgresql://app:throwaway@postgres/app pgmarch-marchproxy:dev wait 2>&1)
-    contains "$output" "at 001"
+    contains "$output" '"current":["001"]'
     docker run --rm "${hardened[@]}" --env PGMARCH_WAIT_TIMEOUT=1s --env PGMARCH_DATABASE_URL=postgresql://app:throwaway@postgres/template1 pgmarch-marchproxy:dev wait || code=$?
     is "code for an empty database" 1 "$code"
     code=0

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fmt::Write;
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use tokio_postgres::error::DbError;
@@ -26,12 +25,13 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
 }
 
 /// Whether an error's own text only introduces its source: a wrapper around the driver's error, or the driver's around the server's
-/// error or the socket's. What the driver itself finds wrong with a message is an `InvalidInput`; there its text says where.
+/// error or that of the operating system. What the driver itself finds wrong with a message is an error of input and output too; there
+/// its text says where.
 fn is_introduction(error: &(dyn Error + 'static), source: &(dyn Error + 'static)) -> bool {
     if !error.is::<tokio_postgres::Error>() {
         return source.is::<tokio_postgres::Error>();
     }
-    source.is::<DbError>() || source.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() != ErrorKind::InvalidInput)
+    source.is::<DbError>() || source.downcast_ref::<std::io::Error>().is_some_and(|io| io.raw_os_error().is_some())
 }
 
 /// `FATAL: password authentication failed (28P01)`, with detail and hint.

@@ -109,6 +109,14 @@ impl UnfinishedRevision {
     }
 }
 
+impl UnfinishedRevision {
+    /// The same without the revision: `half applied: statements 1 to 2 are done, …`.
+    pub(crate) fn state(&self) -> String {
+        let text = self.to_string();
+        text.split_once(" is ").map_or(text.clone(), |(_, state)| state.to_owned())
+    }
+}
+
 /// `revision 003 is half applied: statements 1 to 2 are done, statement 3 failed (23505: …)`.
 impl fmt::Display for UnfinishedRevision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

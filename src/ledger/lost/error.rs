@@ -44,14 +44,14 @@ impl Explain for LostVersionTable {
     fn next_step(&self) -> Cow<'static, str> {
         let text = match self {
             Self::Rows { exists, rows, .. } => {
-                let stamp = if rows.is_empty() { "REV".to_owned() } else { rows.join(" ") };
+                let stamp = if rows.is_empty() { "heads".to_owned() } else { rows.join(" ") };
                 let restore = if *exists { "its rows" } else { "it" };
                 format!(
-                    "nothing was changed; restore {restore} from a backup, or record what is applied: `pgmarch stamp {stamp}` if these revisions still are, `pgmarch stamp base` if none is"
+                    "restore {restore} from a backup, or record what is applied: `pgmarch stamp {stamp}` if these revisions still are, `pgmarch stamp base` if none is"
                 )
             }
             Self::Elsewhere { here, there, .. } => format!(
-                "nothing was changed; to continue that history, set PGMARCH_VERSION_TABLE={} (or PGMARCH_SEARCH_PATH={}); to start a separate one in schema {}, set PGMARCH_VERSION_TABLE={}",
+                "to continue that history, set PGMARCH_VERSION_TABLE={} (or PGMARCH_SEARCH_PATH={}); to start a separate one in schema {}, set PGMARCH_VERSION_TABLE={}",
                 shell_word(&there.plain()),
                 shell_word(&search_path_of(there)),
                 here.schema.as_str(),

@@ -15,6 +15,7 @@ use super::contents::LedgerContents;
 use super::error::ReadError;
 use super::handle::Ledger;
 use super::query::ask;
+use super::rights::WantedTables;
 use super::table::{LedgerTable, TABLES};
 use super::trust::{TrustBasis, TrustProblem, UntrustedRelation, is_trust_failure};
 use crate::config::Config;
@@ -74,6 +75,13 @@ impl State {
     }
 
     async fn load_rows(session: &Session, config: &Config, access: Access) -> Result<Self, ReadError> {
+        let outcome = Self::load_rows_as_they_are(session, config, access).await;
+        let Err(ReadError::NoSchema { role, .. }) = outcome else { return outcome };
+        // A schema that the role may not use is none that the search path finds.
+        Err(ReadError::NoSchema { role, grants: WantedTables::of_settings(config).grants(session).await })
+    }
+
+    async fn load_rows_as_they_are(session: &Session, config: &Config, access: Access) -> Result<Self, ReadError> {
         let first = StateRow::from_answers(send(session, config, &state_query(config, access, None)).await?)?;
         if first.is_plain && first.is_owned {
             return Self::from_row(first, config, access);
@@ -115,7 +123,7 @@ impl State {
         let place = match (&config.version_table.schema, row.version_schema.as_deref().or(row.place.as_deref())) {
             (Some(schema), _) => schema.clone(),
             (None, Some(schema)) => Ident::parse(schema).ok_or(ReadError::Unexpected("schema"))?,
-            (None, None) => return Err(ReadError::NoSchema { role: row.role }),
+            (None, None) => return Err(ReadError::NoSchema { role: row.role, grants: Vec::new() }),
         };
         let has = |table: &str| row.tables.iter().any(|found| found == table);
         let server = Server {
@@ -171,5 +179,5 @@ impl State {
 }
 
 async fn send(session: &Session, config: &Config, message: &Message) -> Result<Vec<StatementResult>, ReadError> {
-    ask(session, message, &config.version_table.name, &config.ledger_schema).await
+    ask(session, message, &WantedTables::of_settings(config)).await
 }

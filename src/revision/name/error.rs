@@ -12,7 +12,7 @@ use crate::exit::{Exit, Explain};
 pub enum NameError {
     #[error("`{0}` is not a revision's name; write head, heads, base, an id or the start of one, +N, -N, ID+N, ID-N or BRANCH@head")]
     Malformed(String),
-    #[error("`{typed}` means several heads: {heads}; name one, write `{all}` for all, or join them with `pgmarch merge`")]
+    #[error("`{typed}` means several heads: {heads}; name one, write `{all}` for all, or join them with `pgmarch merge {all}`")]
     SeveralHeads { typed: String, heads: String, all: String },
     #[error("no revision has the id `{id}`{}; `pgmarch history` lists them", .nearest.as_ref().map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default())]
     Unknown { id: String, nearest: Option<String> },
@@ -48,6 +48,27 @@ impl Explain for NameError {
     }
 
     fn next_step(&self) -> Cow<'static, str> {
-        "`pgmarch history` and `pgmarch status` show what there is".into()
+        match self {
+            Self::SeveralHeads { all, .. } => format!(
+                "`pgmarch merge {all}` writes a revision that joins them; or, without joining them, apply all with `pgmarch upgrade {all}` (PGMARCH_TARGET={all})"
+            )
+            .into(),
+            Self::Malformed(_)
+            | Self::Unknown { .. }
+            | Self::Ambiguous { .. }
+            | Self::UnknownBranch(_)
+            | Self::TooFar { .. }
+            | Self::Fork { .. }
+            | Self::SeveralRows { .. }
+            | Self::NotAnUpgrade(_)
+            | Self::NotApplied(_)
+            | Self::NotADowngrade(_)
+            | Self::OffBranch { .. }
+            | Self::NoChildOnBranch { .. }
+            | Self::NotARange(_)
+            | Self::RelativeWithoutDatabase(_) => {
+                "`pgmarch history` lists the revisions, `pgmarch status` shows which the database is at".into()
+            }
+        }
     }
 }

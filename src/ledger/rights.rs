@@ -1,0 +1,86 @@
+//! The rights that a role lacks to read pgmarch's tables, as the statements that grant them.
+
+use tokio_postgres::error::SqlState;
+
+use super::handle::Ledger;
+use super::settings::{set_path, set_role};
+use crate::config::Config;
+use crate::session::{Failure, Session};
+use crate::sql;
+use crate::sql::{Ident, Literal, Message, Sql};
+
+/// Our tables, as a role without rights names them.
+#[derive(Debug)]
+pub(super) struct WantedTables<'a> {
+    /// The role and the search path under which they are read.
+    settings: Vec<Sql>,
+    /// `None` if the search path decides.
+    version_schema: Option<&'a Ident>,
+    pub(super) version_table: &'a Ident,
+    pub(super) ledger: &'a Ident,
+    /// `PGMARCH_ROLE`.
+    role: Option<&'a Ident>,
+}
+
+impl<'a> WantedTables<'a> {
+    /// Before anything was read.
+    pub(super) fn of_settings(config: &'a Config) -> Self {
+        Self {
+            settings: set_role(config).into_iter().chain(set_path(config)).collect(),
+            version_schema: config.version_table.schema.as_ref(),
+            version_table: &config.version_table.name,
+            ledger: &config.ledger_schema,
+            role: config.role.as_ref(),
+        }
+    }
+
+    /// Once it is known where they are.
+    pub(super) fn of_ledger(ledger: &'a Ledger) -> Self {
+        Self {
+            settings: sql::set_role(ledger.role.as_ref()).into_iter().collect(),
+            version_schema: Some(&ledger.version_table.schema),
+            version_table: &ledger.version_table.name,
+            ledger: &ledger.schema,
+            role: ledger.role.as_ref(),
+        }
+    }
+
+    /// What to grant, so that a message which failed for a lack of rights can be read; empty if that is not known.
+    pub(super) async fn grants(&self, session: &Session) -> Vec<String> {
+        match self.ask(session).await {
+            Ok(grants) => grants,
+            Err(failure) if failure.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => self.membership(session).await,
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// A schema without USAGE is passed over when a name is looked up, so the tables are looked for in the catalog: the version table in
+    /// the schemas where it may be, in the order in which they are searched. Without a version table, the first schema counts, in which it
+    /// would be created.
+    async fn ask(&self, session: &Session) -> Result<Vec<String>, Failure> {
+        session.ask(&Message::rollback()).await?;
+        let places = match self.version_schema {
+            Some(schema) => sql!("SELECT {schema}, 1", schema = Literal(schema.as_str())),
+            None => Sql::of(include_str!("path.sql")),
+        };
+        let query = sql!(
+            include_str!("rights.sql"),
+            places = places,
+            version_name = Literal(self.version_table.as_str()),
+            ledger = Literal(self.ledger.as_str()),
+        );
+        let keep_path = Sql::of("SELECT pg_catalog.set_config('pgmarch.search_path', pg_catalog.current_setting('search_path'), true)");
+        let answers = session.ask(&Message::reading(self.settings.iter().cloned().chain([keep_path]), [], [query])).await?;
+        Ok(answers.into_iter().flatten().flatten().flatten().collect())
+    }
+
+    /// The role of the settings can't be set.
+    async fn membership(&self, session: &Session) -> Vec<String> {
+        let Some(role) = self.role else { return Vec::new() };
+        let query = sql!("SELECT format('GRANT %I TO %I', {role}, session_user)", role = Literal(role.as_str()));
+        match session.ask(&Message::rollback()).await {
+            Ok(_) => session.ask(&Message::of(query)).await.unwrap_or_default().into_iter().flatten().flatten().flatten().collect(),
+            Err(_) => Vec::new(),
+        }
+    }
+}

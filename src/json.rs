@@ -25,8 +25,13 @@ impl JsonError {
 
 /// Reads a text.
 pub fn read<T: FromJson>(text: &str) -> Result<T, String> {
+    read_field("", text)
+}
+
+/// Reads the text of one field of an object.
+pub fn read_field<T: FromJson>(field: &'static str, text: &str) -> Result<T, String> {
     let value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let mut error = JsonError::default();
+    let mut error = JsonError { field, what: None };
     let read = T::from_json(value, &mut error);
     error.what.map_or(Ok(read), Err)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::compare_inputs::{self, Model, difference};
 use super::context::Context;
-use super::drift::{self, Live};
+use super::drift::{self, Live, Replayed};
 use super::error::CommandError;
 use super::invalid_indexes;
 use super::output::{answer, json};
@@ -14,6 +14,7 @@ use crate::cli;
 use crate::config::Config;
 use crate::error::Error;
 use crate::ledger::Access;
+use crate::model::Catalog;
 use crate::model::compare::Ignore;
 use crate::model::prove::scratch_server::ScratchServer;
 use crate::report::check::{CheckFinding, CheckReport};
@@ -31,28 +32,37 @@ pub async fn run(words: &cli::CheckArgs, context: &Context) -> Result<(), Error>
         // Errors of the model's files come before a connection.
         let model = Model::find(context)?;
         let mut scratch_server = None;
-        check_database(&mut check, graph, ignore, &mut scratch_server, context).await?;
+        let replayed = check_database(&mut check, graph, ignore, &mut scratch_server, context).await?;
         if let Some(model) = model {
             let scratch_server = match scratch_server {
                 Some(scratch_server) => scratch_server,
                 None => compare_inputs::open_scratch_server(context).await?,
             };
-            compare_model(&mut check, &model, &scratch_server, graph, ignore, context).await?;
+            let made = replayed.and_then(|replayed| replayed.catalog_of(graph, &compare_inputs::scope(context, &scratch_server)));
+            compare_model(&mut check, &model, made, &scratch_server, graph, ignore, context).await?;
         }
     }
     print_findings(&check, words.json)
 }
 
-/// Whether the revisions lead to the model.
+/// Whether the revisions lead to the model; `made` is what they create, if it is known.
 async fn compare_model(
     check: &mut CheckReport,
     model: &Model,
+    made: Option<Catalog>,
     scratch_server: &ScratchServer,
     graph: &Graph,
     ignore: Ignore,
     context: &Context,
 ) -> Result<(), Error> {
-    let (wanted, _scratch, made) = compare_inputs::read_both(model, scratch_server, Some(graph), &graph.heads(), context, ignore).await?;
+    let (wanted, made) = match made {
+        Some(made) => (model.read(scratch_server, context, ignore).await?, made.ignoring(ignore)),
+        None => {
+            let (wanted, _scratch, made) =
+                compare_inputs::read_both(model, scratch_server, Some(graph), &graph.heads(), context, ignore).await?;
+            (wanted, made)
+        }
+    };
     check.checked.push("model");
     let unknown: BTreeSet<String> = check.not_compared.drain(..).chain(made.unknown.union(&wanted.unknown).cloned()).collect();
     check.not_compared = unknown.into_iter().collect();
@@ -67,15 +77,15 @@ async fn compare_model(
     Ok(())
 }
 
-/// Whether the files are unchanged since they were applied, and whether the database has drifted; returns the scratch server,
-/// which stays connected, if it was needed.
+/// Whether the files are unchanged since they were applied, and whether the database has drifted; returns what the revisions create, if
+/// they were replayed. The scratch server stays connected, if it was needed.
 async fn check_database(
     check: &mut CheckReport,
     graph: &Graph,
     ignore: Ignore,
     scratch_server: &mut Option<ScratchServer>,
     context: &Context,
-) -> Result<(), Error> {
+) -> Result<Option<Replayed>, Error> {
     let config = &context.config;
     let pool = context.pool()?;
     let session = context.runner.connect(&pool, context.wait_deadline()).await?;

@@ -104,10 +104,9 @@ fn connect(error: ConnectError) -> Error {
 /// the role of this run.
 pub(super) async fn untrusted_owner(catalog: &Catalog, session: &Session, context: &Context) -> Result<Option<String>, Error> {
     let trusted = ledger::trusted_roles(session, &context.config).await.map_err(ScratchError::Server)?;
-    let mut owned =
-        catalog.objects.iter().filter(|(key, _)| key.kind.runs_code()).filter_map(|(key, object)| Some((key, object.owner.as_ref()?)));
+    let mut owned = catalog.objects.iter().filter(|(key, _)| key.kind.runs_code()).filter_map(|(key, object)| Some((key, object.owner()?)));
     Ok(owned
-        .find(|(_, owner)| !trusted.contains(owner))
+        .find(|(_, owner)| !trusted.iter().any(|role| role == owner))
         .map(|(key, owner)| format!("{key} belongs to {owner}, which is not trusted, and would run in a scratch database as us")))
 }
 
@@ -137,12 +136,13 @@ pub(super) fn scope(context: &Context, scratch_server: &ScratchServer) -> Scope 
         ledger: config.ledger_schema.clone(),
         version_table: QualifiedName { schema, name: config.version_table.name.clone() },
         schemas: Schemas::All,
+        shared: context.shared.clone(),
     }
 }
 
 /// What is read of the live database, under the session's own search path unless the settings name one.
 pub(super) fn scope_of(state: &State, context: &Context) -> Scope {
-    catalog_scope(state, &context.config)
+    Scope { shared: context.shared.clone(), ..catalog_scope(state, &context.config) }
 }
 
 /// The scratch server; warns if it is of another major version than the target.

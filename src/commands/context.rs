@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::ledger::{Access, Level, ReadError, State, UntrustedRelation};
 use crate::model::prove::scratch_server::Leftovers;
+use crate::model::read::shared::SharedObjects;
 use crate::runner::Runner;
 use crate::session::wait::WaitError;
 use crate::session::{Cancels, Pool, Session};
@@ -32,6 +33,8 @@ pub struct Context {
     pub(crate) counters: Arc<Counters>,
     /// Scratch databases that are dropped when the process ends.
     pub leftovers: Leftovers,
+    /// What the catalogs that are read have in common.
+    pub(super) shared: SharedObjects,
     /// Whether a table's owner that is not trusted was reported.
     reported_owner: AtomicBool,
 }
@@ -42,7 +45,16 @@ impl Context {
         let (config, counters) = (Arc::new(config), Arc::new(Counters::default()));
         let runner = Runner::new(config.clone(), environment.clone()).with_host(host.with_observer(counters.clone()));
         let cancels = runner.cancels().clone();
-        Self { config, environment, cancels, runner, counters, leftovers: Leftovers::default(), reported_owner: AtomicBool::new(false) }
+        Self {
+            config,
+            environment,
+            cancels,
+            runner,
+            counters,
+            leftovers: Leftovers::default(),
+            shared: SharedObjects::default(),
+            reported_owner: AtomicBool::new(false),
+        }
     }
 
     /// A pool that has not connected yet.

@@ -123,7 +123,7 @@ async fn prove_on_copy(
     {
         for group in groups {
             let texts: Vec<String> = group.statements.iter().map(|statement| statement.sql.clone()).collect();
-            if let Err(refusal) = scratch.run(group.mode, &texts).await? {
+            if let Err(refusal) = scratch.run("the difference", group.mode, &texts).await? {
                 let sql = texts.get(refusal.number).and_then(|sql| sql.lines().next()).unwrap_or("COMMIT");
                 return Ok(Some(format!("{what}: {} at `{sql}`", refusal.message)));
             }

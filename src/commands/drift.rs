@@ -23,7 +23,7 @@ use crate::report::check::{CheckFinding, CheckReport};
 use crate::revision::format::parse;
 use crate::revision::graph::Graph;
 use crate::revision::statement::identifiers::creates_schema;
-use crate::revision::{Revision, join_ids};
+use crate::revision::{Id, Revision, join_ids};
 use crate::runner::ancestry;
 use crate::session::Session;
 use crate::session::wait::WaitError;
@@ -44,10 +44,26 @@ pub(super) struct Live<'l> {
 }
 
 /// What the revisions create in an empty database.
-struct Replayed {
+pub(super) struct Replayed {
     catalog: Catalog,
     /// Schemas that exist without them.
     given: BTreeSet<String>,
+    /// What was read of it.
+    scope: Scope,
+    /// The revisions, in order.
+    revisions: Vec<Id>,
+    /// Whether all of them have files, and no schema was created for them.
+    is_plain: bool,
+}
+
+impl Replayed {
+    /// What all revisions of the files create, if that is what was replayed, and in the same way.
+    pub(super) fn catalog_of(self, graph: &Graph, scope: &Scope) -> Option<Catalog> {
+        let heads = graph.reach(&graph.heads(), Graph::prerequisites);
+        let all: Vec<&Id> = heads.nodes().map(|node| graph.id(node)).collect();
+        let is_same = self.is_plain && self.scope.reads_the_same(scope) && self.revisions.iter().eq(all);
+        is_same.then_some(self.catalog)
+    }
 }
 
 /// Why the revisions were not replayed.
@@ -89,18 +105,18 @@ fn replay_skipped(error: ScratchError, is_named: bool) -> ReplaySkipped {
 }
 
 /// Compares, and adds findings to the check. Without a position the revisions are not replayed. The scratch server stays open: other
-/// runs drop scratch databases whose session is gone.
+/// runs drop scratch databases whose session is gone. Returns what the revisions create, if it was replayed.
 pub(super) async fn compare(
     check: &mut CheckReport,
     live: &Live<'_>,
     ignore: Ignore,
     scratch_server: &mut Option<ScratchServer>,
     context: &Context,
-) -> Result<(), Error> {
+) -> Result<Option<Replayed>, Error> {
     let Live { address, session, state, .. } = *live;
     if state.rows.is_empty() {
         info!("the database is at base: there is nothing to compare it with");
-        return Ok(());
+        return Ok(None);
     }
     let at = crate::words::version(&state.rows);
     let mut scope = compare_inputs::scope_of(state, context);
@@ -113,7 +129,7 @@ pub(super) async fn compare(
     };
     let (snapshot, unusable) = match state.ledger.snapshot(session, &scope, &at).await? {
         SnapshotState::Usable(snapshot) => {
-            let catalog = of_snapshot(&snapshot.rows).map_err(ScratchError::Unreadable)?;
+            let catalog = of_snapshot(&snapshot.rows, &context.shared).map_err(ScratchError::Unreadable)?;
             (Some((snapshot.taken, catalog)), None)
         }
         SnapshotState::Unusable(why) => (None, Some(why)),
@@ -127,7 +143,7 @@ pub(super) async fn compare(
         (Err(_), Some((_, snapshot))) => snapshot.schemas(),
         (Err(why), None) => {
             info!("the live database was not compared with its revisions: {why}");
-            return Ok(());
+            return Ok(None);
         }
     };
     if let Err(why) = &replayed {
@@ -137,7 +153,7 @@ pub(super) async fn compare(
         existing.schemas.iter().partition(|schema| schemas.contains(&schema.quoted));
     if let Some(why) = existing.too_many_locks(&compared) {
         info!("the live database was not compared with its revisions: {why}");
-        return Ok(());
+        return Ok(replayed.ok());
     }
     log_others(&others);
     scope.schemas = Schemas::Only(compared.iter().map(|schema| schema.name.clone()).collect());
@@ -163,9 +179,9 @@ pub(super) async fn compare(
             check.database = Some(difference);
         }
     }
-    if let Ok(replayed) = replayed {
-        let drift_scope = DriftScope { schemas: schemas.clone(), given: replayed.given, shared };
-        let mut made = replayed.catalog.ignoring(ignore).ignoring(BY_ENVIRONMENT);
+    if let Ok(replayed) = &replayed {
+        let drift_scope = DriftScope { schemas: schemas.clone(), given: replayed.given.clone(), shared };
+        let mut made = replayed.catalog.clone().ignoring(ignore).ignoring(BY_ENVIRONMENT);
         let since = snapshot.as_ref().map(|(taken, _)| taken.clone());
         let mut now = match snapshot {
             Some((_, mut then)) => {
@@ -203,7 +219,7 @@ pub(super) async fn compare(
             }
         }
     }
-    Ok(())
+    Ok(replayed.ok())
 }
 
 /// How many schemas a message names.
@@ -254,10 +270,11 @@ async fn replay(
             state.server.number / 10_000
         )));
     }
+    let scope = Scope { schemas: Schemas::All, server: scratch_server.server, ..scope.clone() };
+    let missing: Vec<Ident> =
+        given.iter().filter(|schema| schema.name != "public").filter_map(|schema| Ident::parse(&schema.name)).collect();
     let made = async {
-        let scratch = scratch_server.database("replay", Scope { schemas: Schemas::All, ..scope.clone() }).await?;
-        let missing: Vec<Ident> =
-            given.iter().filter(|schema| schema.name != "public").filter_map(|schema| Ident::parse(&schema.name)).collect();
+        let scratch = scratch_server.database("replay", scope.clone()).await?;
         scratch.furnish(&missing).await?;
         for revision in &applied {
             scratch.run_section(revision, &revision.up).await?;
@@ -267,7 +284,10 @@ async fn replay(
     let catalog = made.await.map_err(|error| replay_skipped(error, is_named))?;
     // Every new database has a schema public.
     let given = given.iter().map(|schema| schema.quoted.clone()).chain(["public".to_owned()]).collect();
-    Ok(Replayed { catalog, given })
+    let revisions = applied.iter().map(|revision| revision.id.clone()).collect();
+    // With a role of the settings, rights in the new database are given to it.
+    let is_plain = missing.is_empty() && scope.role.is_none() && position.without_file.is_empty();
+    Ok(Replayed { catalog, given, scope, revisions, is_plain })
 }
 
 /// Applied revisions without a file are replayed from the ledger, if no untrusted role may write there, and this version of pgmarch can

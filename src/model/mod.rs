@@ -22,6 +22,8 @@ mod type_change;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -35,7 +37,7 @@ pub struct Key {
     /// The kind.
     pub kind: ObjectKind,
     /// Schema-qualified and quoted where needed; of a part of a table, after the table's name and a dot.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 impl Key {
@@ -62,25 +64,108 @@ impl fmt::Display for Key {
 /// A right of a role other than the owner: grantee, privilege, with grant option.
 pub type Grant = (String, String, bool);
 
-/// One object: what every kind has, and its definition.
+/// One object of a catalog.
 #[derive(Clone, Debug)]
 pub struct Object {
+    content: Arc<ObjectContent>,
+    /// Its OID and column number: objects that were created earlier come first.
+    pub position: (u32, i32),
+}
+
+/// What an object is; the same for equal objects of several catalogs.
+#[derive(Clone, Debug)]
+pub struct ObjectContent {
     /// The object it is a part of: a column's table, a default's column.
     pub parent: Option<Key>,
     /// Its name in SQL under the search path of the revisions; of a part, without its table.
-    pub shown: String,
+    pub shown: Arc<str>,
+    /// Comment, owner and rights, if it has any: most objects have none.
+    pub properties: Option<Box<Properties>>,
+    /// Its definition; the same for equal definitions of several objects.
+    pub shared_definition: Arc<Definition>,
+    /// The other objects that it depends on (`pg_depend`), in order.
+    pub others: Box<[Key]>,
+}
+
+/// What every kind of object can have, and most objects do not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Properties {
     /// `COMMENT ON`.
-    pub comment: Option<String>,
+    pub comment: Option<Box<str>>,
     /// Its owner, if it is not the role that reads.
-    pub owner: Option<String>,
+    pub owner: Option<Box<str>>,
     /// Rights of other roles than the owner.
-    pub grants: Vec<Grant>,
+    pub grants: Box<[Grant]>,
+}
+
+impl Properties {
+    /// As an object has them.
+    pub fn boxed(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
+}
+
+impl Object {
+    /// An object at a position.
+    pub fn new(content: Arc<ObjectContent>, position: (u32, i32)) -> Self {
+        Self { content, position }
+    }
+
+    /// Its content, to change it: that of other catalogs stays.
+    pub fn content_mut(&mut self) -> &mut ObjectContent {
+        Arc::make_mut(&mut self.content)
+    }
+
+    /// Whether everything that is compared is equal.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.content, &other.content)
+            || self.has_same_definition(other) && self.parent == other.parent && self.properties == other.properties
+    }
+
+    /// Whether the definitions are equal.
+    pub fn has_same_definition(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared_definition, &other.shared_definition) || self.shared_definition == other.shared_definition
+    }
+}
+
+impl ObjectContent {
+    /// `COMMENT ON`.
+    pub fn comment(&self) -> Option<&str> {
+        self.properties.as_ref()?.comment.as_deref()
+    }
+
+    /// Its owner, if it is not the role that reads.
+    pub fn owner(&self) -> Option<&str> {
+        self.properties.as_ref()?.owner.as_deref()
+    }
+
+    /// Rights of other roles than the owner.
+    pub fn grants(&self) -> &[Grant] {
+        self.properties.as_ref().map_or(&[], |properties| &properties.grants)
+    }
+
     /// Its definition.
-    pub definition: Definition,
-    /// The objects that it depends on (`pg_depend`).
-    pub needs: BTreeSet<Key>,
-    /// Its OID and column number: objects that were created earlier come first.
-    pub position: (u32, i32),
+    pub fn definition(&self) -> &Definition {
+        &self.shared_definition
+    }
+
+    /// Its definition, to change it: that of other objects stays.
+    pub fn definition_mut(&mut self) -> &mut Definition {
+        Arc::make_mut(&mut self.shared_definition)
+    }
+
+    /// The objects that it depends on: the one it is a part of, and the others.
+    pub fn needs(&self) -> impl Iterator<Item = &Key> {
+        self.parent.iter().chain(&self.others)
+    }
+}
+
+impl Deref for Object {
+    type Target = ObjectContent;
+
+    fn deref(&self) -> &ObjectContent {
+        &self.content
+    }
 }
 
 /// The schema of a database.
@@ -90,17 +175,6 @@ pub struct Catalog {
     pub objects: BTreeMap<Key, Object>,
     /// Objects that exist and are not compared, each in words.
     pub unknown: BTreeSet<String>,
-}
-
-impl Catalog {
-    /// The parts of an object.
-    pub fn parts<'c>(&'c self, whole: &'c Key, kind: ObjectKind) -> impl Iterator<Item = (&'c Key, &'c Object)> {
-        let start = Key { kind, name: String::new() };
-        self.objects
-            .range(start..)
-            .take_while(move |(key, _)| key.kind == kind)
-            .filter(move |(_, object)| object.parent.as_ref() == Some(whole))
-    }
 }
 
 /// A value that is known and not compared.

@@ -41,7 +41,8 @@ pub(crate) struct DifferenceStatement {
 impl Difference {
     /// From the result of a comparison and the statements emitted for it.
     pub(crate) fn new(changes: &[Change], statements: &[&EmittedStatement], likely_renames: Vec<String>) -> Self {
-        let changed = |change: &Change| ChangedObject { kind: change.key.kind.name(), name: change.key.name.clone(), change: change.how };
+        let changed =
+            |change: &Change| ChangedObject { kind: change.key.kind.name(), name: change.key.name.to_string(), change: change.how };
         let listed = |statement: &&EmittedStatement| DifferenceStatement { sql: statement.sql.clone(), hazards: statement.hazards.clone() };
         Self { changes: changes.iter().map(changed).collect(), statements: statements.iter().map(listed).collect(), likely_renames }
     }

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::host::{Event, Host};
 use crate::ledger::State;
 use crate::model::read::database_schemas::{DatabaseSchemas, SchemaEntry};
+use crate::model::read::shared::SharedObjects;
 use crate::model::read::{Schemas, Scope, ViewedSearchPath};
 use crate::revision::graph::Graph;
 use crate::revision::statement::identifiers::find_identifiers;
@@ -77,6 +78,7 @@ pub(crate) fn catalog_scope(state: &State, config: &Config) -> Scope {
         ledger: config.ledger_schema.clone(),
         version_table: state.ledger.version_table.clone(),
         schemas: Schemas::All,
+        shared: SharedObjects::default(),
     }
 }
 

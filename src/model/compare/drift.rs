@@ -1,11 +1,11 @@
 //! Drift: which objects of a live database are compared with those that its revisions create in a scratch database. What differs
 //! between any two environments is no drift. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::Ignore;
 use crate::model::kinds::interface::Namespace;
-use crate::model::{Catalog, Definition, Key, ObjectKind};
+use crate::model::{Catalog, Definition, Key, ObjectKind, Properties};
 
 /// Version tables of other migration tools and frameworks.
 const VERSION_TABLES: [&str; 24] = [
@@ -55,15 +55,19 @@ impl DriftScope {
     pub fn restrict(&self, made: &mut Catalog, live: &mut Catalog) -> usize {
         for catalog in [&mut *made, &mut *live] {
             catalog.objects.retain(|key, _| self.holds(key));
-            for object in catalog.objects.values_mut() {
-                object.definition.forget_data();
+            for (key, object) in &mut catalog.objects {
+                if key.kind == ObjectKind::View {
+                    object.content_mut().definition_mut().forget_data();
+                }
             }
         }
         // The versions of extensions depend on the server.
         for (key, object) in &mut live.objects {
             if let (ObjectKind::Extension, Some(expected)) = (key.kind, made.objects.get(key)) {
-                object.definition = expected.definition.clone();
-                object.comment.clone_from(&expected.comment);
+                let content = object.content_mut();
+                content.shared_definition = expected.shared_definition.clone();
+                let comment = expected.comment().map(Box::from);
+                content.properties = Properties { comment, ..content.properties.take().map(|own| *own).unwrap_or_default() }.boxed();
             }
         }
         let new: Vec<Key> = live.objects.keys().filter(|key| !made.objects.contains_key(key)).cloned().collect();
@@ -86,7 +90,7 @@ impl DriftScope {
     fn holds(&self, key: &Key) -> bool {
         match key.kind.facts().namespace {
             Namespace::Database => true,
-            Namespace::Itself => self.schemas.contains(&key.name) && !self.given.contains(&key.name),
+            Namespace::Itself => self.schemas.contains(&*key.name) && !self.given.contains(&*key.name),
             Namespace::Schema => self.schemas.contains(key.schema()),
         }
     }
@@ -95,14 +99,14 @@ impl DriftScope {
 /// Whether something that only the live database has belongs to the environment: an extension, an event trigger, another tool's
 /// version table, a partition that a job has added.
 fn is_environment(key: &Key, live: &Catalog, made: &Catalog) -> bool {
-    match live.objects.get(key).map(|object| &object.definition) {
+    match live.objects.get(key).map(|object| object.definition()) {
         Some(definition) if definition.kind().facts().namespace == Namespace::Database => true,
         Some(Definition::Table(table)) => {
             let is_partition = table.bound.is_some()
                 && table
                     .parents
                     .iter()
-                    .any(|(parent, _)| made.objects.contains_key(&Key { kind: ObjectKind::Table, name: parent.clone() }));
+                    .any(|(parent, _)| made.objects.contains_key(&Key { kind: ObjectKind::Table, name: parent.as_str().into() }));
             is_partition || VERSION_TABLES.contains(&key.bare())
         }
         _ => false,
@@ -115,13 +119,13 @@ fn without(catalog: &mut Catalog, mut out: BTreeSet<Key>) {
         let is_part = |parent: &Option<Key>| parent.as_ref().is_some_and(|parent| out.contains(parent));
         let is_counter = |definition: &Definition| {
             let Definition::Sequence(sequence) = definition else { return false };
-            let owner = sequence.owned_by.as_ref().map(|(table, ..)| Key { kind: ObjectKind::Table, name: table.clone() });
+            let owner = sequence.owned_by.as_ref().map(|(table, ..)| Key { kind: ObjectKind::Table, name: table.as_str().into() });
             is_part(&owner)
         };
         let more: Vec<Key> = catalog
             .objects
             .iter()
-            .filter(|(key, object)| !out.contains(*key) && (is_part(&object.parent) || is_counter(&object.definition)))
+            .filter(|(key, object)| !out.contains(*key) && (is_part(&object.parent) || is_counter(object.definition())))
             .map(|(key, _)| key.clone())
             .collect();
         if more.is_empty() {
@@ -134,16 +138,19 @@ fn without(catalog: &mut Catalog, mut out: BTreeSet<Key>) {
 
 /// Removes dependencies on objects that were removed.
 fn forget_needs(catalog: &mut Catalog) {
-    let known: BTreeSet<Key> = catalog.objects.keys().cloned().collect();
+    let known: HashSet<Key> = catalog.objects.keys().cloned().collect();
     for object in catalog.objects.values_mut() {
-        object.needs.retain(|need| known.contains(need));
+        if !object.others.iter().all(|need| known.contains(need)) {
+            let kept = object.others.iter().filter(|need| known.contains(need)).cloned().collect();
+            object.content_mut().others = kept;
+        }
     }
 }
 
 impl Catalog {
     /// Its schemas, named as in a [`Key`].
     pub fn schemas(&self) -> BTreeSet<String> {
-        self.objects.keys().filter(|key| key.kind == ObjectKind::Schema).map(|key| key.name.clone()).collect()
+        self.objects.keys().filter(|key| key.kind == ObjectKind::Schema).map(|key| key.name.to_string()).collect()
     }
 
     /// Adds the objects of schemas that it does not have from another catalog.
@@ -152,7 +159,7 @@ impl Catalog {
         let lacks = |key: &Key| {
             let schema = match key.kind.facts().namespace {
                 Namespace::Database => return false,
-                Namespace::Itself => &key.name,
+                Namespace::Itself => &*key.name,
                 Namespace::Schema => key.schema(),
             };
             schemas.contains(schema) && !has.contains(schema)
@@ -166,22 +173,23 @@ mod tests {
     use super::*;
     use crate::model::compare::compare;
     use crate::model::read::of_snapshot;
+    use crate::model::read::shared::SharedObjects;
 
     const TABLE: &str = r#""unlogged":false,"replica_identity":"DEFAULT","options":[],"row_security":false,"force_row_security":false"#;
 
     fn catalog(tables: &[(&str, Option<&str>)], more: &[&str]) -> Catalog {
         let schemas = ["public", "other"].iter().enumerate().map(|(number, name)| {
-            format!(r#"{{"id":["pg_namespace",{number},0],"name":"{name}","shown":"{name}","definition":{{"schema":{{}}}}}}"#)
+            format!(r#"{{"id":["pg_namespace",{number},0],"name":"{name}","shown":"{name}", "definition" : {{"schema":{{}}}}}}"#)
         });
         let tables = tables.iter().enumerate().map(|(number, (name, parent))| {
             let parents = parent.map(|parent| format!(r#"["public.{parent}","{parent}"]"#)).unwrap_or_default();
             let bound = parent.map(|_| r#""FOR VALUES IN (1)""#).unwrap_or("null");
             format!(
-                r#"{{"id":["pg_class",{number},0],"name":"{name}","shown":"{name}","definition":{{"table":{{{TABLE},"parents":[{parents}],"bound":{bound}}}}}}}"#
+                r#"{{"id":["pg_class",{number},0],"name":"{name}","shown":"{name}", "definition" : {{"table":{{{TABLE},"parents":[{parents}],"bound":{bound}}}}}}}"#
             )
         });
         let rows: Vec<String> = schemas.chain(tables).chain(more.iter().map(ToString::to_string)).collect();
-        of_snapshot(&rows.join("\u{1e}")).expect("a catalog")
+        of_snapshot(&rows.join("\u{1e}"), &SharedObjects::default()).expect("a catalog")
     }
 
     fn drift_scope(shared: &[&str]) -> DriftScope {
@@ -198,7 +206,7 @@ mod tests {
     #[test]
     fn a_table_by_hand_is_drift_and_what_belongs_to_the_environment_is_not() {
         let made = catalog(&[("public.a", None), ("public.gone", None)], &[]);
-        let extension = r#"{"id":["pg_extension",9,0],"name":"citext","shown":"citext","definition":{"extension":{"version":"1.6","schema":"public","usual_comment":null}}}"#;
+        let extension = r#"{"id":["pg_extension",9,0],"name":"citext","shown":"citext", "definition" : {"extension":{"version":"1.6","schema":"public","usual_comment":null}}}"#;
         let live = catalog(
             &[
                 ("public.a", None),
@@ -219,7 +227,7 @@ mod tests {
     fn schemas_that_a_snapshot_has_not_are_taken_from_elsewhere() {
         let other = catalog(&[("public.a", None), ("other.b", None)], &[]);
         let mut snapshot = catalog(&[("public.c", None)], &[]);
-        snapshot.objects.retain(|key, _| key.name != "other");
+        snapshot.objects.retain(|key, _| &*key.name != "other");
         snapshot.complete_from(&other, &["public".to_owned(), "other".to_owned()].into());
         let keys: Vec<String> = snapshot.objects.keys().map(ToString::to_string).collect();
         assert_eq!(keys, ["schema other", "schema public", "table other.b", "table public.c"]);

@@ -2,11 +2,14 @@
 
 pub mod drift;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::model::{Catalog, Definition, Key, Object, ObjectKind};
+use crate::model::{Catalog, Key, Object, ObjectKind, Properties};
+
+/// How many likely renames are reported.
+const LIKELY_RENAMES: usize = 100;
 
 /// Properties that are not compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,7 +64,7 @@ pub fn compare(old: &Catalog, new: &Catalog) -> Vec<Change> {
         .map(|(key, _)| (key, DifferenceKind::Removed));
     let come = new.objects.iter().filter_map(|(key, object)| match old.objects.get(key) {
         None => whole(object, old).then_some((key, DifferenceKind::Added)),
-        Some(before) if same(before, object) => None,
+        Some(before) if before.is_same(object) => None,
         Some(_) => Some((key, DifferenceKind::Changed)),
     });
     let mut changes: Vec<Change> = gone.chain(come).map(|(key, how)| Change { key: key.clone(), how }).collect();
@@ -69,68 +72,91 @@ pub fn compare(old: &Catalog, new: &Catalog) -> Vec<Change> {
     changes
 }
 
-fn same(old: &Object, new: &Object) -> bool {
-    old.definition == new.definition
-        && old.parent == new.parent
-        && old.comment == new.comment
-        && old.owner == new.owner
-        && old.grants == new.grants
-}
-
 impl Catalog {
     /// The catalog without properties that are not compared.
     pub fn ignoring(mut self, ignore: Ignore) -> Self {
+        // What has nothing to lose stays shared with other catalogs.
         for object in self.objects.values_mut() {
-            if ignore.owners {
-                object.owner = None;
+            if let Some(own) = &object.properties
+                && (ignore.owners && own.owner.is_some()
+                    || ignore.grants && !own.grants.is_empty()
+                    || ignore.comments && own.comment.is_some())
+            {
+                let Properties { comment, owner, grants } = (**own).clone();
+                let kept = Properties {
+                    comment: comment.filter(|_| !ignore.comments),
+                    owner: owner.filter(|_| !ignore.owners),
+                    grants: if ignore.grants { Box::default() } else { grants },
+                };
+                object.content_mut().properties = kept.boxed();
             }
-            if ignore.grants {
-                object.grants.clear();
-            }
-            if ignore.comments {
-                object.comment = None;
-                object.definition.attributes_mut().iter_mut().for_each(|attribute| attribute.comment = None);
+            if ignore.comments && object.definition().attributes().iter().any(|attribute| attribute.comment.is_some()) {
+                let attributes = object.content_mut().definition_mut().attributes_mut();
+                attributes.iter_mut().for_each(|attribute| attribute.comment = None);
             }
         }
         self
     }
 
     /// Pairs that may be renames: a dropped column and a new one of the same type in the same table, a dropped table and a new one with
-    /// the same columns. They are reported, and only applied with `--rename`.
+    /// the same columns. They are reported, the first [`LIKELY_RENAMES`] of them, and only applied with `--rename`.
     pub fn likely_renames(&self, new: &Self) -> Vec<String> {
-        let only = |has: &Self, lacks: &Self, kind: ObjectKind| -> Vec<Key> {
-            let whole = |object: &Object| object.parent.as_ref().is_none_or(|parent| lacks.objects.contains_key(parent));
-            let is = |(key, object): &(&Key, &Object)| key.kind == kind && !lacks.objects.contains_key(*key) && whole(object);
-            has.objects.iter().filter(is).map(|(key, _)| key.clone()).collect()
-        };
-        let mut pairs = Vec::new();
-        let (mine, theirs) = (self.columns(), new.columns());
-        let come = only(new, self, ObjectKind::Table);
-        for from in only(self, new, ObjectKind::Table) {
-            let same = |to: &&Key| from.schema() == to.schema() && mine.contains_key(&from) && mine.get(&from) == theirs.get(*to);
-            pairs.extend(come.iter().filter(same).map(|to| format!("{}={}", self.objects[&from].shown, to.bare())));
-        }
-        let come = only(new, self, ObjectKind::Column);
-        for from in only(self, new, ObjectKind::Column) {
-            for to in &come {
-                let (old, object) = (&self.objects[&from], &new.objects[to]);
-                if old.parent == object.parent
-                    && let (Definition::Column(before), Definition::Column(after)) = (&old.definition, &object.definition)
-                    && before.type_name == after.type_name
-                {
-                    let table = old.parent.as_ref().and_then(|table| self.objects.get(table)).map_or("", |table| table.shown.as_str());
-                    pairs.push(format!("{table}.{}={}", old.shown, object.shown));
-                }
-            }
-        }
-        pairs
+        let table_renames = self.likely_table_renames(new);
+        table_renames.into_iter().chain(self.likely_column_renames(new)).take(LIKELY_RENAMES).collect()
     }
 
-    /// Names and types of the columns of each table.
-    fn columns(&self) -> BTreeMap<&Key, BTreeMap<&str, &str>> {
-        let mut columns: BTreeMap<&Key, BTreeMap<&str, &str>> = BTreeMap::new();
+    fn likely_table_renames(&self, new: &Self) -> Vec<String> {
+        let (gone, come) = (self.lacking_in(new, ObjectKind::Table), new.lacking_in(self, ObjectKind::Table));
+        if gone.is_empty() || come.is_empty() {
+            return Vec::new();
+        }
+        let (before, after) = (self.columns(&gone), new.columns(&come));
+        let mut alike: HashMap<(&str, &BTreeMap<&str, &str>), Vec<&Key>> = HashMap::new();
+        for to in &come {
+            after.get(to).into_iter().for_each(|columns| alike.entry((to.schema(), columns)).or_default().push(to));
+        }
+        let pairs = gone.iter().flat_map(|from| {
+            let matching = before.get(from).and_then(|columns| alike.get(&(from.schema(), columns)));
+            let shown = self.objects.get(*from).map_or("", |object| &object.shown);
+            matching.into_iter().flatten().map(move |to| format!("{shown}={}", to.bare()))
+        });
+        pairs.take(LIKELY_RENAMES).collect()
+    }
+
+    fn likely_column_renames(&self, new: &Self) -> Vec<String> {
+        let (gone, come) = (self.lacking_in(new, ObjectKind::Column), new.lacking_in(self, ObjectKind::Column));
+        let mut alike: HashMap<(&Key, &str), Vec<&Object>> = HashMap::new();
+        for to in come {
+            let object = &new.objects[to];
+            if let (Some(table), Some(column)) = (&object.parent, object.definition().as_column()) {
+                alike.entry((table, &column.type_name)).or_default().push(object);
+            }
+        }
+        let pairs = gone.into_iter().flat_map(|from| {
+            let object = &self.objects[from];
+            let place = object.parent.as_ref().zip(object.definition().as_column());
+            let matching = place.and_then(|(table, column)| alike.get(&(table, column.type_name.as_str())));
+            let table = object.parent.as_ref().and_then(|table| self.objects.get(table)).map_or("", |table| &table.shown);
+            matching.into_iter().flatten().map(move |to| format!("{table}.{}={}", object.shown, to.shown))
+        });
+        pairs.take(LIKELY_RENAMES).collect()
+    }
+
+    /// Objects of a kind that the other catalog lacks, though not what they are a part of.
+    fn lacking_in(&self, other: &Self, kind: ObjectKind) -> Vec<&Key> {
+        let whole = |object: &Object| object.parent.as_ref().is_none_or(|parent| other.objects.contains_key(parent));
+        let is = |(key, object): &(&Key, &Object)| key.kind == kind && !other.objects.contains_key(*key) && whole(object);
+        self.objects.iter().filter(is).map(|(key, _)| key).collect()
+    }
+
+    /// Names and types of the columns of some tables.
+    fn columns(&self, tables: &[&Key]) -> HashMap<&Key, BTreeMap<&str, &str>> {
+        let wanted: HashSet<&Key> = tables.iter().copied().collect();
+        let mut columns: HashMap<&Key, BTreeMap<&str, &str>> = HashMap::new();
         for object in self.objects.values() {
-            if let (Definition::Column(column), Some(table)) = (&object.definition, &object.parent) {
+            if let (Some(column), Some(table)) = (object.definition().as_column(), &object.parent)
+                && wanted.contains(table)
+            {
                 columns.entry(table).or_default().insert(&object.shown, &column.type_name);
             }
         }

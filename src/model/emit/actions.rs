@@ -12,8 +12,8 @@ pub(super) fn decide<'c>(old: &'c Catalog, new: &'c Catalog, rules: AlterRules) 
     for (key, object) in &old.objects {
         let action = match new.objects.get(key) {
             None => Action::Drop,
-            Some(after) if object.definition == after.definition && object.parent == after.parent => Action::Keep,
-            Some(after) if object.parent == after.parent && object.definition.can_alter(&after.definition, rules) => Action::Alter,
+            Some(after) if object.has_same_definition(after) && object.parent == after.parent => Action::Keep,
+            Some(after) if object.parent == after.parent && object.definition().can_alter(after.definition(), rules) => Action::Alter,
             Some(_) => Action::Recreate,
         };
         actions.insert(key, action);
@@ -21,7 +21,7 @@ pub(super) fn decide<'c>(old: &'c Catalog, new: &'c Catalog, rules: AlterRules) 
     actions.extend(new.objects.keys().filter(|key| !old.objects.contains_key(key)).map(|key| (key, Action::Create)));
     let mut dependents: HashMap<&Key, Vec<&Key>> = HashMap::new();
     for (key, object) in &old.objects {
-        for need in &object.needs {
+        for need in object.needs() {
             dependents.entry(need).or_default().push(key);
         }
     }
@@ -66,13 +66,13 @@ fn when_dropped(old: &Catalog, new: &Catalog, key: &Key, dependent: &Key, own: A
         return Some(Effect::Recreated);
     }
     // What is altered so that it no longer depends on it, is altered first.
-    let is_freed = own == Action::Alter && !after.needs.contains(key);
-    (!is_freed).then(|| before.definition.when_dropped(&after.definition, key.kind))
+    let is_freed = own == Action::Alter && !after.needs().any(|need| need == key);
+    (!is_freed).then(|| before.definition().when_dropped(after.definition(), key.kind))
 }
 
 /// An object that stays depends on a column whose type changes.
 fn when_altered(old: &Catalog, new: &Catalog, key: &Key, dependent: &Key, decided: &Actions<'_>) -> Option<Effect> {
-    let (Definition::Column(before), Definition::Column(after)) = (&old.objects.get(key)?.definition, &new.objects.get(key)?.definition)
+    let (Definition::Column(before), Definition::Column(after)) = (old.objects.get(key)?.definition(), new.objects.get(key)?.definition())
     else {
         return None;
     };
@@ -81,15 +81,14 @@ fn when_altered(old: &Catalog, new: &Catalog, key: &Key, dependent: &Key, decide
     }
     let new_default = new.default_of(key).map(|(_, expression)| expression);
     let change = TypeChange { old: &before.type_name, new: &after.type_name, new_default };
-    Some(old.objects.get(dependent)?.definition.when_retyped(&change))
+    Some(old.objects.get(dependent)?.definition().when_retyped(&change))
 }
 
 /// Types that a renamed type depends on stay as long as it does.
 fn rename_dependencies<'c>(decided: &mut Actions<'c>, old: &'c Catalog) {
     let mut queue: Vec<&Key> = decided.renamed_away.iter().copied().collect();
     while let Some(key) = queue.pop() {
-        let needs = old.objects.get(key).map(|object| &object.needs);
-        for need in needs.into_iter().flatten() {
+        for need in old.objects.get(key).into_iter().flat_map(|object| object.needs()) {
             if need.kind.facts().is_type && decided.of(need) == Action::Recreate && decided.renamed_away.insert(need) {
                 queue.push(need);
             }

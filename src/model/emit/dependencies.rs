@@ -27,7 +27,7 @@ impl<'c> Emitter<'c> {
     /// The statement in which a step is done: a column of a new table in the table's CREATE, a dropped table's index in its DROP.
     pub(super) fn emitting_object(&self, step: ObjectStep, key: &'c Key) -> StatementNode<'c> {
         let context = &self.context;
-        let of = |catalog: &'c Catalog| catalog.subject(key).map(|subject| (subject, &subject.object.definition));
+        let of = |catalog: &'c Catalog| catalog.subject(key).map(|subject| (subject, subject.object.definition()));
         let next = match step {
             ObjectStep::Create => of(context.new).and_then(|(subject, definition)| match context.serials.get(key) {
                 Some(column) => Some((ObjectStep::Create, *column)),
@@ -73,7 +73,7 @@ impl<'c> Emitter<'c> {
         let is_renamed_away = |key: &Key| context.actions.is_renamed_away(key);
         let at = |step, key| self.at(index, step, key);
         for (key, object) in &context.old.objects {
-            for need in &object.needs {
+            for need in object.needs() {
                 if context.is_dropped(need) {
                     if context.is_dropped(key) {
                         join(&mut edges.hard, at(ObjectStep::Drop, key), at(ObjectStep::Drop, need));
@@ -100,8 +100,8 @@ impl<'c> Emitter<'c> {
         let made = |key: &Key| if context.is_created(key) { ObjectStep::Create } else { ObjectStep::Alter };
         for (key, object) in &context.new.objects {
             let step = made(key);
-            for need in &object.needs {
-                let is_attached = object.definition.is_attached_to(need.kind) && context.is_created(need);
+            for need in object.needs() {
+                let is_attached = object.definition().is_attached_to(need.kind) && context.is_created(need);
                 let then = if is_attached { ObjectStep::SetProperties } else { step };
                 join(&mut edges.hard, at(made(need), need), at(then, key));
             }
@@ -112,7 +112,7 @@ impl<'c> Emitter<'c> {
                 join(&mut edges.hard, at(ObjectStep::Create, key), at(ObjectStep::DropRenamed, key));
             }
             if index.contains_key(&(ObjectStep::SetTableFlags, key)) {
-                for (part, _) in context.new.parts(key, ObjectKind::Index).chain(context.new.parts(key, ObjectKind::Constraint)) {
+                for (part, _) in context.parts.of(key, ObjectKind::Index).chain(context.parts.of(key, ObjectKind::Constraint)) {
                     join(&mut edges.hard, at(ObjectStep::Create, part), at(ObjectStep::SetTableFlags, key));
                 }
             }
@@ -122,7 +122,7 @@ impl<'c> Emitter<'c> {
             // Those of a part that can be inline are its table's, so that it can stand in the table's CREATE.
             let whole = object.parent.as_ref().filter(|parent| key.kind == ObjectKind::Constraint && context.is_created(parent));
             let Some(subject) = context.new.subject(key) else { continue };
-            for need in object.definition.soft_dependencies(subject, context) {
+            for need in object.definition().soft_dependencies(subject, context) {
                 let first = at(ObjectStep::Create, need).or_else(|| at(ObjectStep::Alter, need));
                 join(&mut edges.soft, first, at(step, whole.unwrap_or(key)));
             }
@@ -132,6 +132,6 @@ impl<'c> Emitter<'c> {
     /// The names that objects have in their schemas, so that no two can have the same.
     fn reserved_names(&self, catalog: &'c Catalog, is: impl Fn(&Key) -> bool) -> BTreeMap<String, &'c Key> {
         let subjects = catalog.objects.keys().filter(|key| is(key)).filter_map(|key| catalog.subject(key));
-        subjects.filter_map(|subject| Some((subject.object.definition.reserved_name(subject)?, subject.key))).collect()
+        subjects.filter_map(|subject| Some((subject.object.definition().reserved_name(subject)?, subject.key))).collect()
     }
 }

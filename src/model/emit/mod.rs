@@ -3,6 +3,7 @@
 //! The statements of one object are written by its kind ([`super::kinds`]).
 
 mod actions;
+mod circles;
 mod dependencies;
 mod order;
 mod properties;
@@ -10,13 +11,15 @@ mod properties;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::compare::compare;
-use super::kinds::context::{Action, EmitContext};
+use super::kinds::constraint::referenced_tables;
+use super::kinds::context::{Action, Actions, EmitContext, Parts};
 use super::kinds::interface::{AlterRules, EnumLabels, ObjectStep, StatementNode};
 use super::kinds::sequence::find_serials;
 use super::sql_text::literals;
 use super::statement::{EmitStage, EmittedStatement};
-use super::{Catalog, Key};
+use super::{Catalog, Definition, Key, ObjectKind};
 use crate::revision::SectionMode;
+use circles::find_circles;
 
 pub use super::kinds::context::{EmitOptions, Form};
 pub use super::statement::script;
@@ -47,9 +50,41 @@ fn emit_with(old: &Catalog, new: &Catalog, options: EmitOptions, labels: EnumLab
         return Vec::new();
     }
     let actions = actions::decide(old, new, AlterRules { server: options.server, labels });
-    let mut context = EmitContext { old, new, options, actions, serials: BTreeMap::new(), inline: HashMap::new() };
+    let parts = Parts::of_catalog(new);
+    let changed_names = changed_names(new, &actions);
+    let circles = find_circles(&foreign_keys(old, &actions));
+    let (serials, inline) = (BTreeMap::new(), HashMap::new());
+    let mut context = EmitContext { old, new, parts, options, actions, changed_names, circles, serials, inline };
     context.serials = find_serials(&context);
     group_by_stage(Emitter { context }.statements())
+}
+
+/// Objects that change and that the text of a function may name, by their names without schema.
+fn changed_names<'c>(new: &'c Catalog, actions: &Actions<'c>) -> HashMap<&'c str, Vec<&'c Key>> {
+    let mut names: HashMap<&str, Vec<&Key>> = HashMap::new();
+    for (key, object) in &new.objects {
+        if key.kind.facts().is_named_in_routines && actions.of(key) != Action::Keep {
+            let short = object.shown.split('(').next().and_then(|name| name.rsplit('.').next()).unwrap_or("");
+            names.entry(short).or_default().push(key);
+        }
+    }
+    names
+}
+
+/// The tables that each table refers to by a foreign key, if a table is dropped.
+fn foreign_keys<'c>(old: &'c Catalog, actions: &Actions<'c>) -> BTreeMap<&'c Key, BTreeSet<&'c Key>> {
+    let mut targets: BTreeMap<&Key, BTreeSet<&Key>> = BTreeMap::new();
+    if !actions.all().any(|(key, action)| key.kind == ObjectKind::Table && matches!(action, Action::Drop | Action::Recreate)) {
+        return targets;
+    }
+    for object in old.objects.values() {
+        if let (Some(table), Definition::Constraint(constraint)) = (&object.parent, object.definition())
+            && constraint.kind == 'f'
+        {
+            targets.entry(table).or_default().extend(referenced_tables(object, old));
+        }
+    }
+    targets
 }
 
 /// Values of enums go first, on their own, if another statement may use one.
@@ -107,8 +142,8 @@ impl<'c> Emitter<'c> {
     /// The statements of one step.
     fn write(&self, step: ObjectStep, key: &'c Key) -> Vec<EmittedStatement> {
         let context = &self.context;
-        let before = context.old.objects.get(key).map(|object| &object.definition);
-        let of = |catalog: &'c Catalog| catalog.subject(key).map(|subject| (subject, &subject.object.definition));
+        let before = context.old.objects.get(key).map(|object| object.definition());
+        let of = |catalog: &'c Catalog| catalog.subject(key).map(|subject| (subject, subject.object.definition()));
         let written = match step {
             ObjectStep::Drop => of(context.old).map(|(subject, definition)| definition.drop(subject, context)),
             ObjectStep::Alter => of(context.new).zip(before).map(|((subject, new), old)| old.alter(new, subject, context)),
@@ -190,7 +225,7 @@ impl<'c> Emitter<'c> {
         }
         for at in ordered {
             let (ObjectStep::Create, key) = nodes[*at] else { continue };
-            let Some(object) = self.context.new.objects.get(key).filter(|object| object.definition.can_be_inline()) else { continue };
+            let Some(object) = self.context.new.objects.get(key).filter(|object| object.definition().can_be_inline()) else { continue };
             let Some(parent) = &object.parent else { continue };
             let Some(whole) = index.get(&(ObjectStep::Create, parent)) else { continue };
             if late[*at] == late[*whole] && before[*at].iter().all(|need| turn[*need] <= turn[*whole]) {

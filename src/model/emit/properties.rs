@@ -13,19 +13,19 @@ pub(super) fn set_properties(key: &Key, context: &EmitContext<'_>) -> Vec<Emitte
     let Some(subject) = context.new.subject(key) else { return Vec::new() };
     let new = subject.object;
     let old = context.old.objects.get(key).filter(|_| !context.is_created(key));
-    let mut statements = new.definition.attach(old.map(|old| &old.definition), subject, context);
-    let address = new.definition.address(subject);
-    if old.map(|old| &old.owner) != Some(&new.owner) && !(old.is_none() && new.owner.is_none()) {
-        let owner = new.owner.as_deref().unwrap_or("CURRENT_USER");
+    let mut statements = new.definition().attach(old.map(|old| old.definition()), subject, context);
+    let address = new.definition().address(subject);
+    if old.and_then(|old| old.owner()) != new.owner() {
+        let owner = new.owner().unwrap_or("CURRENT_USER");
         statements.push(EmittedStatement::set_owner(format!("ALTER {address} OWNER TO {owner}")));
     }
     statements.extend(set_rights(subject, old, context));
     let before = match old {
-        Some(old) => old.comment.as_deref(),
-        None => new.definition.initial_comment(),
+        Some(old) => old.comment(),
+        None => new.definition().initial_comment(),
     };
-    if before != new.comment.as_deref() {
-        statements.push(EmittedStatement::comment(format!("COMMENT ON {address} IS {}", comment(new.comment.as_deref()))));
+    if before != new.comment() {
+        statements.push(EmittedStatement::comment(format!("COMMENT ON {address} IS {}", comment(new.comment()))));
     }
     statements.extend(attribute_comments(old, new));
     statements
@@ -44,7 +44,7 @@ fn set_rights(subject: Subject<'_>, old: Option<&Object>, context: &EmitContext<
         Grants::None | Grants::On(_) => privilege.to_owned(),
     };
     let before: Vec<Grant> = match old {
-        Some(old) => old.grants.iter().filter(|grant| !is_revoked_with_table(new, grant, context)).cloned().collect(),
+        Some(old) => old.grants().iter().filter(|grant| !is_revoked_with_table(new, grant, context)).cloned().collect(),
         None => facts.initial_grant.map(|privilege| ("PUBLIC".to_owned(), privilege.to_owned(), false)).into_iter().collect(),
     };
     let difference = |from: &[Grant], other: &[Grant]| -> BTreeMap<(String, bool), Vec<String>> {
@@ -59,23 +59,23 @@ fn set_rights(subject: Subject<'_>, old: Option<&Object>, context: &EmitContext<
         let option = if with_option { " WITH GRANT OPTION" } else { "" };
         format!("GRANT {} ON {on} TO {role}{option}", rights.join(", "))
     };
-    let revoked = difference(&before, &new.grants).into_iter().map(revoke);
-    revoked.chain(difference(&new.grants, &before).into_iter().map(grant)).map(EmittedStatement::set_rights).collect()
+    let revoked = difference(&before, new.grants()).into_iter().map(revoke);
+    revoked.chain(difference(new.grants(), &before).into_iter().map(grant)).map(EmittedStatement::set_rights).collect()
 }
 
 /// Whether a right on a column goes with the same right on its table, which is revoked.
 fn is_revoked_with_table(column: &Object, (role, privilege, _): &Grant, context: &EmitContext<'_>) -> bool {
-    let Some(table) = column.parent.as_ref().filter(|_| column.definition.kind() == ObjectKind::Column) else { return false };
+    let Some(table) = column.parent.as_ref().filter(|_| column.definition().kind() == ObjectKind::Column) else { return false };
     let has = |catalog: &Catalog| {
         let table = catalog.objects.get(table);
-        table.is_some_and(|table| table.grants.iter().any(|other| other.0 == *role && other.1 == *privilege))
+        table.is_some_and(|table| table.grants().iter().any(|other| other.0 == *role && other.1 == *privilege))
     };
     has(context.old) && !has(context.new)
 }
 
 /// Comments on the attributes of a composite type and on the columns of a view.
 fn attribute_comments(old: Option<&Object>, new: &Object) -> Vec<EmittedStatement> {
-    let before = old.map(|old| old.definition.attributes()).unwrap_or_default();
+    let before = old.map(|old| old.definition().attributes()).unwrap_or_default();
     let differs = |attribute: &&Attribute| {
         let was = before.iter().find(|other| other.name == attribute.name).and_then(|other| other.comment.as_deref());
         was != attribute.comment.as_deref()
@@ -84,5 +84,5 @@ fn attribute_comments(old: Option<&Object>, new: &Object) -> Vec<EmittedStatemen
         let text = comment(attribute.comment.as_deref());
         EmittedStatement::comment(format!("COMMENT ON COLUMN {}.{} IS {text}", new.shown, attribute.name))
     };
-    new.definition.attributes().iter().filter(differs).map(set).collect()
+    new.definition().attributes().iter().filter(differs).map(set).collect()
 }

@@ -19,7 +19,7 @@ pub struct Column {
     pub type_name: String,
     pub collation: Option<String>,
     pub not_null: Option<NotNull>,
-    pub identity: Option<IdentityColumn>,
+    pub identity: Option<Box<IdentityColumn>>,
     /// `s` stored or `v` virtual, and the expression.
     pub generated: Option<(char, String)>,
     pub storage: Option<String>,
@@ -57,7 +57,7 @@ impl FromJson for Column {
             type_name: its.get("type"),
             collation: its.get("collation"),
             not_null: its.get("not_null"),
-            identity: its.get("identity"),
+            identity: its.get::<Option<IdentityColumn>>("identity").map(Box::new),
             generated: its.get("generated"),
             storage: its.get("storage"),
             usual_storage: its.get("usual_storage"),
@@ -175,7 +175,7 @@ impl Column {
         words.push(if serial { serial_name(&self.type_name).to_owned() } else { type_name(&self.type_name) });
         words.extend(self.collation.as_ref().map(|collation| format!("COLLATE {collation}")));
         words.extend(self.compression.as_ref().map(|method| format!("COMPRESSION {method}")));
-        words.extend(self.identity.as_ref().map(IdentityColumn::words));
+        words.extend(self.identity.as_deref().map(IdentityColumn::words));
         if let Some((kind, text)) = &self.generated {
             words.push(format!("GENERATED ALWAYS AS ({text}) {}", if *kind == 'v' { "VIRTUAL" } else { "STORED" }));
         }

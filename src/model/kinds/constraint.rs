@@ -1,7 +1,4 @@
 //! Constraints of tables and domains.
-
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use super::Definition;
@@ -11,7 +8,7 @@ use crate::json::{Fields, FromJson, JsonError};
 use crate::model::hazard::Danger;
 use crate::model::sql_text::{self, options};
 use crate::model::statement::EmittedStatement;
-use crate::model::{Key, Object, ObjectKind};
+use crate::model::{Catalog, Key, Object, ObjectKind};
 
 /// A constraint of a table or a domain.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +98,7 @@ impl ObjectDefinition for Constraint {
     }
 
     fn followed_table<'o>(&'o self, parent: Option<&'o Key>) -> Option<&'o str> {
-        parent.map(|table| table.name.as_str())
+        parent.map(|table| &*table.name)
     }
 
     fn when_retyped(&self, change: &TypeChange<'_>) -> Effect {
@@ -122,14 +119,14 @@ impl ObjectDefinition for Constraint {
     }
 
     fn soft_dependencies<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<&'c Key> {
-        subject.object.needs.iter().collect()
+        subject.object.needs().collect()
     }
 
     /// The name of its index; without an index its name is unique in its table.
     fn reserved_name(&self, subject: Subject<'_>) -> Option<String> {
         match &subject.object.parent {
             Some(table) if matches!(self.kind, 'p' | 'u' | 'x') => Some(format!("{}.{}", table.schema(), subject.shown())),
-            _ => Some(subject.key.name.clone()),
+            _ => Some(subject.key.name.to_string()),
         }
     }
 }
@@ -173,7 +170,7 @@ fn on(subject: Subject<'_>) -> &'static str {
 /// Whether the table of a constraint is partitioned.
 fn is_partitioned(constraint: &Object, context: &EmitContext<'_>) -> bool {
     let table = constraint.parent.as_ref().and_then(|parent| context.new.objects.get(parent));
-    matches!(table.map(|table| &table.definition), Some(Definition::Table(table)) if table.partition_key.is_some())
+    matches!(table.map(|table| table.definition()), Some(Definition::Table(table)) if table.partition_key.is_some())
 }
 
 /// The index of a constraint: in the schema of its table, and qualified where the table is.
@@ -183,24 +180,15 @@ fn index_name(subject: Subject<'_>) -> String {
     if subject.parent.starts_with(&format!("{schema}.")) { format!("{schema}.{shown}") } else { shown.to_owned() }
 }
 
-/// Whether dropped tables refer to each other in a circle through this foreign key.
+/// The tables that a foreign key refers to, by the keys that it depends on.
+pub(in crate::model) fn referenced_tables<'c>(foreign_key: &'c Object, catalog: &'c Catalog) -> impl Iterator<Item = &'c Key> {
+    let keys = foreign_key.needs().filter(|need| matches!(need.kind, ObjectKind::Constraint | ObjectKind::Index));
+    keys.filter_map(|need| catalog.objects.get(need)?.parent.as_ref())
+}
+
+/// Whether dropped tables refer to each other in a circle through this foreign key. A table that refers to itself alone is dropped as
+/// a whole.
 fn is_in_circle(foreign_key: &Object, table: &Key, context: &EmitContext<'_>) -> bool {
-    let targets = |object: &Object| -> Vec<&Key> {
-        let keys = object.needs.iter().filter(|need| matches!(need.kind, ObjectKind::Constraint | ObjectKind::Index));
-        keys.filter_map(|need| context.old.objects.get(need)?.parent.as_ref()).collect()
-    };
-    let mut stack = targets(foreign_key);
-    let mut seen: BTreeSet<&Key> = BTreeSet::new();
-    while let Some(next) = stack.pop() {
-        if next == table {
-            // A table that refers to itself alone is dropped as a whole.
-            return !seen.is_empty();
-        }
-        if seen.insert(next) {
-            let is_foreign = |object: &&Object| matches!(&object.definition, Definition::Constraint(constraint) if constraint.kind == 'f');
-            let parts = context.old.parts(next, ObjectKind::Constraint).map(|(_, object)| object);
-            stack.extend(parts.filter(is_foreign).flat_map(targets));
-        }
-    }
-    false
+    let Some(circle) = context.circles.get(table) else { return false };
+    referenced_tables(foreign_key, context.old).any(|target| target != table && context.circles.get(target) == Some(circle))
 }

@@ -72,6 +72,28 @@ impl<'c> Actions<'c> {
     }
 }
 
+/// The parts of each object of a catalog, in the order of their keys.
+#[derive(Debug, Default)]
+pub(in crate::model) struct Parts<'c>(HashMap<&'c Key, Vec<(&'c Key, &'c Object)>>);
+
+impl<'c> Parts<'c> {
+    /// The parts of all objects.
+    pub(in crate::model) fn of_catalog(catalog: &'c Catalog) -> Self {
+        let mut parts: HashMap<&Key, Vec<(&Key, &Object)>> = HashMap::new();
+        for (key, object) in &catalog.objects {
+            if let Some(parent) = &object.parent {
+                parts.entry(parent).or_default().push((key, object));
+            }
+        }
+        Self(parts)
+    }
+
+    /// The parts of one object, of one kind.
+    pub(in crate::model) fn of(&self, whole: &Key, kind: ObjectKind) -> impl Iterator<Item = (&'c Key, &'c Object)> {
+        self.0.get(whole).into_iter().flatten().copied().filter(move |(key, _)| key.kind == kind)
+    }
+}
+
 /// Both catalogs, and what is done with each object.
 #[derive(Debug)]
 pub(in crate::model) struct EmitContext<'c> {
@@ -79,10 +101,16 @@ pub(in crate::model) struct EmitContext<'c> {
     pub(in crate::model) old: &'c Catalog,
     /// The catalog after.
     pub(in crate::model) new: &'c Catalog,
+    /// The parts of the objects after.
+    pub(in crate::model) parts: Parts<'c>,
     /// Where and how the statements will run.
     pub(in crate::model) options: EmitOptions,
     /// What is done with each object.
     pub(in crate::model) actions: Actions<'c>,
+    /// Objects that change and that the text of a function may name, by their names without schema.
+    pub(in crate::model) changed_names: HashMap<&'c str, Vec<&'c Key>>,
+    /// The circle of foreign keys that each table before is in, if it is in one.
+    pub(in crate::model) circles: HashMap<&'c Key, usize>,
     /// Sequences that `serial` creates, with their columns.
     pub(in crate::model) serials: BTreeMap<&'c Key, &'c Key>,
     /// Constraints that are written inside the CREATE of their table or domain.
@@ -119,12 +147,12 @@ impl<'c> EmitContext<'c> {
         let is_of_table = |column: &&Key| {
             column.kind == ObjectKind::Column && self.old.objects.get(*column).is_some_and(|column| column.parent.as_ref() == Some(table))
         };
-        subject.object.needs.iter().filter(is_of_table).find(|column| self.is_dropped(column))
+        subject.object.needs().filter(is_of_table).find(|column| self.is_dropped(column))
     }
 
     /// `other`, if it is altered in the same way: then its ALTER reaches this object by inheritance.
     pub(in crate::model) fn altered_like(&self, key: &Key, other: &'c Key) -> Option<&'c Key> {
-        let definition = |catalog: &'c Catalog, key: &Key| catalog.objects.get(key).map(|object| &object.definition);
+        let definition = |catalog: &'c Catalog, key: &Key| catalog.objects.get(key).map(|object| object.definition());
         let same = |catalog: &'c Catalog| definition(catalog, key) == definition(catalog, other);
         (self.action(other) == Action::Alter && same(self.old) && same(self.new)).then_some(other)
     }
@@ -133,8 +161,8 @@ impl<'c> EmitContext<'c> {
     pub(in crate::model) fn inherited_from(&self, catalog: &'c Catalog, column: &Key) -> Option<&'c Key> {
         let object = catalog.objects.get(column)?;
         let table = catalog.objects.get(object.parent.as_ref()?)?;
-        table.definition.as_table()?.parents.iter().find_map(|(parent, _)| {
-            let key = Key { kind: ObjectKind::Column, name: format!("{parent}.{}", object.shown) };
+        table.definition().as_table()?.parents.iter().find_map(|(parent, _)| {
+            let key = Key { kind: ObjectKind::Column, name: format!("{parent}.{}", object.shown).into() };
             catalog.objects.get_key_value(&key).map(|(key, _)| key)
         })
     }
@@ -144,7 +172,7 @@ impl Catalog {
     /// An object, as the subject of statements.
     pub(in crate::model) fn subject(&self, key: &Key) -> Option<Subject<'_>> {
         let (key, object) = self.objects.get_key_value(key)?;
-        let parent = object.parent.as_ref().and_then(|parent| self.objects.get(parent)).map_or("", |parent| parent.shown.as_str());
+        let parent = object.parent.as_ref().and_then(|parent| self.objects.get(parent)).map_or("", |parent| &parent.shown);
         Some(Subject { key, object, parent })
     }
 
@@ -152,11 +180,11 @@ impl Catalog {
     pub(in crate::model) fn default_of(&self, column: &Key) -> Option<(&Key, &str)> {
         let key = Key { kind: ObjectKind::Default, name: column.name.clone() };
         let (key, object) = self.objects.get_key_value(&key)?;
-        Some((key, &object.definition.as_default()?.expression))
+        Some((key, &object.definition().as_default()?.expression))
     }
 
     /// Whether a column comes from a parent table alone.
     pub(in crate::model) fn is_inherited(&self, column: &Key) -> bool {
-        self.objects.get(column).and_then(|object| object.definition.as_column()).is_some_and(|column| column.inherited.0)
+        self.objects.get(column).and_then(|object| object.definition().as_column()).is_some_and(|column| column.inherited.0)
     }
 }

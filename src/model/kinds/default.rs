@@ -35,7 +35,7 @@ impl ObjectDefinition for ColumnDefault {
 
     fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
         let Some(column) = column(context.new, subject) else { return Vec::new() };
-        let Some(definition) = column.object.definition.as_column() else { return Vec::new() };
+        let Some(definition) = column.object.definition().as_column() else { return Vec::new() };
         let default = expression(&self.expression, &definition.type_name);
         vec![EmittedStatement::alter(format!("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {default}", column.parent, column.shown()))]
     }

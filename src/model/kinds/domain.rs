@@ -52,7 +52,7 @@ impl ObjectDefinition for Domain {
         }
         for key in context.inline.get(subject.key).into_iter().flatten() {
             let Some(object) = context.new.objects.get(*key) else { continue };
-            if let Definition::Constraint(constraint) = &object.definition {
+            if let Definition::Constraint(constraint) = object.definition() {
                 sql += &format!("\n    CONSTRAINT {} {}", object.shown, sql_text::constraint(&constraint.definition));
             }
         }

@@ -1,5 +1,7 @@
 //! Enums.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::context::EmitContext;
@@ -65,7 +67,8 @@ impl ObjectDefinition for EnumType {
             };
             EmittedStatement::add_enum_value(format!("ALTER TYPE {} ADD VALUE {}{place}", subject.shown(), quote(label)), label)
         };
-        new.iter().enumerate().filter(|(_, label)| !old.contains(label)).map(add).collect()
+        let known: HashSet<&String> = old.iter().collect();
+        new.iter().enumerate().filter(|(_, label)| !known.contains(label)).map(add).collect()
     }
 
     fn drop_renamed(&self, subject: Subject<'_>) -> Vec<EmittedStatement> {

@@ -82,7 +82,7 @@ impl ObjectDefinition for Index {
     }
 
     fn followed_table<'o>(&'o self, parent: Option<&'o Key>) -> Option<&'o str> {
-        parent.map(|table| table.name.as_str())
+        parent.map(|table| &*table.name)
     }
 
     fn without_name(&self, key: &Key) -> Self {

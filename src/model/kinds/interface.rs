@@ -136,7 +136,7 @@ pub(in crate::model) trait ObjectDefinition: FromJson + PartialEq + Clone {
 
     /// The name that it takes in its schema, so that no other object can have it at the same time.
     fn reserved_name(&self, subject: Subject<'_>) -> Option<String> {
-        Some(subject.key.name.clone())
+        Some(subject.key.name.to_string())
     }
 }
 

@@ -7,7 +7,7 @@
 mod aggregate;
 mod column;
 mod composite;
-mod constraint;
+pub(in crate::model) mod constraint;
 pub(in crate::model) mod context;
 mod default;
 mod domain;

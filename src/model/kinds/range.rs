@@ -66,7 +66,7 @@ impl ObjectDefinition for RangeType {
         if let Some(multirange) = self.multirange() {
             statements.extend([rename(multirange), constructor(multirange, "")]);
         }
-        let after = context.new.objects.get(subject.key).map(|object| &object.definition);
+        let after = context.new.objects.get(subject.key).map(|object| object.definition());
         if matches!(after, Some(Definition::Range(after)) if after.subtype() == Some(subtype)) {
             statements.push(constructor(shown, &format!("{subtype}, {subtype}")));
             statements.push(constructor(shown, &format!("{subtype}, {subtype}, text")));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::context::{Action, EmitContext};
+use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, Subject, TypeChange};
 use crate::json::{Fields, FromJson, JsonError};
 use crate::model::Key;
@@ -80,11 +80,8 @@ impl ObjectDefinition for Routine {
             return Vec::new();
         }
         let words: BTreeSet<String> = words(&self.definition).collect();
-        let is_named = |(key, object): &(&'c Key, &'c crate::model::Object)| {
-            let short = object.shown.split('(').next().and_then(|name| name.rsplit('.').next()).unwrap_or("");
-            key.kind.facts().is_named_in_routines && *key != subject.key && context.action(key) != Action::Keep && words.contains(short)
-        };
-        context.new.objects.iter().filter(is_named).map(|(key, _)| key).collect()
+        let named = words.iter().filter_map(|word| context.changed_names.get(word.as_str())).flatten().copied();
+        named.filter(|key| *key != subject.key).collect()
     }
 }
 

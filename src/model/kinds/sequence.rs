@@ -178,8 +178,7 @@ impl ObjectDefinition for Sequence {
 
     /// The column that owns it.
     fn dropped_by<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Option<&'c Key> {
-        let needs = &subject.object.needs;
-        let column = needs.iter().find(|need| need.kind == ObjectKind::Column && context.is_dropped(need))?;
+        let column = subject.object.needs().find(|need| need.kind == ObjectKind::Column && context.is_dropped(need))?;
         let object = context.old.objects.get(column)?;
         let table = object.parent.as_ref()?;
         (self.owner() == Some((&table.name, &object.shown))).then_some(column)
@@ -190,16 +189,16 @@ impl ObjectDefinition for Sequence {
 pub(in crate::model) fn find_serials<'c>(context: &EmitContext<'c>) -> BTreeMap<&'c Key, &'c Key> {
     let mut serials = BTreeMap::new();
     for (key, object) in &context.new.objects {
-        let Definition::Sequence(sequence) = &object.definition else { continue };
+        let Definition::Sequence(sequence) = object.definition() else { continue };
         let Some((table_name, column_name)) = sequence.owner() else { continue };
-        let column = Key { kind: ObjectKind::Column, name: format!("{table_name}.{column_name}") };
+        let column = Key { kind: ObjectKind::Column, name: format!("{table_name}.{column_name}").into() };
         let Some(column) = context.new.subject(&column) else { continue };
-        let Definition::Column(definition) = &column.object.definition else { continue };
+        let Definition::Column(definition) = column.object.definition() else { continue };
         let created = context.is_created(key) && context.is_created(column.key) && !definition.inherited.0;
         let plain =
             sequence.numbers == SequenceNumbers::by_default(&definition.type_name) && !sequence.unlogged && definition.identity.is_none();
         let (table, own) = (column.parent, column.shown());
-        let named = object.shown == format!("{table}_{own}_seq") && !object.shown.contains('"');
+        let named = *object.shown == *format!("{table}_{own}_seq") && !object.shown.contains('"');
         let next = format!("nextval('{}'::regclass)", object.shown);
         let counted = context.new.default_of(column.key).is_some_and(|(_, expression)| expression == next);
         let not_null = definition.not_null.as_ref().is_some_and(|not_null| not_null.name.is_none() && not_null.valid);

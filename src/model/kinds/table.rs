@@ -61,14 +61,14 @@ impl ObjectDefinition for Table {
     fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
         let name = subject.shown();
         let mut columns: Vec<Subject<'c>> =
-            context.new.parts(subject.key, ObjectKind::Column).filter_map(|(key, _)| context.new.subject(key)).collect();
+            context.parts.of(subject.key, ObjectKind::Column).filter_map(|(key, _)| context.new.subject(key)).collect();
         columns.sort_by_key(|column| column.object.position);
         let mut statements = vec![EmittedStatement::create(self.create_table(subject, &columns, context))];
         for column in &columns {
-            let Definition::Column(own) = &column.object.definition else { continue };
+            let Definition::Column(own) = column.object.definition() else { continue };
             match context.inherited_from(context.new, column.key).filter(|_| own.inherited.0) {
                 Some(above) => {
-                    let Some(Definition::Column(theirs)) = context.new.objects.get(above).map(|above| &above.definition) else { continue };
+                    let Some(Definition::Column(theirs)) = context.new.objects.get(above).map(|above| above.definition()) else { continue };
                     let mut theirs = theirs.clone();
                     theirs.identity = own.identity.clone();
                     theirs.generated = own.generated.clone();
@@ -114,7 +114,7 @@ impl ObjectDefinition for Table {
         let alter = |what: String| EmittedStatement::alter(format!("ALTER TABLE {} {what}", subject.shown()));
         let is_recreated = |index: &str| {
             let is = |(_, object): (_, &Object)| object.shown.rsplit('.').next() == Some(index);
-            let of = |kind| context.new.parts(subject.key, kind).filter(|(part, _)| context.is_created(part)).any(is);
+            let of = |kind| context.parts.of(subject.key, kind).filter(|(part, _)| context.is_created(part)).any(is);
             of(ObjectKind::Index) || of(ObjectKind::Constraint)
         };
         let mut statements = Vec::new();
@@ -148,7 +148,7 @@ impl Table {
         let keys = context.inline.get(subject.key).map(Vec::as_slice).unwrap_or_default();
         let constraint = |key: &&'c crate::model::Key| {
             let object = context.new.objects.get(*key)?;
-            if let Definition::Constraint(constraint) = &object.definition { Some((object.shown.as_str(), constraint)) } else { None }
+            if let Definition::Constraint(constraint) = object.definition() { Some((&*object.shown, constraint)) } else { None }
         };
         let constraints: Vec<(&str, &Constraint)> = keys.iter().filter_map(constraint).collect();
         // A primary key of one column with the usual name stands beside it.
@@ -166,7 +166,7 @@ impl Table {
             .collect();
         let mut lines = Vec::new();
         for column in columns {
-            let Definition::Column(definition) = &column.object.definition else { continue };
+            let Definition::Column(definition) = column.object.definition() else { continue };
             if definition.inherited.0 {
                 continue;
             }

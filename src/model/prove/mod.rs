@@ -1,5 +1,6 @@
 //! The proof, in a scratch database and before a file is written, that the up migration leads to the model and the down migration back.
 
+mod lock_table;
 pub mod rename;
 pub mod scratch;
 pub mod scratch_server;
@@ -156,7 +157,7 @@ async fn execute(scratch: &Scratch, way: &'static str, mode: SectionMode, statem
         return Ok(());
     }
     let texts: Vec<String> = statements.iter().map(|statement| statement.sql.clone()).collect();
-    match scratch.run(mode, &texts).await? {
+    match scratch.run(&format!("the {way} migration"), mode, &texts).await? {
         Ok(()) => Ok(()),
         Err(refusal) => {
             let sql = texts.get(refusal.number).cloned().unwrap_or_else(|| "COMMIT".to_owned());

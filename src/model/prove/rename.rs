@@ -38,13 +38,13 @@ impl Rename {
         };
         for (key, object) in &old.objects {
             let Some(subject) = old.subject(key) else { continue };
-            let rename = |from: &str, to: &str| object.definition.rename(subject.parent, from, to);
+            let rename = |from: &str, to: &str| object.definition().rename(subject.parent, from, to);
             if key.kind == ObjectKind::Column && from == format!("{}.{}", subject.parent, object.shown) {
-                let table = object.parent.as_ref().map(|table| table.name.clone());
+                let table = object.parent.as_ref().map(|table| table.name.to_string());
                 let both = rename(&object.shown, to).zip(rename(to, &object.shown));
                 return both.map(|(up, down)| Self { up, down, table }).ok_or_else(|| missing(from));
             }
-            if key.kind.facts().can_be_renamed && from == object.shown {
+            if key.kind.facts().can_be_renamed && *from == *object.shown {
                 let own = key.bare();
                 let now = format!("{}{to}", from.strip_suffix(own).unwrap_or_default());
                 let table = (key.kind == ObjectKind::Table).then(|| format!("{}.{to}", key.schema()));
@@ -66,12 +66,12 @@ pub fn followers(renamed: &[Rename], from: &Catalog, model: &Catalog) -> Vec<Ren
         let same = |(other, theirs): &(&Key, &Object)| {
             other.kind == key.kind
                 && followed_table(theirs) == Some(table)
-                && object.definition.is_same_without_name(key, &theirs.definition, other)
+                && object.definition().is_same_without_name(key, theirs.definition(), other)
         };
         let Some(number) = come.iter().position(same) else { continue };
         let (other, theirs) = come.swap_remove(number);
         let parent = from.subject(key).map_or("", |subject| subject.parent);
-        let rename = |from: &Object, to: &str| object.definition.rename(parent, &from.shown, to);
+        let rename = |from: &Object, to: &str| object.definition().rename(parent, &from.shown, to);
         let both = rename(object, new_name(other, theirs)).zip(rename(theirs, new_name(key, object)));
         followers.extend(both.map(|(up, down)| Rename { up, down, table: None }));
     }
@@ -80,7 +80,7 @@ pub fn followers(renamed: &[Rename], from: &Catalog, model: &Catalog) -> Vec<Ren
 
 /// The table whose rename an object's name follows.
 fn followed_table(object: &Object) -> Option<&str> {
-    object.definition.followed_table(object.parent.as_ref())
+    object.definition().followed_table(object.parent.as_ref())
 }
 
 /// The name after RENAME TO.

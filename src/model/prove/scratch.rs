@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use pg_connect::ConnectError;
 use thiserror::Error;
-use tokio_postgres::error::{DbError, ErrorPosition};
+use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
+use super::lock_table::LockTable;
 use super::source::{Source, SourceError};
 use crate::exit::{Exit, Explain};
 use crate::facts::FailureFacts;
@@ -50,6 +51,7 @@ impl Explain for ScratchError {
         match self {
             Self::Wait(error) => error.exit(),
             Self::Server(failure) if failure.is_lost() => Exit::Unreachable,
+            Self::Broken(broken) if broken.iter().all(SourceError::is_out_of_locks) => Exit::Unreachable,
             Self::Broken(_) => Exit::Unsound,
             Self::NoRight { .. } | Self::Server(_) | Self::Unreadable(_) => Exit::Refused,
         }
@@ -73,6 +75,9 @@ impl Explain for ScratchError {
                 "as an administrator run ALTER ROLE {role} CREATEDB; or set PGMARCH_SCRATCH_URL to a server where databases may be made"
             )
             .into(),
+            Self::Broken(broken) if broken.iter().all(SourceError::is_out_of_locks) => {
+                "set max_locks_per_transaction higher on the scratch server and restart it (PGMARCH_SCRATCH_URL names another server), or let one statement create fewer objects; nothing was written".into()
+            }
             Self::Broken(_) => "fix the statements above; nothing was written".into(),
             Self::Wait(error @ WaitError::Refused { .. }) => error.next_step(),
             Self::Wait(_) => "check PGMARCH_SCRATCH_URL, or without it the database's own settings".into(),
@@ -86,6 +91,10 @@ impl ScratchError {
         Self::Wait(WaitError::Settings(error))
     }
 }
+
+/// How many statements of a model run in one transaction: a table takes up to ten locks, and the lock table is shared with all sessions
+/// of the server, and has room for 6,400 locks by default.
+const PART: usize = 200;
 
 /// A scratch database, to which no other session connects.
 #[derive(Debug)]
@@ -104,6 +113,8 @@ pub struct ScratchRefusal {
     pub number: usize,
     /// The server's message.
     pub message: String,
+    /// Its SQLSTATE.
+    code: SqlState,
 }
 
 impl Scratch {
@@ -145,25 +156,27 @@ impl Scratch {
             text: revision.text.clone(),
             range: section.range.clone(),
         };
-        let broken = match section.mode {
+        let mut broken = match section.mode {
             SectionMode::Transaction => self.whole(&source).await?,
-            SectionMode::Stepwise => self.each(&source).await?.into_iter().next(),
+            SectionMode::Stepwise => self.each(&source, &source.statements()).await?.into_iter().next(),
         };
+        if broken.as_ref().is_some_and(SourceError::is_out_of_locks) {
+            let before = self.lock_table().await?;
+            broken = self.in_parts(&source).await?.into_iter().next();
+            if broken.is_none() {
+                before.warn(&source.what, &self.lock_table().await?);
+            }
+        }
         // As in an upgrade, the next revision does not see this one's session state.
         self.control("DISCARD ALL").await?;
         broken.map_or(Ok(()), |broken| Err(ScratchError::Broken(vec![broken])))
     }
 
-    /// Runs the model; if it fails as a whole, statement by statement, to find every error.
+    /// Runs the model in transactions of [`PART`] statements; if one fails, its statements one by one, to find every error.
     pub async fn load(&self, model: &[Source]) -> Result<(), ScratchError> {
         let mut broken = Vec::new();
         for source in model {
-            if split(source.sql()).statements.is_empty() {
-                continue;
-            }
-            if self.whole(source).await?.is_some() {
-                broken.extend(self.each(source).await?);
-            }
+            broken.extend(self.in_parts(source).await?);
         }
         if broken.is_empty() { Ok(()) } else { Err(ScratchError::Broken(broken)) }
     }
@@ -173,7 +186,8 @@ impl Scratch {
         let opening = self.opening();
         let before = opening.text().chars().count();
         let statements = split(&opening.text()).statements.len();
-        let message = sql!("{opening}{text}\n;\nCOMMIT;\nRESET ALL", opening = opening, text = Sql::from_file(source.contained()));
+        let text = Sql::from_file(source.contained(source.range.clone()));
+        let message = sql!("{opening}{text}\n;\nCOMMIT;\nRESET ALL", opening = opening, text = text);
         match self.session.run(&Message::discarding_rows(message, 0)).await {
             Ok(_) => Ok(None),
             Err(failure) => {
@@ -183,23 +197,66 @@ impl Scratch {
         }
     }
 
-    /// Runs each statement of a source on its own; every statement that failed.
-    async fn each(&self, source: &Source) -> Result<Vec<SourceError>, ScratchError> {
+    /// Runs a source in transactions of [`PART`] statements, as the lock table has no room for all that a large source creates; of a
+    /// part that fails, each statement on its own. Every statement that failed.
+    async fn in_parts(&self, source: &Source) -> Result<Vec<SourceError>, ScratchError> {
         let mut broken = Vec::new();
-        self.control("RESET ALL").await?;
-        self.session.run(&Message::verbatim(self.settings(false))).await?;
-        for statement in split(source.sql()).statements {
-            let sql = &source.sql()[statement.range.clone()];
+        let statements = source.statements();
+        self.begin_session().await?;
+        for part in statements.chunks(PART) {
+            let (Some(first), Some(last)) = (part.first(), part.last()) else { continue };
+            let text = Sql::from_file(source.contained(first.start..last.end));
+            let message = sql!("BEGIN;\n{text}\n;\nCOMMIT", text = text);
+            match self.session.run(&Message::discarding_rows(message, 0)).await {
+                Ok(_) => {}
+                Err(failure) if failure.source.as_db_error().is_none() => return Err(ScratchError::Server(failure)),
+                Err(_) => {
+                    self.control("ROLLBACK").await?;
+                    broken.extend(self.each_alone(source, part).await?);
+                }
+            }
+        }
+        self.end_session().await?;
+        Ok(broken)
+    }
+
+    /// Runs each statement of a source on its own; every statement that failed.
+    async fn each(&self, source: &Source, statements: &[Range<usize>]) -> Result<Vec<SourceError>, ScratchError> {
+        self.begin_session().await?;
+        let broken = self.each_alone(source, statements).await?;
+        self.end_session().await?;
+        Ok(broken)
+    }
+
+    async fn each_alone(&self, source: &Source, statements: &[Range<usize>]) -> Result<Vec<SourceError>, ScratchError> {
+        let mut broken = Vec::new();
+        for range in statements {
+            let sql = &source.text[range.clone()];
             if affects_whole_server(sql) {
                 continue;
             }
             if let Err(failure) = self.session.run(&Message::discarding_rows(Sql::from_file(sql), 0)).await {
-                broken.push(self.broken(source, failure, 0, 0, Some(statement.range))?);
+                let own = range.start - source.range.start..range.end - source.range.start;
+                broken.push(self.broken(source, failure, 0, 0, Some(own))?);
             }
         }
-        self.control("RESET ROLE").await?;
-        self.control("RESET ALL").await?;
         Ok(broken)
+    }
+
+    /// Sets role and search path until [`Self::end_session`].
+    async fn begin_session(&self) -> Result<(), Failure> {
+        self.control("RESET ALL").await?;
+        self.session.run(&Message::verbatim(self.settings(false))).await.map(drop)
+    }
+
+    async fn end_session(&self) -> Result<(), Failure> {
+        self.control("RESET ROLE").await?;
+        self.control("RESET ALL").await
+    }
+
+    async fn lock_table(&self) -> Result<LockTable, ScratchError> {
+        let answers = self.session.run(&LockTable::query()).await?;
+        Ok(LockTable::of(answers))
     }
 
     /// Sets role and search path.
@@ -257,45 +314,67 @@ impl Scratch {
         })
     }
 
-    /// Runs emitted statements: in one transaction, or each on its own.
-    pub async fn run(&self, mode: SectionMode, statements: &[String]) -> Result<Result<(), ScratchRefusal>, ScratchError> {
-        let refusal = |failure: Failure, number: usize| match failure.source.as_db_error() {
-            Some(error) => Ok(Err(ScratchRefusal { number, message: format!("{} ({})", error.message(), error.code().code()) })),
-            None => Err(ScratchError::Server(failure)),
-        };
+    /// Runs emitted statements: in one transaction, or each on its own. `what` names them in a warning.
+    pub async fn run(&self, what: &str, mode: SectionMode, statements: &[String]) -> Result<Result<(), ScratchRefusal>, ScratchError> {
         match mode {
-            SectionMode::Transaction => {
-                let opening = self.opening();
-                let before = split(&opening.text()).statements.len();
-                let statements = Sql::from_catalog(statements.join(";\n"));
-                let message = sql!("{opening}{statements};\nCOMMIT", opening = opening, statements = statements);
-                match self.session.run(&Message::verbatim(message)).await {
-                    Ok(_) => Ok(Ok(())),
-                    Err(failure) => {
-                        let number = failure.completed.saturating_sub(before);
-                        self.control("ROLLBACK").await?;
-                        refusal(failure, number)
+            SectionMode::Transaction => match self.in_one_transaction(statements).await? {
+                Err(refusal) if refusal.code == SqlState::OUT_OF_MEMORY => {
+                    let before = self.lock_table().await?;
+                    let mut done = 0;
+                    for part in statements.chunks(PART) {
+                        if let Err(refusal) = self.in_one_transaction(part).await? {
+                            return Ok(Err(ScratchRefusal { number: done + refusal.number, ..refusal }));
+                        }
+                        done += part.len();
                     }
+                    before.warn(what, &self.lock_table().await?);
+                    Ok(Ok(()))
                 }
-            }
+                outcome => Ok(outcome),
+            },
             SectionMode::Stepwise => {
                 self.session.run(&Message::verbatim(self.settings(false))).await?;
                 for (number, statement) in statements.iter().enumerate() {
                     if let Err(failure) = self.session.run(&Message::verbatim(Sql::from_catalog(statement.as_str()))).await {
-                        return refusal(failure, number);
+                        return refusal(failure, number).map(Err);
                     }
                 }
-                self.control("RESET ROLE").await?;
-                self.control("RESET ALL").await?;
+                self.end_session().await?;
                 Ok(Ok(()))
+            }
+        }
+    }
+
+    async fn in_one_transaction(&self, statements: &[String]) -> Result<Result<(), ScratchRefusal>, ScratchError> {
+        let opening = self.opening();
+        let before = split(&opening.text()).statements.len();
+        let statements = Sql::from_catalog(statements.join(";\n"));
+        let message = sql!("{opening}{statements};\nCOMMIT", opening = opening, statements = statements);
+        match self.session.run(&Message::verbatim(message)).await {
+            Ok(_) => Ok(Ok(())),
+            Err(failure) => {
+                let number = failure.completed.saturating_sub(before);
+                self.control("ROLLBACK").await?;
+                refusal(failure, number).map(Err)
             }
         }
     }
 }
 
+fn refusal(failure: Failure, number: usize) -> Result<ScratchRefusal, ScratchError> {
+    match failure.source.as_db_error() {
+        Some(error) => {
+            let message = format!("{} ({})", error.message(), error.code().code());
+            Ok(ScratchRefusal { number, message, code: error.code().clone() })
+        }
+        None => Err(ScratchError::Server(failure)),
+    }
+}
+
 /// Reads the catalog of any database: one message.
 pub async fn read(session: &Session, scope: &Scope) -> Result<Catalog, ScratchError> {
-    let mut rows = CatalogRows::default();
+    let _turn = scope.shared.turn().await;
+    let mut rows = CatalogRows::new(scope.shared.clone());
     let add = |_, row: &[Option<&str>]| row.first().copied().flatten().into_iter().for_each(|row| rows.add(row));
     session.stream(&scope.message(), add).await?;
     Ok(rows.catalog()?)

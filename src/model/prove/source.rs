@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use tokio_postgres::error::SqlState;
 use tracing::info;
 
 use crate::code_frame::code_frame;
@@ -37,19 +38,26 @@ impl Source {
         &self.text[self.range.clone()]
     }
 
-    /// The SQL to run. Statements that affect the whole server or another one are replaced by a `SELECT` of the same length, so that
-    /// offsets stay the same; the model does not contain what they create.
-    pub fn contained(&self) -> String {
-        let mut sql = self.sql().to_owned();
+    /// The statements, as ranges of the text.
+    pub fn statements(&self) -> Vec<Range<usize>> {
+        let start = self.range.start;
+        split(self.sql()).statements.into_iter().map(|found| found.range.start + start..found.range.end + start).collect()
+    }
+
+    /// The SQL to run of a part of the text. Statements that affect the whole server or another one are replaced by a `SELECT` of the
+    /// same length, so that offsets stay the same; the model does not contain what they create.
+    pub fn contained(&self, part: Range<usize>) -> String {
+        let text = &self.text[part.clone()];
+        let mut sql = text.to_owned();
         // From the end, so that earlier offsets stay valid.
-        for statement in split(self.sql()).statements.into_iter().rev() {
-            let text = &self.sql()[statement.range.clone()];
-            if affects_whole_server(text) {
-                let place = LineColumn::of(&self.text, self.range.start + statement.range.start);
+        for found in split(text).statements.into_iter().rev() {
+            let statement = &text[found.range.clone()];
+            if affects_whole_server(statement) {
+                let place = LineColumn::of(&self.text, part.start + found.range.start);
                 info!("{}:{}: reaches beyond the database, so it is not run in a scratch database", self.path.display(), place.line);
                 // The server counts characters, not bytes.
-                let blanks: String = text.chars().skip(NOTHING.len()).map(|_| ' ').collect();
-                sql.replace_range(statement.range.clone(), &format!("{NOTHING}{blanks}"));
+                let blanks: String = statement.chars().skip(NOTHING.len()).map(|_| ' ').collect();
+                sql.replace_range(found.range.clone(), &format!("{NOTHING}{blanks}"));
             }
         }
         sql
@@ -76,6 +84,11 @@ pub struct SourceError {
 }
 
 impl SourceError {
+    /// Whether the server's lock table was full (53200).
+    pub fn is_out_of_locks(&self) -> bool {
+        self.code == SqlState::OUT_OF_MEMORY.code()
+    }
+
     /// Line and column, if there is a position.
     pub fn place(&self) -> Option<LineColumn> {
         self.range.as_ref().map(|range| LineColumn::of(&self.text, range.start))
@@ -182,7 +195,7 @@ mod tests {
     fn what_affects_the_whole_server_is_left_out_and_the_rest_keeps_its_place() {
         let text = "CREATE TABLE a ();\nCREATE ROLE \"ü\" LOGIN -- x\n;\nALTER ROLE r NOLOGIN; SELECT 1";
         let source = Source { what: "the model".into(), path: "schema.sql".into(), text: text.into(), range: 0..text.len() };
-        let contained = source.contained();
+        let contained = source.contained(source.range.clone());
         assert!(!contained.contains("ROLE"), "{contained}");
         assert_eq!(contained.chars().count(), text.chars().count());
         assert_eq!(split(&contained).statements.len(), 4);

@@ -1,22 +1,22 @@
--- who needs whom
+-- what is a part, or another name, of what
+SELECT json_build_object('part', json_build_array(json_build_array(part_class, part, sub), json_build_array(class, whole, whole_sub)))
+  FROM (SELECT 'pg_rewrite', oid::int8, 0, 'pg_class', ev_class::int8, 0 FROM pg_rewrite WHERE rulename = '_RETURN' AND oid >= 16384
+        UNION ALL SELECT 'pg_attrdef', f.oid::int8, 0, 'pg_class', adrelid::int8, adnum FROM pg_attrdef f WHERE f.oid >= 16384
+        UNION ALL SELECT 'pg_type', oid::int8, 0, 'pg_class', typrelid::int8, 0 FROM pg_type WHERE typrelid <> 0 AND oid >= 16384
+        UNION ALL SELECT 'pg_class', typrelid::int8, 0, 'pg_type', t.oid::int8, 0 FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid WHERE c.relkind = 'c' AND t.oid >= 16384
+        UNION ALL SELECT 'pg_type', typarray::int8, 0, 'pg_type', oid::int8, 0 FROM pg_type WHERE typarray <> 0 AND oid >= 16384
+        {multirange_parts}
+        UNION ALL SELECT 'pg_class', conindid::int8, 0, 'pg_constraint', oid::int8, 0 FROM pg_constraint WHERE contype IN ('p', 'u', 'x') AND conindid >= 16384
+        UNION ALL SELECT c.relname::text, objid::int8, objsubid, 'pg_extension', refobjid::int8, 0 FROM pg_depend JOIN pg_class c ON c.oid = classid WHERE deptype = 'e') p
+       (part_class, part, sub, class, whole, whole_sub);
+
+-- who needs whom: after the parts, by which both are found
 SELECT json_build_object('needs', json_build_array(
     json_build_array(own.relname, d.objid::int8, d.objsubid), json_build_array(other.relname, d.refobjid::int8, d.refobjsubid), d.deptype::text))
   FROM pg_depend d JOIN pg_class own ON own.oid = d.classid JOIN pg_class other ON other.oid = d.refclassid
  WHERE d.objid >= 16384 AND (d.refobjid >= 16384 OR d.refclassid = 'pg_namespace'::regclass) AND d.deptype IN ('n', 'a', 'i')
    AND d.classid IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_proc'::regclass, 'pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_rewrite'::regclass,
                      'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_statistic_ext'::regclass, 'pg_event_trigger'::regclass, 'pg_extension'::regclass);
-
--- what is a part, or another name, of what
-SELECT json_build_object('part', json_build_array(json_build_array(part_class, part, sub), json_build_array(class, whole, whole_sub)))
-  FROM (SELECT 'pg_rewrite', oid::int8, 0, 'pg_class', ev_class::int8, 0 FROM pg_rewrite WHERE rulename = '_RETURN' AND oid >= 16384
-        UNION ALL SELECT 'pg_attrdef', f.oid::int8, 0, 'pg_class', adrelid::int8, adnum FROM pg_attrdef f WHERE f.oid >= 16384
-        UNION ALL SELECT 'pg_type', oid::int8, 0, 'pg_class', typrelid::int8, 0 FROM pg_type WHERE typrelid <> 0 AND oid >= 16384
-        UNION ALL SELECT 'pg_class', typrelid::int8, 0, 'pg_type', oid::int8, 0 FROM pg_type WHERE typrelid <> 0 AND oid >= 16384
-        UNION ALL SELECT 'pg_type', typarray::int8, 0, 'pg_type', oid::int8, 0 FROM pg_type WHERE typarray <> 0 AND oid >= 16384
-        {multirange_parts}
-        UNION ALL SELECT 'pg_class', conindid::int8, 0, 'pg_constraint', oid::int8, 0 FROM pg_constraint WHERE contype IN ('p', 'u', 'x') AND conindid >= 16384
-        UNION ALL SELECT c.relname::text, objid::int8, objsubid, 'pg_extension', refobjid::int8, 0 FROM pg_depend JOIN pg_class c ON c.oid = classid WHERE deptype = 'e') p
-       (part_class, part, sub, class, whole, whole_sub);
 
 -- what is there and not compared
 SELECT json_build_object('unknown', what || ' ' || name)

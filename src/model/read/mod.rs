@@ -2,10 +2,13 @@
 
 pub mod database_schemas;
 mod rows;
+pub mod shared;
 
 use crate::revision::statement::split;
 use crate::sql;
 use crate::sql::{Ident, Literal, Message, QualifiedName, SearchPath, Sql, TextArray};
+
+use shared::SharedObjects;
 
 pub use rows::{CatalogRowError, CatalogRows, of_snapshot};
 
@@ -24,6 +27,8 @@ pub struct Scope {
     pub version_table: QualifiedName,
     /// The schemas whose objects are read.
     pub schemas: Schemas,
+    /// What it shares with other catalogs.
+    pub shared: SharedObjects,
 }
 
 /// Which schemas are read.
@@ -85,6 +90,17 @@ const SETTINGS: [&str; 9] = [
 ];
 
 impl Scope {
+    /// Whether the same is read in the same way, whatever of it is shared.
+    pub fn reads_the_same(&self, other: &Self) -> bool {
+        let Self { server, search_path, role, ledger, version_table, schemas, shared: _ } = self;
+        *server == other.server
+            && *search_path == other.search_path
+            && *role == other.role
+            && *ledger == other.ledger
+            && *version_table == other.version_table
+            && *schemas == other.schemas
+    }
+
     /// One message that reads everything in one snapshot; each row is one JSON text.
     pub fn message(&self) -> Message {
         let queries = self.queries(OBJECTS).into_iter().chain(self.queries(DEPENDENCIES));

@@ -54,13 +54,39 @@ fn a_run_that_loses_its_lock_stops_and_its_statement_with_it() {
     let gate = database.session();
     gate.execute("SELECT pg_advisory_lock(7)");
     let project = slow(7);
-    let run = pgmarch(&database, &project).env("PGMARCH_LOCK_TIMEOUT", "0").spawn();
+    let run = pgmarch(&database, &project).env("PGMARCH_LOCK_TIMEOUT", "0").env("PGMARCH_RETRY_FOR", "0").spawn();
     let waiting = "SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'";
     database.eventually(waiting, "1");
-    database.execute(&format!("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = ({KEY} & 4294967295)::oid AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"));
+    terminate_holder(&database);
     run.wait().exits(5).stderr_contains("the connection that held the run lock was lost");
     database.eventually(waiting, "0");
     assert_eq!(database.one("SELECT count(*)::text FROM pg_tables WHERE schemaname = 'public'"), "0");
+}
+
+/// Ends the session that holds the run lock.
+fn terminate_holder(database: &Database) {
+    database.execute(&format!("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = ({KEY} & 4294967295)::oid AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"));
+}
+
+#[test]
+fn a_run_that_loses_its_lock_plans_again_under_a_new_one() {
+    for marker in ["", " transaction:false"] {
+        let database = Database::new();
+        let gate = database.session();
+        gate.execute("SELECT pg_advisory_lock(7)");
+        let text = format!(
+            "-- migrate:up{marker}\nCREATE TABLE a (id int);\nINSERT INTO a SELECT 1 FROM pg_advisory_xact_lock(7);\n\n-- migrate:down\nDROP TABLE a;\n"
+        );
+        let project = Project::new().revision("1", "CREATE TABLE first ()", "DROP TABLE first").file("2_b.sql", &text);
+        let run = pgmarch(&database, &project).env("PGMARCH_LOCK_TIMEOUT", "0").spawn();
+        let waiting = "SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'";
+        database.eventually(waiting, "1");
+        terminate_holder(&database);
+        run.wait_for_log("the connection that held the run lock was lost");
+        gate.execute("SELECT pg_advisory_unlock(7)");
+        run.wait().exits(0).stdout_contains("2 applied");
+        assert_eq!(database.one("SELECT count(*) FROM a"), "1");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::facts::{FailureFacts, place};
 use crate::ledger::UnfinishedRevision;
 use crate::revision::Direction;
 use crate::revision::{Id, LineColumn, SectionMode};
-use crate::session::Failure;
+use crate::session::{Failure, IDLE_ADVICE, is_suspicious, suspicion};
 use crate::shared_text::SharedText;
 
 /// A revision that is applied, or undone, and committed.
@@ -63,11 +63,14 @@ pub enum ApplyError {
     #[error("the version table was moved by somebody else")]
     Moved(#[source] Failure),
     /// The connection was lost, and the outcome of the revision in progress is unknown until the database is read again.
-    #[error("the connection was lost while revision {0} ran")]
+    #[error("the connection was lost while revision {0} ran{silence}", silence = suspicion(.1.silence()))]
     Lost(Id, #[source] Failure),
     /// The connection that held the run lock was lost.
-    #[error("the connection that held the run lock was lost; the statement under way was cancelled")]
-    LockLost,
+    #[error("the connection that held the run lock was lost{}; the statement under way was cancelled", suspicion(*.silence))]
+    LockLost {
+        /// How long nothing had come over it.
+        silence: Duration,
+    },
     /// A step can't run in one transaction with the others.
     #[error("revision {0} is marked transaction:false, so it can't be part of PGMARCH_TRANSACTION=run; set PGMARCH_TRANSACTION=revision")]
     StepwiseInRun(Id),
@@ -119,7 +122,9 @@ impl ApplyError {
             | Self::Busy { revision, .. }
             | Self::Invalid { revision, .. } => Some(revision),
             Self::OwnTables(changed) => Some(&changed.revision),
-            Self::UnexpectedVersion { .. } | Self::Moved(_) | Self::LockLost | Self::Unfinished(_) | Self::TextChanged { .. } => None,
+            Self::UnexpectedVersion { .. } | Self::Moved(_) | Self::LockLost { .. } | Self::Unfinished(_) | Self::TextChanged { .. } => {
+                None
+            }
         }
     }
 
@@ -132,7 +137,7 @@ impl ApplyError {
             | Self::UnexpectedVersion { .. }
             | Self::Unreplicated(..)
             | Self::Broken(..)
-            | Self::LockLost
+            | Self::LockLost { .. }
             | Self::StepwiseInRun(_)
             | Self::Unfinished(_)
             | Self::TextChanged { .. }
@@ -149,7 +154,7 @@ impl Explain for ApplyError {
             Self::Revision(_) | Self::OwnTables(_) | Self::Unreplicated(..) | Self::Unfinished(_) | Self::Invalid { .. } => Exit::Failed,
             Self::Broken(..) | Self::Bookkeeping { .. } => Exit::Refused,
             Self::Lost(..) => Exit::Unreachable,
-            Self::Moved(_) | Self::UnexpectedVersion { .. } | Self::LockLost | Self::Busy { .. } => Exit::Locked,
+            Self::Moved(_) | Self::UnexpectedVersion { .. } | Self::LockLost { .. } | Self::Busy { .. } => Exit::Locked,
             Self::StepwiseInRun(_) | Self::TransactionPooler(_) => Exit::Usage,
             Self::TextChanged { .. } => Exit::Unsound,
         }
@@ -157,13 +162,12 @@ impl Explain for ApplyError {
 
     fn retry(&self) -> Retry {
         match self {
-            Self::Lost(..) | Self::Moved(_) | Self::UnexpectedVersion { .. } => Retry::Reconnect,
+            Self::Lost(..) | Self::Moved(_) | Self::UnexpectedVersion { .. } | Self::LockLost { .. } => Retry::Reconnect,
             Self::Unreplicated(..) => Retry::Committed,
             Self::Revision(_)
             | Self::Bookkeeping { .. }
             | Self::OwnTables(_)
             | Self::Broken(..)
-            | Self::LockLost
             | Self::StepwiseInRun(_)
             | Self::Unfinished(_)
             | Self::TextChanged { .. }
@@ -189,7 +193,7 @@ impl Explain for ApplyError {
             | Self::UnexpectedVersion { .. }
             | Self::Moved(_)
             | Self::Lost(..)
-            | Self::LockLost
+            | Self::LockLost { .. }
             | Self::StepwiseInRun(_)
             | Self::TransactionPooler(_)
             | Self::Busy { .. }
@@ -207,7 +211,9 @@ impl Explain for ApplyError {
             Self::Unreplicated(..) => ON_THIS_SERVER_ONLY.into(),
             Self::Broken(..) => "`pgmarch status` shows what was committed; look at what answers at the server's address".into(),
             Self::Bookkeeping { advice, .. } => advice.clone().into(),
-            Self::Lost(..) | Self::Moved(_) | Self::UnexpectedVersion { .. } | Self::LockLost => {
+            Self::Lost(_, failure) if is_suspicious(failure.silence()) => IDLE_ADVICE.into(),
+            Self::LockLost { silence } if is_suspicious(*silence) => IDLE_ADVICE.into(),
+            Self::Lost(..) | Self::Moved(_) | Self::UnexpectedVersion { .. } | Self::LockLost { .. } => {
                 "run again: a new run goes on from where the database is".into()
             }
             Self::StepwiseInRun(revision) => format!(

@@ -1,5 +1,7 @@
 //! What all ways to run a plan share: the session, the context of each message, and how a transaction ends.
 
+use std::time::Duration;
+
 use tracing::debug;
 
 use super::bookkeeping::run_bookkeeping_unmonitored;
@@ -44,11 +46,11 @@ pub(super) struct Executor<'r> {
 
 impl Executor<'_> {
     /// What a closed connection means for the step in progress.
-    pub(super) async fn diagnose_closed_connection(&self, plan: &Plan<'_>) -> ApplyError {
+    pub(super) async fn diagnose_closed_connection(&self, plan: &Plan<'_>, silence: Duration) -> ApplyError {
         let step = plan.steps.get(self.done.len()).or(plan.steps.last());
         match (step, self.session.run(&Message::empty()).await) {
             (Some(step), Err(failure)) => ApplyError::Lost(step.revision.id.clone(), failure),
-            _ => ApplyError::LockLost,
+            _ => ApplyError::LockLost { silence },
         }
     }
 

@@ -75,14 +75,14 @@ pub async fn apply(
     };
     let outcome = tokio::select! {
         outcome = executor.run_plan(plan) => outcome,
-        () = lock.lost() => {
+        silence = lock.lost() => {
             session.cancel().await;
-            Err(ApplyError::LockLost)
+            Err(ApplyError::LockLost { silence })
         }
     };
     let outcome = match outcome {
         // The server itself is gone; its other connection was only the first to show it.
-        Err(ApplyError::LockLost) if session.is_closed() => Err(executor.diagnose_closed_connection(plan).await),
+        Err(ApplyError::LockLost { silence }) if session.is_closed() => Err(executor.diagnose_closed_connection(plan, silence).await),
         outcome => outcome,
     };
     match outcome {

@@ -146,7 +146,8 @@ impl StatementMonitor {
     }
 
     async fn poll(&self, query: &Message) -> Result<Activity, PollError> {
-        let idle = locked(&self.session).take();
+        // A proxy may have closed it meanwhile.
+        let idle = locked(&self.session).take().filter(|session| !session.is_closed());
         let session = match idle {
             Some(session) => session,
             None => match self.pool.session(POLL_TIMEOUT).await {

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::exit::{Exit, Explain, Retry};
 use crate::facts::FailureFacts;
-use crate::session::Failure;
+use crate::session::{Failure, IDLE_ADVICE, is_suspicious, suspicion};
 
 /// Why the lock is not this run's.
 #[derive(Debug, Error)]
@@ -28,8 +28,11 @@ pub enum LockError {
     #[error("the run lock can't be taken")]
     Server(#[from] Failure),
     /// The lock's connection was lost before the run began.
-    #[error("the connection that held the run lock was lost while no revision was running")]
-    Lost,
+    #[error("the connection that held the run lock was lost while no revision was running{}", suspicion(*.silence))]
+    Lost {
+        /// How long nothing had come over it.
+        silence: Duration,
+    },
     /// The second connection reached a different server from the lock's: a failover is in progress among the hosts of the URL.
     #[error("the run lock and the next connection are on different servers")]
     DifferentServers,
@@ -47,7 +50,7 @@ pub enum LockError {
 impl Explain for LockError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Timeout { .. } | Self::Lost | Self::DifferentServers => Exit::Locked,
+            Self::Timeout { .. } | Self::Lost { .. } | Self::DifferentServers => Exit::Locked,
             Self::NoSecondConnection { .. } => Exit::Unreachable,
             Self::Connect(ConnectError::Settings(_)) => Exit::Usage,
             Self::Connect(error) if error.retry_verdict() == RetryVerdict::Wait => Exit::Unreachable,
@@ -60,7 +63,7 @@ impl Explain for LockError {
         let is_worthwhile = match self {
             Self::Server(failure) => failure.is_lost(),
             Self::Connect(error) => error.retry_verdict() == RetryVerdict::Wait,
-            Self::Lost | Self::DifferentServers => true,
+            Self::Lost { .. } | Self::DifferentServers => true,
             Self::Timeout { .. } | Self::NoSecondConnection { .. } => false,
         };
         if is_worthwhile { Retry::Reconnect } else { Retry::Never }
@@ -74,7 +77,8 @@ impl Explain for LockError {
         match self {
             Self::Timeout { .. } => "wait for that run, or end it with SELECT pg_terminate_backend(PID); PGMARCH_RUN_LOCK_TIMEOUT waits longer",
             Self::NoSecondConnection { .. } => "a run needs two connections at once, and a third to watch: give the pooler a pool size of at least 2, or connect to the server itself (PGMARCH_DATABASE_URL)",
-            Self::Connect(_) | Self::Server(_) | Self::Lost | Self::DifferentServers => "read the server's log; a new run continues from where the database is",
+            Self::Lost { silence } if is_suspicious(*silence) => IDLE_ADVICE,
+            Self::Connect(_) | Self::Server(_) | Self::Lost { .. } | Self::DifferentServers => "read the server's log; a new run continues from where the database is",
         }
         .into()
     }

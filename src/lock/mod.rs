@@ -2,6 +2,7 @@
 //! statement; and it ends with its connection, so it can't be left behind.
 
 mod error;
+mod heartbeat;
 mod queries;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::sql::{Message, Sql};
 use crate::words::chain;
 
 pub use error::LockError;
+pub use heartbeat::Heartbeat;
 
 /// The lock, held by an idle transaction that has no snapshot and so delays no other session. Its holder may apply a plan.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub struct RunLock {
     /// For the connections besides it: the worker's and the monitor's.
     pool: Pool,
     host: Host,
+    heartbeat: Heartbeat,
 }
 
 /// Whether the lock is still needed.
@@ -54,10 +57,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection that stays open only polls `pg_locks` before it tries to take the lock again, whether or not that shows
 /// the lock as free: another run may have done the work.
 const STAY: Duration = Duration::from_secs(1);
-/// The interval of empty messages, which show both sides that the other is still there. They take no snapshot, so they delay no
-/// other session.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
-/// The timeout of the answer to it. Without messages the server ends the lock's transaction after a minute (`queries::LEASE`).
+/// The timeout of the answer to a heartbeat. Without messages the server ends the lock's transaction after a minute (`queries::LEASE`).
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The timeout of a release: the end of the connection releases the lock too.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -137,7 +137,14 @@ impl RunLock {
                 && got.as_deref() == Some("t")
             {
                 debug!(key, pid, "run lock taken");
-                return Ok(Some(Self { session, pid: parse_pid(pid.as_deref()), key, pool: pool.clone(), host: host.clone() }));
+                return Ok(Some(Self {
+                    session,
+                    pid: parse_pid(pid.as_deref()),
+                    key,
+                    pool: pool.clone(),
+                    host: host.clone(),
+                    heartbeat: Heartbeat::default(),
+                }));
             }
             let answers = ask(&session, &holder, deadline, host, throttle).await?.unwrap_or_default();
             if !was_open && need.is_over(&session).await {
@@ -183,7 +190,7 @@ impl RunLock {
             };
             let outcome = tokio::select! {
                 outcome = connecting => outcome,
-                () = self.lost() => return Err(LockError::Lost),
+                silence = self.lost() => return Err(LockError::Lost { silence }),
             };
             let error = match outcome {
                 Ok((session, Some(answer))) if answer.last().is_some_and(|rows| !rows.is_empty()) => return Ok(session),
@@ -219,20 +226,31 @@ impl RunLock {
         &self.host
     }
 
-    /// Ends when the lock's connection is gone, and with it the lock.
-    pub async fn lost(&self) {
+    /// The same with the interval that earlier connections of the run have taught.
+    #[must_use]
+    pub fn with_heartbeat(mut self, heartbeat: Heartbeat) -> Self {
+        self.heartbeat = heartbeat;
+        self
+    }
+
+    /// Ends when the lock's connection is gone, and with it the lock. Returns how long nothing had come over it.
+    pub async fn lost(&self) -> Duration {
         let host = &self.host;
-        let mut heartbeat = host.now() + HEARTBEAT_EVERY;
+        let mut last_traffic = host.now();
         while !self.session.is_closed() {
             host.sleep(CHECK_EVERY).await;
-            if host.now() < heartbeat {
+            if host.elapsed(last_traffic) < self.heartbeat.interval() {
                 continue;
             }
-            match host.timeout(HEARTBEAT_TIMEOUT, self.session.run(&Message::empty())).await {
-                Ok(Ok(_)) => heartbeat = host.now() + HEARTBEAT_EVERY,
-                Ok(Err(_)) | Err(_) => return,
+            let outcome = host.timeout(HEARTBEAT_TIMEOUT, self.session.run(&Message::empty())).await;
+            if !matches!(outcome, Ok(Ok(_))) {
+                break;
             }
+            last_traffic = host.now();
         }
+        let silence = host.elapsed(last_traffic);
+        self.heartbeat.learn(silence);
+        silence
     }
 
     /// Ends the transaction, and with it the lock.

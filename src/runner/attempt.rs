@@ -15,7 +15,7 @@ use crate::config::Snapshots;
 use crate::error::Error;
 use crate::host::{Event, EventThrottle};
 use crate::ledger::{self, Access, Level, State};
-use crate::lock::{Need, RunLock};
+use crate::lock::{Heartbeat, Need, RunLock};
 use crate::plan::Plan;
 use crate::position::Position;
 use crate::revision::graph::{Graph, Node};
@@ -36,6 +36,8 @@ pub(super) struct Attempts<'r> {
     pub(super) pinned: Option<Vec<Id>>,
     /// What was committed.
     pub(super) done: Vec<CompletedStep>,
+    /// What the connections of its locks have taught.
+    pub(super) heartbeat: Heartbeat,
 }
 
 impl Attempts<'_> {
@@ -57,6 +59,7 @@ impl Attempts<'_> {
             runner.host.notify(&Event::ReachedByAnotherRun { version: &current.join(", ") });
             return Ok(current);
         };
+        let lock = lock.with_heartbeat(self.heartbeat.clone());
         self.run_under_lock(&pool, lock, state.server.number).await
     }
 
@@ -166,7 +169,7 @@ impl Attempts<'_> {
             Err(mut stopped) => {
                 // The settings that a failed revision has left in the session must not reach another user of the pool.
                 session.close();
-                if matches!(stopped.error, ApplyError::Lost(..) | ApplyError::Moved(_)) {
+                if matches!(stopped.error, ApplyError::Lost(..) | ApplyError::Moved(_) | ApplyError::LockLost { .. }) {
                     self.done.append(&mut stopped.done);
                 }
                 Err(Error::Apply(Box::new(stopped)))

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::exit::{Exit, Explain};
 use crate::facts::FailureFacts;
+use crate::session::IDLE_ADVICE;
 
 /// Why a run stopped.
 #[derive(Debug, Error)]
@@ -24,6 +25,10 @@ pub enum RunError {
     RetriesExhausted {
         /// The setting.
         timeout: Duration,
+        /// Whether it was the connection of the run lock that was lost last.
+        was_lock: bool,
+        /// Whether a proxy's idle timeout is suspected.
+        was_idle: bool,
         /// The last error.
         #[source]
         last: Box<dyn std::error::Error + Send + Sync>,
@@ -34,7 +39,10 @@ pub enum RunError {
 
 impl Explain for RunError {
     fn exit(&self) -> Exit {
-        Exit::Unreachable
+        match self {
+            Self::RetriesExhausted { was_lock: true, .. } => Exit::Locked,
+            Self::RetriesExhausted { .. } | Self::ReadOnly { .. } => Exit::Unreachable,
+        }
     }
 
     fn facts(&self) -> FailureFacts {
@@ -47,6 +55,7 @@ impl Explain for RunError {
     fn next_step(&self) -> Cow<'static, str> {
         match self {
             Self::ReadOnly { .. } => "connect to the primary (target_session_attrs=read-write), or make the database writable",
+            Self::RetriesExhausted { was_idle: true, .. } => IDLE_ADVICE,
             Self::RetriesExhausted { .. } => "read the server's log and check the network; a new run continues where this one stopped",
         }
         .into()

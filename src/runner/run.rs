@@ -10,7 +10,7 @@ use super::error::RunError;
 use super::goal::Goal;
 use super::outcome::{PlannedRun, RunOutcome};
 use super::verified::{LedgerTexts, ancestry, resolve_position, verify_checksums};
-use crate::apply::CompletedStep;
+use crate::apply::{ApplyError, CompletedStep};
 use crate::backoff::Pace;
 use crate::config::Snapshots;
 use crate::error::Error;
@@ -18,10 +18,12 @@ use crate::exit::{Explain as _, Retry};
 use crate::facts::FailureFacts;
 use crate::host::Event;
 use crate::ledger::{self, Access, Level, State};
+use crate::lock::{Heartbeat, LockError};
 use crate::plan::Plan;
 use crate::plan::downgrade::{find_skipped, select_to_undo};
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
+use crate::session::IDLE_ADVICE;
 use crate::words::chain;
 
 impl Runner {
@@ -67,7 +69,8 @@ impl Runner {
     pub(crate) async fn apply_and_snapshot(&self, graph: &Graph, goal: &Goal, snapshots: Snapshots) -> Result<RunOutcome, Error> {
         let timeout = self.config.retry_for;
         let host = &self.host;
-        let mut attempts = Attempts { runner: self, graph, goal, snapshots, pinned: None, done: Vec::new() };
+        let mut attempts =
+            Attempts { runner: self, graph, goal, snapshots, pinned: None, done: Vec::new(), heartbeat: Heartbeat::default() };
         let mut deadline: Option<Instant> = None;
         let mut pace = Pace::new(Duration::from_millis(100), Duration::from_secs(2));
         loop {
@@ -85,13 +88,20 @@ impl Runner {
                 } else {
                     let applied = attempts.done.iter().map(|done| (done.id.to_string(), done.duration)).collect();
                     let facts = Box::new(FailureFacts { applied, ..error.facts() });
-                    Error::Run(RunError::RetriesExhausted { timeout, last: Box::new(error), facts })
+                    let (was_lock, was_idle) = (has_lost_its_lock(&error), error.next_step() == IDLE_ADVICE);
+                    Error::Run(RunError::RetriesExhausted { timeout, was_lock, was_idle, last: Box::new(error), facts })
                 });
             }
             host.notify(&Event::RunRestarted { cause: &chain(&error), remaining: host.remaining(deadline) });
             host.sleep(host.next_pause(&mut pace)).await;
         }
     }
+}
+
+/// Whether a run ended because the connection of its lock was lost.
+fn has_lost_its_lock(error: &Error) -> bool {
+    matches!(error, Error::Lock(LockError::Lost { .. }))
+        || matches!(error, Error::Apply(stopped) if matches!(stopped.error, ApplyError::LockLost { .. }))
 }
 
 /// The error of a run, with what its earlier attempts had committed.

@@ -23,6 +23,9 @@ pub enum Cause {
     /// The driver's error: what the server reported, or that the connection is gone.
     #[error("{0}")]
     Driver(#[from] tokio_postgres::Error),
+    /// The connection was closed without a message of the server, after nothing had come over it for a while.
+    #[error("the connection was closed{}", suspicion(*.0))]
+    Silent(Duration, #[source] tokio_postgres::Error),
     /// No answer in time to a message that takes no time.
     #[error("no answer within {}", crate::words::rough(*.0))]
     Timeout(Duration),
@@ -48,6 +51,25 @@ pub enum Cause {
     Gone,
 }
 
+/// A proxy's idle timeout is suspected after this long without traffic: none has a shorter one.
+const SUSPICIOUS: Duration = Duration::from_millis(900);
+
+/// What to do about a proxy that closes idle connections.
+pub(crate) const IDLE_ADVICE: &str = "raise the idle timeout of the proxy or pooler between pgmarch and the server above the time that the longest statement takes (HAProxy: timeout client, timeout server; PgBouncer: client_idle_timeout, query_timeout, idle_transaction_timeout), or connect past it (PGMARCH_DATABASE_URL); a new run continues from where the database is";
+
+/// Whether so long a silence suggests a proxy's idle timeout.
+pub(crate) fn is_suspicious(silence: Duration) -> bool {
+    silence >= SUSPICIOUS
+}
+
+/// The end of a message about a lost connection: how long nothing had come over it, and what that suggests, if it does.
+pub(crate) fn suspicion(silence: Duration) -> String {
+    if !is_suspicious(silence) {
+        return String::new();
+    }
+    format!(" after {} without traffic (an idle timeout of a proxy or pooler, if the server did not crash)", crate::words::rough(silence))
+}
+
 impl Cause {
     /// The server's error, if it is one.
     pub fn as_db_error(&self) -> Option<&tokio_postgres::error::DbError> {
@@ -61,10 +83,15 @@ impl Failure {
         match &self.source {
             Cause::Driver(error) => is_lost(error),
             // The session is closed in these cases, so no answer can arrive later.
-            Cause::Timeout(_) | Cause::Gone => true,
+            Cause::Timeout(_) | Cause::Gone | Cause::Silent(..) => true,
             // A retry would end in the same way.
             Cause::Protocol(_) | Cause::Unreplicated | Cause::MessageTooLarge { .. } => false,
         }
+    }
+
+    /// How long nothing had come over a connection that was closed, if that suggests a proxy's idle timeout; else zero.
+    pub(crate) fn silence(&self) -> Duration {
+        if let Cause::Silent(silence, _) = self.source { silence } else { Duration::ZERO }
     }
 
     /// The server's own error code.

@@ -26,6 +26,7 @@ pub use application::{application_name, host_name};
 pub use cancels::Cancels;
 use cancels::{BusyGuard, locked};
 pub use failure::{Cause, Failure, is_lost};
+pub(crate) use failure::{IDLE_ADVICE, is_suspicious, suspicion};
 use handle::SessionHandle;
 pub use pool::Pool;
 
@@ -94,6 +95,7 @@ impl Session {
             margins: message.surrounding_answers(),
             discards: message.discards_rows(),
             session: self,
+            last_traffic: Instant::now(),
             busy,
             _discarding: discarding,
         })
@@ -183,6 +185,11 @@ impl Session {
         drop(Object::take(self.client));
     }
 
+    /// Whether the client has not closed the connection itself, because of a violation of the protocol.
+    fn is_unbroken(&self) -> bool {
+        self.handle.as_ref().is_none_or(|handle| handle.connection.violation().is_none())
+    }
+
     /// Why a message failed. The driver only knows that the connection is closed, even if the client ended it.
     fn cause(&self, error: tokio_postgres::Error) -> Cause {
         match self.handle.as_ref().and_then(|handle| handle.connection.violation()) {
@@ -219,6 +226,8 @@ fn query_pieces(sql: &Sql) -> impl Iterator<Item = QueryPiece> {
 /// A message in flight. Dropping it does not cancel it.
 pub struct Sent<'s> {
     session: &'s Session,
+    /// When something was last sent or received.
+    last_traffic: Instant,
     stream: Pin<Box<SimpleQueryStream>>,
     /// How many results come before and after those of the caller's statements.
     margins: (usize, usize),
@@ -236,6 +245,7 @@ impl Sent<'_> {
         let mut answer = StatementResult::new();
         let mut completed = 0;
         while let Some(message) = self.stream.next().await {
+            let silence = std::mem::replace(&mut self.last_traffic, Instant::now()).elapsed();
             match message {
                 Ok(SimpleQueryMessage::Row(_)) if self.discards && !answer.is_empty() => {}
                 Ok(SimpleQueryMessage::Row(row)) => {
@@ -250,6 +260,11 @@ impl Sent<'_> {
                     }
                 }
                 Ok(_) => {}
+                Err(source)
+                    if is_lost(&source) && source.as_db_error().is_none() && is_suspicious(silence) && self.session.is_unbroken() =>
+                {
+                    return Err(Failure { completed, source: Cause::Silent(silence, source) });
+                }
                 Err(source) => return Err(Failure { completed, source: self.session.cause(source) }),
             }
         }

@@ -55,7 +55,7 @@ demo: build ## Watch pgmarch wait for a throwaway server, migrate it and let a d
 	@scripts/dev/demo.sh $(BINARY)
 
 test: ## Run all tests, against real throwaway servers (docs-test is among them)
-	@$(NEED) cargo postgres pgbouncer
+	@$(NEED) cargo postgres proxies
 	@scripts/dev/earlier-release.sh >/dev/null
 	cargo test --locked --workspace --features test-support
 
@@ -69,7 +69,7 @@ docs: ## Write the parts of the documents that come from the code and from the c
 	PGMARCH_WRITE_DOCS=1 cargo test --locked --features test-support --test scenarios -- docs::tables docs::schema
 
 faults: build ## Disturb runs in every way there is, and print which survived (20 minutes at most)
-	@$(NEED) cargo postgres pgbouncer
+	@$(NEED) cargo postgres proxies
 	cargo test --locked --features test-support --test faults --no-run
 	PGMARCH_TEST_BINARY=$(abspath $(BINARY)) PGMARCH_FAULTS=all timeout 20m cargo test --locked --features test-support --test faults
 

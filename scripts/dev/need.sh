@@ -82,6 +82,12 @@ need_pgbouncer() {
     [ -x /usr/sbin/pgbouncer ] || apt "a pooler to put between" pgbouncer
 }
 
+need_proxies() {
+    need_pgbouncer
+    [ -x /usr/sbin/haproxy ] || apt "a proxy that closes idle connections" haproxy
+    [ -x /usr/sbin/pgpool ] || apt "a pooler that reads the protocol" pgpool2
+}
+
 # wheels LIST FOLDER: a virtual environment with what the list names by hash.
 wheels() {
     local list=$1 folder=$2
@@ -177,11 +183,11 @@ need_docker() {
     docker info >/dev/null 2>&1 || die "please start the Docker daemon (systemctl start docker, or dockerd) and make sure that $(id -un) may use it"
 }
 
-known="make cargo musl amd64 arm64 postgres pgbouncer npm fuzz linters validators docker engines peers"
+known="make cargo musl amd64 arm64 postgres pgbouncer proxies npm fuzz linters validators docker engines peers"
 [ $# -gt 0 ] || die "usage: need.sh $known..."
 for what; do
     case $what in
-        make | cargo | musl | amd64 | arm64 | postgres | pgbouncer | npm | fuzz | linters | validators | docker | engines | peers) "need_$what" ;;
+        make | cargo | musl | amd64 | arm64 | postgres | pgbouncer | proxies | npm | fuzz | linters | validators | docker | engines | peers) "need_$what" ;;
         *) die "unknown need '$what'; known: $known" ;;
     esac
 done

@@ -6,10 +6,12 @@
 
 mod builds;
 mod clients;
+mod daemon;
 mod exits;
 mod failover;
 mod network;
 mod poolers;
+mod proxies;
 mod races;
 mod resources;
 mod servers;
@@ -72,6 +74,7 @@ const KINDS: &[Kind] = &[
     Kind { name: "concurrent index builds", lane: Lane::Waits, side_by_side: 3, sample: 5, cases: builds::all },
     Kind { name: "long statements watched", lane: Lane::Waits, side_by_side: 4, sample: 4, cases: watching::all },
     Kind { name: "PgBouncer", lane: Lane::Waits, side_by_side: 2, sample: 5, cases: poolers::all },
+    Kind { name: "proxies", lane: Lane::Waits, side_by_side: 6, sample: 9, cases: proxies::all },
     Kind { name: "failover", lane: Lane::Waits, side_by_side: 2, sample: 2, cases: failover::all },
 ];
 

@@ -116,7 +116,8 @@ fn disturb(way: Way, fault: Fault, which: Which, side: Side, n: usize) {
     let outcome = way.words(program).run();
     drop(proxy);
     let codes: &[Option<i32>] = match which {
-        // The lock is lost: the run stops.
+        // A connection that is cut loses its lock at once; one that is silent keeps it on the server for a minute.
+        Which::Lock if fault == Fault::Cut => &[Some(0)],
         Which::Lock | Which::All | Which::Each => &[Some(0), Some(4), Some(5)],
         Which::Worker | Which::Watcher => &[Some(0)],
     };

@@ -1,15 +1,11 @@
 //! PgBouncer between the runs and the server.
 
-use std::fs;
-use std::net::TcpListener;
-use std::os::unix::fs::chown;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Case;
+use super::daemon::{Daemon, Files};
 use super::story::{DELAY, Way, arrived, disturbed, ended, project, wait_for_message};
-use crate::support::{Address, Database, Project, Proxy, Running, Session, TIMEOUT, pgmarch};
+use crate::support::{Database, Project, Proxy, Running, pgmarch};
 
 const PGBOUNCER: &str = "/usr/sbin/pgbouncer";
 
@@ -40,69 +36,24 @@ pub(crate) fn all() -> Vec<Case> {
 
 const MOMENTS: usize = 5;
 
-/// A running PgBouncer, in a folder of its own.
-struct Pooler {
-    child: Child,
-    address: Address,
-    folder: tempfile::TempDir,
+fn pgbouncer(database: &Database, mode: &str, size: usize) -> Daemon {
+    pgbouncer_with(database, &format!("pool_mode={mode}\ndefault_pool_size={size}\n"))
 }
 
-impl Pooler {
-    fn start(database: &Database, mode: &str, size: usize) -> Pooler {
-        let folder = tempfile::tempdir().expect("a folder for the pooler");
-        let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port();
-        let address: &Address = database.as_ref();
-        let (host, server_port) = address.place().split_once(':').expect("host and port");
-        let settings = format!(
-            "[databases]\n* = host={host} port={server_port} user=postgres\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port={port}\nunix_socket_dir=\n\
-             auth_type=any\npool_mode={mode}\ndefault_pool_size={size}\nmax_client_conn=500\nlogfile={}\n",
-            folder.path().join("log").display()
+/// PgBouncer with these settings.
+pub(crate) fn pgbouncer_with(database: &Database, settings: &str) -> Daemon {
+    Daemon::start(database, PGBOUNCER, |backend, port, folder| {
+        let own = format!(
+            "listen_addr=127.0.0.1\nlisten_port={port}\nunix_socket_dir=\nauth_type=any\nmax_client_conn=500\nlogfile={folder}/log"
         );
-        let file = folder.path().join("pgbouncer.ini");
-        fs::write(&file, settings).expect("write pgbouncer.ini");
-        // It refuses root.
-        let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        let ids = users.lines().find(|line| line.starts_with("postgres:")).map(|line| line.split(':').collect::<Vec<_>>());
-        let mut command = Command::new(PGBOUNCER);
-        if let Some((user, group)) = ids.and_then(|ids| Some((ids.get(2)?.parse().ok()?, ids.get(3)?.parse().ok()?)))
-            && chown(folder.path(), Some(user), Some(group)).is_ok()
-        {
-            command.uid(user).gid(group);
-        }
-        let child = command.arg("-q").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let child = child.expect("start pgbouncer: apt-get install pgbouncer");
-        let pooler = Pooler { child, address: address.by_way_of(&format!("127.0.0.1:{port}")), folder };
-        let deadline = Instant::now() + TIMEOUT;
-        while Session::try_open(&pooler.url(database)).is_err() {
-            assert!(Instant::now() < deadline, "pgbouncer does not answer");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        pooler
-    }
-
-    fn url(&self, database: &Database) -> String {
-        self.address.url(database.name())
-    }
-}
-
-impl AsRef<Address> for Pooler {
-    fn as_ref(&self) -> &Address {
-        &self.address
-    }
-}
-
-impl Drop for Pooler {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("the pooler logged\n{}", fs::read_to_string(self.folder.path().join("log")).unwrap_or_default());
-        }
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
+        let (host, server_port) = backend;
+        let text = format!("[databases]\n* = host={host} port={server_port} user=postgres\n[pgbouncer]\n{own}\n{settings}");
+        Files { texts: vec![("pgbouncer.ini", text)], arguments: vec!["-q".to_string(), format!("{folder}/pgbouncer.ini")] }
+    })
 }
 
 /// The story without its two revisions of `transaction:false`.
-fn transactional() -> Project {
+pub(crate) fn transactional() -> Project {
     let project = project();
     for id in ["003", "009"] {
         let name = format!("{id}_test.sql");
@@ -114,7 +65,7 @@ fn transactional() -> Project {
 
 fn at_once(mode: &str, size: usize, project: &Project) {
     let database = Database::new();
-    let pooler = Pooler::start(&database, mode, size);
+    let pooler = pgbouncer(&database, mode, size);
     let run = |_| {
         disturbed(&pooler.url(&database), project)
             .env("PGMARCH_RETRY_FOR", "60s")
@@ -130,14 +81,14 @@ fn at_once(mode: &str, size: usize, project: &Project) {
 }
 
 /// The pooler keeps its connections to the server, but none of them may keep a lock.
-fn no_lock(database: &Database) {
+pub(crate) fn no_lock(database: &Database) {
     let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     database.eventually(locks, "0");
 }
 
 fn too_small(mode: &str) {
     let (database, project) = (Database::new(), transactional());
-    let pooler = Pooler::start(&database, mode, 1);
+    let pooler = pgbouncer(&database, mode, 1);
     let outcome = disturbed(&pooler.url(&database), &project).env("PGMARCH_WAIT_TIMEOUT", "3s").run();
     outcome.exits(4).stderr_contains("pool size of at least 2").within(Duration::from_secs(30));
     drop(pooler);
@@ -147,7 +98,7 @@ fn too_small(mode: &str) {
 
 fn refused(size: usize) {
     let (database, project) = (Database::new(), project());
-    let pooler = Pooler::start(&database, "transaction", size);
+    let pooler = pgbouncer(&database, "transaction", size);
     let outcome = disturbed(&pooler.url(&database), &project).run();
     outcome.exits(2).stderr_contains("pooler in transaction mode").stderr_contains("past the pooler");
     drop(pooler);
@@ -157,7 +108,7 @@ fn refused(size: usize) {
 }
 
 /// How many messages go either way in an undisturbed run through a pooler.
-fn messages(database: &Database, pooler: &Pooler, project: &Project) -> usize {
+pub(crate) fn messages(database: &Database, pooler: &Daemon, project: &Project) -> usize {
     let proxy = Proxy::to(pooler).delay(DELAY);
     disturbed(&proxy.url_for(database), project).run().exits(0);
     proxy.all_messages()
@@ -166,7 +117,7 @@ fn messages(database: &Database, pooler: &Pooler, project: &Project) -> usize {
 fn ended_early(mode: &str, signal: &str, moment: usize) {
     let project = &if mode == "session" { project() } else { transactional() };
     let [database, other] = [(); 2].map(|()| Database::new());
-    let pooler = Pooler::start(&database, mode, 2);
+    let pooler = pgbouncer(&database, mode, 2);
     let all = messages(&other, &pooler, project);
     let proxy = Proxy::to(&pooler).delay(DELAY);
     let running = disturbed(&proxy.url_for(&database), project).spawn();

@@ -236,6 +236,29 @@ def large(bench):
         server.settle()
 
 
+def stepwise(bench):
+    """One transaction:false revision of so many statements, each committed by itself; psql sends them one by one."""
+    server = bench.server(False)
+    for count in [5000] if bench.quick else [5000, 50000]:
+        say(f"transaction:false, {count} statements")
+        folder = bench.scratch / f"stepwise-{count}"
+        folder.mkdir()
+        text = "CREATE TABLE many (id integer);\n" + "".join(f"INSERT INTO many VALUES ({number});\n" for number in range(count - 1))
+        script = bench.scratch / f"stepwise-{count}.sql"
+        script.write_text(text, encoding="utf-8")
+        (folder / "1_many.sql").write_text(f"-- migrate:up transaction:false\n{text}\n-- migrate:down\nDROP TABLE many;\n", encoding="utf-8")
+        for _ in range(3):
+            for tool in bench.tools:
+                if not isinstance(tool, (Psql, Pgmarch)):
+                    continue
+                server.fresh("target")
+                url = server.url("target")
+                one_by_one = [PSQL, "-Xq", "-v", "ON_ERROR_STOP=1", "-f", str(script), url], {}
+                command = one_by_one if isinstance(tool, Psql) else tool.command(folder, url)
+                bench.record("transaction:false", count, tool, bench.run(*command))
+        server.settle()
+
+
 def memory(bench):
     """Peak resident memory, and what has to be shipped."""
     server = bench.server(False)
@@ -255,4 +278,4 @@ def memory(bench):
             bench.record("memory, 20 MB revision", "", tool, bench.memory(*tool.command(bench.folder(tool, 1, big), server.url("target"))) / 1024, "MB")
 
 
-CASES = [noop, apply, far, ready, crowd, large, memory]
+CASES = [noop, apply, far, ready, crowd, large, stepwise, memory]

@@ -14,6 +14,7 @@ TITLES = {
     "apply 1000 over a link": ("Apply 1,000 revisions over a slow link", "far-1000", "ms round trip"),
     "at once": ("Processes at once on one empty database, 100 revisions", "at-once", "processes"),
     "20 MB revision": ("One revision of 20 MB", "large", ""),
+    "transaction:false": ("One revision outside of transactions", "stepwise", "statements"),
     "memory, no-op": ("Peak memory, nothing to do", "memory-no-op", "revisions"),
     "memory, apply": ("Peak memory, applying", "memory-apply", "revisions"),
     "memory, 20 MB revision": ("Peak memory, one revision of 20 MB", "memory-large", ""),
@@ -74,6 +75,8 @@ def targets(figures):
         ratio("apply, fsync off", 1000, 1.05, "apply 1,000, fsync off: ≤ 1.05 × `psql -1 -f`"),
         ratio("apply, fsync on", 1000, 1.05, "apply 1,000, fsync on: ≤ 1.05 × `psql -1 -f`"),
     ]
+    for count in (5000, 50000):
+        found.append(ratio("transaction:false", count, 3, f"transaction:false, {count:,} statements: ≤ 3 × `psql -f`, one by one"))
     here = m("apply, fsync off", 1000, "pgmarch")
     peers = [m("apply, fsync off", 1000, tool) for tool in figures.tools("apply, fsync off", "1000") if tool not in ("psql", "pgmarch")]
     if here and peers:

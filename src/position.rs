@@ -80,7 +80,7 @@ impl Explain for PositionError {
     fn next_step(&self) -> Cow<'static, str> {
         match self {
             Self::Unknown { rows, heads, .. } => format!(
-                "run the image that has {rows}; or, if the schema is that of one of these files, record it: `pgmarch stamp --purge {heads}` for the last one (`pgmarch check --offline` and the files say which there are)"
+                "run the image that has {rows}; or, if the schema is that of one of these files, record that: `pgmarch stamp --purge {heads}`, or the id of another file"
             )
             .into(),
             Self::Diverged { rows, after, .. } => format!(

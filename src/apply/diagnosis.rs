@@ -121,12 +121,13 @@ impl Executor<'_> {
         }
         if self.ledger.has_ledger && self.ledger.has_version_table {
             return format!(
-                "GRANT SELECT, INSERT, UPDATE, DELETE ON {version} TO {role}, the same ON ALL TABLES IN SCHEMA {ledger}, and USAGE ON SCHEMA {ledger}; or let their owner run pgmarch (PGMARCH_ROLE)"
+                "as a superuser, or as their owner, run GRANT USAGE ON SCHEMA {}, {ledger} TO {role}; GRANT SELECT, INSERT, UPDATE, DELETE ON {version}, {ledger}.revision, {ledger}.journal TO {role}; or set PGMARCH_ROLE to the owner",
+                version.schema
             );
         }
         format!(
-            "as an owner run GRANT CREATE ON DATABASE {} TO {role} (for schema {ledger}) and GRANT CREATE ON SCHEMA {} TO {role} (for the version table); \
-             or name places it may use: PGMARCH_LEDGER_SCHEMA, PGMARCH_VERSION_TABLE=SCHEMA.NAME, PGMARCH_ROLE",
+            "as a superuser, or as the owner of both, run GRANT CREATE ON DATABASE {} TO {role}; GRANT CREATE ON SCHEMA {} TO {role} (the first for schema {ledger}, the second for the version table); \
+             or set PGMARCH_LEDGER_SCHEMA and PGMARCH_VERSION_TABLE=SCHEMA.NAME to places it may use, or PGMARCH_ROLE",
             self.server.database, version.schema
         )
     }

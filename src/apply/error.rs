@@ -60,7 +60,7 @@ pub enum ApplyError {
         found: String,
     },
     /// Another session moved the version table after the plan was made.
-    #[error("the version table was moved by somebody else")]
+    #[error("another session moved the version table")]
     Moved(#[source] Failure),
     /// The connection was lost, and the outcome of the revision in progress is unknown until the database is read again.
     #[error("the connection was lost while revision {0} ran{silence}", silence = suspicion(.1.silence()))]
@@ -91,7 +91,7 @@ pub enum ApplyError {
     )]
     TransactionPooler(Id),
     /// The backend of an earlier run still works on the revision, or another session on an index that is in the way.
-    #[error("revision {revision} can't go on: {who} is still at it")]
+    #[error("revision {revision} can't continue: {who} still works on it")]
     Busy {
         /// The revision.
         revision: Id,
@@ -214,7 +214,7 @@ impl Explain for ApplyError {
             Self::Lost(_, failure) if is_suspicious(failure.silence()) => IDLE_ADVICE.into(),
             Self::LockLost { silence } if is_suspicious(*silence) => IDLE_ADVICE.into(),
             Self::Lost(..) | Self::Moved(_) | Self::UnexpectedVersion { .. } | Self::LockLost { .. } => {
-                "run again: a new run goes on from where the database is".into()
+                "run again: a new run continues from where the database is".into()
             }
             Self::StepwiseInRun(revision) => format!(
                 "set PGMARCH_TRANSACTION=revision; or, if each statement of {revision} can run in a transaction, remove transaction:false there"
@@ -303,6 +303,7 @@ pub struct StoppedRun {
     /// What was committed before.
     pub done: Vec<CompletedStep>,
     /// What stopped it.
+    #[source]
     pub error: ApplyError,
 }
 

@@ -6,9 +6,11 @@ use pg_connect::protocol::ProtocolError;
 use thiserror::Error;
 use tokio_postgres::error::{Severity, SqlState};
 
+use crate::words::chain;
+
 /// A message that failed, and how many of its statements had completed when it did.
 #[derive(Debug, Error)]
-#[error("{}", if matches!(.source, Cause::Unreplicated) { "the transaction is committed".to_owned() } else { format!("the server refused a message after {completed} statements") })]
+#[error("{}", if matches!(.source, Cause::Unreplicated) { "the transaction is committed".to_owned() } else { chain(.source) })]
 pub struct Failure {
     /// Statements of the message that were complete; in a failed transaction they are rolled back nevertheless.
     pub completed: usize,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pg_connect::{ConnectError, ConnectRefusal, RetryVerdict};
 use thiserror::Error;
 use tokio::time::Instant;
+use tokio_postgres::error::SqlState;
 use tracing::debug;
 
 use super::{Pool, Session};
@@ -13,6 +14,7 @@ use crate::backoff::Pace;
 use crate::exit::{Exit, Explain};
 use crate::facts::FailureFacts;
 use crate::host::{Event, EventThrottle, Host, Wait};
+use crate::sql::Ident;
 use crate::words::chain;
 
 /// The timeout of one attempt; a server that is up answers in far less.
@@ -65,10 +67,10 @@ impl Explain for WaitError {
 
     fn next_step(&self) -> Cow<'static, str> {
         match self {
-            Self::Timeout { waited, .. } if waited.is_zero() => {
-                "start the server, or check host and port; PGMARCH_WAIT_TIMEOUT=60s waits for it"
+            Self::Timeout { last, waited, .. } => timeout_advice(last, waited.is_zero()),
+            Self::Refused { address, cause, .. } if cause.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                return connect_grant(address).into();
             }
-            Self::Timeout { .. } => "start the server, check host and port, or wait longer with PGMARCH_WAIT_TIMEOUT",
             Self::Refused { advice, .. } => advice,
             Self::Settings(_) => "fix the connection settings; `pgmarch --help` lists them",
         }
@@ -80,6 +82,40 @@ impl Explain for WaitError {
             Self::Settings(ConnectError::Settings(faults)) => faults.iter().map(ToString::to_string).collect(),
             Self::Settings(_) | Self::Timeout { .. } | Self::Refused { .. } => Vec::new(),
         }
+    }
+}
+
+/// What to do where the server was not ready in time, by the last cause.
+fn timeout_advice(last: &ConnectError, at_once: bool) -> &'static str {
+    // Of several hosts, the last one ended the attempts.
+    let last = if let ConnectError::Hosts(hosts) = last { hosts.last().map_or(last, |(_, error)| error) } else { last };
+    match (last, last.code().map(SqlState::code)) {
+        (_, Some("53300")) => {
+            "raise max_connections or the role's CONNECTION LIMIT, or close idle sessions: SELECT usename, application_name, state, count(*) FROM pg_stat_activity GROUP BY 1, 2, 3; PGMARCH_WAIT_TIMEOUT waits longer"
+        }
+        (_, Some("57P03")) => {
+            "the server is starting up, recovering or shutting down: wait longer with PGMARCH_WAIT_TIMEOUT, and read its log if that takes longer than usual"
+        }
+        (ConnectError::WrongServerKind(_), _) => {
+            "add a host of that kind to the URL, or change target_session_attrs; PGMARCH_WAIT_TIMEOUT waits for a promotion"
+        }
+        (ConnectError::Timeout(_), _) => {
+            "check host and port, the firewall (a dropped packet gets no answer) and any proxy in between; PGMARCH_WAIT_TIMEOUT waits longer"
+        }
+        _ if at_once => "start the server, or check host and port; PGMARCH_WAIT_TIMEOUT=60s waits for it",
+        _ => "start the server, check host and port, or wait longer with PGMARCH_WAIT_TIMEOUT",
+    }
+}
+
+/// The right that a login lacks, from `user@host:port/database`.
+fn connect_grant(address: &str) -> String {
+    let (user, place) = address.rsplit_once('@').unwrap_or(("", address));
+    let database = place.rsplit_once('/').map_or(place, |(_, database)| database);
+    match (Ident::parse(user), Ident::parse(database)) {
+        (Some(user), Some(database)) => format!(
+            "as a superuser, or as the owner of the database, run GRANT CONNECT ON DATABASE {database} TO {user}; PGMARCH_WAIT_FOR=rights waits for it"
+        ),
+        _ => advice(ConnectRefusal::Rights).to_owned(),
     }
 }
 

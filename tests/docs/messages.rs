@@ -8,7 +8,7 @@ use super::{document, files};
 const NOT_PROVOKED: [&str; 5] = [
     "revision … is marked transaction:false, whose statements need a session of their own",
     "the run lock and the next connection are on different servers",
-    "revision … can't go on: … is still at it",
+    "revision … can't continue: … still works on it",
     "revision … built the index …, but it is INVALID",
     "the way … does not lead …; what remains:",
 ];

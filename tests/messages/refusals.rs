@@ -153,6 +153,16 @@ fn a_certificate_of_another_authority() {
 }
 
 #[test]
+fn a_login_without_the_right_to_connect() {
+    message("no-right-to-connect", 8, || {
+        let (database, project) = (Database::new(), project());
+        database.execute(&format!("REVOKE CONNECT ON DATABASE {} FROM PUBLIC", database.name()));
+        let role = database.role("reader", &[]);
+        as_role(&role, &project).keep((database, project))
+    });
+}
+
+#[test]
 fn a_first_run_without_rights() {
     message("no-right-to-create", 8, || {
         let (database, project) = (Database::new(), project());

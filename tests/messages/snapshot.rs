@@ -50,10 +50,19 @@ fn run(name: &str, setup: Setup, format: &str, code: i32) -> (String, String) {
 fn output(run: &Outcome) -> String {
     let is_progress = |line: &str| line.starts_with("20") && (line.contains("Z INFO ") || line.contains("Z DEBUG "));
     let mut text = run.stdout.clone();
+    let mut last = String::new();
     for line in run.stderr.lines().filter(|line| !is_progress(line)) {
-        // A warning, without its time.
-        text += line.split_once("Z WARN ").filter(|_| line.starts_with("20")).map_or(line, |(_, line)| line.trim_start());
-        text.push('\n');
+        // A warning, without its time and without the time that is left; one that is repeated is shown once.
+        let warning = line.split_once("Z WARN ").filter(|_| line.starts_with("20")).map(|(_, warning)| warning.trim_start());
+        let shown = warning.map_or(line.to_owned(), |warning| match warning.rsplit_once(", ") {
+            Some((start, end)) if end.ends_with(" left") => format!("{start}, [..] left"),
+            _ => warning.to_owned(),
+        });
+        if warning.is_none() || shown != last {
+            text += &shown;
+            text.push('\n');
+        }
+        last = shown;
     }
     text
 }
@@ -84,7 +93,7 @@ fn without_times(text: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
         let (before, from) = rest.split_at(at);
-        let number: String = from.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | 'm' | 's' | 'h')).collect();
+        let number: String = from.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':' | 'm' | 's' | 'h')).collect();
         let digits: String = from.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
         let behind = &from[digits.len()..];
         shown += before;

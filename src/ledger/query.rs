@@ -53,7 +53,7 @@ pub(super) async fn ask(session: &Session, message: &Message, tables: &WantedTab
 /// The error that a failure means. The transaction that failed ends.
 async fn explain(failure: Failure, session: &Session, tables: &WantedTables<'_>) -> ReadError {
     if failure.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
-        return ReadError::Denied { grants: tables.grants(session).await, cause: failure.source };
+        return ReadError::Denied { grants: tables.grants_after_failure(session).await, cause: failure.source };
     }
     if failure.code() != Some(&SqlState::LOCK_NOT_AVAILABLE) {
         return ReadError::Server(failure);

@@ -45,7 +45,15 @@ impl<'a> WantedTables<'a> {
         }
     }
 
-    /// What to grant, so that a message which failed for a lack of rights can be read; empty if that is not known.
+    /// What to grant to a role whose message failed; the transaction in which it failed ends.
+    pub(super) async fn grants_after_failure(&self, session: &Session) -> Vec<String> {
+        if session.ask(&Message::rollback()).await.is_err() {
+            return Vec::new();
+        }
+        self.grants(session).await
+    }
+
+    /// What to grant, so that the tables can be read; empty if that is not known.
     pub(super) async fn grants(&self, session: &Session) -> Vec<String> {
         match self.ask(session).await {
             Ok(grants) => grants,
@@ -58,7 +66,6 @@ impl<'a> WantedTables<'a> {
     /// the schemas where it may be, in the order in which they are searched. Without a version table, the first schema counts, in which it
     /// would be created.
     async fn ask(&self, session: &Session) -> Result<Vec<String>, Failure> {
-        session.ask(&Message::rollback()).await?;
         let places = match self.version_schema {
             Some(schema) => sql!("SELECT {schema}, 1", schema = Literal(schema.as_str())),
             None => Sql::of(include_str!("path.sql")),

@@ -42,7 +42,7 @@ settings! {
     migrations, "PGMARCH_MIGRATIONS", "/migrations, else ./migrations", "folder of revisions";
     command, "PGMARCH_COMMAND", "upgrade", "the verb, with its words, when no argument is given";
     target, "PGMARCH_TARGET", "head", "the revision to be at";
-    wait_timeout, "PGMARCH_WAIT_TIMEOUT", "60s", "how long to wait for the server; status, history, show: not at all unless it is set";
+    wait_timeout, "PGMARCH_WAIT_TIMEOUT", "60s", "how long to wait for the server (status, history, show: only if set)";
     wait_for, "PGMARCH_WAIT_FOR", "", "refusals to wait for as well: password, database, rights, tls, all, or SQLSTATEs, comma separated";
     run_lock_timeout, "PGMARCH_RUN_LOCK_TIMEOUT", "10m", "how long to wait for another runner";
     lock_timeout, "PGMARCH_LOCK_TIMEOUT", "5s", "how long a statement of a revision waits for a lock";

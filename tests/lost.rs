@@ -35,7 +35,7 @@ fn fails_at_once(prepare: &str, text: &str, words: &[&str]) {
         database.execute(prepare);
         let run = patient(pgmarch(&database, &counted(marker, text))).env("PGMARCH_TRANSACTION", transaction).run();
         let run = run.exits(6).within(AT_ONCE).stderr_contains("001");
-        let run = words.iter().fold(run, |run, word| run.stderr_contains(word)).stderr_lacks("planning anew");
+        let run = words.iter().fold(run, |run, word| run.stderr_contains(word)).stderr_lacks("planning again");
         assert_eq!(database.one(ATTEMPTS), "1", "{run}");
         assert_eq!(database.one("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgmarch%' AND datname = current_database() AND state = 'active'"), "0");
     }
@@ -80,7 +80,7 @@ fn a_subscription_to_a_dead_host_is_the_revisions_failure() {
     let database = database();
     let text = "CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1 port=1 dbname=none' PUBLICATION p;";
     let run = patient(pgmarch(&database, &counted(" transaction:false", text))).run().exits(6).within(AT_ONCE);
-    let run = run.stderr_contains("could not connect to the publisher").stderr_lacks("planning anew");
+    let run = run.stderr_contains("could not connect to the publisher").stderr_lacks("planning again");
     assert_eq!(database.one(ATTEMPTS), "1", "{run}");
 }
 
@@ -97,7 +97,7 @@ fn a_backend_that_is_terminated_is_a_lost_connection() {
         let at_the_gate =
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'";
         database.eventually(at_the_gate, "1");
-        running.wait_for_log("planning anew");
+        running.wait_for_log("planning again");
         gate.execute("SELECT pg_advisory_unlock(4711)");
         running.wait().exits(0);
     }
@@ -234,7 +234,7 @@ fn conflicting_relation(obstacle: &str, name: &str) {
     let database = Database::new();
     database.execute(obstacle);
     let project = Project::new().revision("001", "CREATE TABLE a ();", "DROP TABLE a;");
-    let outcome = patient(pgmarch(&database, &project)).run().within(AT_ONCE).stderr_contains(name).stderr_lacks("planning anew");
+    let outcome = patient(pgmarch(&database, &project)).run().within(AT_ONCE).stderr_contains(name).stderr_lacks("planning again");
     assert!(matches!(outcome.code(), Some(3 | 8)), "should exit 3 or 8\n{outcome}");
     assert_eq!(database.one("SELECT to_regclass('public.a') IS NULL"), "t", "{outcome}");
 }

@@ -155,7 +155,7 @@ fn watcher_ended() {
     running.wait_for_log("001 has run for");
     let watcher = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'pgmarch%' AND query LIKE '%pg_stat_progress%' AND pid <> pg_backend_pid()";
     database.eventually(watcher, "1");
-    running.wait().exits(0).stderr_lacks("planning anew");
+    running.wait().exits(0).stderr_lacks("planning again");
     assert_complete(&database, &project, &self::database());
 }
 

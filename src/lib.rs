@@ -122,18 +122,7 @@ fn run(words: impl IntoIterator<Item = OsString>, host: Host) -> ExitCode {
             return code.into();
         }
     };
-    let environment = pg_connect::Environment::of_process(environment::PROGRAM)
-        .map_err(|faults| faults.into_iter().map(config::error::ConfigFault::from).collect::<Vec<_>>());
-    let (reporting, decided) = match &environment {
-        Ok(environment) => config::decide::decide(environment),
-        Err(_) => config::decide::decide(&pg_connect::Environment::default()),
-    };
-    let terminal = Terminal::default();
-    report::log::start(&reporting, terminal.clone());
-    let outcome = match (environment, decided) {
-        (Ok(environment), Ok(config)) => start(cli, Context::new(config, environment, observed(host, &reporting, &terminal))),
-        (Err(faults), _) | (_, Err(faults)) => Err(faults.into()),
-    };
+    let (reporting, outcome) = start(cli, host);
     match outcome {
         Ok(()) => Exit::Success.code().into(),
         Err(failure) => {
@@ -153,20 +142,56 @@ fn observed(host: Host, reporting: &Reporting, terminal: &Terminal) -> Host {
     }
 }
 
-fn start(cli: cli::Cli, context: Context) -> Result<(), Error> {
-    let system = |what| move |source| ProcessError::System { what, source };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system("no runtime"))?;
-    let outcome = runtime.block_on(async {
-        let signals = signal::catch().map_err(system("no signal handlers"))?;
+/// Decides the settings and runs the command, both until a signal comes; with how to report the outcome.
+fn start(cli: cli::Cli, host: Host) -> (Reporting, Result<(), Error>) {
+    let system = |what| move |source| Error::from(ProcessError::System { what, source });
+    let environment = pg_connect::Environment::of_process(environment::PROGRAM)
+        .map_err(|faults| faults.into_iter().map(config::error::ConfigFault::from).collect::<Vec<_>>());
+    // Until the files that hold settings are read, and if they can't be.
+    let (reporting, _) = config::decide::decide(&environment.as_ref().map(|all| all.without_files()).unwrap_or_default());
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return (reporting, Err(system("no runtime")(error))),
+    };
+    let (reporting, outcome) = runtime.block_on(async {
+        let mut signals = match signal::catch() {
+            Ok(signals) => std::pin::pin!(signals),
+            Err(error) => return (reporting, Err(system("no signal handlers")(error))),
+        };
+        let (environment, decided) = match environment {
+            Ok(environment) => (environment.clone(), tokio::task::spawn_blocking(move || config::decide::decide(&environment))),
+            Err(faults) => return logged(reporting, Err(faults.into())),
+        };
+        let decided = tokio::select! {
+            decided = decided => decided,
+            signal = &mut signals => {
+                let interrupted = ProcessError::Interrupted { signal, ended: Ended::Cancelled };
+                return logged(reporting, Err(interrupted.into()));
+            }
+        };
+        let (reporting, config) = match decided {
+            Ok((reporting, Ok(config))) => (reporting, config),
+            Ok((reporting, Err(faults))) => return logged(reporting, Err(faults.into())),
+            Err(error) => return logged(reporting, Err(system("the settings were not read")(std::io::Error::other(error)))),
+        };
+        let terminal = Terminal::default();
+        report::log::start(&reporting, terminal.clone());
+        let context = Context::new(config, environment, observed(host, &reporting, &terminal));
         let outcome = interruptible(commands::run(cli.command, &context), signals, &context.cancels).await;
         let timeout = if matches!(outcome, Err(Error::Process(ProcessError::Interrupted { .. }))) { SWEEP_AFTER_SIGNAL } else { SWEEP };
         context.leftovers.sweep(timeout).await;
         context.cancels.terminate_all().await;
-        outcome
+        (reporting, outcome)
     });
-    // A name lookup that hangs in its thread must not keep the process from exiting.
+    // A name lookup or a file that hangs in its thread must not keep the process from exiting.
     runtime.shutdown_background();
-    outcome
+    (reporting, outcome)
+}
+
+/// The outcome of a run that ends before its command, with the log started.
+fn logged(reporting: Reporting, outcome: Result<(), Error>) -> (Reporting, Result<(), Error>) {
+    report::log::start(&reporting, Terminal::default());
+    (reporting, outcome)
 }
 
 /// How long a cancelled statement has to end; the whole exit takes less than a second.

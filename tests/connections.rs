@@ -16,7 +16,7 @@ use crate::support::{
     pgmarch_without_database,
 };
 
-const SECRET: &str = "open-sesame-4711";
+pub(crate) const SECRET: &str = "open-sesame-4711";
 
 fn project() -> Project {
     Project::marchproxy()
@@ -40,7 +40,7 @@ fn account() -> String {
 }
 
 /// One server that asks each role for a proof in another way.
-fn strict_server(authority: &Authority) -> Server {
+pub(crate) fn strict_server(authority: &Authority) -> Server {
     let server = Server::reserve(&["log_connections = on"]);
     let settings = authority.serve(&server, "server");
     let ca = server.folder().join("ca.crt");

@@ -54,7 +54,7 @@ impl Sidecar {
     }
 
     /// Asks for readiness until it is as expected; the answer's text.
-    fn eventually(&self, status: u16, text: &str) -> String {
+    pub(crate) fn eventually(&self, status: u16, text: &str) -> String {
         let deadline = Instant::now() + TIMEOUT;
         loop {
             let (got, body) = self.get("/readyz");

@@ -6,6 +6,7 @@ use super::compare_inputs::{self, Model, difference};
 use super::context::Context;
 use super::drift::{self, Live, Replayed};
 use super::error::CommandError;
+use super::files::try_load_graph;
 use super::invalid_indexes;
 use super::output::{answer, json};
 use crate::ancestry::{LateRevision, LateRevisions};
@@ -25,12 +26,12 @@ use crate::runner::{LedgerTexts, verify_checksums};
 
 /// Checks the files; without `--offline`, the database as well.
 pub async fn run(words: &cli::CheckArgs, context: &Context) -> Result<(), Error> {
-    let (mut check, graph) = check_files(&context.config);
+    let (mut check, graph) = check_files(&context.config).await?;
     let sound = !check.findings.iter().any(|finding| finding.stops_upgrade);
     if let (Some(graph), true, false) = (&graph, sound, words.offline) {
         let ignore = compare_inputs::ignored_properties(&words.ignore);
         // Errors of the model's files come before a connection.
-        let model = Model::find(context)?;
+        let model = Model::find(context).await?;
         let mut scratch_server = None;
         let replayed = check_database(&mut check, graph, ignore, &mut scratch_server, context).await?;
         if let Some(model) = model {
@@ -145,19 +146,19 @@ fn print_findings(check: &CheckReport, as_json: bool) -> Result<(), Error> {
 }
 
 /// Checks the files alone; their graph, if they are valid.
-fn check_files(config: &Config) -> (CheckReport, Option<Graph>) {
+async fn check_files(config: &Config) -> Result<(CheckReport, Option<Graph>), Error> {
     let mut check = CheckReport { checked: vec!["files"], ..CheckReport::default() };
-    let graph = match Graph::load(&config.migrations) {
+    let graph = match try_load_graph(&config.migrations).await? {
         Ok(graph) => graph,
         Err(faults) => {
             check.findings = faults.iter().map(CheckFinding::of).collect();
-            return (check, None);
+            return Ok((check, None));
         }
     };
     check.revisions = graph.len();
     check.heads = graph.heads().into_iter().map(|node| graph.id(node).to_string()).collect();
     check.findings = check_target(&graph, config).into_iter().chain(check_details(&graph)).collect();
-    (check, Some(graph))
+    Ok((check, Some(graph)))
 }
 
 /// Checks the target, by default `head`, which is ambiguous if there are two heads.

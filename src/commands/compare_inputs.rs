@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use super::context::Context;
 use super::error::CommandError;
+use super::files::in_background;
 use crate::cli::Ignored;
 use crate::config::error::ConfigError;
 use crate::error::Error;
@@ -35,12 +36,13 @@ pub(super) enum Model {
 
 impl Model {
     /// The model that the settings and the folder name, if there is one.
-    pub(super) fn find(context: &Context) -> Result<Option<Self>, Error> {
+    pub(super) async fn find(context: &Context) -> Result<Option<Self>, Error> {
         let url = context.environment.value("PGMARCH_MODEL_URL").map_err(|fault| Error::Config(ConfigError(vec![fault.into()])))?;
         if url.is_some() {
             return Ok(Some(Self::Database));
         }
-        Ok(source::load(&context.config.migrations)?.map(Self::Files))
+        let folder = context.config.migrations.clone();
+        Ok(in_background(move || source::load(&folder)).await??.map(Self::Files))
     }
 
     /// Its name in messages.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::compare_inputs::{self, Model};
 use super::context::Context;
 use super::error::CommandError;
+use super::files::try_load_graph;
 use super::output::{answer, json};
 use crate::cli;
 use crate::error::Error;
@@ -51,7 +52,7 @@ struct FromModel {
 
 /// Writes the revision and prints the next steps.
 pub async fn run(words: &cli::CreateArgs, context: &Context) -> Result<(), Error> {
-    let graph = load(context)?;
+    let graph = load(context).await?;
     if !words.manual {
         return from_model(words, graph.as_ref(), context).await;
     }
@@ -80,7 +81,7 @@ async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Co
     let ignore = compare_inputs::ignored_properties(&words.ignore);
     // Errors that need no connection come first: no head, two heads, no next id, no model.
     let first = draft(words, graph, DraftSection::default(), None)?;
-    let model = Model::find(context)?.ok_or_else(|| Model::missing(context))?;
+    let model = Model::find(context).await?.ok_or_else(|| Model::missing(context))?;
     let heads: Vec<Node> = match (graph, &first.revises) {
         (Some(graph), Some(revises)) => revises.iter().chain(&first.depends_on).filter_map(|id| graph.node(id.as_str())).collect(),
         (Some(graph), None) => graph.heads(),
@@ -103,7 +104,7 @@ async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Co
         (above.up, above.down) = (part(step.mode, &step.up), Some(part(step.down_mode, &step.down)));
         created.push(write(&above, graph, context)?);
         if number + 1 < proven.len() {
-            above = following(&above, words, context)?;
+            above = following(&above, words, context).await?;
         }
     }
     if words.json {
@@ -121,8 +122,8 @@ async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Co
 }
 
 /// The revision after the one that was just written.
-fn following(above: &Draft, words: &cli::CreateArgs, context: &Context) -> Result<Draft, Error> {
-    let graph = load(context)?;
+async fn following(above: &Draft, words: &cli::CreateArgs, context: &Context) -> Result<Draft, Error> {
+    let graph = load(context).await?;
     Ok(Draft {
         id: next(graph.as_ref())?,
         revises: above.revises.as_ref().map(|_| vec![above.id.clone()]),
@@ -134,8 +135,8 @@ fn following(above: &Draft, words: &cli::CreateArgs, context: &Context) -> Resul
 }
 
 /// The graph; `None` where the folder has no revision yet.
-pub(super) fn load(context: &Context) -> Result<Option<Graph>, Error> {
-    match Graph::load(&context.config.migrations) {
+pub(super) async fn load(context: &Context) -> Result<Option<Graph>, Error> {
+    match try_load_graph(&context.config.migrations).await? {
         Ok(graph) => Ok(Some(graph)),
         Err(faults) if matches!(faults.as_slice(), [Fault { problem: FileProblem::NoRevisions, .. }]) => Ok(None),
         Err(faults) => Err(faults.into()),

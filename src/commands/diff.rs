@@ -35,7 +35,7 @@ struct DiffReport {
 pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let ignore = compare_inputs::ignored_properties(&words.ignore);
-    let model = Model::find(context)?.ok_or_else(|| Model::missing(context))?;
+    let model = Model::find(context).await?.ok_or_else(|| Model::missing(context))?;
     let pool = context.pool()?;
     let session = context.runner.connect(&pool, context.wait_deadline()).await?;
     let state = super::context::read_state(&session, context, Access::Read).await?;

@@ -9,13 +9,13 @@ use tracing::info;
 
 use super::context::Context;
 use super::error::CommandError;
+use super::files::load_graph;
 use super::offline;
 use super::output::result;
 use crate::cli;
 use crate::config::LogFormat;
 use crate::error::Error;
 use crate::escape;
-use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
 use crate::revision::statement::data_loss::statements_losing_data;
 use crate::revision::{Direction, join_ids};
@@ -48,7 +48,7 @@ pub async fn run(words: &cli::DowngradeArgs, context: &Context) -> Result<(), Er
     offline::refuse_range(&words.revision)?;
     let config = &context.config;
     let target = RevisionName::parse(&words.revision)?;
-    let graph = Graph::load(&config.migrations)?;
+    let graph = load_graph(config).await?;
     let asks = !words.yes && !config.confirmed;
     if asks && !std::io::stdin().is_terminal() {
         return Err(Error::Command(CommandError::NobodyToAsk));

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::database_view::{read_database, read_entries};
+use super::files::load_graph;
 use super::output::{answer, json};
 use crate::cli;
 use crate::error::Error;
@@ -13,7 +14,7 @@ use crate::runner::{LedgerTexts, resolve_position};
 
 /// Prints the graph, newest revision first.
 pub async fn run(args: &cli::HistoryArgs, context: &Context) -> Result<(), Error> {
-    let files = Graph::load(&context.config.migrations)?;
+    let files = load_graph(&context.config).await?;
     let database = read_database(context).await?;
     let position = match &database {
         Some(database) => resolve_position(&files, &database.state, &database.session, LedgerTexts::None).await?,

@@ -3,17 +3,18 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use pg_connect::file::{self, FileContent};
 use serde::Serialize;
 
 use super::context::Context;
 use super::error::CommandError;
+use super::files::{in_background, try_load_graph};
 use super::output::{answer, json};
 use crate::alembic::{VersionFile, import, parse_version_file};
 use crate::cli;
 use crate::error::Error;
 use crate::escape;
 use crate::revision::format::draft::Draft;
-use crate::revision::graph::Graph;
 use crate::revision::{Fault, FileProblem};
 
 /// The JSON of `import --json`.
@@ -33,14 +34,19 @@ struct WrittenRevision {
 }
 
 /// Reads the whole output, then writes all files or none.
-pub fn run(args: &cli::ImportArgs, context: &Context) -> Result<(), Error> {
+pub async fn run(args: &cli::ImportArgs, context: &Context) -> Result<(), Error> {
     let folder = &context.config.migrations;
-    let up = read_output(args.file.as_deref())?;
-    let down = args.down.as_deref().map(|path| read_output(Some(path))).transpose()?;
-    let versions = args.versions.as_deref().map(read_version_files).transpose()?.unwrap_or_default();
+    let (file, down, versions) = (args.file.clone(), args.down.clone(), args.versions.clone());
+    let read = move || {
+        let up = read_output(file.as_deref())?;
+        let down = down.as_deref().map(|path| read_output(Some(path))).transpose()?;
+        let versions = versions.as_deref().map(read_version_files).transpose()?.unwrap_or_default();
+        Ok::<_, Error>((up, down, versions))
+    };
+    let (up, down, versions) = in_background(read).await??;
     let drafts = import(&up, down.as_deref(), &versions, context.config.version_table.name.as_str()).map_err(Error::Import)?;
     std::fs::create_dir_all(folder).map_err(|source| Error::Command(CommandError::Write { path: folder.clone(), source }))?;
-    refuse_existing(&drafts, folder)?;
+    refuse_existing(&drafts, folder).await?;
     let taken = drafts.iter().map(|draft| folder.join(draft.file_name())).find(|path| path.exists());
     if let Some(path) = taken {
         return Err(Error::Command(CommandError::Write { path, source: std::io::Error::from(std::io::ErrorKind::AlreadyExists) }));
@@ -62,8 +68,8 @@ pub fn run(args: &cli::ImportArgs, context: &Context) -> Result<(), Error> {
 }
 
 /// Fails if a revision has a file already: with a different message it would get a second one.
-fn refuse_existing(drafts: &[Draft], folder: &Path) -> Result<(), Error> {
-    let graph = match Graph::load(folder) {
+async fn refuse_existing(drafts: &[Draft], folder: &Path) -> Result<(), Error> {
+    let graph = match try_load_graph(folder).await? {
         Ok(graph) => graph,
         Err(faults) if matches!(faults.as_slice(), [Fault { problem: FileProblem::NoRevisions, .. }]) => return Ok(()),
         Err(faults) => return Err(faults.into()),
@@ -101,14 +107,19 @@ fn print(args: &cli::ImportArgs, drafts: &[Draft], written: &[PathBuf]) -> Resul
     answer(&(text + "\nnext: pgmarch check --offline, then pgmarch status: a database that Alembic manages is taken over as it is\n"))
 }
 
+/// The largest output of Alembic, in bytes.
+const LARGEST_OUTPUT: u64 = 1 << 30;
+
 /// Reads a file, or standard input.
 fn read_output(path: Option<&Path>) -> Result<String, Error> {
     let named = path.map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
     let text = match path {
-        Some(path) if path != Path::new("-") => std::fs::read_to_string(path),
+        Some(path) if path != Path::new("-") => {
+            file::read(path, LARGEST_OUTPUT).and_then(FileContent::text).map_err(|error| error.to_string())
+        }
         Some(_) | None => {
             let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map(|_| text)
+            std::io::stdin().take(LARGEST_OUTPUT).read_to_string(&mut text).map(|_| text).map_err(|error| error.to_string())
         }
     };
     text.map_err(|error| {
@@ -121,17 +132,19 @@ fn read_output(path: Option<&Path>) -> Result<String, Error> {
 
 /// Reads the Python files of a folder.
 fn read_version_files(folder: &Path) -> Result<Vec<VersionFile>, Error> {
-    let unreadable = |error: std::io::Error| {
+    let unreadable = |error: String| {
         Error::Command(CommandError::Usage {
             problem: format!("{} can't be read: {error}", folder.display()),
             advice: "give --versions the folder with Alembic's revisions",
         })
     };
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
+    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(error.to_string()))? {
+        let path = entry.map_err(|error| unreadable(error.to_string()))?.path();
         if path.extension().is_some_and(|extension| extension == "py") {
-            let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+            let text = file::read(&path, LARGEST_OUTPUT)
+                .and_then(FileContent::text)
+                .map_err(|error| unreadable(format!("{}: {error}", path.display())))?;
             found.extend(parse_version_file(&text));
         }
     }

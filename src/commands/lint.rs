@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::compare_inputs;
 use super::context::Context;
 use super::error::CommandError;
+use super::files::load_graph;
 use super::output::{answer, json};
 use crate::cli;
 use crate::code_frame::code_frame;
@@ -46,7 +47,7 @@ struct LocatedFinding {
 
 /// Prints the findings, and fails if there are any.
 pub async fn run(args: &cli::LintArgs, context: &Context) -> Result<(), Error> {
-    let graph = Graph::load(&context.config.migrations)?;
+    let graph = load_graph(&context.config).await?;
     let named: Vec<Node> = resolve_names(args, &graph)?;
     let mut server = NEWEST_SERVER;
     let mut chosen = named.clone();

@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::create::{self, describe};
 use super::error::CommandError;
+use super::files::load_graph;
 use super::output::{answer, json};
 use crate::cli;
 use crate::error::Error;
@@ -13,9 +14,9 @@ use crate::revision::name::RevisionName;
 use crate::revision::{Id, join_ids};
 
 /// Writes the file.
-pub fn run(args: &cli::MergeArgs, context: &Context) -> Result<(), Error> {
+pub async fn run(args: &cli::MergeArgs, context: &Context) -> Result<(), Error> {
     let folder = &context.config.migrations;
-    let graph = Graph::load(folder)?;
+    let graph = load_graph(&context.config).await?;
     let mut joined: Vec<Node> = Vec::new();
     for name in &args.revisions {
         for node in RevisionName::parse(name)?.absolute_targets(&graph)? {

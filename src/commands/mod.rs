@@ -10,6 +10,7 @@ pub mod diff;
 pub mod downgrade;
 mod drift;
 pub mod error;
+mod files;
 pub mod history;
 pub mod import;
 mod invalid_indexes;
@@ -45,8 +46,8 @@ pub async fn run(command: Option<Command>, context: &Context) -> Result<(), Erro
         Command::Downgrade(words) => downgrade::run(&words, context).await,
         Command::History(words) => history::run(&words, context).await,
         Command::Show(words) => show::run(&words, context).await,
-        Command::Import(words) => import::run(&words, context),
-        Command::Merge(words) => merge::run(&words, context),
+        Command::Import(words) => import::run(&words, context).await,
+        Command::Merge(words) => merge::run(&words, context).await,
         Command::Stamp(words) => stamp::run(&words, context).await,
         Command::Repair(words) => repair::run(&words, context).await,
         Command::Create(words) => create::run(&words, context).await,

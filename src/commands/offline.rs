@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::context::Context;
 use super::error::CommandError;
+use super::files::load_graph;
 use super::output::answer;
 use crate::apply::StoppedRun;
 use crate::apply::offline::script;
@@ -19,7 +20,7 @@ use crate::runner::{LedgerTexts, verify_checksums};
 /// Prints the script from one end of a range to the other; without the first end, from the version rows of the database.
 pub(super) async fn run(typed: &str, direction: Direction, context: &Context) -> Result<(), Error> {
     let range = NameRange::parse(typed)?;
-    let graph = Graph::load(&context.config.migrations)?;
+    let graph = load_graph(&context.config).await?;
     let (text, start) = match &range.from {
         Some(from) => {
             let mut rows = Vec::new();

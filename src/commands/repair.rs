@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::error::CommandError;
+use super::files::load_graph;
 use super::output::{answer, json};
 use crate::ancestry::LateRevision;
 use crate::apply::run_bookkeeping;
@@ -42,7 +43,7 @@ struct Repaired {
 pub async fn run(words: &cli::RepairArgs, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let name = RevisionName::parse(&words.revision)?;
-    let graph = Graph::load(&config.migrations)?;
+    let graph = load_graph(config).await?;
     let pool = context.pool()?;
     let session = context.runner.connect(&pool, context.wait_deadline()).await?;
     let state = State::load(&session, config, Level::Full(Access::Write)).await?;

@@ -4,19 +4,20 @@ use std::borrow::Cow;
 
 use super::context::Context;
 use super::database_view::{read_database, read_entries};
+use super::files::load_graph;
 use super::output::{answer, json};
 use crate::checksum;
 use crate::cli;
 use crate::error::Error;
 use crate::position::Position;
 use crate::report::show::ShowReport;
-use crate::revision::graph::{Graph, Node};
+use crate::revision::graph::Node;
 use crate::revision::name::{NameError, RevisionName};
 use crate::runner::{LedgerTexts, resolve_position};
 
 /// Prints it.
 pub async fn run(args: &cli::ShowArgs, context: &Context) -> Result<(), Error> {
-    let files = Graph::load(&context.config.migrations)?;
+    let files = load_graph(&context.config).await?;
     let database = read_database(context).await?;
     let mut position = match &database {
         Some(database) => resolve_position(&files, &database.state, &database.session, LedgerTexts::None).await?,

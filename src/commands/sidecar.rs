@@ -1,5 +1,6 @@
 //! `sidecar`: upgrades, then serves probes and metrics, checks the database regularly, and watches the folder of revisions.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -9,6 +10,7 @@ use tracing::{info, warn};
 use super::context::Context;
 use super::database_status::{DatabaseStatus, fixed_target, read_status};
 use super::error::CommandError;
+use super::files::{in_background, load_graph, try_load_graph};
 use crate::config::{Changes, Snapshots};
 use crate::error::Error;
 use crate::exit::{Exit, Explain as _};
@@ -28,8 +30,8 @@ const LEAST_CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 /// Runs until a signal. A failure before the end of the first upgrade ends it with the exit code of `upgrade`.
 pub async fn run(context: &Context) -> Result<(), Error> {
     let config = &context.config;
-    let files = fingerprint::FolderFingerprint::of(&config.migrations);
-    let graph = Graph::load(&config.migrations)?;
+    let files = fingerprint_of(&config.migrations).await?;
+    let graph = load_graph(config).await?;
     let target = fixed_target(&config.target, &graph)?;
     let cannot_listen = |source| Error::Command(CommandError::Listen { address: config.listen, source });
     let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
@@ -42,7 +44,7 @@ pub async fn run(context: &Context) -> Result<(), Error> {
         loop {
             sidecar.check_database().await;
             tokio::time::sleep(config.check_every).await;
-            sidecar.check_folder();
+            sidecar.check_folder().await?;
             sidecar.apply_change().await;
         }
     };
@@ -50,6 +52,12 @@ pub async fn run(context: &Context) -> Result<(), Error> {
         outcome = stay => outcome,
         never = http::serve(listener, &status) => match never {},
     }
+}
+
+/// The fingerprint of the folder now.
+async fn fingerprint_of(folder: &Path) -> Result<fingerprint::FolderFingerprint, Error> {
+    let folder = folder.to_owned();
+    in_background(move || fingerprint::FolderFingerprint::of(&folder)).await
 }
 
 /// The sidecar's state between checks.
@@ -120,14 +128,14 @@ impl Sidecar<'_> {
 
     /// Loads a changed folder. A valid one replaces the graph; the faults of an invalid one are kept for the status until it
     /// changes again.
-    fn check_folder(&mut self) {
+    async fn check_folder(&mut self) -> Result<(), Error> {
         let folder = &self.context.config.migrations;
-        let files = fingerprint::FolderFingerprint::of(folder);
+        let files = fingerprint_of(folder).await?;
         if files == self.files {
-            return;
+            return Ok(());
         }
         self.files = files;
-        let loaded = Graph::load(folder).map_err(Error::from);
+        let loaded = try_load_graph(folder).await?.map_err(Error::from);
         match loaded.and_then(|graph| fixed_target(&self.context.config.target, &graph).map(|target| (graph, target))) {
             Ok((graph, target)) => {
                 info!("{} changed: {} now", folder.display(), count(graph.len(), "revision"));
@@ -137,6 +145,7 @@ impl Sidecar<'_> {
             Err(error) => self.unsound = Some(error),
         }
         self.status.record_folder_change();
+        Ok(())
     }
 
     /// Applies a changed folder once. A failure that may go away by itself is retried; after any other it waits for the next

@@ -4,6 +4,7 @@ use serde::Serialize;
 use tracing::info;
 
 use super::context::Context;
+use super::files::load_graph;
 use super::output::{answer, json};
 use crate::apply::run_bookkeeping;
 use crate::cli;
@@ -33,7 +34,7 @@ struct Stamped {
 pub async fn run(words: &cli::StampArgs, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let names = words.revisions.iter().map(|name| RevisionName::parse(name)).collect::<Result<Vec<_>, _>>()?;
-    let graph = Graph::load(&config.migrations)?;
+    let graph = load_graph(config).await?;
     for name in names.iter().filter(|name| !name.is_relative()) {
         name.single_target_or_heads(&graph, &[])?;
     }

@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::database_view::{DatabaseView, read_entries};
 use super::error::CommandError;
+use super::files::load_graph;
 use super::output::{answer, json};
 use crate::cli;
 use crate::error::Error;
@@ -19,7 +20,7 @@ use crate::runner::{LedgerTexts, is_sealed, resolve_position, verify_checksums};
 pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let target = RevisionName::parse(&config.target)?;
-    let graph = Graph::load(&config.migrations)?;
+    let graph = load_graph(config).await?;
     let pool = context.pool()?;
     let session = context.connect_to_show(&pool).await?;
     let mut state = super::context::read_state(&session, context, Access::Read).await?;

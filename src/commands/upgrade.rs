@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::context::Context;
+use super::files::load_graph;
 use super::offline;
 use super::output::result;
 use crate::cli;
@@ -51,7 +52,7 @@ pub async fn run(words: &cli::UpgradeArgs, context: &Context) -> Result<(), Erro
     {
         return print_outcome(typed, RunOutcome { done: Vec::new(), current }, words, context.config.log_format);
     }
-    let graph = runner.load_revisions()?;
+    let graph = load_graph(&runner.config).await?;
     // A target that can't be valid is reported before anything is connected to; a relative one can't be checked yet.
     if !target.is_relative() {
         target.targets(&graph, &[])?;

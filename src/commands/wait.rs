@@ -9,6 +9,7 @@ use tracing::{debug, info};
 use super::context::Context;
 use super::database_status::{DatabaseStatus, fixed_target, read_status};
 use super::error::CommandError;
+use super::files::load_graph;
 use super::output::result;
 use crate::backoff::Pace;
 use crate::cli;
@@ -35,7 +36,7 @@ struct WaitReport<'a> {
 pub async fn run(words: &cli::WaitArgs, context: &Context) -> Result<(), Error> {
     let started = Instant::now();
     let typed = words.revision.as_deref().unwrap_or(&context.config.target);
-    let graph = Graph::load(&context.config.migrations)?;
+    let graph = load_graph(&context.config).await?;
     let target = fixed_target(typed, &graph)?;
     let found = wait_until_at_target(&graph, &target, typed, context).await?;
     let took = started.elapsed();

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pg_connect::{ConnectTarget, Environment, SettingsError};
+use pg_connect::{ConnectTarget, Conninfo, Environment, SettingsError};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::error::ConfigFault;
 use super::settings::{self, RawSettings};
 use super::{Ahead, Changes, Config, LogFormat, Reporting, Snapshots, Transaction};
+use crate::environment::PROGRAM;
 use crate::session::wait::RetryableRefusals;
 use crate::sql::{Ident, SearchPath, ServerTimeout, TableName};
 
@@ -86,6 +87,39 @@ impl Decider {
         decided
     }
 
+    /// The search path: `PGMARCH_SEARCH_PATH`, or the `schema` that Prisma's connection strings have. Both may be set if the path begins
+    /// with that schema. It is set by `SET`, as Prisma does it, because a pooler may refuse it in `options`.
+    fn search_path(&mut self, environment: &Environment, own: Option<SearchPath>) -> Option<SearchPath> {
+        // A string that can't be read is a fault only when it is used.
+        let set = PROGRAM.connection_strings.iter().find_map(|name| match environment.value(name) {
+            Ok(Some(text)) => Some((*name, Conninfo::parse(text.reveal()))),
+            Ok(None) | Err(_) => None,
+        });
+        let Some((url, Ok(conninfo))) = set else { return own };
+        let Some(schema) = conninfo.schema() else { return own };
+        let Some(schema) = Ident::parse(schema) else {
+            self.0.push(ConfigFault::Schema(url));
+            return own;
+        };
+        let options = conninfo.get("options").map(str::to_owned).or_else(|| {
+            let variable = environment.value("PGOPTIONS").ok().flatten();
+            variable.map(|options| options.reveal().to_owned())
+        });
+        // Some drivers take `search-path` too, and so does the server (PostgreSQL manual, 20.1.4).
+        if options.is_some_and(|options| options.to_ascii_lowercase().replace('-', "_").contains("search_path")) {
+            self.0.push(ConfigFault::TwoSearchPaths { url, other: "options" });
+        }
+        match own {
+            None => Some(SearchPath::of(schema)),
+            Some(own) => {
+                if own.first() != Some(&schema) {
+                    self.0.push(ConfigFault::TwoSearchPaths { url, other: "PGMARCH_SEARCH_PATH" });
+                }
+                Some(own)
+            }
+        }
+    }
+
     fn name<T>(&mut self, name: &'static str, value: Option<String>, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let value = value?;
         let parsed = parse(&value);
@@ -128,7 +162,10 @@ pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<Confi
         version_table: decider.name("PGMARCH_VERSION_TABLE", raw.version_table, TableName::parse).unwrap_or_default(),
         ledger_schema: decider.name("PGMARCH_LEDGER_SCHEMA", raw.ledger_schema, Ident::parse).unwrap_or_else(Ident::pgmarch),
         role: decider.name("PGMARCH_ROLE", raw.role, Ident::parse),
-        search_path: decider.name("PGMARCH_SEARCH_PATH", raw.search_path, SearchPath::parse),
+        search_path: {
+            let own = decider.name("PGMARCH_SEARCH_PATH", raw.search_path, SearchPath::parse);
+            decider.search_path(environment, own)
+        },
         snapshot: decider.choice(
             "PGMARCH_SNAPSHOT",
             raw.snapshot,
@@ -226,7 +263,6 @@ fn default_migrations() -> PathBuf {
 mod tests {
     use super::*;
     use crate::config::settings::SETTINGS;
-    use crate::environment::PROGRAM;
 
     fn environment(pairs: &[(&str, &str)]) -> Environment {
         Environment::new(PROGRAM, pairs.iter().map(|(name, value)| ((*name).into(), (*value).into()))).expect("UTF-8")
@@ -288,6 +324,32 @@ mod tests {
         assert!(faults(&[("PGMARCH_LISTEN", ":8080")])[0].contains("write an IP address and a port"));
         assert!(faults(&[("PGMARCH_APPLY_CHANGES", "yes")])[0].contains("write true or false"));
         assert!(faults(&[("PGMARCH_SNAPSHOT", "true")])[0].contains("write on or off"));
+    }
+
+    #[test]
+    fn prismas_schema_is_the_search_path_unless_another_is_set() {
+        let url = |url| ("DATABASE_URL", url);
+        let path = |pairs: &[(&str, &str)]| decide(&environment(pairs)).1.expect("sound").search_path.map(|path| path.to_string());
+        assert_eq!(path(&[url("postgres://h/d?schema=My%20App")]).as_deref(), Some("\"My App\""));
+        assert_eq!(path(&[url("postgres://h/d")]), None);
+        let both = path(&[url("postgres://h/d?schema=app"), ("PGMARCH_SEARCH_PATH", "app, public")]);
+        assert_eq!(both.as_deref(), Some("\"app\", \"public\""), "the longer path begins with it");
+        for other in [("PGMARCH_SEARCH_PATH", "public"), ("PGOPTIONS", "-c search_path=x"), ("PGOPTIONS", "--search-path=x")] {
+            let found = faults(&[url("postgres://h/d?schema=app"), other]);
+            assert!(found[0].starts_with("the search path is set twice: by `schema` in DATABASE_URL"), "{found:?}");
+        }
+        assert!(faults(&[url(&format!("postgres://h/d?schema={}", "x".repeat(64)))])[0].starts_with("`schema` in DATABASE_URL can't be"));
+    }
+
+    #[test]
+    fn control_characters_are_refused_by_name() {
+        for (name, value) in
+            [("PGMARCH_ROLE", "app\n"), ("PGMARCH_TARGET", "a\u{7}"), ("PGMARCH_MIGRATIONS", "/a\r\n"), ("PGMARCH_WAIT_FOR", "all\u{1}")]
+        {
+            let found = faults(&[(name, value)]);
+            assert!(found[0].starts_with(&format!("{name} has a ")), "{found:?}");
+        }
+        assert!(decide(&environment(&[("PGMARCH_COMMAND", "upgrade\n"), ("PGMARCH_LOG_FORMAT", "json\n")])).1.is_ok());
     }
 
     #[test]

@@ -25,6 +25,14 @@ pub enum ConfigFault {
         "{name} is `{value}`, which can't be a name in PostgreSQL: it must be 1 to 63 bytes without a NUL, and a version table at most SCHEMA.NAME"
     )]
     Name { name: &'static str, value: String },
+    #[error("{name} has {what}; take it out, and write the value alone")]
+    Control { name: String, what: String },
+    #[error(
+        "the search path is set twice: by `schema` in {url} and by {other}; keep one, for example by a PGMARCH_DATABASE_URL without `schema`"
+    )]
+    TwoSearchPaths { url: &'static str, other: &'static str },
+    #[error("`schema` in {0} can't be a name in PostgreSQL: it must have 1 to 63 bytes")]
+    Schema(&'static str),
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
     #[error(transparent)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pg_connect::Environment;
 
 use super::error::ConfigFault;
-use crate::words::nearest;
+use crate::words::{control_character, nearest};
 
 /// One setting: name, default and meaning, as the documentation prints them.
 #[derive(Debug)]
@@ -80,7 +80,10 @@ pub(super) fn read(environment: &Environment) -> (RawSettings, Vec<ConfigFault>)
     let mut pairs = Vec::new();
     for name in SETTINGS.iter().map(|setting| setting.name) {
         match environment.value(name) {
-            Ok(Some(value)) => pairs.push((name.to_owned(), value.reveal().to_owned())),
+            Ok(Some(value)) => {
+                faults.extend(control_fault(environment, name, value.reveal()));
+                pairs.push((name.to_owned(), value.reveal().to_owned()));
+            }
             Ok(None) => {}
             Err(fault) => faults.push(fault.into()),
         }
@@ -88,6 +91,21 @@ pub(super) fn read(environment: &Environment) -> (RawSettings, Vec<ConfigFault>)
     // All values are texts, so this can't fail.
     let found: BTreeMap<String, String> = envy::prefixed("PGMARCH_").from_iter(pairs).unwrap_or_default();
     (found.into(), faults)
+}
+
+/// A control character in a value. Where white space is trimmed or separates words, newlines and tabs are white space.
+fn control_fault(environment: &Environment, name: &'static str, value: &str) -> Option<ConfigFault> {
+    const VERBATIM: [&str; 6] = [
+        "PGMARCH_MIGRATIONS",
+        "PGMARCH_TARGET",
+        "PGMARCH_VERSION_TABLE",
+        "PGMARCH_LEDGER_SCHEMA",
+        "PGMARCH_ROLE",
+        "PGMARCH_TERMINATION_LOG",
+    ];
+    let is_verbatim = VERBATIM.contains(&name);
+    let what = control_character(value, |character| !is_verbatim && character.is_ascii_whitespace())?;
+    Some(ConfigFault::Control { name: environment.source(name), what })
 }
 
 /// Kubernetes and Docker links announce a service called `pgmarch…` by variables that look like settings

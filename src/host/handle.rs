@@ -64,11 +64,10 @@ impl Host {
         self.clock.now()
     }
 
-    /// The deadline of a wait that begins now. One that no clock can hold is 30 years away, which no run lives to see.
+    /// The deadline of a wait that begins now. It is at most 30 years away, which no run lives to see: clocks hold no time at all.
     pub(crate) fn deadline(&self, timeout: Duration) -> Instant {
         const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-        let now = self.now();
-        now.checked_add(timeout).unwrap_or_else(|| now + FAR)
+        self.now() + timeout.min(FAR)
     }
 
     /// How much time is left until `deadline`.

@@ -1,8 +1,12 @@
 //! A failure for machines: the fields of its log line, and Kubernetes' termination message.
 
 use std::borrow::Cow;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use serde::Serialize;
 use tracing::warn;
 
@@ -88,7 +92,11 @@ impl FailureReport {
 
     /// Writes the termination message.
     pub(crate) fn write_termination(self, path: &Path) {
-        if let Err(problem) = std::fs::write(path, self.bounded_json(TERMINATION_BYTES - 1) + "\n") {
+        // A pipe without a reader is an error at once.
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+        let text = self.bounded_json(TERMINATION_BYTES - 1) + "\n";
+        if let Err(problem) = options.open(path).and_then(|mut file| file.write_all(text.as_bytes())) {
             warn!("the termination log {} can't be written: {problem}; set PGMARCH_TERMINATION_LOG to a file that can", path.display());
         }
     }

@@ -76,6 +76,10 @@ pub enum FileProblem {
     NoFolder,
     #[error("can't be read: {0}; give the user that runs pgmarch read access")]
     Unreadable(String),
+    #[error("can't be read: {0}; put a plain file there, or take it out of the folder")]
+    NotReadable(String),
+    #[error("can't be read: {0}, and run again")]
+    Stalled(String),
     #[error("the folder holds no revision; add a file NNN_slug.sql with a `-- migrate:up` section")]
     NoRevisions,
     #[error("the file is not UTF-8: byte {byte} is not valid; save it as UTF-8")]

@@ -11,6 +11,7 @@ use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, ObjectId, PoolE
 use pg_connect::stream::{PgStream, PreTls};
 use pg_connect::{ConnectError, ConnectOptions, ConnectTarget, ConnectionHandle, Conninfo, Environment, OpenConnection, connect};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{Client, Config};
@@ -46,7 +47,7 @@ struct PoolState {
     /// Held while a session is opened, so that the fields below belong to one caller.
     turn: tokio::sync::Mutex<()>,
     /// The target of the next connection, decided again for each, and the timeout of one address.
-    next: Mutex<Option<(ConnectTarget, Duration)>>,
+    next: Mutex<Option<(ConnectTarget, Duration, Option<Instant>)>>,
     /// Why it could not be made: the pool itself passes on only the driver's errors.
     failed: Mutex<Option<ConnectError>>,
     /// The handle to the connection made last, until its session takes it.
@@ -76,21 +77,46 @@ impl Pool {
         self.session_with(timeout, None).await
     }
 
+    /// The same by `deadline`, for settings that were read before.
+    pub(super) async fn session_by(&self, target: ConnectTarget, timeout: Duration, deadline: Instant) -> Result<Session, ConnectError> {
+        self.open(target, timeout, Some(deadline), false).await
+    }
+
+    /// Reads the settings and the files that they name, in a thread for blocking work. The time that a file may take is not part of a
+    /// connection's.
+    pub(super) async fn read_target(&self) -> Result<ConnectTarget, ConnectError> {
+        let environment = self.environment.clone();
+        match tokio::task::spawn_blocking(move || ConnectTarget::of(&environment)).await {
+            Ok(target) => target.map_err(ConnectError::Settings),
+            Err(error) => Err(ConnectError::NoAttempt(error.to_string())),
+        }
+    }
+
     /// The same; a new session starts with the settings `defaults`, in the syntax of `options` (PostgreSQL manual, 34.1.2), to which
     /// `RESET ALL` returns. [`Session::has_defaults`] tells whether it is a new one.
     pub async fn session_with(&self, timeout: Duration, defaults: Option<&str>) -> Result<Session, ConnectError> {
-        let mut target = ConnectTarget::of(&self.environment).map_err(ConnectError::Settings)?;
+        let mut target = self.read_target().await?;
         if let Some(defaults) = defaults {
             let own = target.login.options.take();
             target.login.options = Some(own.into_iter().chain([defaults.to_owned()]).collect::<Vec<_>>().join(" "));
         }
+        self.open(target, timeout, None, defaults.is_some()).await
+    }
+
+    async fn open(
+        &self,
+        target: ConnectTarget,
+        timeout: Duration,
+        deadline: Option<Instant>,
+        has_defaults: bool,
+    ) -> Result<Session, ConnectError> {
         let _turn = self.state.turn.lock().await;
-        *locked(&self.state.next) = Some((target, timeout));
+        *locked(&self.state.next) = Some((target, timeout, deadline));
         match self.inner.get().await {
             Ok(client) => {
                 let mut open = locked(&self.state.open);
                 let made = locked(&self.state.made).take();
-                let has_defaults = defaults.is_some() && made.is_some();
+                let has_defaults = has_defaults && made.is_some();
                 if let Some(handle) = made {
                     open.insert(Object::id(&client), handle);
                 }
@@ -104,7 +130,7 @@ impl Pool {
 
     /// The database for messages: the one connected to last, or that of the environment; never with its password.
     pub fn address(&self) -> String {
-        let last = locked(&self.state.next).as_ref().map(|(target, _)| target.address.clone());
+        let last = locked(&self.state.next).as_ref().map(|(target, ..)| target.address.clone());
         last.unwrap_or_else(|| Conninfo::resolve(&self.environment).map(|conninfo| conninfo.address()).unwrap_or_default())
     }
 }
@@ -119,9 +145,9 @@ impl Connect for PoolConnector {
         let next = locked(&self.0.next).clone();
         Box::pin(async move {
             let outcome = match next {
-                Some((target, timeout)) => {
+                Some((target, timeout, deadline)) => {
                     let application_name = application_name(None);
-                    let options = ConnectOptions { application_name: &application_name, timeout, on_notice: log_notice };
+                    let options = ConnectOptions { application_name: &application_name, timeout, deadline, on_notice: log_notice };
                     connect(&target, options).await
                 }
                 None => Err(ConnectError::NoAttempt("nothing is decided".to_owned())),

@@ -19,6 +19,8 @@ use crate::words::chain;
 
 /// The timeout of one attempt; a server that is up answers in far less.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How much later an attempt is given up that should have ended by itself.
+const ATTEMPT_GRACE: Duration = Duration::from_secs(1);
 /// The same cause is logged again after this long.
 const LOG_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
@@ -98,6 +100,9 @@ fn timeout_advice(last: &ConnectError, at_once: bool) -> &'static str {
         }
         (ConnectError::WrongServerKind(_), _) => {
             "add a host of that kind to the URL, or change target_session_attrs; PGMARCH_WAIT_TIMEOUT waits for a promotion"
+        }
+        (ConnectError::Resolve(_), _) => {
+            "check the host name (PGMARCH_DATABASE_URL, PGHOST) and the name server, or wait longer with PGMARCH_WAIT_TIMEOUT"
         }
         (ConnectError::Timeout(_), _) => {
             "check host and port, the firewall (a dropped packet gets no answer) and any proxy in between; PGMARCH_WAIT_TIMEOUT waits longer"
@@ -203,11 +208,14 @@ async fn connect_until(
 ) -> Result<Session, WaitError> {
     let mut pace = Pace::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
+        let target = pool.read_target().await.map_err(WaitError::Settings)?;
         // A single attempt gets the time that it needs.
         let least = if timeout.is_zero() { ATTEMPT_TIMEOUT } else { Duration::from_millis(100) };
         let attempt = ATTEMPT_TIMEOUT.min(host.remaining(deadline)).max(least);
         let last_chance = deadline.max(host.now() + attempt);
-        let error = match host.timeout_at(last_chance, pool.session(attempt)).await {
+        // The attempt ends by itself, and then knows what it was waiting for.
+        let session = host.timeout_at(last_chance + ATTEMPT_GRACE, pool.session_by(target, attempt, last_chance)).await;
+        let error = match session {
             Ok(Ok(session)) => return Ok(session),
             Ok(Err(error @ ConnectError::Settings(_))) => return Err(WaitError::Settings(error)),
             Ok(Err(error)) => error,

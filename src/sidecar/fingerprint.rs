@@ -5,14 +5,21 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use pg_connect::file::watched;
+
 /// Names, inodes, sizes and times of a folder's files. Links are followed: a ConfigMap changes by one link to another folder
 /// (Kubernetes documentation, "Mounted ConfigMaps are updated automatically"), behind which every file is a new one.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct FolderFingerprint(Vec<(OsString, Option<WatchedFile>)>);
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum FolderFingerprint {
+    /// The folder answered.
+    Files(Vec<(OsString, Option<WatchedFile>)>),
+    /// It did not answer.
+    Stalled,
+}
 
 /// Includes the inode: two writes may have the same time where the file system's clock is coarse.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct WatchedFile {
+pub(crate) struct WatchedFile {
     device: u64,
     inode: u64,
     size: u64,
@@ -36,10 +43,15 @@ impl FolderFingerprint {
     /// The fingerprint of the folder now. A folder that can't be listed counts as empty, a file that can't be read as one without
     /// metadata.
     pub(crate) fn of(folder: &Path) -> Self {
+        let path = folder.to_owned();
+        watched(folder, move |_| Self::compute(&path)).unwrap_or(Self::Stalled)
+    }
+
+    fn compute(folder: &Path) -> Self {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let mut files: Vec<_> = entries.map(|entry| (entry.file_name(), fs::metadata(entry.path()).ok().map(WatchedFile::from))).collect();
         files.sort();
-        Self(files)
+        Self::Files(files)
     }
 }
 

@@ -107,6 +107,11 @@ impl SearchPath {
         Ident::parse_list(text).map(Self)
     }
 
+    /// One schema.
+    pub(crate) fn of(schema: Ident) -> Self {
+        Self(vec![schema])
+    }
+
     /// Its first schema.
     pub(crate) fn first(&self) -> Option<&Ident> {
         self.0.first()

@@ -8,6 +8,7 @@ mod configuration;
 mod histories;
 mod refusals;
 mod runs;
+mod settings;
 mod setup;
 mod snapshot;
 

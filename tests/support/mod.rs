@@ -22,7 +22,7 @@ pub(crate) use address::Address;
 pub(crate) use certificate::{Authority, CertificateOptions, LOCAL};
 pub(crate) use database::{Database, Role};
 pub(crate) use outcome::Outcome;
-pub(crate) use program::{Program, Running, pgmarch, pgmarch_at, pgmarch_without_database};
+pub(crate) use program::{Program, Running, binary, pgmarch, pgmarch_at, pgmarch_without_database};
 pub(crate) use project::Project;
 pub(crate) use proxy::{EVERY, Proxy};
 pub(crate) use release::Release;

@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
-use std::fs;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use crate::conninfo::keyword::KEYWORDS;
+use crate::file::{self, FileError, LARGEST_SETTING};
 
 /// The program that connects, and the variables that it reads besides those of libpq.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +64,8 @@ pub enum EnvironmentError {
         "{name}_FILE: {path} has mode {mode:04o}: others could write what {program} then trusts; chmod go-w it (in Kubernetes, a defaultMode such as 0440)"
     )]
     FileMode { name: String, path: PathBuf, mode: u32, program: &'static str },
+    #[error("{name}_FILE: {path}: {error}; name a file, or a pipe that a command writes the value to")]
+    FileKind { name: String, path: PathBuf, error: FileError },
     #[error("{name}_FILE: {path} is larger than 1 MiB; it should hold the value alone")]
     FileSize { name: String, path: PathBuf },
 }
@@ -85,9 +85,6 @@ impl fmt::Debug for Environment {
 
 /// Variables that have no `_FILE` form.
 const PLAIN: [&str; 4] = ["HOME", "USER", "PGSYSCONFDIR", "PGREQUIRESSL"];
-
-/// The largest file that may hold a value, in bytes.
-const LARGEST_VALUE: u64 = 1 << 20;
 
 impl Environment {
     /// Takes from `variables` those that `program` or libpq reads.
@@ -135,6 +132,12 @@ impl Environment {
         }
     }
 
+    /// The variable that sets `name`: itself, or `name_FILE`.
+    pub fn source(&self, name: &str) -> String {
+        let file = format!("{name}_FILE");
+        if self.variables.contains_key(&file) { file } else { name.to_owned() }
+    }
+
     /// The value of a variable that has no `_FILE` form, such as `HOME`.
     pub fn plain(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(Secret::reveal)
@@ -146,6 +149,13 @@ impl Environment {
         changed.variables.remove(&format!("{name}_FILE"));
         changed.variables.insert(name.to_owned(), value);
         changed
+    }
+
+    /// A copy without the variables that name files, so that nothing is read.
+    pub fn without_files(&self) -> Self {
+        let mut plain = self.clone();
+        plain.variables.retain(|name, _| !name.ends_with("_FILE"));
+        plain
     }
 
     /// The names of all variables that are set.
@@ -168,25 +178,27 @@ impl Program {
 /// followed, as Kubernetes mounts secrets by them. Only the mode of the file itself is checked, not that of its folder, because
 /// folders such as `emptyDir` are writable for all.
 fn read_value(name: &str, path: &Path, program: &'static str) -> Result<Secret, EnvironmentError> {
-    let unreadable = |reason: String| EnvironmentError::File { name: name.to_owned(), path: path.to_owned(), reason, program };
-    let mut file = fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    // The metadata of the open file: the path may name another file now.
-    let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;
-    if metadata.mode() & 0o022 != 0 && metadata.is_file() {
-        let mode = metadata.mode() & 0o7777;
-        return Err(EnvironmentError::FileMode { name: name.to_owned(), path: path.to_owned(), mode, program });
+    let (name, path) = (name.to_owned(), path.to_owned());
+    let content = match file::read(&path, LARGEST_SETTING) {
+        Ok(content) => content,
+        Err(FileError::TooLarge(_)) => return Err(EnvironmentError::FileSize { name, path }),
+        Err(error @ (FileError::Stalled | FileError::OpenPipe | FileError::NotAFile(_))) => {
+            return Err(EnvironmentError::FileKind { name, path, error });
+        }
+        Err(error @ (FileError::System { .. } | FileError::NotUtf8)) => {
+            return Err(EnvironmentError::File { name, path, reason: error.to_string(), program });
+        }
+    };
+    if content.mode & 0o022 != 0 && content.is_plain {
+        return Err(EnvironmentError::FileMode { name, path, mode: content.mode, program });
     }
-    if metadata.len() > LARGEST_VALUE {
-        return Err(EnvironmentError::FileSize { name: name.to_owned(), path: path.to_owned() });
+    match content.text() {
+        Ok(text) => {
+            let text = text.strip_suffix('\n').unwrap_or(&text);
+            Ok(Secret::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
+        }
+        Err(error) => Err(EnvironmentError::File { name, path, reason: error.to_string(), program }),
     }
-    let mut text = String::new();
-    // The length of a pipe is not known in advance.
-    let read = (&mut file).take(LARGEST_VALUE + 1).read_to_string(&mut text).map_err(|error| unreadable(error.to_string()))?;
-    if u64::try_from(read).is_ok_and(|read| read > LARGEST_VALUE) {
-        return Err(EnvironmentError::FileSize { name: name.to_owned(), path: path.to_owned() });
-    }
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(Secret::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
 }
 
 #[cfg(test)]

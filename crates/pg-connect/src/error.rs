@@ -7,6 +7,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::conninfo::error::in_settings;
 pub use crate::conninfo::error::{ConninfoError, SettingsError};
+use crate::login::resolve::ResolveError;
 use crate::login::verdict::RetryVerdict;
 use crate::stream::EndpointError;
 use crate::words::chain;
@@ -17,7 +18,10 @@ pub enum ConnectError {
     /// The settings are missing or wrong.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Settings(Vec<SettingsError>),
-    /// Name resolution, network, TLS or a violation of the protocol.
+    /// A host name has no address.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// Network, TLS or a violation of the protocol.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// The server refused the login, or the connection broke during it.
@@ -46,7 +50,7 @@ pub enum ConnectError {
     #[error("{}", .0.iter().map(|(host, error)| format!("{host}: {}", chain(error))).collect::<Vec<_>>().join("; "))]
     Hosts(Vec<(String, ConnectError)>),
     /// No answer within the time for one attempt.
-    #[error("no answer within {}", crate::words::rough(*.0))]
+    #[error("no answer within {}", crate::words::limit(*.0))]
     Timeout(Duration),
     /// No attempt was made: there is no host, or the program's pool of connections is closed.
     #[error("no connection: {0}")]
@@ -60,7 +64,9 @@ impl ConnectError {
             Self::Server { source, .. } => source.code(),
             Self::Modes { first, second, .. } => first.code().or(second.code()),
             Self::Hosts(failed) => failed.last().and_then(|(_, error)| error.code()),
-            Self::Settings(_) | Self::Endpoint(_) | Self::WrongServerKind(_) | Self::Timeout(_) | Self::NoAttempt(_) => None,
+            Self::Settings(_) | Self::Resolve(_) | Self::Endpoint(_) | Self::WrongServerKind(_) | Self::Timeout(_) | Self::NoAttempt(_) => {
+                None
+            }
         }
     }
 }

@@ -17,6 +17,7 @@
 //! let options = ConnectOptions {
 //!     application_name: "example",
 //!     timeout: Duration::from_secs(5),
+//!     deadline: None,
 //!     on_notice: |notice| eprintln!("{notice}"),
 //! };
 //! let OpenConnection { client, connection, handle } = connect(&target, options).await?;
@@ -46,6 +47,7 @@
 //! - [`protocol`]: the guard that checks every byte from the server before the driver sees it.
 //! - [`stream`]: a socket with or without TLS, behind that guard.
 //! - [`login`]: [`connect`]: hosts, addresses, TLS modes; [`ConnectionHandle`]: cancel and terminate.
+//! - [`file`]: files, read in bounded size and time.
 //! - [`error`]: why there is no connection.
 //! - [`words`]: text of messages.
 
@@ -53,6 +55,7 @@ mod account;
 pub mod conninfo;
 pub mod environment;
 pub mod error;
+pub mod file;
 pub mod login;
 pub mod protocol;
 pub mod stream;
@@ -63,7 +66,7 @@ pub mod words;
 pub use conninfo::Conninfo;
 pub use environment::{Environment, EnvironmentError, Program, Secret};
 pub use error::{ConnectError, ConninfoError, SettingsError};
-pub use login::{ConnectOptions, ConnectRefusal, ConnectionHandle, OpenConnection, RetryVerdict, connect};
+pub use login::{ConnectOptions, ConnectRefusal, ConnectionHandle, OpenConnection, ResolveError, RetryVerdict, connect};
 pub use target::ConnectTarget;
 
 /// The example of the README is compiled.

@@ -45,9 +45,37 @@ fn database_error(error: &DbError) -> String {
     text
 }
 
+/// What a control character in a text is and where, for a message that does not show the text.
+pub fn control_character(text: &str, is_allowed: impl Fn(char) -> bool) -> Option<String> {
+    let (number, found) = text.chars().enumerate().find(|(_, character)| character.is_control() && !is_allowed(*character))?;
+    let name = match found {
+        '\n' => "a newline".to_owned(),
+        '\r' => "a carriage return".to_owned(),
+        '\t' => "a tab".to_owned(),
+        '\0' => "a NUL".to_owned(),
+        other => format!("a control character (U+{:04X})", u32::from(other)),
+    };
+    let is_last = text.chars().skip(number).all(char::is_whitespace);
+    let place = if is_last { "at its end".to_owned() } else { format!("as character {}", number + 1) };
+    Some(format!("{name} {place}"))
+}
+
 /// A duration in whole seconds, for a wait in the past or the future.
 pub fn rough(duration: Duration) -> String {
     humantime::format_duration(Duration::from_secs(duration.as_secs_f64().round() as u64)).to_string()
+}
+
+/// A time limit: `3s`, `100ms`.
+pub fn limit(duration: Duration) -> String {
+    let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    // What is left of a deadline is shorter by what was done before.
+    let step = match milliseconds {
+        0..100 => 1,
+        100..950 => 100,
+        _ => 1000,
+    };
+    let rounded = milliseconds.saturating_add(step / 2) / step * step;
+    humantime::format_duration(Duration::from_millis(rounded)).to_string()
 }
 
 /// The known word nearest to `found`, if one is near enough to have been meant.
@@ -64,6 +92,15 @@ pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_control_character_is_named_with_its_place() {
+        let found = |text| control_character(text, |character| character == '\t');
+        assert_eq!(found("app\n").as_deref(), Some("a newline at its end"));
+        assert_eq!(found("a\u{7}pp").as_deref(), Some("a control character (U+0007) as character 2"));
+        assert_eq!(found("app\r\nx").as_deref(), Some("a carriage return as character 4"));
+        assert_eq!(found("a\tpp ü"), None);
+    }
 
     #[test]
     fn the_nearest_word_must_be_near() {

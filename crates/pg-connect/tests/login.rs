@@ -67,7 +67,8 @@ fn target_for(port: u16, parameters: &str) -> ConnectTarget {
     ConnectTarget::of(&environment).expect("sound settings")
 }
 
-const OPTIONS: ConnectOptions<'_> = ConnectOptions { application_name: "example", timeout: Duration::from_secs(10), on_notice: |_| {} };
+const OPTIONS: ConnectOptions<'_> =
+    ConnectOptions { application_name: "example", timeout: Duration::from_secs(10), deadline: None, on_notice: |_| {} };
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")

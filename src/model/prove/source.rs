@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use pg_connect::file::{self, FileError};
 use tokio_postgres::error::SqlState;
 use tracing::info;
 
@@ -29,6 +30,9 @@ pub struct Source {
     /// The part of it that is run.
     pub range: Range<usize>,
 }
+
+/// PostgreSQL takes no message of 1 GiB or more.
+const LARGEST_MODEL: u64 = 1 << 30;
 
 const NOTHING: &str = "SELECT";
 
@@ -121,10 +125,10 @@ impl SourceError {
 
 /// Reads the model of a folder: `None` if there is none; or every fault.
 pub fn load(folder: &Path) -> Result<Option<Vec<Source>>, Vec<Fault>> {
-    let (file, parts) = (folder.join("schema.sql"), folder.join("schema"));
-    let paths = match (file.is_file(), parts.is_dir()) {
-        (true, true) => return Err(vec![Fault { path: file, place: None, problem: FileProblem::TwoModels }]),
-        (true, false) => vec![file],
+    let (single, parts) = (folder.join("schema.sql"), folder.join("schema"));
+    let paths = match (file::exists(&single), parts.is_dir()) {
+        (true, true) => return Err(vec![Fault { path: single, place: None, problem: FileProblem::TwoModels }]),
+        (true, false) => vec![single],
         (false, true) => files(&parts)?,
         (false, false) => return Ok(None),
     };
@@ -157,7 +161,17 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Vec<Fault>> {
 
 fn read(path: &Path) -> Result<Source, Vec<Fault>> {
     let fault = |place, problem| Fault { path: path.to_owned(), place, problem };
-    let bytes = fs::read(path).map_err(|error| vec![fault(None, FileProblem::Unreadable(error.to_string()))])?;
+    let bytes = file::read(path, LARGEST_MODEL).map(|content| content.bytes).map_err(|error| {
+        let text = error.to_string();
+        vec![fault(
+            None,
+            match error {
+                FileError::Stalled => FileProblem::Stalled(text),
+                FileError::NotAFile(_) | FileError::TooLarge(_) | FileError::OpenPipe => FileProblem::NotReadable(text),
+                FileError::System { .. } | FileError::NotUtf8 => FileProblem::Unreadable(text),
+            },
+        )]
+    })?;
     let text =
         String::from_utf8(bytes).map_err(|error| vec![fault(None, FileProblem::NotUtf8 { byte: error.utf8_error().valid_up_to() })])?;
     let text = without_byte_order_mark(text);

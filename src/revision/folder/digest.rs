@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use pg_connect::file::{Readings, watched};
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
@@ -26,6 +27,11 @@ impl FolderDigest {
     /// that does not fill the buffer is taken for the end of the file. On a file system where that is wrong the digest differs, and the
     /// caller then reads the files completely.
     pub fn of(folder: &Path) -> Option<Self> {
+        let path = folder.to_owned();
+        watched(folder, move |readings| Self::compute(&path, readings)).ok().flatten()
+    }
+
+    fn compute(folder: &Path, readings: &Readings) -> Option<Self> {
         let listing = FolderListing::read(folder).ok()?;
         let names = listing.names();
         if !listing.faults.is_empty() || names.is_empty() {
@@ -36,8 +42,10 @@ impl FolderDigest {
         let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
         let work = || {
             let mut buffer = vec![0; BUFFER];
+            let slot = readings.slot();
             while let Some((names, hashes)) = next() {
                 for (name, hash) in names.iter().zip(hashes) {
+                    slot.begin(name.to_bytes());
                     *hash = hash_file(&listing.folder, name, &mut buffer)?;
                 }
             }

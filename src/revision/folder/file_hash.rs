@@ -5,7 +5,8 @@ use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::{fs, io};
 
-use rustix::fs::{Mode, OFlags, openat};
+use pg_connect::file::{FileError, kind_of_no_file};
+use rustix::fs::{FileType, Mode, OFlags, fstat, openat};
 use rustix::io::{Errno, read};
 use sha2::block_api::compress256;
 use sha2::{Digest as _, Sha256};
@@ -21,9 +22,16 @@ fn open(folder: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
     openat(folder, name, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
 }
 
+/// What is read by mistake, such as a device behind a link, must not fill the memory: PostgreSQL takes no message of 1 GiB or more
+/// (`MaxAllocSize`).
+pub(super) const LARGEST_REVISION: u64 = 1 << 30;
+
 /// The content of a file, and its hash.
 pub(super) fn read_file(folder: &OwnedFd, name: &CStr, buffer: &mut [u8]) -> io::Result<(Vec<u8>, FileHash)> {
     let mut file = fs::File::from(open(folder, name)?);
+    if let Some(other) = kind_of_no_file(file.metadata()?.file_type()) {
+        return Err(io::Error::other(FileError::NotAFile(other)));
+    }
     let mut filled = 0;
     while filled < buffer.len() {
         match file.read(&mut buffer[filled..]) {
@@ -33,13 +41,13 @@ pub(super) fn read_file(folder: &OwnedFd, name: &CStr, buffer: &mut [u8]) -> io:
             Err(error) => return Err(error),
         }
     }
-    if filled == 0 && !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no file"));
-    }
     // Read through the buffer instead of `fs::read`, which asks the kernel for the file's size first.
     let mut bytes = buffer[..filled].to_vec();
     if filled == buffer.len() {
-        file.read_to_end(&mut bytes)?;
+        let length = file.take(LARGEST_REVISION).read_to_end(&mut bytes)?;
+        if u64::try_from(length).is_ok_and(|length| length >= LARGEST_REVISION) {
+            return Err(io::Error::other(FileError::TooLarge(LARGEST_REVISION)));
+        }
     }
     let hash = into_words(Sha256::new_with_prefix(name.to_bytes_with_nul()).chain_update(&bytes));
     Ok((bytes, hash))
@@ -54,8 +62,17 @@ pub(super) fn hash_file(folder: &OwnedFd, name: &CStr, buffer: &mut [u8]) -> Res
     if let Some(sum) = hash_in_place(buffer, end) {
         return Ok(sum);
     }
+    // It may be a device, which never ends.
+    if !FileType::from_raw_mode(fstat(&file)?.st_mode).is_file() {
+        return Err(Errno::INVAL);
+    }
     let mut hash = Sha256::new();
+    let mut length = 0;
     loop {
+        length += end;
+        if u64::try_from(length).is_ok_and(|length| length > LARGEST_REVISION) {
+            return Err(Errno::FBIG);
+        }
         hash.update(&buffer[..end]);
         if end < buffer.len() {
             return Ok(into_words(hash));

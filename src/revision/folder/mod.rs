@@ -14,6 +14,8 @@ use file_hash::{BUFFER, FileHash, read_file};
 use listing::{FolderListing, as_os_str};
 use workers::map_in_parts;
 
+use pg_connect::file::{FileError, Readings, watched};
+
 use super::{Fault, FileProblem};
 
 /// The files of a folder: read, but not parsed.
@@ -35,6 +37,12 @@ struct RevisionFile {
 impl RevisionFiles {
     /// Reads the files of a folder.
     pub fn read(folder: &Path) -> Result<Self, Vec<Fault>> {
+        let path = folder.to_owned();
+        let reading = watched(folder, move |readings| Self::read_watched(&path, readings));
+        reading.unwrap_or_else(|path| Err(vec![Fault::of(&path, FileProblem::Stalled(FileError::Stalled.to_string()))]))
+    }
+
+    fn read_watched(folder: &Path, readings: &Readings) -> Result<Self, Vec<Fault>> {
         let listing = FolderListing::read(folder)?;
         let mut names = listing.names();
         if names.is_empty() && listing.faults.is_empty() {
@@ -43,8 +51,11 @@ impl RevisionFiles {
         names.sort();
         let read_some = |names: Vec<&CStr>| {
             let mut buffer = vec![0; BUFFER];
-            let read =
-                |name: &CStr| RevisionFile { path: folder.join(as_os_str(name)), content: read_file(&listing.folder, name, &mut buffer) };
+            let slot = readings.slot();
+            let read = |name: &CStr| {
+                slot.begin(name.to_bytes());
+                RevisionFile { path: folder.join(as_os_str(name)), content: read_file(&listing.folder, name, &mut buffer) }
+            };
             names.into_iter().map(read).collect()
         };
         Ok(Self { files: map_in_parts(names, read_some), faults: listing.faults })
@@ -61,7 +72,11 @@ impl RevisionFiles {
         let Self { files, mut faults } = self;
         let parse_file = |RevisionFile { path, content }: RevisionFile| match content {
             Ok((bytes, _)) => parse(&path, bytes),
-            Err(error) => Err(vec![Fault::of(&path, FileProblem::Unreadable(error.to_string()))]),
+            Err(error) => {
+                let is_kind = error.get_ref().is_some_and(|error| error.is::<FileError>());
+                let text = error.to_string();
+                Err(vec![Fault::of(&path, if is_kind { FileProblem::NotReadable(text) } else { FileProblem::Unreadable(text) })])
+            }
         };
         let mut parsed = Vec::with_capacity(files.len());
         for outcome in map_in_parts(files, |files| files.into_iter().map(&parse_file).collect()) {

@@ -33,11 +33,23 @@ pub enum ConninfoError {
     NoEquals(usize),
     #[error("a single quote is not closed")]
     Quote,
+    #[error("the value of `{0}` has a NUL (%00), which PostgreSQL can't store; take it out")]
+    Nul(String),
+    #[error("`{keyword}` has {what}; take it out, and write the value alone")]
+    Control { keyword: &'static str, what: String },
     #[error("`{found}` is not a keyword of libpq (did you mean `{nearest}`?)")]
     Keyword { found: String, nearest: String },
-    // A word that resembles no keyword may be a secret that was mounted in the place of the URL, so it is not shown.
-    #[error("a word before `=` is no keyword of libpq; write host=HOST dbname=DATABASE user=USER, or a URL")]
+    #[error("`{0}` is not a keyword of libpq; take it out, or write a setting of the server as options=-c%20NAME=VALUE")]
+    UnknownKeyword(String),
+    // It may be a secret that was mounted in the place of the URL, or a part of a password, so it is not shown.
+    #[error(
+        "a word before `=` is no keyword of libpq, and not shown, as it may be part of a password; write host=HOST dbname=DATABASE user=USER, or a URL with `?`, `@` and `/` of a password as %3F, %40 and %2F"
+    )]
     NoKeyword,
+    #[error("`{keyword}` is another driver's parameter: {instead}")]
+    Foreign { keyword: &'static str, instead: &'static str },
+    #[error("`ssl` is neither true nor a mode of libpq; write sslmode=disable, allow, prefer, require, verify-ca or verify-full")]
+    Ssl,
     #[error("libpq's keyword `{keyword}` is not honoured: {instead}")]
     Refused { keyword: &'static str, instead: Cow<'static, str> },
     #[error("`{keyword}` is `{value}`; {expected}")]

@@ -2,7 +2,9 @@
 //! 34.17 and 34.15). The first source that sets a keyword decides it.
 
 pub(crate) mod error;
+mod foreign;
 pub(crate) mod keyword;
+mod parameter;
 mod parse;
 mod service;
 
@@ -13,9 +15,10 @@ use std::path::{Path, PathBuf};
 pub use keyword::{KEYWORDS, Keyword};
 
 use crate::account::Account;
-use crate::conninfo::error::{ConninfoError, SettingsError, for_program};
+use crate::conninfo::error::{ConninfoError, SettingsError};
 use crate::environment::{Environment, Program, Secret};
-use crate::words::nearest;
+use parameter::{Parameter, SCHEMA, checked, current, known, taken};
+use parse::Pair;
 
 /// The folder of the system's service file unless `PGSYSCONFDIR` is set: that of Debian's libpq.
 const SYSTEM_SETTINGS: &str = "/etc/postgresql-common";
@@ -28,23 +31,26 @@ pub struct Conninfo {
     home: Option<PathBuf>,
     /// The program that connects.
     program: Program,
+    /// Parameters that were ignored because they only concern other drivers, each with its source.
+    ignored: Vec<(String, &'static str)>,
 }
 
 impl Conninfo {
     /// Reads a URL or a key=value string. If a keyword occurs twice, the last one counts.
     pub fn parse(text: &str) -> Result<Self, ConninfoError> {
         let mut faults = Vec::new();
-        let conninfo = Self::read(text, Program::default(), &mut faults)?;
+        let conninfo = Self::read("", text, Program::default(), &mut faults)?;
         faults.into_iter().next().map_or(Ok(conninfo), Err)
     }
 
     /// Reads what can be read; keywords that are not supported go to `faults`.
-    fn read(text: &str, program: Program, faults: &mut Vec<ConninfoError>) -> Result<Self, ConninfoError> {
+    fn read(source: &str, text: &str, program: Program, faults: &mut Vec<ConninfoError>) -> Result<Self, ConninfoError> {
         let mut conninfo = Self { program, ..Self::default() };
-        for (keyword, value) in parse::read(text)? {
-            let (keyword, value) = current(keyword, value);
-            match taken(&keyword, &value, program) {
-                Ok(keyword) => drop(conninfo.values.insert(keyword, Secret::new(value))),
+        for pair in parse::read(text)? {
+            let pair = current(pair);
+            match taken(&pair, program) {
+                Ok(Parameter::Supported(keyword)) => drop(conninfo.values.insert(keyword, Secret::new(pair.value))),
+                Ok(Parameter::Ignored(name)) => conninfo.ignored.push((source.to_owned(), name)),
                 Err(fault) => faults.push(fault),
             }
         }
@@ -90,12 +96,12 @@ impl Conninfo {
         }
         for keyword in KEYWORDS {
             let Some(value) = variables.remove(keyword.name) else { continue };
-            match taken(keyword.name, value.reveal(), conninfo.program) {
+            match known(keyword.name, conninfo.program).and_then(|name| checked(name, value.reveal())) {
                 Ok(name) => {
                     found |= matches!(name, "host" | "hostaddr" | "dbname");
                     conninfo.values.entry(name).or_insert(value);
                 }
-                Err(fault) => faults.push(SettingsError::Conninfo { name: keyword.variable.to_owned(), fault }),
+                Err(fault) => faults.push(SettingsError::Conninfo { name: environment.source(keyword.variable), fault }),
             }
         }
         if !unread.is_empty() {
@@ -108,7 +114,7 @@ impl Conninfo {
         }
         if let Some(wanted) = environment.plain("PGREQUIRESSL").filter(|wanted| wanted.starts_with('1')) {
             // libpq still reads this obsolete variable where `sslmode` is not set.
-            let (_, mode) = current("requiressl".to_owned(), wanted.to_owned());
+            let mode = current(Pair::new("requiressl", wanted.to_owned())).value;
             conninfo.values.entry("sslmode").or_insert(Secret::new(mode));
         }
         if conninfo.get("user").is_none()
@@ -123,7 +129,7 @@ impl Conninfo {
     fn take_string(&mut self, name: &str, text: &str, faults: &mut Vec<SettingsError>) -> Result<(), SettingsError> {
         let of = |fault| SettingsError::Conninfo { name: name.to_owned(), fault };
         let mut found = Vec::new();
-        *self = Self::read(text, self.program, &mut found).map_err(of)?;
+        *self = Self::read(name, text, self.program, &mut found).map_err(of)?;
         faults.extend(found.into_iter().map(of));
         Ok(())
     }
@@ -142,9 +148,10 @@ impl Conninfo {
         let own = self.home.as_ref().filter(|_| named.is_none()).map(|home| home.join(".pg_service.conf"));
         let others: Vec<PathBuf> = own.into_iter().chain([system]).collect();
         let of = |fault| SettingsError::Conninfo { name: format!("service {name}"), fault };
-        for (keyword, value) in service::look_up(&name, named.as_deref(), &others, self.program.name).map_err(of)? {
-            match taken(&keyword, &value, self.program) {
-                Ok(keyword) => drop(self.values.entry(keyword).or_insert(Secret::new(value))),
+        for pair in service::look_up(&name, named.as_deref(), &others, self.program.name).map_err(of)? {
+            match taken(&pair, self.program) {
+                Ok(Parameter::Supported(keyword)) => drop(self.values.entry(keyword).or_insert(Secret::new(pair.value))),
+                Ok(Parameter::Ignored(ignored)) => self.ignored.push((format!("service {name}"), ignored)),
                 Err(fault) => faults.push(of(fault)),
             }
         }
@@ -175,6 +182,17 @@ impl Conninfo {
         self.values.get(keyword).map(Secret::reveal).filter(|value| !value.is_empty())
     }
 
+    /// `schema`, Prisma's parameter for the search path. The program that connects sets it, because a pooler may refuse it in
+    /// `options`.
+    pub fn schema(&self) -> Option<&str> {
+        self.get(SCHEMA)
+    }
+
+    /// Parameters of other drivers that are ignored, each with its source: a variable or a service.
+    pub fn ignored(&self) -> &[(String, &'static str)] {
+        &self.ignored
+    }
+
     /// The path of one of libpq's files in the home folder, such as `.pgpass`.
     pub fn home_file(&self, name: &str) -> Option<PathBuf> {
         self.home.as_ref().map(|home| home.join(name))
@@ -198,39 +216,6 @@ impl Conninfo {
         let user = self.get("user").unwrap_or("");
         format!("{user}@{}/{}", places.join(","), self.get("dbname").unwrap_or(user))
     }
-}
-
-fn known(keyword: &str, program: Program) -> Result<&'static str, ConninfoError> {
-    match Keyword::find(keyword) {
-        Some(Keyword { name, refused: "", .. }) => Ok(name),
-        Some(Keyword { name, refused, .. }) => Err(ConninfoError::Refused { keyword: name, instead: for_program(refused, program.name) }),
-        None => {
-            let nearest = nearest(keyword, KEYWORDS.iter().map(|known| known.name));
-            Err(nearest.map_or(ConninfoError::NoKeyword, |nearest| ConninfoError::Keyword { found: keyword.to_owned(), nearest }))
-        }
-    }
-}
-
-/// The keyword, if it is supported with this value.
-fn taken(keyword: &str, value: &str, program: Program) -> Result<&'static str, ConninfoError> {
-    match known(keyword, program)? {
-        "dbname" if is_connection_string(value) => Err(ConninfoError::Nested),
-        keyword => Ok(keyword),
-    }
-}
-
-/// Replaces an obsolete keyword as libpq does.
-fn current(keyword: String, value: String) -> (String, String) {
-    if keyword == "requiressl" {
-        let mode = if value.starts_with('1') { "require" } else { "prefer" };
-        return ("sslmode".to_owned(), mode.to_owned());
-    }
-    (keyword, value)
-}
-
-/// Whether a database's name, which is printed, is a connection string, which may contain a password.
-fn is_connection_string(name: &str) -> bool {
-    name.contains("://") || name.split_once('=').is_some_and(|(word, _)| Keyword::find(word.trim()).is_some())
 }
 
 #[cfg(test)]
@@ -258,6 +243,8 @@ mod tests {
             ("postgres://h/d?password=", "dbname=d host=h password="),
             ("postgres://h/d?ssl=true&options=-c%20a=b", "dbname=d host=h options=-c a=b sslmode=require"),
             ("postgres://,/", "host=, port=,"),
+            ("postgres://h/d?pgbouncer=true&connection_limit=1&schema=My%20App&pool_max_conns=9", "dbname=d host=h schema=My App"),
+            ("postgres://h/d?ssl=verify-full", "dbname=d host=h sslmode=verify-full"),
         ] {
             assert_eq!(read(text), expected);
         }
@@ -298,6 +285,14 @@ mod tests {
             "dbname=postgres://u:hunter2@h",
             "dbname='password=hunter2'",
             "aHVudGVyMg-hunter2==",
+            "postgres://u:12?hunter2=1@h/d",
+            "postgres://u:12/3?hunter2=1@h/d",
+            "host=h password=x hunter2=y",
+            "host=h password=x y=1 hunter2=y",
+            "host='hunter2\n'",
+            "postgres://u:hunter2%0A@h/d",
+            "postgres://u:hunter2%00@h/d",
+            "postgres://h/d?ssl=hunter2",
         ] {
             let shown = Conninfo::parse(text).expect_err(text).to_string();
             assert!(!shown.contains("hunter2") && !shown.contains("er2@"), "{text}: {shown}");
@@ -315,6 +310,25 @@ mod tests {
         }
         let shown = Conninfo::parse("hots=h").expect_err("a typing mistake").to_string();
         assert_eq!(shown, "`hots` is not a keyword of libpq (did you mean `host`?)");
+    }
+
+    #[test]
+    fn a_parameter_that_is_unknown_or_unsafe_to_ignore_is_refused_by_name() {
+        for (text, expected) in [
+            ("postgres://h/d?frobnicate=1", "`frobnicate` is not a keyword of libpq; take it out"),
+            ("host=h frobnicate=1", "`frobnicate` is not a keyword of libpq; take it out"),
+            ("postgres://u@h/d?conection_limit=1", "(did you mean `connection_limit`?)"),
+            ("postgres://h/d?sslaccept=accept_invalid_certs", "`sslaccept` is another driver's parameter: write sslmode=verify-full"),
+            ("postgres://h/d?search_path=app", "`search_path` is another driver's parameter: write options=-c%20search_path=SCHEMA"),
+            ("postgres://h/d?ssl=1", "`ssl` is neither true nor a mode of libpq; write sslmode=disable"),
+            ("postgres://h/d?user=me%0A", "`user` has a newline at its end; take it out"),
+            ("host='a\tb'", "`host` has a tab as character 2"),
+            ("postgres://h/d?dbname=%00", "the value of `dbname` has a NUL"),
+        ] {
+            let shown = Conninfo::parse(text).expect_err(text).to_string();
+            assert!(shown.contains(expected), "{text}: {shown}");
+        }
+        assert!(Conninfo::parse("host=h options='-c a=b\n'").is_ok(), "the server splits options at white space");
     }
 
     #[test]

@@ -2,9 +2,26 @@
 //! `conninfo_uri_parse_options` and `conninfo_parse` do, and stricter only where libpq would take a part of a password for a host.
 
 use crate::conninfo::error::ConninfoError;
+use crate::conninfo::keyword::Keyword;
 
 /// Keywords and values in their order.
-pub(super) type Pairs = Vec<(String, String)>;
+pub(super) type Pairs = Vec<Pair>;
+
+/// A keyword and its value.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Pair {
+    pub(super) keyword: String,
+    pub(super) value: String,
+    /// Whether the keyword may be printed: it stands where no password can.
+    pub(super) is_printable: bool,
+}
+
+impl Pair {
+    /// A pair whose keyword may be printed.
+    pub(super) fn new(keyword: impl Into<String>, value: String) -> Self {
+        Self { keyword: keyword.into(), value, is_printable: true }
+    }
+}
 
 /// Reads either spelling.
 pub(super) fn read(text: &str) -> Result<Pairs, ConninfoError> {
@@ -32,7 +49,7 @@ fn url(scheme: &str, rest: &str) -> Result<Pairs, ConninfoError> {
     // An empty part leaves the keyword unset; in the query it sets it to nothing.
     let mut part = |keyword: &str, value: &str| -> Result<(), ConninfoError> {
         if !value.is_empty() {
-            pairs.push((keyword.to_owned(), decode(keyword, value)?));
+            pairs.push(Pair::new(keyword, decode(keyword, value)?));
         }
         Ok(())
     };
@@ -64,17 +81,14 @@ fn url(scheme: &str, rest: &str) -> Result<Pairs, ConninfoError> {
     part("port", &ports.join(","))?;
     part("dbname", dbname)?;
     let query = query.strip_suffix('&').unwrap_or(query);
+    // In postgres://me:12?34=5@host/d the query is a part of a password.
+    let is_printable = !userinfo.is_empty() || !query.contains('@');
     for (number, pair) in query.split('&').enumerate().filter(|_| !query.is_empty()) {
         // libpq refuses a second `=`; other clients take it for a part of the value, and it can mean nothing else.
         let (keyword, value) = pair.split_once('=').ok_or(ConninfoError::NoEquals(number + 1))?;
         let keyword = decode("a keyword", keyword)?;
         let value = decode(&keyword, value)?;
-        pairs.push(match (keyword.as_str(), value.as_str()) {
-            // JDBC's name, which libpq also accepts; and asyncpg's name for sslmode, which users of SQLAlchemy have.
-            ("ssl", "true") => ("sslmode".to_owned(), "require".to_owned()),
-            ("ssl", _) => ("sslmode".to_owned(), value),
-            _ => (keyword, value),
-        });
+        pairs.push(Pair { keyword, value, is_printable });
     }
     Ok(pairs)
 }
@@ -92,7 +106,7 @@ fn decode(keyword: &str, text: &str) -> Result<String, ConninfoError> {
         let digit = |byte: &u8| char::from(*byte).to_digit(16).ok_or(ConninfoError::Percent);
         let value = u8::try_from(digit(high)? * 16 + digit(low)?).map_err(|_| ConninfoError::Percent)?;
         if value == 0 {
-            return Err(ConninfoError::Percent);
+            return Err(ConninfoError::Nul(keyword.to_owned()));
         }
         bytes.push(value);
         rest = after;
@@ -107,7 +121,7 @@ fn is_space(character: char) -> bool {
 
 /// `keyword = value keyword='quoted \' value' …`
 fn key_values(text: &str) -> Result<Pairs, ConninfoError> {
-    let mut pairs = Vec::new();
+    let mut pairs: Pairs = Vec::new();
     let mut rest = text.trim_start_matches(is_space);
     while !rest.is_empty() {
         let (keyword, after) = rest.split_once('=').ok_or(ConninfoError::NoEquals(pairs.len() + 1))?;
@@ -131,8 +145,15 @@ fn key_values(text: &str) -> Result<Pairs, ConninfoError> {
                 Some(c) => value.push(c),
             }
         }
-        pairs.push((keyword.to_owned(), value));
+        pairs.push(Pair::new(keyword, value));
         rest = characters.as_str().trim_start_matches(is_space);
+    }
+    // A secret such as `aHVudGVyMg==` looks like a keyword, and so does a part of a password behind a blank in it.
+    let is_conninfo = pairs.iter().any(|pair| Keyword::find(&pair.keyword).is_some());
+    let mut is_behind_password = false;
+    for pair in &mut pairs {
+        pair.is_printable = is_conninfo && !is_behind_password;
+        is_behind_password = pair.keyword == "password" || (is_behind_password && Keyword::find(&pair.keyword).is_none());
     }
     Ok(pairs)
 }

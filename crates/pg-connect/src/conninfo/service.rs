@@ -1,26 +1,20 @@
 //! The connection service file (PostgreSQL manual, 34.17): named groups of keywords and values.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::parse::Pairs;
+use super::parse::{Pair, Pairs};
 use crate::conninfo::error::{ConninfoError, for_program};
-
-/// A service file may not be larger, in bytes.
-const LARGEST: u64 = 1 << 20;
+use crate::file::{self, FileContent, LARGEST_SETTING};
 
 /// Looks a service up in the first of the files that has it. `named` must exist, the others may.
 pub(super) fn look_up(service: &str, named: Option<&Path>, others: &[PathBuf], program: &str) -> Result<Pairs, ConninfoError> {
     let named = named.map(|path| (path, true));
     for (path, required) in named.into_iter().chain(others.iter().map(|path| (path.as_path(), false))) {
-        if !required && !path.exists() {
-            continue;
-        }
-        let unreadable = |reason: String| ConninfoError::File { keyword: "servicefile", path: path.to_owned(), reason };
-        if fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len() > LARGEST {
-            return Err(unreadable("larger than 1 MiB".to_owned()));
-        }
-        let text = fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+        let text = match file::read(path, LARGEST_SETTING).and_then(FileContent::text) {
+            Ok(text) => text,
+            Err(error) if !required && error.is_missing() => continue,
+            Err(error) => return Err(ConninfoError::File { keyword: "servicefile", path: path.to_owned(), reason: error.to_string() }),
+        };
         if let Some(pairs) = group(&text, service, path, program)? {
             return Ok(pairs);
         }
@@ -53,8 +47,9 @@ fn group(text: &str, service: &str, path: &Path, program: &str) -> Result<Option
         let (keyword, value) = line.split_once('=').ok_or_else(|| fault("no `=`; write keyword=value without spaces"))?;
         match keyword {
             "service" | "servicefile" => return Err(fault("a service can't name another one")),
-            _ if pairs.iter().any(|(known, _)| known == keyword) => {}
-            _ => pairs.push((keyword.to_owned(), value.to_owned())),
+            "schema" => return Err(fault("`schema` is read from a connection string alone; write options=-c search_path=SCHEMA")),
+            _ if pairs.iter().any(|pair| pair.keyword == keyword) => {}
+            _ => pairs.push(Pair::new(keyword, value.to_owned())),
         }
     }
     Ok(found)
@@ -71,8 +66,8 @@ mod tests {
     #[test]
     fn a_group_ends_where_the_next_begins_and_its_first_word_wins() {
         let text = "host=nobody\n[other]\nhost=o\n [mine]\n# c\n host=h \r\nhost=second\npassword=a b=c\n\n[next]\nport=1\n";
-        let pairs = [("host", "h"), ("password", "a b=c")].map(|(keyword, value)| (keyword.to_owned(), value.to_owned()));
-        assert_eq!(read(text).expect("sound"), Some(pairs.to_vec()));
+        let pairs = [("host", "h"), ("password", "a b=c")].map(|(keyword, value)| Pair::new(keyword, value.to_owned()));
+        assert_eq!(read(text).expect("sound"), Some(pairs.into()));
         assert_eq!(read("[minefield]\nhost=h").expect("sound"), None);
     }
 

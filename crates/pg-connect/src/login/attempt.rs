@@ -4,6 +4,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::error::ConnectError;
 use crate::protocol::{ProtocolError, ServerEvent};
 use crate::stream::{Address, Endpoint, EndpointError};
@@ -12,6 +14,22 @@ use crate::target::ConnectTarget;
 /// The endpoint of an address of a host.
 pub(super) fn endpoint<'t>(target: &'t ConnectTarget, host: &'t str, address: &'t Address) -> Endpoint<'t> {
     Endpoint { address, host, network: &target.network, tls: &target.tls, peer: target.peer.as_deref() }
+}
+
+/// How long each part of an attempt may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TimeLimit {
+    /// For each address.
+    pub(super) each: Duration,
+    /// For all of them.
+    pub(super) deadline: Option<Instant>,
+}
+
+impl TimeLimit {
+    /// The limit of a part that begins now.
+    pub(super) fn now(&self) -> Duration {
+        self.deadline.map_or(self.each, |deadline| self.each.min(deadline.saturating_duration_since(Instant::now())))
+    }
 }
 
 /// Does `work` within a time.

@@ -3,6 +3,7 @@
 
 mod attempt;
 mod handle;
+pub(crate) mod resolve;
 mod retry;
 pub(crate) mod verdict;
 
@@ -11,14 +12,17 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_postgres::config::{ChannelBinding, SslMode, SslNegotiation};
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{Client, Config, Connection, SimpleQueryMessage};
 use tracing::debug;
 
-use attempt::{endpoint, explain, limited};
+use attempt::{TimeLimit, endpoint, explain, limited};
 pub use handle::ConnectionHandle;
 use handle::{HandleState, drive};
+pub use resolve::ResolveError;
+use resolve::resolve;
 pub use verdict::{ConnectRefusal, RetryVerdict};
 
 use crate::error::ConnectError;
@@ -44,6 +48,8 @@ pub struct ConnectOptions<'o> {
     pub application_name: &'o str,
     /// How long each address may take, unless `connect_timeout` is set.
     pub timeout: Duration,
+    /// When all attempts end, if there is such a time: the error then tells what the last of them waited for.
+    pub deadline: Option<Instant>,
     /// Called for each notice of the server during the login.
     pub on_notice: fn(&DbError),
 }
@@ -62,6 +68,9 @@ pub async fn connect(target: &ConnectTarget, options: ConnectOptions<'_>) -> Res
     for wanted in rounds {
         failed.clear();
         for host in shuffled(&target.hosts, target.shuffled) {
+            if !failed.is_empty() && options.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                break;
+            }
             match connect_host(target, host, *wanted, options).await {
                 Ok(connected) => return Ok(connected),
                 // As in libpq: after a refusal, such as of the password, the next host is not tried.
@@ -95,16 +104,21 @@ async fn connect_host(
     wanted: TargetSessionAttrs,
     options: ConnectOptions<'_>,
 ) -> Result<OpenConnection, ConnectError> {
-    let timeout = match target.network.connect_timeout {
+    let each = match target.network.connect_timeout {
         Some(Duration::ZERO) => UNLIMITED,
         Some(timeout) => timeout,
         None => options.timeout,
     };
-    let mut last = ConnectError::Timeout(timeout);
-    for address in limited(timeout, async { addresses(host, target.shuffled).await.map_err(ConnectError::from) }).await? {
+    let limit = TimeLimit { each, deadline: options.deadline };
+    let mut last = None;
+    for address in addresses(host, target.shuffled, limit.now()).await? {
+        let timeout = limit.now();
+        if last.is_some() && timeout.is_zero() {
+            break;
+        }
         let error = match limited(timeout, connect_address(target, host, &address, options)).await {
             Ok(mut connected) => {
-                let is_wanted = limited(timeout, is_wanted_kind(&mut connected, wanted, options.on_notice)).await?;
+                let is_wanted = limited(limit.now(), is_wanted_kind(&mut connected, wanted, options.on_notice)).await?;
                 return if is_wanted { Ok(connected) } else { Err(ConnectError::WrongServerKind(wanted.word())) };
             }
             Err(error) => error,
@@ -113,24 +127,20 @@ async fn connect_host(
         if !matches!(error, ConnectError::Endpoint(EndpointError::Socket(_)) | ConnectError::Timeout(_)) {
             return Err(error);
         }
-        last = error;
+        last = Some(error);
     }
-    Err(last)
+    Err(last.unwrap_or_else(|| ConnectError::NoAttempt(format!("{} has no address", host.label()))))
 }
 
 /// Resolves the addresses of a host.
-async fn addresses(host: &TargetHost, shuffle: bool) -> Result<Vec<Address>, EndpointError> {
+async fn addresses(host: &TargetHost, shuffle: bool, timeout: Duration) -> Result<Vec<Address>, ResolveError> {
     if host.is_socket() {
         return Ok(vec![Address::socket(&host.name, host.port)]);
     }
     if let Some(address) = host.address {
         return Ok(vec![Address::Network(SocketAddr::new(address, host.port))]);
     }
-    let unknown = |source| EndpointError::Name { host: host.name.clone(), source };
-    let found: Vec<SocketAddr> = tokio::net::lookup_host((host.name.as_str(), host.port)).await.map_err(unknown)?.collect();
-    if found.is_empty() {
-        return Err(unknown(std::io::Error::other("it has no address")));
-    }
+    let found = resolve(&host.name, host.port, timeout).await?;
     Ok(shuffled(&found, shuffle).into_iter().map(|address| Address::Network(*address)).collect())
 }
 

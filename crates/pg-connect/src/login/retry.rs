@@ -26,7 +26,7 @@ fn of_code(code: &str) -> RetryVerdict {
 
 /// The verdict on an operating system's error.
 fn of_io(kind: ErrorKind) -> RetryVerdict {
-    // A socket file that this process may not open stays so. Host names that don't resolve have no kind of their own.
+    // A socket file that this process may not open stays so.
     if kind == ErrorKind::PermissionDenied { RetryVerdict::Refused(ConnectRefusal::Rights) } else { RetryVerdict::Wait }
 }
 
@@ -35,7 +35,8 @@ impl ConnectError {
     pub fn retry_verdict(&self) -> RetryVerdict {
         match self {
             Self::Settings(_) | Self::NoAttempt(_) => RetryVerdict::Refused(ConnectRefusal::Other),
-            Self::Timeout(_) | Self::WrongServerKind(_) => RetryVerdict::Wait,
+            // Host names that don't resolve may do so later: names of services come and go.
+            Self::Resolve(_) | Self::Timeout(_) | Self::WrongServerKind(_) => RetryVerdict::Wait,
             Self::Endpoint(error) => error.retry_verdict(),
             Self::Server { verdict, .. } => *verdict,
             // If both attempts were refused, the second one may be refused because it is the wrong kind of attempt.
@@ -73,7 +74,7 @@ impl EndpointError {
     pub fn retry_verdict(&self) -> RetryVerdict {
         match self {
             Self::Socket(error) => of_io(error.kind()),
-            Self::Name { .. } | Self::ServerStartup => RetryVerdict::Wait,
+            Self::ServerStartup => RetryVerdict::Wait,
             Self::Unencrypted(_) | Self::Handshake(_) | Self::NoAlpn | Self::NotAsked => RetryVerdict::Refused(ConnectRefusal::Tls),
             Self::Protocol(
                 ProtocolError::DisallowedAuth(_)
@@ -126,6 +127,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::login::resolve::ResolveError;
 
     #[test]
     fn each_code_is_worth_waiting_for_or_not() {
@@ -180,7 +182,6 @@ mod tests {
             (EndpointError::Socket(io(ErrorKind::ConnectionRefused)), Wait),
             (EndpointError::Socket(io(ErrorKind::UnexpectedEof)), Wait),
             (EndpointError::Socket(io(ErrorKind::PermissionDenied)), Refused(Rights)),
-            (EndpointError::Name { host: "h".into(), source: io(ErrorKind::Other) }, Wait),
             (EndpointError::ServerStartup, Wait),
             (EndpointError::Unencrypted("require"), Refused(Tls)),
             (EndpointError::Handshake("expired".into()), Refused(Tls)),
@@ -196,6 +197,9 @@ mod tests {
             let shown = error.to_string();
             assert_eq!(ConnectError::Endpoint(error).retry_verdict(), expected, "{shown}");
         }
+        let no_answer = ResolveError::NoAnswer { host: "h".into(), within: Duration::ZERO };
+        let unknown = ResolveError::Unknown { host: "h".into(), lookup: io(ErrorKind::Other) };
+        assert_eq!([no_answer, unknown].map(|error| ConnectError::Resolve(error).retry_verdict()), [Wait, Wait]);
         assert_eq!(ConnectError::WrongServerKind("standby").retry_verdict(), Wait);
         assert_eq!(ConnectError::Timeout(Duration::ZERO).retry_verdict(), Wait);
     }

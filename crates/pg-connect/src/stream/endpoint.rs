@@ -95,7 +95,7 @@ impl Endpoint<'_> {
         }
         let client = match known {
             Some(client) => client.clone(),
-            None => self.tls.client(self.host, address.ip()).map_err(unusable)?,
+            None => self.tls_client(address.ip()).await?,
         };
         let connector = TlsConnector::from(client.config.clone());
         let stream = connector.connect(client.name.clone(), stream).await.map_err(|error| self.handshake_failed(error))?;
@@ -119,6 +119,15 @@ impl Endpoint<'_> {
             b'N' => Ok(false),
             b'E' => Err(EndpointError::ServerStartup),
             other => Err(EndpointError::NotPostgres(other)),
+        }
+    }
+
+    /// The TLS client. Its files are read in a thread for blocking work.
+    async fn tls_client(&self, address: IpAddr) -> Result<TlsClient, ConnectError> {
+        let (tls, host) = (self.tls.clone(), self.host.to_owned());
+        match tokio::task::spawn_blocking(move || tls.client(&host, address)).await {
+            Ok(client) => client.map_err(unusable),
+            Err(error) => Err(ConnectError::NoAttempt(error.to_string())),
         }
     }
 

@@ -9,15 +9,6 @@ use crate::protocol::ProtocolError;
 /// Why a stream to an address could not be opened, or may not be used.
 #[derive(Debug, Error)]
 pub enum EndpointError {
-    /// The host name does not resolve, now.
-    #[error("the host name {host} does not resolve")]
-    Name {
-        /// `host`.
-        host: String,
-        /// The resolver's error.
-        #[source]
-        source: io::Error,
-    },
     /// The network's or the socket file's error.
     #[error(transparent)]
     Socket(io::Error),

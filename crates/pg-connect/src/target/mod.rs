@@ -4,9 +4,12 @@ mod passfile;
 mod settings;
 mod settings_reader;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use tokio_postgres::config::ChannelBinding;
+use tracing::info;
 
 pub use settings::{LoginSettings, NetworkSettings, TargetHost, TargetSessionAttrs};
 use settings_reader::SettingsReader;
@@ -43,6 +46,7 @@ impl ConnectTarget {
     /// Reads the environment and the files that it names, now; or all faults of the settings.
     pub fn of(environment: &Environment) -> Result<Self, Vec<SettingsError>> {
         let (conninfo, target) = Self::check(environment)?;
+        log_ignored(&conninfo);
         Ok(target.with_passwords(&conninfo))
     }
 
@@ -115,6 +119,21 @@ impl ConnectTarget {
     }
 }
 
+/// Names the parameters that are ignored because they only concern other drivers, once in the life of the process.
+fn log_ignored(conninfo: &Conninfo) {
+    static LOGGED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut by_source: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (source, name) in conninfo.ignored() {
+        by_source.entry(source).or_default().push(format!("`{name}`"));
+    }
+    for (source, names) in by_source {
+        let line = format!("{source}: ignoring {}, which only other drivers need", names.join(", "));
+        if LOGGED.lock().unwrap_or_else(PoisonError::into_inner).insert(line.clone()) {
+            info!("{line}");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -144,6 +163,9 @@ mod tests {
             ("host=h user=u ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=TLSv1.2", "above ssl_max_protocol_version"),
             ("host=h user=u ssl_max_protocol_version=TLSv1.1", "ssl_max_protocol_version"),
             ("host=h user=u gssencmode=require", "gssencmode"),
+            ("host=h user=u keepalives_idle=40000", "`keepalives_idle` is `40000`; write a whole number up to 32767"),
+            ("host=h user=u keepalives_count=128", "keepalives_count"),
+            ("host=h user=u connect_timeout=99999999999", "write a whole number up to 2147483647"),
             ("host=h user=u client_encoding=LATIN1", "client_encoding"),
             ("host=h user=u replication=database", "replication"),
             ("host=h user=u sslcompression=1", "sslcompression"),
@@ -164,8 +186,7 @@ mod tests {
         ];
         let environment = Environment::new(Program::default(), variables.map(|(name, value)| (name.into(), value.into()))).expect("UTF-8");
         let found: Vec<String> = ConnectTarget::of(&environment).expect_err("faults").iter().map(ToString::to_string).collect();
-        let expected =
-            ["`krbsrvname`", "no keyword of libpq", "did you mean `host`", "PGSSLCRLDIR", "`port`", "`connect_timeout`", "`sslmode`"];
+        let expected = ["`krbsrvname`", "`nonsence`", "did you mean `host`", "PGSSLCRLDIR", "`port`", "`connect_timeout`", "`sslmode`"];
         assert_eq!(found.len(), expected.len(), "{found:#?}");
         for (found, expected) in found.iter().zip(expected) {
             assert!(found.contains(expected), "{found}");

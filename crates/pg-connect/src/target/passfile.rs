@@ -1,17 +1,13 @@
 //! The password file (PostgreSQL manual, 34.16): `hostname:port:database:username:password`, the first line that matches.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Once;
 
 use tracing::warn;
 
 use crate::environment::Secret;
+use crate::file::{self, LARGEST_SETTING};
 
-/// A password file may not be larger, in bytes.
-const LARGEST: u64 = 1 << 20;
 /// A socket in this folder counts as `localhost` in the file.
 const DEFAULT_SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
@@ -23,24 +19,18 @@ pub(super) fn password(path: &Path, host: &str, port: u16, database: &str, user:
         WARNED.call_once(|| warn!("the password file {} is not read: {why}", path.display()));
         None
     };
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return None,
+    let content = match file::read(path, LARGEST_SETTING) {
+        Ok(content) => content,
+        Err(error) if error.is_missing() => return None,
         Err(error) => return pass_over(error.to_string()),
     };
-    if !metadata.is_file() {
+    if !content.is_plain {
         return pass_over("it is not a plain file".to_owned());
     }
-    if metadata.mode() & 0o077 != 0 {
-        return pass_over(format!("its mode {:04o} lets group or world access it; chmod 0600", metadata.mode() & 0o7777));
+    if content.mode & 0o077 != 0 {
+        return pass_over(format!("its mode {:04o} lets group or world access it; chmod 0600", content.mode));
     }
-    if metadata.len() > LARGEST {
-        return pass_over("it is larger than 1 MiB".to_owned());
-    }
-    match fs::read(path) {
-        Ok(bytes) => find(&String::from_utf8_lossy(&bytes), host, port, database, user),
-        Err(error) => pass_over(error.to_string()),
-    }
+    find(&String::from_utf8_lossy(&content.bytes), host, port, database, user)
 }
 
 fn find(text: &str, host: &str, port: u16, database: &str, user: &str) -> Option<Secret> {

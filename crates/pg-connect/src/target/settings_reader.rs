@@ -59,22 +59,26 @@ impl SettingsReader<'_> {
     }
 
     pub(super) fn network(&mut self) -> NetworkSettings {
-        let mut positive = |keyword, otherwise| match self.number(keyword).and_then(|seconds| u64::try_from(seconds).ok()) {
-            None | Some(0) => otherwise,
-            Some(seconds) => Duration::from_secs(seconds),
-        };
+        // Linux accepts no more (`tcp.h`: MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT).
+        const LONGEST_KEEPALIVE: i32 = 32767;
+        const MOST_KEEPALIVES: i32 = 127;
+        let mut positive =
+            |keyword, otherwise| match self.number(keyword, LONGEST_KEEPALIVE).and_then(|seconds| u64::try_from(seconds).ok()) {
+                None | Some(0) => otherwise,
+                Some(seconds) => Duration::from_secs(seconds),
+            };
         let (idle, interval) = (positive("keepalives_idle", NETWORK.idle), positive("keepalives_interval", NETWORK.interval));
-        let count = self.number("keepalives_count").and_then(|count| u32::try_from(count).ok());
+        let count = self.number("keepalives_count", MOST_KEEPALIVES).and_then(|count| u32::try_from(count).ok());
         NetworkSettings {
-            keepalives: self.number("keepalives").unwrap_or(1) != 0,
+            keepalives: self.number("keepalives", i32::MAX).unwrap_or(1) != 0,
             idle,
             interval,
             count: count.filter(|count| *count > 0).unwrap_or(NETWORK.count),
-            user_timeout: match self.number("tcp_user_timeout") {
+            user_timeout: match self.number("tcp_user_timeout", i32::MAX) {
                 Some(milliseconds) => Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)),
                 None => NETWORK.user_timeout,
             },
-            connect_timeout: match self.number("connect_timeout") {
+            connect_timeout: match self.number("connect_timeout", i32::MAX) {
                 Some(seconds) => Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0))),
                 None => NETWORK.connect_timeout,
             },
@@ -165,11 +169,12 @@ impl SettingsReader<'_> {
         fixed("max_protocol_version", &["3.0", "3.2", "latest"], "write 3.0, 3.2 or latest");
     }
 
-    fn number(&mut self, keyword: &'static str) -> Option<i32> {
+    fn number(&mut self, keyword: &'static str, greatest: i32) -> Option<i32> {
         let value = self.conninfo.get(keyword)?;
-        let number = value.trim().parse().ok();
+        let number = value.trim().parse().ok().filter(|number| *number <= greatest);
         if number.is_none() {
-            self.faults.push(ConninfoError::Value { keyword, value: value.to_owned(), expected: "write a whole number".into() });
+            let expected = format!("write a whole number up to {greatest}").into();
+            self.faults.push(ConninfoError::Value { keyword, value: value.to_owned(), expected });
         }
         number
     }

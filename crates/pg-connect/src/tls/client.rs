@@ -16,6 +16,7 @@ use super::provider::provider;
 use super::settings::{CertMode, TlsMode, TlsSettings, TlsVersion, TrustRoots};
 use super::verify::{NameMismatch, Verifier};
 use crate::conninfo::error::ConninfoError;
+use crate::file;
 
 /// PostgreSQL's protocol in ALPN.
 pub const PROTOCOL: &[u8] = b"postgresql";
@@ -49,7 +50,7 @@ impl TlsSettings {
     pub fn client(&self, host: &str, address: IpAddr) -> Result<TlsClient, ConninfoError> {
         let roots = files::roots(&self.roots, self.mode)?;
         let revoked = match (&roots, &self.revoked) {
-            (Some(_), Some((path, named))) if *named || path.exists() => files::revocation_lists(path)?,
+            (Some(_), Some((path, named))) if *named || file::exists(path) => files::revocation_lists(path)?,
             _ => Vec::new(),
         };
         let certificate = match self.certificates {

@@ -1,7 +1,5 @@
 //! The files of TLS: roots, revocation lists, the client certificate and its key.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustls::crypto::ring::sign::any_supported_type;
@@ -12,6 +10,7 @@ use tracing::{debug, warn};
 
 use super::settings::{TlsMode, TrustRoots};
 use crate::conninfo::error::ConninfoError;
+use crate::file;
 
 /// The largest file, in bytes.
 const LARGEST: u64 = 4 << 20;
@@ -38,7 +37,7 @@ pub(super) fn roots(roots: &TrustRoots, mode: TlsMode) -> Result<Option<RootCert
         TrustRoots::System => {
             // OpenSSL's variable, and so libpq's.
             let bundle = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-            let bundle = bundle.or_else(|| BUNDLES.iter().map(PathBuf::from).find(|path| path.exists()));
+            let bundle = bundle.or_else(|| BUNDLES.iter().map(PathBuf::from).find(|path| file::exists(path)));
             match bundle {
                 Some(path) => Ok(Some(RootCertificates::Certificates(certificates("sslrootcert", &path)?))),
                 None => {
@@ -47,7 +46,7 @@ pub(super) fn roots(roots: &TrustRoots, mode: TlsMode) -> Result<Option<RootCert
                 }
             }
         }
-        TrustRoots::File { path, .. } if path.exists() => Ok(Some(RootCertificates::Certificates(certificates("sslrootcert", path)?))),
+        TrustRoots::File { path, .. } if file::exists(path) => Ok(Some(RootCertificates::Certificates(certificates("sslrootcert", path)?))),
         TrustRoots::File { path, named } => {
             let what = "it is not there; name the file with sslrootcert, or write sslrootcert=system or =builtin for public roots";
             if mode >= TlsMode::VerifyCa {
@@ -79,7 +78,7 @@ pub(super) fn client_certificate(
     program: &str,
 ) -> Result<Option<CertifiedKey>, ConninfoError> {
     let Some((path, named)) = certificate else { return Ok(None) };
-    if !path.exists() {
+    if !file::exists(path) {
         if *named {
             warn!("sslcert: {} is not there, so no client certificate is sent", path.display());
         }
@@ -88,16 +87,16 @@ pub(super) fn client_certificate(
     let chain = certificates("sslcert", path)?;
     let content = |path: &Path, what: &str| ConninfoError::Content { keyword: "sslkey", path: path.to_owned(), what: what.to_owned() };
     let key_path = key.ok_or_else(|| content(Path::new(""), "the certificate in sslcert needs its key; name the file with sslkey"))?;
-    let metadata = fs::metadata(key_path)
+    let key_file = file::read(key_path, LARGEST)
         .map_err(|error| content(key_path, &format!("the key of the certificate in sslcert can't be read ({error})")))?;
-    let forbidden = if metadata.uid() == 0 { 0o037 } else { 0o077 };
-    if metadata.mode() & forbidden != 0 {
+    let forbidden = if key_file.owner == 0 { 0o037 } else { 0o077 };
+    if key_file.is_plain && key_file.mode & forbidden != 0 {
         return Err(content(
             key_path,
             "others may read the key; its mode must be 0600 or less, or 0640 or less if root owns it (in Kubernetes: defaultMode: 0400, or 0440 with fsGroup)",
         ));
     }
-    let bytes = read("sslkey", key_path)?;
+    let bytes = key_file.bytes;
     let key = match PrivateKeyDer::from_pem_slice(&bytes) {
         Ok(key) => key,
         Err(_) if bytes.windows(9).any(|word| word == b"ENCRYPTED") => {
@@ -128,10 +127,8 @@ fn pem_all<T: PemObject>(keyword: &'static str, path: &Path) -> Result<Vec<T>, C
 }
 
 fn read(keyword: &'static str, path: &Path) -> Result<Vec<u8>, ConninfoError> {
-    let unreadable = |reason: String| ConninfoError::File { keyword, path: path.to_owned(), reason };
-    let size = fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
-    if size > LARGEST {
-        return Err(unreadable("larger than 4 MiB".to_owned()));
+    match file::read(path, LARGEST) {
+        Ok(content) => Ok(content.bytes),
+        Err(error) => Err(ConninfoError::File { keyword, path: path.to_owned(), reason: error.to_string() }),
     }
-    fs::read(path).map_err(|error| unreadable(error.to_string()))
 }

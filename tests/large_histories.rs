@@ -117,3 +117,23 @@ fn an_older_image_runs_on_a_history_of_sixty_thousand_later_revisions() {
     pgmarch(&database, &project).args(["wait"]).run().exits(0);
     pgmarch(&database, &project).args(["history", "060000:060000"]).run().exits(0).stdout_contains("060000 (current, head, no file here)");
 }
+
+#[test]
+fn many_heads_go_up_and_down_and_none_of_them_is_moved_unnoticed() {
+    let database = Database::new();
+    let project = (100..140).fold(Project::new(), |project, id| project.child(&id.to_string(), "base", "SELECT 1;", "SELECT 1;"));
+    pgmarch(&database, &project).args(["upgrade", "heads"]).run().exits(0);
+    let ids: Vec<String> = (100..140).map(|id| id.to_string()).collect();
+    assert_eq!(database.one("SELECT string_agg(version_num, ' ' ORDER BY version_num) FROM alembic_version"), ids.join(" "));
+    let meddling = "UPDATE alembic_version SET version_num = '999' WHERE version_num = '100';";
+    let project = project.child("200", "139", meddling, "SELECT 1;");
+    pgmarch(&database, &project)
+        .args(["upgrade", "heads"])
+        .run()
+        .exits(6)
+        .stderr_contains("expected version 40 rows (SHA-256 ")
+        .stderr_contains("found 101, 102,");
+    project.remove("200_test.sql");
+    pgmarch(&database, &project).args(["downgrade", "120@base", "--yes"]).run().exits(0);
+    pgmarch(&database, &project).args(["downgrade", "base", "--yes"]).run().exits(0).stdout_contains("at base, 39 undone");
+}

@@ -9,14 +9,12 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+from histories import HISTORIES
+from say import say
 from server import PSQL, Server
 from tools import Pgmarch, Psql, big, environment, small, tiny
 
 PATIENCE = 600
-
-
-def say(text):
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 class Bench:
@@ -278,4 +276,4 @@ def memory(bench):
             bench.record("memory, 20 MB revision", "", tool, bench.memory(*tool.command(bench.folder(tool, 1, big), server.url("target"))) / 1024, "MB")
 
 
-CASES = [noop, apply, far, ready, crowd, large, stepwise, memory]
+CASES = [noop, apply, far, ready, crowd, large, stepwise, memory, *HISTORIES]

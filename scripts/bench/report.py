@@ -1,6 +1,7 @@
 """Measurements into docs/benchmarks.md, its plots and its raw data."""
 
 import csv
+import re
 import statistics
 from collections import defaultdict
 
@@ -18,6 +19,13 @@ TITLES = {
     "memory, no-op": ("Peak memory, nothing to do", "memory-no-op", "revisions"),
     "memory, apply": ("Peak memory, applying", "memory-apply", "revisions"),
     "memory, 20 MB revision": ("Peak memory, one revision of 20 MB", "memory-large", ""),
+    "200 MB revision": ("One revision of 200 MB", "huge", ""),
+    "heads up": ("So many heads, applied", "heads-up", "heads"),
+    "heads down": ("So many heads, undone", "heads-down", "heads"),
+    "memory, heads up": ("Peak memory, so many heads applied", "memory-heads-up", "heads"),
+    "memory, heads down": ("Peak memory, so many heads undone", "memory-heads-down", "heads"),
+    "long history: status": ("`status` of a long history", "long-status", "revisions"),
+    "memory, long history: status": ("Peak memory, `status` of a long history", "memory-long-status", "revisions"),
     "size": ("What has to be shipped", "size", ""),
 }
 READY = "ready → exit 0"
@@ -100,6 +108,16 @@ def targets(figures):
         for size in figures.sizes(case):
             value = m(case, size, "pgmarch")
             found.append((f"{case}, {int(size):,} revisions: ≤ {limit} MB", f"{value:.1f} MB", value <= limit))
+    for case in [case for case in figures.cases() if case.startswith("memory, 200 MB revision: ")]:
+        value = m(case, "", "pgmarch")
+        found.append((f"{case}: ≤ 2.2 × the revision", f"{value:.0f} MB", value <= 440))
+    for case in ("memory, heads up", "memory, heads down"):
+        if value := m(case, 2000, "pgmarch"):
+            found.append((f"{case}, 2,000: ≤ 60 MB", f"{value:.1f} MB", value <= 60))
+    status, memory = m("long history: status", 100_000, "pgmarch"), m("memory, long history: status", 100_000, "pgmarch")
+    if status and memory:
+        found.append(("status of 100,000 revisions: < 2 s", f"{status:,.0f} ms", status < 2000))
+        found.append(("status of 100,000 revisions: ≤ 200 MB", f"{memory:.0f} MB", memory <= 200))
     size = m("size", "", "pgmarch")
     if size:
         found.append(("binary: ≤ 3.5 MB", f"{size:.2f} MB", size <= 3.5))
@@ -156,7 +174,7 @@ def write(rows, about, page, folder, profile):
         if case == READY:
             text.append(ready(figures, folder))
             continue
-        title, name, column = TITLES[case]
+        title, name, column = TITLES.get(case) or (case[0].upper() + case[1:], re.sub(r"[^a-z0-9]+", "-", case.lower()), "revisions")
         text.append(f"\n## {title}\n")
         picture(figures, case, title, name, column, folder)
         text.append(f"![{title}]({folder.name}/{name}.svg)\n")

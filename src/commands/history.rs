@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::database_view::{read_database, read_entries};
 use super::files::load_graph;
-use super::output::{answer, json};
+use super::output::{answer, answer_json};
 use crate::cli;
 use crate::error::Error;
 use crate::position::Position;
@@ -29,7 +29,7 @@ pub async fn run(args: &cli::HistoryArgs, context: &Context) -> Result<(), Error
     let history = order.into_iter().filter(|node| shown.as_ref().is_none_or(|shown| shown.iter().all(|set| set.contains(*node))));
     let history = history.map(|node| entries[node.index()].clone()).collect();
     let history = HistoryReport { connection: database.map(|database| database.address), history };
-    answer(&if args.json { json(&history)? } else { history.text() })
+    if args.json { answer_json(&history) } else { answer(&history.text()) }
 }
 
 /// Each revision before its parents, and the revisions of a branch together, as in `git log --topo-order`.

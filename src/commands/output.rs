@@ -13,11 +13,22 @@ use crate::escape;
 /// revision's own text, are escaped; in a pipe or a file that text is written unchanged.
 pub(super) fn answer(text: &str) -> Result<(), Error> {
     let mut stdout = std::io::stdout();
-    let outcome = if stdout.is_terminal() {
-        stdout.write_all(escape::lines(text, 0).to_string().as_bytes())
-    } else {
-        stdout.write_all(text.as_bytes())
-    };
+    let outcome = if stdout.is_terminal() { write!(stdout, "{}", escape::lines(text, 0)) } else { stdout.write_all(text.as_bytes()) };
+    written(outcome)
+}
+
+/// Writes a JSON object to standard output, without a copy of it in memory.
+pub(super) fn answer_json(value: &impl Serialize) -> Result<(), Error> {
+    let mut stdout = std::io::BufWriter::new(std::io::stdout());
+    written(
+        serde_json::to_writer_pretty(&mut stdout, value)
+            .map_err(Into::into)
+            .and_then(|()| stdout.write_all(b"\n"))
+            .and_then(|()| stdout.flush()),
+    )
+}
+
+fn written(outcome: std::io::Result<()>) -> Result<(), Error> {
     match outcome {
         // The reader closed the pipe (`pgmarch status | head`).
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),

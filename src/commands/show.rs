@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::context::Context;
 use super::database_view::{read_database, read_entries};
 use super::files::load_graph;
-use super::output::{answer, json};
+use super::output::{answer, answer_json};
 use crate::checksum;
 use crate::cli;
 use crate::error::Error;
@@ -63,12 +63,17 @@ pub async fn run(args: &cli::ShowArgs, context: &Context) -> Result<(), Error> {
     }
     if args.json {
         return match shown.as_slice() {
-            [one] => answer(&json(one)?),
-            several => answer(&json(&several)?),
+            [one] => answer_json(one),
+            several => answer_json(&several),
         };
     }
-    let texts: Vec<String> = shown.iter().map(ShowReport::text).collect();
-    answer(&texts.join("\n"))
+    for (place, report) in shown.iter().enumerate() {
+        if place > 0 {
+            answer("\n")?;
+        }
+        report.parts().iter().try_for_each(|part| answer(part))?;
+    }
+    Ok(())
 }
 
 /// The revisions to show. `current` and `heads` may be several, base is none.

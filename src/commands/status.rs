@@ -4,7 +4,7 @@ use super::context::Context;
 use super::database_view::{DatabaseView, read_entries};
 use super::error::CommandError;
 use super::files::load_graph;
-use super::output::{answer, json};
+use super::output::{answer, answer_json};
 use crate::cli;
 use crate::error::Error;
 use crate::exit::Explain as _;
@@ -73,7 +73,11 @@ pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error
         refusal: refusal.as_ref().map(ToString::to_string),
         history,
     };
-    answer(&if words.json { json(&status)? } else { status.text() })?;
+    if words.json {
+        answer_json(&status)?
+    } else {
+        answer(&status.text())?
+    }
     match refusal {
         _ if !words.check => Ok(()),
         Some(refusal) => Err(refusal),

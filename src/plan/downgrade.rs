@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use super::version_rows::VersionRowTracker;
+use super::row_tracker::VersionRowTracker;
 use super::{Plan, Step};
 use crate::exit::{Exit, Explain};
 use crate::facts::{FailureFacts, place};

@@ -1,6 +1,7 @@
 //! The version rows that `stamp` writes.
 
-use super::version_rows::{VersionRowTracker, VersionRows};
+use super::row_tracker::VersionRowTracker;
+use super::version_rows::VersionRows;
 use crate::revision::graph::{Graph, Node, NodeSet};
 use crate::revision::name::{NameError, RevisionName};
 

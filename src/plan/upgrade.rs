@@ -1,6 +1,6 @@
 //! The plan of an upgrade: the targets and their prerequisites that are not applied yet.
 
-use super::version_rows::VersionRowTracker;
+use super::row_tracker::VersionRowTracker;
 use super::{Plan, Step};
 use crate::revision::Direction;
 use crate::revision::graph::{Graph, Node};

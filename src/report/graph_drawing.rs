@@ -1,9 +1,11 @@
 //! The graph beside a history, newest first: one lane for each line of descent, as `git log --graph` draws it.
 
+use std::collections::HashSet;
+
 /// Draws rows with their lanes. A row is its key, the keys of its parents, and its lines of text. Parents come after their children,
 /// or not at all.
 pub(crate) fn draw(rows: &[(usize, Vec<usize>, Vec<String>)]) -> String {
-    let drawn: Vec<usize> = rows.iter().map(|(key, ..)| *key).collect();
+    let drawn: HashSet<usize> = rows.iter().map(|(key, ..)| *key).collect();
     let mut picture = Picture::default();
     for (key, below, lines) in rows {
         let below: Vec<usize> = below.iter().copied().filter(|below| drawn.contains(below)).collect();

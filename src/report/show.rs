@@ -1,5 +1,6 @@
 //! The output of `show`: one revision.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -30,8 +31,8 @@ pub(crate) struct ShowReport {
 }
 
 impl ShowReport {
-    /// As text. The text of the revision is printed unchanged.
-    pub(crate) fn text(&self) -> String {
+    /// What is printed ahead of the revision's own text.
+    fn head(&self) -> String {
         let entry = &self.entry;
         let list = |ids: &[String]| if ids.is_empty() { "base".to_owned() } else { ids.join(", ") };
         let mut text = String::new();
@@ -84,11 +85,13 @@ impl ShowReport {
         if let Some(changed) = &self.changed {
             let _ = write!(text, "\nchanged since it was applied\n{}", escape::lines(changed, 0));
         }
-        let _ = write!(text, "\n{}", self.text);
-        if !self.text.ends_with('\n') {
-            text.push('\n');
-        }
+        text.push('\n');
         text
+    }
+
+    /// As text, in parts: the text of the revision is printed unchanged, and may be large.
+    pub(crate) fn parts(&self) -> [Cow<'_, str>; 3] {
+        [self.head().into(), (&*self.text).into(), if self.text.ends_with('\n') { "" } else { "\n" }.into()]
     }
 }
 

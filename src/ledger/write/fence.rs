@@ -12,6 +12,7 @@
 
 use super::id;
 use super::statement_cache::{PreparedStatement, StatementCache};
+use super::verify::{digest_of, many_rows};
 use crate::ledger::cast_failure::is_cast_failure;
 use crate::ledger::handle::Ledger;
 use crate::ledger::trust::RelationLock;
@@ -62,8 +63,10 @@ impl Ledger {
             return statements;
         }
         // The table is locked against other writers.
-        let expected: Vec<&str> = before.iter().map(Id::as_str).collect();
-        statements.push(self.compare_rows(&expected));
+        statements.push(match many_rows(before) {
+            Some(digest) => self.compare_many_rows(&digest),
+            None => self.compare_rows(&before.iter().map(Id::as_str).collect::<Vec<_>>()),
+        });
         statements.extend(self.move_rows(before, after));
         statements
     }
@@ -88,6 +91,19 @@ impl Ledger {
         )
     }
 
+    /// The same for many rows, by their digest.
+    fn compare_many_rows(&self, digest: &str) -> Sql {
+        sql!(
+            "SELECT CASE WHEN {digest} = {expected} THEN 0 \
+             ELSE ({elsewhere}::text || ': expected ' || {expected} || ', found ' || coalesce(array_to_string(found.rows, ', '), 'base'))::integer END \
+             FROM (SELECT array_agg(version_num::text ORDER BY version_num COLLATE \"C\") AS rows FROM {table}) AS found",
+            digest = digest_of("found.rows"),
+            expected = Literal(digest),
+            elsewhere = Literal(ELSEWHERE),
+            table = self.version_table
+        )
+    }
+
     /// One statement that moves the only version row. Of two that try, the second waits for the row's lock, and then
     /// does not find it (manual, 13.2.1): a lock on the whole table is not needed.
     fn move_single_row(&self, from: &Sql, to: &Sql) -> Sql {
@@ -105,8 +121,8 @@ impl Ledger {
     /// Statements that turn the version rows from `before` into `after`.
     fn move_rows(&self, before: &VersionRows, after: &VersionRows) -> Vec<Sql> {
         let table = &self.version_table;
-        let gone: Vec<&Id> = before.difference(after).collect();
-        let new: Vec<&Id> = after.difference(before).collect();
+        let gone: Vec<&Id> = before.difference(after);
+        let new: Vec<&Id> = after.difference(before);
         let update = |(from, to): (&&Id, &&Id)| {
             sql!("UPDATE {table} SET version_num = {to} WHERE version_num = {from}", table = *table, to = id(to), from = id(from))
         };

@@ -1,6 +1,8 @@
 //! A revision's own text must not change the version rows or our tables. An expression ([`Ledger::tables_now`]) that identifies
 //! them is stored ahead of the text and compared behind it, in the same transaction.
 
+use sha2::{Digest as _, Sha256};
+
 use super::statement_cache::{PreparedStatement, StatementCache};
 use crate::ledger::answer::{first_column, single_value};
 use crate::ledger::cast_failure::is_cast_failure;
@@ -8,6 +10,7 @@ use crate::ledger::error::ReadError;
 use crate::ledger::handle::Ledger;
 use crate::plan::VersionRows;
 use crate::revision::Id;
+use crate::revision::checksum::hex;
 use crate::session::{Failure, Session};
 use crate::sql;
 use crate::sql::{Literal, Message, QualifiedName, Sql, TextArray};
@@ -19,6 +22,8 @@ pub(super) const CHANGED: &str = "the version table or the ledger was changed";
 const REMEMBER: PreparedStatement = PreparedStatement { name: "pgmarch: note", types: &[] };
 /// Compares: the version rows.
 const VERIFY: PreparedStatement = PreparedStatement { name: "pgmarch: verify", types: &["text[]"] };
+/// Compares: the digest of many version rows.
+const VERIFY_MANY: PreparedStatement = PreparedStatement { name: "pgmarch: verify many", types: &["text"] };
 
 /// Whether a message failed because the version rows or the tables changed during the revision's text.
 pub(crate) fn is_verify_failure(failure: &Failure) -> bool {
@@ -45,6 +50,30 @@ fn remembered(failure: &Failure) -> Option<&str> {
 
 pub(super) fn array(rows: &VersionRows) -> Sql {
     sql!("{rows}", rows = rows.iter().map(Id::as_str).collect::<TextArray<'_>>())
+}
+
+/// More version rows than these are compared by their digest: the text of a list would be as long for each of as many revisions.
+const MANY_ROWS: usize = 16;
+
+/// The digest of the version rows, if they are many.
+pub(super) fn many_rows(rows: &VersionRows) -> Option<String> {
+    (rows.len() > MANY_ROWS).then(|| {
+        let mut hash = Sha256::new();
+        for (place, row) in rows.iter().enumerate() {
+            hash.update(if place > 0 { "," } else { "" });
+            hash.update(row.as_str());
+        }
+        format!("{} rows (SHA-256 {})", rows.len(), hex(&hash.finalize()))
+    })
+}
+
+/// An expression for the digest of the array `rows`.
+pub(super) fn digest_of(rows: &'static str) -> Sql {
+    let rows = Sql::of(rows);
+    sql!(
+        "concat(cardinality({rows}), ' rows (SHA-256 ', encode(sha256(convert_to(array_to_string({rows}, ','), 'UTF8')), 'hex'), ')')",
+        rows = rows
+    )
 }
 
 impl Ledger {
@@ -84,12 +113,29 @@ impl Ledger {
     /// compared.
     pub(crate) fn verify_unchanged(&self, rows: &VersionRows, statement_cache: &StatementCache) -> Vec<Sql> {
         let stored = Sql::of("nullif(current_setting('pgmarch.tables', true), '')");
-        statement_cache.render(VERIFY, &[array(rows)], |values| self.verify_sql(&values[0], &stored))
+        match many_rows(rows) {
+            Some(digest) => statement_cache.render(VERIFY_MANY, &[sql!("{digest}", digest = Literal(&digest))], |values| {
+                let is_same = sql!("{digest} = {expected}", digest = digest_of("found.rows"), expected = values[0]);
+                self.verify_sql(&is_same, &values[0], &stored)
+            }),
+            None => statement_cache.render(VERIFY, &[array(rows)], |values| {
+                let is_same = sql!("found.rows = {rows}", rows = values[0]);
+                let expected = sql!("coalesce(nullif(array_to_string({rows}, ', '), ''), 'base')", rows = values[0]);
+                self.verify_sql(&is_same, &expected, &stored)
+            }),
+        }
     }
 
-    fn verify_sql(&self, rows: &Sql, stored: &Sql) -> Sql {
-        let now = self.tables_now();
-        sql!(include_str!("verify.sql"), table = self.version_table, rows = *rows, noted = *stored, now = now, changed = Literal(CHANGED))
+    fn verify_sql(&self, is_same: &Sql, expected: &Sql, stored: &Sql) -> Sql {
+        sql!(
+            include_str!("verify.sql"),
+            table = self.version_table,
+            is_same = *is_same,
+            expected = *expected,
+            noted = *stored,
+            now = self.tables_now(),
+            changed = Literal(CHANGED)
+        )
     }
 
     /// Whether the version rows are `rows` and the tables those that a verification failed with. If so, the message that was

@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 import report
-from cases import CASES, Bench, say
+from cases import CASES, LONG, Bench
+from say import say
 from server import BIN
 from tools import ROOT, all_tools
 
@@ -44,17 +45,17 @@ def main():
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("binary", type=Path)
     parser.add_argument("--quick", action="store_true", help="two minutes, no report")
-    parser.add_argument("--only", default="", help="cases by name: " + ", ".join(case.__name__ for case in CASES))
+    parser.add_argument("--only", default="", help="cases by name: " + ", ".join(case.__name__ for case in CASES + LONG))
     words = parser.parse_args()
     only = set(filter(None, words.only.split(",")))
-    if unknown := only - {case.__name__ for case in CASES}:
+    if unknown := only - {case.__name__ for case in CASES + LONG}:
         parser.error(f"no such case: {', '.join(unknown)}")
     tools = all_tools(words.binary)
     bench = Bench(tools, words.quick, only)
     started = time.monotonic()
     try:
-        for case in CASES:
-            if not only or case.__name__ in only:
+        for case in CASES + LONG:
+            if not only and case in CASES or case.__name__ in only:
                 case(bench)
     finally:
         bench.close()

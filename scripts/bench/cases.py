@@ -11,6 +11,7 @@ from pathlib import Path
 
 from histories import HISTORIES
 from say import say
+from schemas import schemas
 from server import PSQL, Server
 from tools import Pgmarch, Psql, big, environment, small, tiny
 
@@ -277,3 +278,5 @@ def memory(bench):
 
 
 CASES = [noop, apply, far, ready, crowd, large, stepwise, memory, *HISTORIES]
+# Those that run only by name.
+LONG = [schemas]

@@ -28,6 +28,11 @@ TITLES = {
     "memory, long history: status": ("Peak memory, `status` of a long history", "memory-long-status", "revisions"),
     "size": ("What has to be shipped", "size", ""),
 }
+SCHEMAS = ("tables", "partitions", "functions")
+for kind in SCHEMAS:
+    for verb in ("check", "create", "diff"):
+        TITLES[f"{verb}, {kind}"] = (f"`{verb}` of a schema of many {kind}", f"{verb}-{kind}", kind)
+    TITLES[f"memory, check, {kind}"] = (f"Peak memory, `check` of a schema of many {kind}", f"memory-check-{kind}", kind)
 READY = "ready → exit 0"
 
 
@@ -118,6 +123,13 @@ def targets(figures):
     if status and memory:
         found.append(("status of 100,000 revisions: < 2 s", f"{status:,.0f} ms", status < 2000))
         found.append(("status of 100,000 revisions: ≤ 200 MB", f"{memory:.0f} MB", memory <= 200))
+    for kind in SCHEMAS:
+        for size in figures.sizes(f"check, {kind}"):
+            ours, loads = m(f"check, {kind}", size, "pgmarch"), m(f"check, {kind}", size, "psql")
+            text = f"check, {int(size):,} {kind}: ≤ what psql takes to load both scratch databases + 60 s"
+            found.append((text, f"{ours / 1000:.1f} s (psql {loads / 1000:.1f} s)", ours <= loads + 60_000))
+            used = m(f"memory, check, {kind}", size, "pgmarch")
+            found.append((f"memory, check, {int(size):,} {kind}: ≤ 400 MB", f"{used:.1f} MB", used <= 400))
     size = m("size", "", "pgmarch")
     if size:
         found.append(("binary: ≤ 3.5 MB", f"{size:.2f} MB", size <= 3.5))

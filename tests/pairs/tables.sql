@@ -15,6 +15,14 @@ CREATE TABLE a (x integer);
 -->
 CREATE TABLE a (id integer PRIMARY KEY);
 CREATE TABLE b (id integer PRIMARY KEY, a integer NOT NULL REFERENCES a ON DELETE CASCADE ON UPDATE SET NULL);
+--- a partitioned table with a default that its partitions inherit
+-->
+CREATE TABLE p (x integer NOT NULL, y text DEFAULT 'none') PARTITION BY LIST (x);
+CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1);
+--- a child table that inherits a default
+-->
+CREATE TABLE p (x integer NOT NULL, y text DEFAULT 'none');
+CREATE TABLE c (z integer) INHERITS (p);
 --- tables in a circle of foreign keys
 -->
 CREATE TABLE a (id integer PRIMARY KEY, b integer);

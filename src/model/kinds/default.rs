@@ -62,6 +62,8 @@ impl ObjectDefinition for ColumnDefault {
         let Some(above) = inherited_from else { return is_with_column };
         let (same, _) = context.new.default_of(above).filter(|(_, theirs)| *theirs == self.expression)?;
         match context.action(same) {
+            // A new partition or child gets it in its own CREATE, which comes after that of the parent table.
+            _ if context.new.objects.get(column).is_some_and(|column| context.is_part_of_created(column)) => is_with_column,
             Action::Keep | Action::Drop => is_with_column,
             Action::Alter => Some((ObjectStep::Alter, same)),
             Action::Create | Action::Recreate => Some((ObjectStep::Create, same)),

@@ -3,6 +3,7 @@
 mod lock_table;
 pub mod rename;
 pub mod scratch;
+pub mod scratch_refusal;
 pub mod scratch_server;
 pub mod source;
 

@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use pg_connect::ConnectError;
 use thiserror::Error;
-use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
+use tokio_postgres::error::{DbError, ErrorPosition};
 
 use super::lock_table::LockTable;
+use super::scratch_refusal::ScratchRefusal;
 use super::source::{Source, SourceError};
 use crate::exit::{Exit, Explain};
 use crate::facts::FailureFacts;
@@ -104,17 +105,6 @@ pub struct Scratch {
     name: Ident,
     /// Keeps the connection open.
     _pool: Pool,
-}
-
-/// A statement that failed.
-#[derive(Debug)]
-pub struct ScratchRefusal {
-    /// Which statement, from 0.
-    pub number: usize,
-    /// The server's message.
-    pub message: String,
-    /// Its SQLSTATE.
-    code: SqlState,
 }
 
 impl Scratch {
@@ -318,12 +308,16 @@ impl Scratch {
     pub async fn run(&self, what: &str, mode: SectionMode, statements: &[String]) -> Result<Result<(), ScratchRefusal>, ScratchError> {
         match mode {
             SectionMode::Transaction => match self.in_one_transaction(statements).await? {
-                Err(refusal) if refusal.code == SqlState::OUT_OF_MEMORY => {
+                Err(refusal) if refusal.is_out_of_locks() => {
                     let before = self.lock_table().await?;
                     let mut done = 0;
                     for part in statements.chunks(PART) {
-                        if let Err(refusal) = self.in_one_transaction(part).await? {
-                            return Ok(Err(ScratchRefusal { number: done + refusal.number, ..refusal }));
+                        let mut outcome = self.in_one_transaction(part).await?;
+                        if outcome.as_ref().is_err_and(|refusal| refusal.is_out_of_locks()) {
+                            outcome = self.each_in_order(part).await?;
+                        }
+                        if let Err(refusal) = outcome {
+                            return Ok(Err(refusal.after(done)));
                         }
                         done += part.len();
                     }
@@ -332,17 +326,19 @@ impl Scratch {
                 }
                 outcome => Ok(outcome),
             },
-            SectionMode::Stepwise => {
-                self.session.run(&Message::verbatim(self.settings(false))).await?;
-                for (number, statement) in statements.iter().enumerate() {
-                    if let Err(failure) = self.session.run(&Message::verbatim(Sql::from_catalog(statement.as_str()))).await {
-                        return refusal(failure, number).map(Err);
-                    }
-                }
-                self.end_session().await?;
-                Ok(Ok(()))
+            SectionMode::Stepwise => self.each_in_order(statements).await,
+        }
+    }
+
+    async fn each_in_order(&self, statements: &[String]) -> Result<Result<(), ScratchRefusal>, ScratchError> {
+        self.begin_session().await?;
+        for (number, statement) in statements.iter().enumerate() {
+            if let Err(failure) = self.session.run(&Message::verbatim(Sql::from_catalog(statement.as_str()))).await {
+                return Ok(Err(ScratchRefusal::of(failure, number)?));
             }
         }
+        self.end_session().await?;
+        Ok(Ok(()))
     }
 
     async fn in_one_transaction(&self, statements: &[String]) -> Result<Result<(), ScratchRefusal>, ScratchError> {
@@ -355,19 +351,9 @@ impl Scratch {
             Err(failure) => {
                 let number = failure.completed.saturating_sub(before);
                 self.control("ROLLBACK").await?;
-                refusal(failure, number).map(Err)
+                Ok(Err(ScratchRefusal::of(failure, number)?))
             }
         }
-    }
-}
-
-fn refusal(failure: Failure, number: usize) -> Result<ScratchRefusal, ScratchError> {
-    match failure.source.as_db_error() {
-        Some(error) => {
-            let message = format!("{} ({})", error.message(), error.code().code());
-            Ok(ScratchRefusal { number, message, code: error.code().clone() })
-        }
-        None => Err(ScratchError::Server(failure)),
     }
 }
 

@@ -127,11 +127,11 @@ SELECT json_build_object(
   LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
  WHERE {own} AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped;
 
--- defaults
+-- defaults: they name no column, and with their table the server would compare all its columns for each of them
 SELECT json_build_object(
     'id', json_build_array('pg_attrdef', f.oid::int8, 0), 'parent', json_build_array('pg_class', c.oid::int8, a.attnum),
     'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname), 'shown', quote_ident(a.attname),
-    'definition', json_build_object('default', json_build_object('expression', pg_get_expr(f.adbin, f.adrelid))))
+    'definition', json_build_object('default', json_build_object('expression', pg_get_expr(f.adbin, 0))))
   FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
   JOIN pg_class c ON c.oid = f.adrelid JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE {own} AND c.relkind IN ('r', 'p') AND a.attgenerated = '';

@@ -85,7 +85,9 @@ fn junk_in_every_setting_is_refused_by_name_and_all_at_once() {
     }
     assert!(stderr.contains("did you mean PGMARCH_TARGET?"), "{run}");
     pgmarch_without_database(&project).env("PGMARCH_TARGET", "a b").run().exits(2).stderr_contains("`a b` is not a revision's name");
-    pgmarch_without_database(&project).env("PGMARCH_MIGRATIONS", "\n").run().exits(2).stderr_contains("the folder does not exist");
+    pgmarch_without_database(&project).env("PGMARCH_MIGRATIONS", " ").run().exits(2).stderr_contains("the folder does not exist");
+    let newline = pgmarch_without_database(&project).env("PGMARCH_MIGRATIONS", "\n").run().exits(2);
+    newline.stderr_contains("PGMARCH_MIGRATIONS has a newline at its end");
     pgmarch_without_database(&project)
         .env("PGMARCH_DATABASE_URL", "junk")
         .run()

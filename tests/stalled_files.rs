@@ -1,9 +1,10 @@
 //! Files that are none: devices, pipes, and what never answers. They are named, and neither signals nor probes wait for them.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -146,4 +147,25 @@ fn the_sidecars_probes_are_answered_while_a_secret_never_comes() {
     sidecar.eventually(200, "ready");
     sidecar.run.signal("TERM");
     sidecar.run.wait().exits(143);
+}
+
+#[test]
+fn a_file_that_does_not_answer_is_named() {
+    // Opening a file whose lease another process holds waits until that process gives it back, as on a mount that hangs.
+    const LEASE: &str = "import fcntl, os, signal, sys\nsignal.signal(signal.SIGIO, signal.SIG_IGN)\nfd = os.open(sys.argv[1], os.O_RDWR)\n\
+        fcntl.fcntl(fd, 1024, fcntl.F_WRLCK)\nprint('leased', flush=True)\nsys.stdin.read()\n";
+    let folder = TempDir::new().expect("a folder");
+    let secret = folder.path().join("secret");
+    fs::write(&secret, SECRET).expect("written");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("closed");
+    let mut python = Command::new("python3");
+    let holder = python.args(["-c", LEASE]).arg(&secret).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut holder = holder.spawn().expect("python3");
+    let mut line = String::new();
+    BufReader::new(holder.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+    assert_eq!(line, "leased\n");
+    let run = nowhere("PGPASSWORD_FILE", &secret).run().exits(2);
+    run.stderr_contains("secret: no answer within 10s: look at the mount that it is on").stderr_lacks(SECRET);
+    drop(holder.stdin.take());
+    holder.wait().expect("it ended");
 }

@@ -62,6 +62,17 @@ impl Decider {
         }
     }
 
+    /// The words of a command. A quoted one would be taken apart at its blanks.
+    fn command(&mut self, value: Option<String>) -> Vec<String> {
+        let value = value.unwrap_or_default();
+        let words = value.split_whitespace().map(str::to_owned).collect();
+        if value.contains(['"', '\'', '\\']) {
+            let expected = "words separated by blanks, without quotes or backslashes, which have no meaning there";
+            self.0.push(ConfigFault::Choice { name: "PGMARCH_COMMAND", value, expected });
+        }
+        words
+    }
+
     fn listen(&mut self, value: Option<String>) -> SocketAddr {
         let default = SocketAddr::from(([0, 0, 0, 0], 8080));
         let Some(value) = value else { return default };
@@ -138,7 +149,7 @@ pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<Confi
     let seconds = Duration::from_secs;
     let config = Config {
         migrations: raw.migrations.map(PathBuf::from).unwrap_or_else(default_migrations),
-        command: raw.command.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+        command: decider.command(raw.command),
         target: raw.target.unwrap_or_else(|| "head".to_owned()),
         waits_by_setting: raw.wait_timeout.is_some(),
         log_format: reporting.format,
@@ -323,6 +334,7 @@ mod tests {
         assert!(faults(&[("PGMARCH_CHECK_EVERY", "0")])[0].contains("write a duration above zero"));
         assert!(faults(&[("PGMARCH_LISTEN", ":8080")])[0].contains("write an IP address and a port"));
         assert!(faults(&[("PGMARCH_APPLY_CHANGES", "yes")])[0].contains("write true or false"));
+        assert!(faults(&[("PGMARCH_COMMAND", "create 'Add users'")])[0].contains("write words separated by blanks"));
         assert!(faults(&[("PGMARCH_SNAPSHOT", "true")])[0].contains("write on or off"));
     }
 

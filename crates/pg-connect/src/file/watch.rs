@@ -78,6 +78,14 @@ static HANGING: Mutex<BTreeMap<PathBuf, StalledWork>> = Mutex::new(BTreeMap::new
 /// that does not answer: that of a file within the folder `path`, or `path` itself. Until that work ends, other work on `path` fails
 /// at once, so that no threads pile up.
 pub fn watched<T: Send + 'static>(path: &Path, work: impl FnOnce(&Readings) -> T + Send + 'static) -> Result<T, PathBuf> {
+    watched_within(READ_TIMEOUT + GRACE, path, work)
+}
+
+fn watched_within<T: Send + 'static>(
+    timeout: Duration,
+    path: &Path,
+    work: impl FnOnce(&Readings) -> T + Send + 'static,
+) -> Result<T, PathBuf> {
     let stalled = |file: &Option<PathBuf>| file.as_ref().map_or_else(|| path.to_owned(), |file| path.join(file));
     {
         let mut hanging = HANGING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,7 +106,7 @@ pub fn watched<T: Send + 'static>(path: &Path, work: impl FnOnce(&Readings) -> T
     let Ok(worker) = thread::Builder::new().name("files".to_owned()).spawn(body) else { return Err(path.to_owned()) };
     let mut begun = 0;
     loop {
-        match receiver.recv_timeout(READ_TIMEOUT + GRACE) {
+        match receiver.recv_timeout(timeout) {
             Ok(outcome) => return Ok(outcome),
             Err(RecvTimeoutError::Timeout) => {
                 let now = readings.begun.load(Ordering::Relaxed);
@@ -116,6 +124,39 @@ pub fn watched<T: Send + 'static>(path: &Path, work: impl FnOnce(&Readings) -> T
                 Err(panic) => std::panic::resume_unwind(panic),
                 Ok(()) => return Err(path.to_owned()),
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn work_that_hangs_is_left_behind_named_and_not_begun_again_until_it_ends() {
+        let folder = Path::new("/a/folder/that/hangs");
+        let (release, released) = mpsc::channel::<()>();
+        let (ended, has_ended) = mpsc::channel::<()>();
+        let hang = move |readings: &Readings| {
+            let other = readings.slot();
+            other.begin(b"001_read.sql");
+            drop(other);
+            let slot = readings.slot();
+            slot.begin(b"002_hangs.sql");
+            assert!(released.recv().is_err(), "released");
+            drop(ended);
+        };
+        let stalled = watched_within(Duration::from_millis(20), folder, hang).expect_err("it hangs");
+        assert_eq!(stalled, folder.join("002_hangs.sql"));
+        let again = watched_within(Duration::from_secs(600), folder, |_| panic!("begun again")).expect_err("it still hangs");
+        assert_eq!(again, stalled);
+        assert_eq!(watched(Path::new("/another"), |_| 1), Ok(1));
+        drop(release);
+        assert!(has_ended.recv().is_err(), "it ended");
+        while watched_within(Duration::from_secs(600), folder, |_| 2) != Ok(2) {
+            thread::yield_now();
         }
     }
 }

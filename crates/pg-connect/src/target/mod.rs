@@ -1,6 +1,8 @@
 //! Everything that an attempt to connect needs, decided and checked from a [`Conninfo`].
 
 mod passfile;
+#[cfg(test)]
+mod properties;
 mod settings;
 mod settings_reader;
 

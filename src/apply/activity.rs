@@ -15,6 +15,8 @@ pub(super) fn activity_query(backend: Sql, server: u32) -> Message {
     } else {
         ""
     });
+    // What the statement does, which sessions block it and which it blocks: one row for each, distinguished by the first column.
+    // In the order of an index, CLUSTER counts rows and no blocks; how many there are, only the last ANALYZE knows.
     Message::of(sql!(include_str!("activity.sql"), us = backend, copy = copy))
 }
 

@@ -1,11 +1,9 @@
--- What a statement of ours is at, who is in its way and in whose way it is. One row for each, told apart by the first column.
 WITH us AS (SELECT pid FROM {us} AS us (pid) LIMIT 1),
      progress AS (
         SELECT command, phase, CASE WHEN lockers_total > lockers_done THEN lockers_done ELSE greatest(blocks_done, tuples_done) END AS done,
                CASE WHEN lockers_total > lockers_done THEN lockers_total WHEN blocks_done > tuples_done THEN blocks_total ELSE greatest(tuples_total, blocks_total) END AS total
           FROM pg_stat_progress_create_index WHERE pid = (SELECT pid FROM us)
         UNION ALL
-        -- In the order of an index, CLUSTER counts rows and no blocks; how many there are, only the last ANALYZE knows.
         SELECT command, phase, CASE WHEN heap_blks_total > 0 THEN heap_blks_scanned ELSE heap_tuples_scanned END,
                CASE WHEN heap_blks_total > 0 THEN heap_blks_total ELSE (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = relid) END
           FROM pg_stat_progress_cluster WHERE pid = (SELECT pid FROM us)

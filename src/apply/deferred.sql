@@ -1,5 +1,3 @@
--- In a transaction of several revisions: what this one has deferred runs now, and the next one finds each constraint as it was
--- declared. SET CONSTRAINTS ALL would also set those that later revisions create. Runs under the revision's own search path.
 DECLARE
     names pg_catalog.text;
     deferred pg_catalog.text;

@@ -52,6 +52,9 @@ pub(super) fn step_message(
     message.push_before(session_settings_for_text(config, options.server, options.backend));
     message.push_section(&step.text(), &settings);
     let deferred =
+        // In a transaction of several revisions: what this one has deferred runs now, and the next one finds each constraint as
+        // it was declared. SET CONSTRAINTS ALL would also set those that later revisions create. Runs under the revision's own
+        // search path.
         if options.commit.is_some() { Sql::of(DEFERRED) } else { sql!("DO {block}", block = Literal(include_str!("deferred.sql"))) };
     message.push(SegmentKind::Deferred, &deferred, 1);
     push_check(&mut message, &step.after, ledger, config, options.statement_cache);

@@ -20,6 +20,10 @@ const LONGEST_DELAY: Duration = Duration::from_secs(10);
 /// Returns when all commits that this session has seen are on the server's disk. All commits of a run but its last are
 /// asynchronous, and another tool's may be: a crash could undo them.
 pub(crate) async fn wait_until_durable(session: &Session, host: &Host, deadline: Instant) -> Result<(), ReadError> {
+    // Up to where everything that this session has seen is written ahead, in bytes from the log's beginning; nothing on a
+    // standby, where nothing is seen that its primary has not flushed. The next record's position can stand behind the
+    // header of a page that holds nothing yet, of 24 bytes, or 40 in the first page of a file: a header alone is not
+    // flushed, and a position within it never reached.
     let written = match session.ask(&Message::of(Sql::of(include_str!("written.sql")))).await {
         Ok(answers) => single_value(answers.into_iter().next()),
         Err(failure) => return wait_without_positions(session, host, failure).await,

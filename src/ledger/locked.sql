@@ -1,4 +1,3 @@
--- Who keeps all others from reading the version table or the ledger.
 SELECT format('%I.%I', n.nspname, c.relname), l.pid,
        format('role %s, %s, from %s, since %s s', coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), a.backend_type, '?'),
               coalesce(host(a.client_addr), 'a local socket'), coalesce(extract(epoch FROM clock_timestamp() - a.xact_start)::bigint::text, '?'))

@@ -1,7 +1,3 @@
--- Up to where everything that this session has seen is written ahead, in bytes from the log's beginning; nothing on a
--- standby, where nothing is seen that its primary has not flushed.
--- The next record's position can stand behind the header of a page that holds nothing yet, of 24 bytes, or 40 in the
--- first page of a file: a header alone is not flushed, and a position within it never reached.
 SELECT CASE WHEN NOT pg_is_in_recovery() THEN (
        SELECT next - CASE WHEN mod(next, pg_size_bytes(current_setting('wal_segment_size'))) = 40 THEN 40
                           WHEN mod(next, current_setting('wal_block_size')::numeric) = 24 THEN 24

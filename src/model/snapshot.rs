@@ -85,6 +85,8 @@ impl Ledger {
             return Ok(SnapshotState::Nothing);
         }
         let query =
+            // The snapshot of the catalog, if there is one; its rows only if they can be used. Behind the format is the last line of
+            // the journal that it has seen.
             sql!(include_str!("snapshot.sql"), ledger = self.schema, key = self.key(), format = Literal(&format(scope)), at = Literal(at));
         let answers = match session.run(&self.reading(&["catalog", "journal"], [query])).await {
             Ok(answers) => answers,

@@ -1,5 +1,3 @@
--- The snapshot of the catalog, if there is one; its rows only if they can be used. Behind the format is the last line of the
--- journal that it has seen.
 SELECT to_char(taken AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), at, fits, is_current, CASE WHEN fits AND is_current AND at = {at} THEN rows END
   FROM (SELECT c.taken, c.at, c.rows, split_part(c.format, E'\n', 1) = {format} AS fits,
                NOT EXISTS (SELECT FROM {ledger}.journal j

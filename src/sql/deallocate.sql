@@ -1,4 +1,3 @@
--- Prepared statements that were prepared in SQL after a time. Runs under a safe search path.
 DECLARE
     statement text;
 BEGIN

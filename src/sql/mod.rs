@@ -38,6 +38,7 @@ const WORTH_SHARING: usize = 64 << 10;
 impl Sql {
     /// A constant of this program.
     pub(crate) fn of(text: &'static str) -> Self {
+        debug_assert!(!has_comment(text), "a comment would be sent to the server, whose log it fills: {text}");
         Self::from_own(text)
     }
 
@@ -169,6 +170,7 @@ pub(crate) use sql;
 /// Replaces the placeholders of a template, each once: a value is not searched for placeholders. A placeholder is a name of
 /// lower-case letters, digits and `_` in braces; other braces, such as those of `'{}'`, stay.
 pub(crate) fn fill(template: &'static str, values: &[(&str, &dyn SqlValue)]) -> Sql {
+    debug_assert!(!has_comment(template), "a comment would be sent to the server, whose log it fills: {template}");
     let mut filled = Sql::from_own(String::with_capacity(template.len() * 2));
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
@@ -194,6 +196,11 @@ pub(crate) fn fill(template: &'static str, values: &[(&str, &dyn SqlValue)]) -> 
     filled
 }
 
+/// Whether a template has a comment. None of them needs those characters for anything else.
+fn has_comment(template: &str) -> bool {
+    template.contains("--") || template.contains("/*")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,8 +208,8 @@ mod tests {
     #[test]
     fn a_value_that_looks_like_a_placeholder_is_not_replaced() {
         let schema = Ident::parse("{key}").expect("a name");
-        let filled = sql!("SELECT '{}', {key} FROM {schema}.t -- {schema}", schema = schema, key = Literal("{schema}"));
-        assert_eq!(filled.text(), "SELECT '{}', '{schema}' FROM \"{key}\".t -- \"{key}\"");
+        let filled = sql!("SELECT '{}', {key} FROM {schema}.t, {schema}.u", schema = schema, key = Literal("{schema}"));
+        assert_eq!(filled.text(), "SELECT '{}', '{schema}' FROM \"{key}\".t, \"{key}\".u");
     }
 
     #[test]

@@ -77,6 +77,7 @@ pub(crate) enum Deallocation {
 /// Deallocates the session's prepared statements that are younger than a time, as the server prints it; or all of them.
 pub(crate) fn deallocate(since: Option<&str>) -> Sql {
     let since = since.unwrap_or("-infinity");
+    // Prepared statements that were prepared in SQL after a time. Runs under a safe search path.
     let block = sql!(include_str!("deallocate.sql"), since = Literal(since));
     sql!("DO {block}", block = Literal(&block.text()))
 }

@@ -51,6 +51,27 @@ fn all_files() -> BTreeMap<String, String> {
     crates().into_iter().flat_map(in_crate).collect()
 }
 
+/// The SQL files below a folder that have a comment.
+fn sql_with_comments(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if entry.is_dir() {
+            found.extend(sql_with_comments(&entry));
+        } else if entry.extension().is_some_and(|extension| extension == "sql") {
+            let text = std::fs::read_to_string(&entry).expect("readable");
+            if ["--", "/*"].iter().any(|mark| text.contains(mark)) {
+                found.push(entry.display().to_string());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_statement_of_the_program_has_a_comment_which_would_fill_the_log_of_the_server() {
+    assert_eq!(sql_with_comments(&root().join("src")), Vec::<String>::new(), "comments belong to the Rust code that sends it");
+}
+
 /// Type names that are defined in more than one place, with the places.
 fn defined_twice(files: &BTreeMap<String, String>) -> Vec<(String, Vec<String>)> {
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();

@@ -1,5 +1,3 @@
--- The indexes in a scope: OID, qualified name, whether usable, bare name, and whether somebody else builds on the table
--- now (who builds concurrently holds this lock on the table from beginning to end; autovacuum holds it too, and doesn't count).
 SELECT i.indexrelid, format('%I.%I', n.nspname, c.relname), i.indisvalid AND i.indisready AND i.indislive, c.relname,
        (SELECT format('pid %s, role %s, application %s', a.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), '?'))
           FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid

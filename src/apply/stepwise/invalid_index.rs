@@ -27,6 +27,9 @@ const POLL_EVERY: Duration = Duration::from_millis(300);
 /// The indexes that a statement may create or leave behind; none for one that creates none.
 pub(super) async fn indexes_in_scope(session: &StepSession<'_, '_>, kind: &NonTransactional) -> Result<Vec<ScopedIndex>, ApplyError> {
     let Some((named, scope)) = scope(kind) else { return Ok(Vec::new()) };
+    // The indexes in a scope: OID, qualified name, whether usable, bare name, and whether somebody else builds on the table
+    // now (who builds concurrently holds this lock on the table from beginning to end; autovacuum holds it too, and doesn't
+    // count).
     let query = sql!(include_str!("indexes.sql"), scope = scope);
     let answers = session.ask(&Message::preceded_by(named, [query])).await?;
     let read = |row: Vec<Option<String>>| {

@@ -104,6 +104,7 @@ impl Ledger {
         if !self.has_ledger {
             return Ok(Vec::new());
         }
+        // The schemas of other version tables that share the ledger, those that exist.
         let query = sql!(include_str!("others.sql"), ledger = self.schema, key = self.key());
         let answers = session.run(&self.reading(&["revision"], [query])).await?;
         Ok(answers.into_iter().flatten().flatten().flatten().collect())

@@ -1,4 +1,3 @@
--- The schemas of other version tables that share the ledger, those that exist.
 SELECT DISTINCT n.nspname
   FROM (SELECT DISTINCT version_table FROM {ledger}.revision WHERE version_table <> {key}) other
   JOIN pg_namespace n ON n.nspname = substring(other.version_table FROM '^(.*)\.[^.]*$')

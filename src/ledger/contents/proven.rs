@@ -177,6 +177,8 @@ impl ProvenRevisions {
 impl Ledger {
     /// A query for the rows of [`EventRows`].
     pub(super) fn proven_query(&self) -> Sql {
+        // What the journal says last of each revision, oldest first: whether it is applied, and how that is known. A stamp or a
+        // reset sets all of it, so nothing before the last of them counts; the lines of one stamp share the time it started at.
         sql!(include_str!("proven.sql"), ledger = self.schema, key = self.key())
     }
 }

@@ -1,5 +1,3 @@
--- What the journal says last of each revision, oldest first: whether it is applied, and how that is known. A stamp or a
--- reset sets all of it, so nothing before the last of them counts; the lines of one stamp share the time it started at.
 WITH line AS (
     SELECT j.id, j.revision, j.direction, j.started, split_part(j.sealed, ' ', 1) AS seal,
            j.outcome = 'noted' AND j.direction IN ('stamp', 'reset') AS sets_all

@@ -1,4 +1,3 @@
--- What was begun and not finished: the last word on a revision is about one of its statements.
 SELECT j.revision, j.direction, j.outcome, j.statement, j.id, j.backend_pid,
        (extract(epoch FROM j.backend_start) * 1000000)::bigint, j.client_host, j.progress, j.detail
   FROM {ledger}.journal j

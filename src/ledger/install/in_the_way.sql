@@ -1,5 +1,3 @@
--- What has the name of a table that would have to be created: a type that is no table's; or a relation with the name of the
--- version table's primary key, unless another session created the version table meanwhile.
 SELECT 'type', format('%I.%I', n.nspname, t.typname), NULL FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
  WHERE t.typrelid = 0 AND (n.nspname = {version_schema} AND t.typname = {version_name}
                            OR n.nspname = {ledger} AND t.typname IN ('revision', 'journal', 'catalog', 'format'))

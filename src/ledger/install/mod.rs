@@ -44,6 +44,7 @@ impl Ledger {
     }
 
     pub(crate) fn create_schema(&self) -> Sql {
+        // CREATE SCHEMA IF NOT EXISTS would ask for the right to create one even where it exists.
         let block = sql!(include_str!("create_schema.sql"), ledger = self.schema, ledger_text = Literal(self.schema.as_str()));
         sql!("DO {block}", block = Literal(&block.text()))
     }
@@ -97,6 +98,8 @@ impl Ledger {
     /// Queries that return a row if this program can't create a missing table, or is too old for the ledger's format.
     pub(crate) fn obstacles(&self) -> Vec<Sql> {
         let in_the_way = (!self.has_version_table || self.is_to_be_created()).then(|| {
+            // What has the name of a table that would have to be created: a type that is no table's; or a relation with the name of
+            // the version table's primary key, unless another session created the version table meanwhile.
             sql!(
                 include_str!("in_the_way.sql"),
                 version_schema = Literal(self.version_table.schema.as_str()),

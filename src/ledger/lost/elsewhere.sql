@@ -1,5 +1,3 @@
--- Tables with the version table's name in other schemas, if the ledger knows them by what was done there; and whether this
--- role may read them.
 SELECT n.nspname, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relname = {name} AND c.relkind = 'r' AND n.nspname <> {here}

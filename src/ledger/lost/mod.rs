@@ -69,6 +69,8 @@ async fn check_applied(
     } else {
         sql!("SELECT to_regclass({table}) IS NOT NULL", table = Literal(&table.to_string()))
     };
+    // Relations in the schema of the version table, and where the revisions create theirs, that are neither ours, nor an
+    // extension's, nor a part of another one.
     let relations = sql!(
         include_str!("relations.sql"),
         version_schema = Literal(table.schema.as_str()),
@@ -105,6 +107,8 @@ impl Ledger {
     /// role with the right to create a schema and a table must not be able to stop a run.
     async fn find_elsewhere(&self, session: &Session, graph: &Graph) -> Result<Option<(QualifiedName, Vec<String>)>, ReadError> {
         let name = &self.version_table.name;
+        // Tables with the version table's name in other schemas, if the ledger knows them by what was done there; and whether
+        // this role may read them.
         let tables = sql!(
             include_str!("elsewhere.sql"),
             ledger = self.schema,
@@ -134,6 +138,7 @@ impl Ledger {
         graph: &Graph,
     ) -> Result<Option<Vec<String>>, ReadError> {
         let other = Self { version_table: table.clone(), ..self.clone() };
+        // Fails if the table can't be trusted; as in trusted.sql, the cast fails when the statement runs.
         let trusted = sql!(include_str!("trusted.sql"), problems = other.tables().with_problems(), untrusted = Literal(UNTRUSTED));
         let role = sql::set_role(self.role.as_ref()).into_iter();
         let (mut rows, mut proof) = (Vec::new(), ProofRows::default());

@@ -1,5 +1,3 @@
--- Relations in the schema of the version table, and where the revisions create theirs, that are neither ours, nor an
--- extension's, nor a part of another one.
 SELECT concat(n.nspname, '.', c.relname)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname IN ({version_schema}, {first})

@@ -38,6 +38,16 @@ pub(super) fn state_query(config: &Config, access: Access, first: Option<&StateR
         (Some(_), Access::Write) => Sql::of("NOT EXISTS (SELECT FROM problem WHERE NOT (is_owner AND is_optional))"),
         (Some(_), Access::Read | Access::ReadPermitted) => Sql::of("NOT EXISTS (SELECT FROM problem WHERE NOT is_owner)"),
     };
+    // What a run must know first, in one message: the server, which of our tables there are, whether they can be trusted,
+    // and on a line each the version rows, after a v, and what the last line of the journal seals, after an s. It is what a
+    // run with nothing to do waits for, and most of its time goes into what a new backend looks up for the first time. So it
+    // is one statement, and none of its functions is in PL/pgSQL, whose library would have to be loaded. A table that is
+    // missing reads as an empty one; to ask for it by name would be an error in the server's log. And one that can't be
+    // trusted must not be named at all, as its indexes may run code when a query of it is planned. So the query that names
+    // it is made only where it may be, and run by ts_stat, the one function of the core that runs a query given as text and
+    // needs nothing else (manual, 12.4.4). Role 10 is the superuser that the server was made with. The operator = instead of
+    // texteq would let the planner believe that few lines of the journal are ours: then it reads and sorts all of them,
+    // where the last one or so of the primary key will do.
     let read = sql!(
         include_str!("read.sql"),
         problems = if first.is_some() { tables.with_problems() } else { Sql::default() },
@@ -61,6 +71,8 @@ pub(super) fn state_query(config: &Config, access: Access, first: Option<&StateR
     });
     // The locks come before the transaction's snapshot is taken, so that it shows what is locked.
     let ahead = [Sql::of(LOCK_TIMEOUT)].into_iter().chain(set_role(config)).chain(locks.flatten());
+    // What only the session's own search path knows: kept in settings of the transaction, for the statements behind this
+    // one, which run under another. Everything here is qualified, and each constant meets a parameter of the type text.
     let ahead = ahead.chain(set_path(config)).chain([sql!(include_str!("session.sql"), version_table = Literal(&named))]);
     let problems = first.is_some().then(|| tables.problems_query());
     Message::reading(ahead, [], problems.into_iter().chain([read]))

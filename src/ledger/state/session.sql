@@ -1,5 +1,3 @@
--- What only the session's own search path knows: kept in settings of the transaction, for the statements behind this one,
--- which run under another. Everything here is qualified, and each constant meets a parameter of the type text.
 SELECT pg_catalog.set_config('pgmarch.search_path', pg_catalog.current_setting('search_path'), true),
        pg_catalog.set_config('pgmarch.row_security', pg_catalog.current_setting('row_security'), true),
        pg_catalog.set_config('pgmarch.schema', COALESCE(pg_catalog.current_schema()::pg_catalog.text, ''), true),

@@ -73,6 +73,8 @@ impl Ledger {
     /// One statement that fails ([`is_trust_failure`](super::is_trust_failure)) if the version table or one of these tables of the ledger is not as it was
     /// when the state was read. Plain tables are compared by a few columns of `pg_class`; of others everything is read again.
     pub(crate) fn trust_check(&self, access: Access, ledger: &[&'static str]) -> Sql {
+        // Fails if one of our tables, looked at closely, can't be trusted. concat() is not immutable: the cast would otherwise
+        // fail when the statement is planned.
         if !self.trust.is_plain {
             return sql!(
                 include_str!("trusted.sql"),
@@ -85,6 +87,9 @@ impl Ledger {
         let relations = ours.map(|table| sql!("to_regclass({table})", table = Literal(&table.to_string())));
         let owners: Vec<Literal<'_>> = self.trust.owners.iter().map(|owner| Literal(owner)).collect();
         let owners = owners.iter().map(|owner| sql!("{owner}::name", owner = *owner)).chain([Sql::of("current_user")]);
+        // Fails if one of our tables is no longer as it was when it was looked at. They are locked before this: who may create
+        // triggers on them without owning them must wait, and so must who may replace them. concat() is not immutable: the cast
+        // would otherwise fail when the statement is planned.
         sql!(
             include_str!("unchanged.sql"),
             relations = Sql::join(relations, ", "),

@@ -47,12 +47,27 @@ impl OwnTables<'_> {
 
     /// Whether `c`, a row of `pg_class`, is a plain table.
     pub(crate) fn plain(&self) -> Sql {
+        // Whether c, a row of pg_class, is a plain table: one that outlives a crash and runs no code but the server's own. What
+        // is not plain is looked at closely (trust.sql); this is what every run pays for, also one with nothing to do. The
+        // version table has no defaults; those of the ledger's tables depend on each function, operator and type that is not
+        // built in.
         sql!(include_str!("plain.sql"), version = self.version)
     }
 
     /// A `WITH` clause that has `problem`, the reasons not to trust them.
     pub(crate) fn with_problems(&self) -> Sql {
         let owners: TextArray<'_> = self.owners.iter().map(Ident::as_str).collect();
+        // What of our tables can't be trusted, one row for each reason: the relation, what is wrong, whose it is, and whether it
+        // is the owner alone, of the table or of its schema. A role is trusted that is us (the login, or the role that was set),
+        // a superuser, the database's owner, named by the settings, or granted to us: by a member whom we trust, or by somebody
+        // who has power over that member anyway. Up to PostgreSQL 14 any login may grant itself to any other role, which makes
+        // nobody trusted; and a grantor who is gone proves nothing. pg_has_role() can't be asked: of a superuser it says yes for
+        // every role.
+        // Each role, and those that it is a member of.
+        // What belongs to a relation, and what that uses; the same of a table that a rule writes to, or that a foreign key's
+        // cascade updates: its triggers run as us. What a function calls is the business of the function's owner.
+        // A trigger has no owner: whoever had the right TRIGGER may have created it. Functions of the server run any query, such
+        // as ts_rewrite() and query_to_xml(); so may those that get arguments.
         sql!(
             include_str!("trust.sql"),
             owners = owners,

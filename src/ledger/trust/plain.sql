@@ -1,6 +1,3 @@
--- Whether c, a row of pg_class, is a plain table: one that outlives a crash and runs no code but the server's own. What is not plain is looked at
--- closely (trust.sql); this is what every run pays for, also one with nothing to do. The version table has no defaults; those
--- of the ledger's tables depend on each function, operator and type that is not built in.
     c.relkind = 'r' AND c.relpersistence = 'p' AND c.relchecks = 0
 AND NOT (c.relhastriggers OR c.relhasrules OR c.relrowsecurity OR c.relhassubclass OR c.relispartition)
 AND (SELECT bool_and(a.atttypid < 16384)

@@ -1,17 +1,9 @@
--- What of our tables can't be trusted, one row for each reason: the relation, what is wrong, whose it is, and whether it is
--- the owner alone, of the table or of its schema.
---
--- A role is trusted that is us (the login, or the role that was set), a superuser, the database's owner, named by the
--- settings, or granted to us: by a member whom we trust, or by somebody who has power over that member anyway. Up to
--- PostgreSQL 14 any login may grant itself to any other role, which makes nobody trusted; and a grantor who is gone proves
--- nothing. pg_has_role() can't be asked: of a superuser it says yes for every role.
 WITH RECURSIVE
 base (role) AS (
     SELECT oid FROM pg_roles
      WHERE rolsuper OR rolname IN (current_user, session_user, 'pg_database_owner') OR rolname = ANY ({owners})
     UNION SELECT datdba FROM pg_database WHERE datname = current_database()
 ),
--- Each role, and those that it is a member of.
 belongs (member, role) AS (
     SELECT oid, oid FROM pg_roles
     UNION SELECT b.member, m.roleid FROM belongs b JOIN pg_auth_members m ON m.member = b.role
@@ -33,8 +25,6 @@ granted (role) AS (
 ),
 trusted (role) AS (SELECT role FROM base UNION SELECT role FROM granted),
 relation AS (SELECT * FROM pg_class c WHERE c.oid = ANY {relations}),
--- What belongs to a relation, and what that uses; the same of a table that a rule writes to, or that a foreign key's cascade
--- updates: its triggers run as us. What a function calls is the business of the function's owner.
 part (relation, class, object) AS (
     SELECT oid, 'pg_class'::regclass::oid, oid FROM relation
     UNION
@@ -69,8 +59,6 @@ owned (relation, what, role) AS (
                    WHERE p.class = 'pg_class'::regclass AND oid = p.object AND oid <> p.relation AND relkind IN ('r', 'p', 'v', 'm', 'f')
      ) owner (role)
 ),
--- A trigger has no owner: whoever had the right TRIGGER may have created it. Functions of the server run any query, such as
--- ts_rewrite() and query_to_xml(); so may those that get arguments.
 trigger (relation, what, role) AS (
     SELECT p.relation, pg_describe_object('pg_trigger'::regclass, t.oid, 0), c.relowner
       FROM part p

@@ -1,6 +1,3 @@
--- Fails if one of our tables is no longer as it was when it was looked at. They are locked before this: who may create
--- triggers on them without owning them must wait, and so must who may replace them. concat() is not immutable: the cast would
--- otherwise fail when the statement is planned.
 SELECT CASE WHEN EXISTS (
     SELECT FROM pg_class c
      WHERE c.oid IN ({relations})

@@ -127,6 +127,7 @@ impl Ledger {
     }
 
     fn verify_sql(&self, is_same: &Sql, expected: &Sql, stored: &Sql) -> Sql {
+        // Fails unless the version rows and our tables are as they should be after a revision's text.
         sql!(
             include_str!("verify.sql"),
             table = self.version_table,

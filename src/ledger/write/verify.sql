@@ -1,4 +1,3 @@
--- Fails unless the version rows and our tables are as they should be behind a revision's text.
 SELECT CASE WHEN {is_same} AND coalesce(noted.tables, now.tables) = now.tables THEN 0
             ELSE concat({changed}, ': expected version ', {expected},
                         ', found ', coalesce(nullif(array_to_string(found.rows, ', '), ''), 'base'),

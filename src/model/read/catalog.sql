@@ -1,4 +1,3 @@
--- schemas
 SELECT json_build_object(
     'id', json_build_array('pg_namespace', n.oid::int8, 0),
     'name', quote_ident(n.nspname), 'shown', quote_ident(n.nspname),
@@ -9,7 +8,6 @@ SELECT json_build_object(
   FROM pg_namespace n
  WHERE {own} AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e');
 
--- extensions
 SELECT json_build_object(
     'id', json_build_array('pg_extension', x.oid::int8, 0),
     'name', quote_ident(x.extname), 'shown', quote_ident(x.extname),
@@ -19,7 +17,6 @@ SELECT json_build_object(
         'usual_comment', (SELECT a.comment FROM pg_available_extensions a WHERE a.name = x.extname AND x.extname <> 'plpgsql'))))
   FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace;
 
--- enums, composite types, ranges, domains
 SELECT json_build_object(
     'id', json_build_array('pg_type', t.oid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(t.typname), 'shown', format_type(t.oid, NULL),
@@ -53,7 +50,6 @@ SELECT json_build_object(
  WHERE {own} AND (t.typtype IN ('e', 'r', 'd') OR t.typtype = 'c' AND EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_type'::regclass AND e.objid = t.oid AND e.deptype = 'e');
 
--- tables, views, sequences
 SELECT json_build_object(
     'id', json_build_array('pg_class', c.oid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname), 'shown', c.oid::regclass,
@@ -100,7 +96,6 @@ SELECT json_build_object(
    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid
                     AND (e.deptype = 'e' OR e.deptype = 'i' AND c.relkind = 'S'));
 
--- columns
 SELECT json_build_object(
     'id', json_build_array('pg_class', c.oid::int8, a.attnum), 'parent', json_build_array('pg_class', c.oid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname), 'shown', quote_ident(a.attname),
@@ -127,7 +122,6 @@ SELECT json_build_object(
   LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
  WHERE {own} AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped;
 
--- defaults: they name no column, and with their table the server would compare all its columns for each of them
 SELECT json_build_object(
     'id', json_build_array('pg_attrdef', f.oid::int8, 0), 'parent', json_build_array('pg_class', c.oid::int8, a.attnum),
     'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname), 'shown', quote_ident(a.attname),
@@ -136,7 +130,6 @@ SELECT json_build_object(
   JOIN pg_class c ON c.oid = f.adrelid JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE {own} AND c.relkind IN ('r', 'p') AND a.attgenerated = '';
 
--- constraints
 SELECT json_build_object(
     'id', json_build_array('pg_constraint', k.oid::int8, 0),
     'parent', CASE WHEN k.contypid <> 0 THEN json_build_array('pg_type', k.contypid::int8, 0) ELSE json_build_array('pg_class', k.conrelid::int8, 0) END,
@@ -149,7 +142,6 @@ SELECT json_build_object(
   FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace
  WHERE {own} AND k.contype IN ('p', 'u', 'c', 'x', 'f') AND k.conparentid = 0 AND (k.conislocal OR k.coninhcount = 0);
 
--- indexes that no constraint made
 SELECT json_build_object(
     'id', json_build_array('pg_class', x.oid::int8, 0), 'parent', json_build_array('pg_class', i.indrelid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(x.relname), 'shown', x.oid::regclass,
@@ -164,7 +156,6 @@ SELECT json_build_object(
  WHERE {own} AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = x.oid)
    AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.oid AND k.contype IN ('p', 'u', 'x'));
 
--- functions and procedures
 SELECT json_build_object(
     'id', json_build_array('pg_proc', p.oid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '(' || oidvectortypes(p.proargtypes) || ')', 'shown', p.oid::regprocedure,
@@ -180,7 +171,6 @@ SELECT json_build_object(
  WHERE {own} AND p.prokind IN ('f', 'p', 'w')
    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype IN ('e', 'i'));
 
--- aggregates
 SELECT json_build_object(
     'id', json_build_array('pg_proc', p.oid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '(' || oidvectortypes(p.proargtypes) || ')', 'shown', p.oid::regprocedure,
@@ -215,7 +205,6 @@ SELECT json_build_object(
   FROM pg_proc p JOIN pg_aggregate g ON g.aggfnoid = p.oid JOIN pg_namespace n ON n.oid = p.pronamespace
  WHERE {own} AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e');
 
--- triggers
 SELECT json_build_object(
     'id', json_build_array('pg_trigger', t.oid::int8, 0), 'parent', json_build_array('pg_class', t.tgrelid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(t.tgname), 'shown', quote_ident(t.tgname),
@@ -224,7 +213,6 @@ SELECT json_build_object(
   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE {own} AND NOT t.tgisinternal AND t.tgparentid = 0;
 
--- rules
 SELECT json_build_object(
     'id', json_build_array('pg_rewrite', r.oid::int8, 0), 'parent', json_build_array('pg_class', r.ev_class::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(r.rulename), 'shown', quote_ident(r.rulename),
@@ -233,7 +221,6 @@ SELECT json_build_object(
   FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE {own} AND r.rulename <> '_RETURN';
 
--- policies
 SELECT json_build_object(
     'id', json_build_array('pg_policy', p.oid::int8, 0), 'parent', json_build_array('pg_class', p.polrelid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(p.polname), 'shown', quote_ident(p.polname),
@@ -246,7 +233,6 @@ SELECT json_build_object(
   FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE {own};
 
--- statistics objects
 SELECT json_build_object(
     'id', json_build_array('pg_statistic_ext', s.oid::int8, 0), 'parent', json_build_array('pg_class', s.stxrelid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(s.stxname),
@@ -258,7 +244,6 @@ SELECT json_build_object(
   FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
  WHERE {own};
 
--- event triggers
 SELECT json_build_object(
     'id', json_build_array('pg_event_trigger', e.oid::int8, 0),
     'name', quote_ident(e.evtname), 'shown', quote_ident(e.evtname),

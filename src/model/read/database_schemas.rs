@@ -47,6 +47,8 @@ impl Scope {
 
     /// Two queries for [`DatabaseSchemas::of`].
     pub fn schemas_query(&self) -> [Sql; 2] {
+        // The schemas that could be read: their names, whether they are on the search path, and how many relations the server
+        // locks until the end of the transaction to print the views, rules and SQL functions in each.
         [Sql::of(LOCK_TABLE), sql!(include_str!("database_schemas.sql"), own = self.own_schemas())]
     }
 

@@ -1,5 +1,3 @@
--- The schemas that could be read: their names, whether they are on the search path, and how many relations the server locks
--- until the end of the transaction to print the views, rules and SQL functions in each.
 SELECT n.nspname, quote_ident(n.nspname), n.nspname = ANY (p.path), coalesce(l.locks, 0)
   FROM pg_namespace n
  CROSS JOIN (SELECT ARRAY(SELECT json_array_elements_text(current_setting('pgmarch.schemas')::json)) AS path) p

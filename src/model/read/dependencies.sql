@@ -1,4 +1,3 @@
--- what is a part, or another name, of what
 SELECT json_build_object('part', json_build_array(json_build_array(part_class, part, sub), json_build_array(class, whole, whole_sub)))
   FROM (SELECT 'pg_rewrite', oid::int8, 0, 'pg_class', ev_class::int8, 0 FROM pg_rewrite WHERE rulename = '_RETURN' AND oid >= 16384
         UNION ALL SELECT 'pg_attrdef', f.oid::int8, 0, 'pg_class', adrelid::int8, adnum FROM pg_attrdef f WHERE f.oid >= 16384
@@ -10,7 +9,6 @@ SELECT json_build_object('part', json_build_array(json_build_array(part_class, p
         UNION ALL SELECT c.relname::text, objid::int8, objsubid, 'pg_extension', refobjid::int8, 0 FROM pg_depend JOIN pg_class c ON c.oid = classid WHERE deptype = 'e') p
        (part_class, part, sub, class, whole, whole_sub);
 
--- who needs whom: after the parts, by which both are found
 SELECT json_build_object('needs', json_build_array(
     json_build_array(own.relname, d.objid::int8, d.objsubid), json_build_array(other.relname, d.refobjid::int8, d.refobjsubid), d.deptype::text))
   FROM pg_depend d JOIN pg_class own ON own.oid = d.classid JOIN pg_class other ON other.oid = d.refclassid
@@ -18,7 +16,6 @@ SELECT json_build_object('needs', json_build_array(
    AND d.classid IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_proc'::regclass, 'pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_rewrite'::regclass,
                      'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_statistic_ext'::regclass, 'pg_event_trigger'::regclass, 'pg_extension'::regclass);
 
--- what is there and not compared
 SELECT json_build_object('unknown', what || ' ' || name)
   FROM (SELECT 'pg_class'::regclass::oid, c.oid, CASE c.relkind WHEN 'f' THEN 'foreign table' ELSE 'relation of kind ' || c.relkind::text END, quote_ident(n.nspname) || '.' || quote_ident(c.relname)
           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {own} AND c.relkind NOT IN ('r', 'p', 'v', 'm', 'S', 'i', 'I', 't', 'c')

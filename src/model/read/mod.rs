@@ -72,6 +72,7 @@ impl std::fmt::Display for ViewedSearchPath {
 }
 
 /// A query for the objects of each kind.
+/// Those of defaults name no column: with their table the server would compare all its columns for each of them.
 const OBJECTS: &str = include_str!("catalog.sql");
 /// Queries for what these depend on, for their parts, and for what is not compared.
 const DEPENDENCIES: &str = include_str!("dependencies.sql");

@@ -5,14 +5,16 @@ use std::borrow::Cow;
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
+use super::activity::list;
 use super::error::ON_THIS_SERVER_ONLY;
 use super::monitor::{MonitoredBackend, StatementMonitor, take_token};
 use crate::config::Config;
 use crate::exit::{Exit, Explain, Retry};
-use crate::facts::FailureFacts;
+use crate::facts::{Blocker, FailureFacts};
 use crate::ledger::{is_fence_failure, is_trust_failure, set_role};
 use crate::lock::RunLock;
-use crate::session::{Failure, Session, StatementResult};
+use crate::session::other_session::lock_advice;
+use crate::session::{Failure, FailureCause, Session, StatementResult};
 use crate::sql;
 use crate::sql::{Message, Sql};
 
@@ -24,7 +26,7 @@ pub struct BookkeepingError {
     /// is committed. After any other failure nothing was done.
     pub source: Failure,
     /// The sessions that blocked it, as far as the monitor saw them.
-    pub blockers: Option<String>,
+    pub blockers: Vec<Blocker>,
 }
 
 impl BookkeepingError {
@@ -36,7 +38,7 @@ impl BookkeepingError {
         } else {
             "the version table or the ledger can't be written to"
         };
-        let in_the_way = self.blockers.as_ref().map(|blockers| format!(" (in the way: {blockers})")).unwrap_or_default();
+        let in_the_way = if self.blockers.is_empty() { String::new() } else { format!(" (in the way: {})", list(&self.blockers)) };
         format!("{what}{in_the_way}")
     }
 }
@@ -44,7 +46,7 @@ impl BookkeepingError {
 impl BookkeepingError {
     /// Whether another session held a lock for longer than `PGMARCH_LOCK_TIMEOUT`, or until the wait was cancelled.
     fn is_blocked(&self) -> bool {
-        self.source.met_a_lock() || self.source.code() == Some(&SqlState::QUERY_CANCELED)
+        self.source.is_retried() || self.source.code() == Some(&SqlState::QUERY_CANCELED)
     }
 }
 
@@ -58,7 +60,7 @@ impl Explain for BookkeepingError {
         } else if self.is_blocked() || is_fence_failure(source) || is_trust_failure(source) {
             Exit::Locked
         } else {
-            Exit::Refused
+            source.meaning().map_or(Exit::Refused, FailureCause::exit_of_own)
         }
     }
 
@@ -67,7 +69,7 @@ impl Explain for BookkeepingError {
     }
 
     fn facts(&self) -> FailureFacts {
-        FailureFacts::of_source(self)
+        FailureFacts { blocker: self.blockers.first().cloned(), ..FailureFacts::of_source(self) }
     }
 
     fn next_step(&self) -> Cow<'static, str> {
@@ -81,7 +83,8 @@ impl Explain for BookkeepingError {
         } else if source.is_unreplicated() {
             ON_THIS_SERVER_ONLY.into()
         } else if self.is_blocked() {
-            "another session has locked the version table or the ledger: wait until it is done, or end it with SELECT pg_terminate_backend(PID); PGMARCH_LOCK_TIMEOUT waits longer; nothing was changed".into()
+            format!("another session has locked the version table or the ledger: {}; nothing was changed", lock_advice(&self.blockers))
+                .into()
         } else {
             "the message says what is in the way; nothing was changed".into()
         }
@@ -102,7 +105,10 @@ pub async fn run_bookkeeping(
     let monitor = StatementMonitor::new(lock.pool().clone(), host, token, server, config.lock_timeout.duration(), config.retry_for);
     let sending = send(session, config, Some(take_token(token)), statements);
     let outcome = monitor.supervise("bookkeeping", MonitoredBackend::TokenHolder, sending).await;
-    end_if_failed(session, outcome).await.map_err(|source| BookkeepingError { source, blockers: monitor.blockers() })
+    match end_if_failed(session, outcome).await {
+        Ok(()) => Ok(()),
+        Err(source) => Err(BookkeepingError { blockers: monitor.blockers_of(&source, "").await, source }),
+    }
 }
 
 /// The same during a run, with the run's own monitor.

@@ -2,15 +2,19 @@
 
 use tokio_postgres::error::{DbError, SqlState};
 
-use super::error::{ApplyError, OwnTablesChanged, SqlFailure};
+use super::advice::{FailedStatement, unrepresentable};
+use super::error::{ApplyError, OwnTablesChanged};
 use super::executor::Executor;
 use super::segments::{ErrorLocation, SegmentedMessage};
+use super::sql_failure::SqlFailure;
 use crate::config::Transaction;
+use crate::facts::Blocker;
 use crate::ledger::{ReadError, is_fence_failure, is_trust_failure, is_verify_failure};
 use crate::plan::Step;
 use crate::revision::SectionMode;
+use crate::revision::statement::session_setting::sets_read_only;
 use crate::revision::statement::split;
-use crate::session::Failure;
+use crate::session::{Failure, FailureCause};
 
 impl Executor<'_> {
     /// Diagnoses a failure: its cause, its position, what to do. The `kept` statements before it are done. The transaction is
@@ -18,13 +22,18 @@ impl Executor<'_> {
     pub(super) async fn diagnose(&self, script: &SegmentedMessage, step: &Step<'_>, failure: Failure, kept: usize) -> ApplyError {
         let revision = &step.revision.id;
         let lost = |failure| ApplyError::Lost(revision.clone(), failure);
-        if failure.is_lost() {
+        let is_timeout = failure.meaning() == Some(FailureCause::Interrupted);
+        if failure.is_lost() && !is_timeout {
             // The connection is unusable, whatever the monitor or a deadline reported about it.
             self.session.terminate();
             return lost(failure);
         }
         if failure.is_unreplicated() {
             return ApplyError::Unreplicated(revision.clone(), failure);
+        }
+        if failure.is_lost() {
+            // The server ended the transaction and said why, but also the session.
+            self.session.terminate();
         }
         let is_alive = self.roll_back().await;
         let Some(error) = failure.source.as_db_error().cloned() else { return ApplyError::Broken(revision.clone(), failure) };
@@ -41,9 +50,18 @@ impl Executor<'_> {
         if is_ours && (is_fence_failure(&failure) || is_trust_failure(&failure)) || is_race {
             return ApplyError::Moved(failure);
         }
+        let start = step.section.range.start;
+        let section = start..start + step.sql().len();
+        let unrepresentable = unrepresentable(&error, &step.revision.text, section).filter(|_| is_ours);
+        let blockers = self.monitor.blockers_of(&failure, &if is_ours { self.own_tables() } else { step.sql().to_owned() }).await;
         let range = match part {
+            _ if unrepresentable.is_some() => None,
+            ErrorLocation::After | ErrorLocation::Check if error.code().code() == "25006" && read_only_statement(step.sql()).is_some() => {
+                read_only_statement(step.sql())
+            }
             ErrorLocation::Before | ErrorLocation::Check | ErrorLocation::After => {
-                return ApplyError::Bookkeeping { revision: revision.clone(), advice: self.bookkeeping_advice(&error), source: failure };
+                let advice = self.bookkeeping_advice(&failure, &error, step, &blockers).await;
+                return ApplyError::Bookkeeping { revision: revision.clone(), blockers, advice, source: failure };
             }
             ErrorLocation::Commit => None,
             ErrorLocation::Character(offset) => {
@@ -53,8 +71,16 @@ impl Executor<'_> {
             }
             ErrorLocation::Statement(number) => split(step.sql()).statements.get(number).map(|statement| statement.range.clone()),
         };
-        let start = step.section.range.start;
-        let range = range.map(|range| range.start + start..range.end + start);
+        let (statement, end) = failed_statement(step.sql(), range.as_ref());
+        let failed = FailedStatement { failure: &failure, error: &error, step, statement, text: &step.sql()[..end], blockers: &blockers };
+        let advice = match range.as_ref().filter(|_| is_ours) {
+            Some(_) => Some(format!(
+                "remove this statement from {}: pgmarch records the revision in the same transaction, which can't be read-only",
+                step.revision.path.display()
+            )),
+            None => self.advise(&failed).await,
+        };
+        let range = range.map(|range| range.start + start..range.end + start).or(unrepresentable);
         if is_alive && step.mode() == SectionMode::Transaction {
             self.record_failure(revision, &format!("{}: {}", error.code().code(), error.message())).await;
         }
@@ -65,6 +91,8 @@ impl Executor<'_> {
             text: step.revision.text.clone(),
             range,
             error,
+            blockers,
+            advice,
             kept,
             mode: step.mode(),
         }))
@@ -93,6 +121,11 @@ impl Executor<'_> {
         ApplyError::OwnTables(Box::new(changed))
     }
 
+    /// The names of pgmarch's tables, as a text to find them in.
+    pub(super) fn own_tables(&self) -> String {
+        format!("{} journal revision", self.ledger.version_table)
+    }
+
     pub(super) fn own_tables_changed(&self, step: &Step<'_>, detail: String, statement: Option<(usize, bool)>) -> OwnTablesChanged {
         OwnTablesChanged {
             revision: step.revision.id.clone(),
@@ -109,7 +142,8 @@ impl Executor<'_> {
         }
     }
 
-    pub(super) fn bookkeeping_advice(&self, error: &DbError) -> String {
+    /// What to do about an error in pgmarch's own statements.
+    pub(super) async fn bookkeeping_advice(&self, failure: &Failure, error: &DbError, step: &Step<'_>, blockers: &[Blocker]) -> String {
         let (ledger, version, role) = (&self.ledger.schema, &self.ledger.version_table, &self.server.role);
         if made_by_another(error.code()) {
             return format!(
@@ -117,7 +151,17 @@ impl Executor<'_> {
             );
         }
         if *error.code() != SqlState::INSUFFICIENT_PRIVILEGE {
-            return "the message says what is in the way; `pgmarch status` shows where the database is".to_owned();
+            let failed = FailedStatement { failure, error, step, statement: "", text: "", blockers };
+            let advice = match FailureCause::of(error.code()) {
+                FailureCause::Statement | FailureCause::Data => None,
+                FailureCause::Lock | FailureCause::Resource | FailureCause::Interrupted | FailureCause::Privilege => {
+                    self.advise(&failed).await
+                }
+            };
+            return match advice {
+                Some(advice) => format!("{advice}; then run again: nothing of revision {} was changed", step.revision.id),
+                None => "the message says what is in the way; `pgmarch status` shows where the database is".to_owned(),
+            };
         }
         if self.ledger.has_ledger && self.ledger.has_version_table {
             return format!(
@@ -131,6 +175,19 @@ impl Executor<'_> {
             self.server.database, version.schema
         )
     }
+}
+
+/// The statement of a section that makes its transaction read-only.
+fn read_only_statement(sql: &str) -> Option<std::ops::Range<usize>> {
+    let statements = split(sql).statements;
+    statements.into_iter().rev().map(|statement| statement.range).find(|range| sets_read_only(&sql[range.clone()]))
+}
+
+/// The statement that failed, and the byte where it ends; the whole section if it is not known.
+fn failed_statement<'s>(sql: &'s str, range: Option<&std::ops::Range<usize>>) -> (&'s str, usize) {
+    let statements = split(sql).statements;
+    let found = range.and_then(|range| statements.into_iter().rev().find(|statement| statement.range.start <= range.start));
+    found.map_or((sql, sql.len()), |statement| (&sql[statement.range.clone()], statement.range.end))
 }
 
 /// The table or schema that this run was about to create exists now: another runner without the run lock created it first.

@@ -4,16 +4,15 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::SqlState;
 
-use crate::code_frame::code_frame;
+use super::sql_failure::SqlFailure;
+
 use crate::exit::{Exit, Explain, Retry};
-use crate::facts::{FailureFacts, place};
+use crate::facts::{Blocker, FailureFacts, place};
 use crate::ledger::UnfinishedRevision;
-use crate::revision::Direction;
-use crate::revision::{Id, LineColumn, SectionMode};
-use crate::session::{Failure, IDLE_ADVICE, is_suspicious, suspicion};
-use crate::shared_text::SharedText;
+use crate::revision::Id;
+use crate::session::{Failure, FailureCause, IDLE_ADVICE, is_suspicious, suspicion};
 
 /// A revision that is applied, or undone, and committed.
 #[derive(Clone, Debug)]
@@ -35,6 +34,8 @@ pub enum ApplyError {
     Bookkeeping {
         /// The revision, which was rolled back.
         revision: Id,
+        /// The sessions that were in the way.
+        blockers: Vec<Blocker>,
         /// What to do.
         advice: String,
         /// The server's error.
@@ -151,8 +152,10 @@ impl ApplyError {
 impl Explain for ApplyError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Revision(_) | Self::OwnTables(_) | Self::Unreplicated(..) | Self::Unfinished(_) | Self::Invalid { .. } => Exit::Failed,
-            Self::Broken(..) | Self::Bookkeeping { .. } => Exit::Refused,
+            Self::Revision(failure) => FailureCause::of(failure.error.code()).exit(),
+            Self::Bookkeeping { source, .. } => source.meaning().map_or(Exit::Refused, FailureCause::exit_of_own),
+            Self::OwnTables(_) | Self::Unreplicated(..) | Self::Unfinished(_) | Self::Invalid { .. } => Exit::Failed,
+            Self::Broken(..) => Exit::Refused,
             Self::Lost(..) => Exit::Unreachable,
             Self::Moved(_) | Self::UnexpectedVersion { .. } | Self::LockLost { .. } | Self::Busy { .. } => Exit::Locked,
             Self::StepwiseInRun(_) | Self::TransactionPooler(_) => Exit::Usage,
@@ -187,8 +190,10 @@ impl Explain for ApplyError {
                 FailureFacts { place: Some(place(path, None)), ..FailureFacts::default() }.about(&was.revision)
             }
             Self::Unfinished(was) => FailureFacts::default().about(&was.revision),
-            Self::Bookkeeping { .. }
-            | Self::Unreplicated(..)
+            Self::Bookkeeping { revision, blockers, source, .. } => {
+                FailureFacts { blocker: blockers.first().cloned(), ..FailureFacts::of_source(source) }.about(revision)
+            }
+            Self::Unreplicated(..)
             | Self::Broken(..)
             | Self::UnexpectedVersion { .. }
             | Self::Moved(_)
@@ -322,68 +327,5 @@ impl Explain for StoppedRun {
 
     fn facts(&self) -> FailureFacts {
         FailureFacts { applied: self.done.iter().map(|done| (done.id.to_string(), done.duration)).collect(), ..self.error.facts() }
-    }
-}
-
-/// A server's error in the text of a revision, and where that is.
-#[derive(Debug)]
-pub struct SqlFailure {
-    /// The revision.
-    pub revision: Id,
-    /// Upgrade or downgrade.
-    pub direction: Direction,
-    /// The file, for messages.
-    pub path: std::path::PathBuf,
-    /// The file's text.
-    pub text: SharedText,
-    /// Where in the text, in bytes; `None` where the server's error has no place (a deferred constraint at commit).
-    pub range: Option<std::ops::Range<usize>>,
-    /// The server's error.
-    pub error: DbError,
-    /// Statements before it that are committed; only `transaction:false` has any.
-    pub kept: usize,
-    /// How it was run.
-    pub mode: SectionMode,
-}
-
-impl SqlFailure {
-    /// What to do about it, in one line.
-    pub fn next(&self) -> String {
-        let file = self.path.display();
-        let code = self.error.code().code();
-        match (self.mode, self.kept) {
-            (SectionMode::Transaction, _) if ["25001", "2D000"].contains(&code) => {
-                format!(
-                    "this statement can't run in a transaction: write `transaction:false` behind `-- migrate:{}` in {file}, or give it a revision of its own that has it; nothing of it was applied",
-                    if self.direction == Direction::Up { "up" } else { "down" }
-                )
-            }
-            (SectionMode::Transaction, _) if code == "55P04" => {
-                format!(
-                    "a new value of an enum can be used only once it is committed: in {file}, move the use of it to a revision of its own; nothing of it was applied"
-                )
-            }
-            (SectionMode::Transaction, _) | (SectionMode::Stepwise, 0) => format!("fix {file} and run again: nothing of it was applied"),
-            (SectionMode::Stepwise, kept) => format!(
-                "fix {file} from statement {} on and run again: statements up to {kept} are done and stay; or undo them by hand and start over with `pgmarch repair {}`",
-                kept + 1,
-                self.revision
-            ),
-        }
-    }
-
-    /// What is known about it.
-    pub fn facts(&self) -> FailureFacts {
-        FailureFacts {
-            place: Some(place(&self.path, self.place())),
-            excerpt: self.range.as_ref().map(|range| code_frame(&self.path, &self.text, range)),
-            ..FailureFacts::of_server(&self.error)
-        }
-        .about(&self.revision)
-    }
-
-    /// Line and column, if there is a place.
-    pub fn place(&self) -> Option<LineColumn> {
-        self.range.as_ref().map(|range| LineColumn::of(&self.text, range.start))
     }
 }

@@ -1,12 +1,14 @@
 //! Applies a plan: each revision is one message with a fence, and is reported as done only once it is committed.
 
 mod activity;
+mod advice;
 mod bookkeeping;
 mod diagnosis;
 
 mod error;
 mod executor;
 
+mod lock_holders;
 mod monitor;
 pub mod offline;
 mod pipeline;
@@ -15,6 +17,7 @@ mod retries;
 mod segments;
 mod session_context;
 mod single_transaction;
+mod sql_failure;
 mod step_message;
 
 mod stepwise;
@@ -31,8 +34,9 @@ use executor::Executor;
 use monitor::StatementMonitor;
 
 pub use bookkeeping::{BookkeepingError, run_bookkeeping};
-pub use error::{ApplyError, CompletedStep, OwnTablesChanged, SqlFailure, StoppedRun};
+pub use error::{ApplyError, CompletedStep, OwnTablesChanged, StoppedRun};
 pub use session_context::startup_options;
+pub use sql_failure::SqlFailure;
 
 /// Runs a plan. The caller proves that it holds the run lock by lending it.
 pub async fn apply(

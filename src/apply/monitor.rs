@@ -7,9 +7,10 @@ use std::time::Duration;
 use pg_connect::ConnectError;
 use tracing::{debug, enabled};
 
-use super::activity::{Activity, activity_query};
+use super::activity::{Activity, activity_query, list};
+use crate::facts::Blocker;
 use crate::host::{Event, EventThrottle, Host, Progress};
-use crate::session::{Cause, Failure, Pool, Session};
+use crate::session::{Cause, Failure, Pool, Session, StatementResult};
 use crate::sql;
 use crate::sql::{Message, Sql};
 use crate::words::chain;
@@ -18,6 +19,8 @@ use crate::words::chain;
 const FIRST_POLL_AFTER: Duration = Duration::from_secs(2);
 /// The interval between polls.
 const POLL_EVERY: Duration = Duration::from_secs(1);
+/// The shortest interval, under a short lock timeout, until a poll has seen what blocks the statement.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
 /// After this many consecutive polls that find nothing running, the statement's answer counts as lost.
 const MISSES_UNTIL_GONE: u32 = 4;
 /// The timeout of a poll, and of an attempt to connect for it.
@@ -54,8 +57,8 @@ pub(super) struct StatementMonitor {
     give_up_after: Duration,
     /// Opened when it is first needed.
     session: Mutex<Option<Session>>,
-    /// The sessions that blocked the last statement, as of the last poll.
-    blockers: Mutex<Option<String>>,
+    /// The sessions that blocked the last statement, as of the last poll that saw any.
+    blockers: Mutex<Vec<Blocker>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -76,7 +79,7 @@ impl StatementMonitor {
         backend: MonitoredBackend,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        *locked(&self.blockers) = None;
+        locked(&self.blockers).clear();
         self.supervise_after_failure(name, backend, work).await
     }
 
@@ -88,13 +91,21 @@ impl StatementMonitor {
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let mut work = std::pin::pin!(work);
+        if self.first_poll_after < FIRST_POLL_AFTER {
+            // A statement that gives up its wait for a lock sooner than that is gone before a connection is made.
+            tokio::select! {
+                biased;
+                outcome = &mut work => return outcome,
+                () = self.connect() => {}
+            }
+        }
         if let Ok(outcome) = self.host.timeout(self.first_poll_after, &mut work).await {
             return outcome;
         }
         tokio::select! {
             biased;
             outcome = &mut work => outcome,
-            cause = self.poll_until_gone(name, backend) => Err(Failure { completed: 0, source: cause }),
+            cause = self.poll_until_gone(name, backend) => Err(Failure { completed: 0, elapsed: Duration::ZERO, source: cause }),
         }
     }
 
@@ -109,8 +120,22 @@ impl StatementMonitor {
     }
 
     /// The sessions that blocked the last statement, as far as a poll saw them.
-    pub(super) fn blockers(&self) -> Option<String> {
+    pub(super) fn blockers(&self) -> Vec<Blocker> {
         locked(&self.blockers).clone()
+    }
+
+    /// The answer to a query about the statement that failed, on the monitor's connection; `None` without an answer.
+    pub(super) async fn ask(&self, query: &Message) -> Option<Vec<StatementResult>> {
+        self.answers(query).await.ok()
+    }
+
+    /// Opens the monitor's connection, so that the first poll takes no time to connect.
+    async fn connect(&self) {
+        if locked(&self.session).is_none()
+            && let Ok(session) = self.pool.session(POLL_TIMEOUT).await
+        {
+            self.use_session(session);
+        }
     }
 
     /// Polls until the statement can no longer be running.
@@ -124,7 +149,9 @@ impl StatementMonitor {
             match self.poll(&query).await {
                 Ok(activity) => {
                     last_answer = host.now();
-                    misses = if activity.is_running { 0 } else { misses + 1 };
+                    // Polls that follow one another quickly may all come between the statement's end and its answer.
+                    let counts = host.elapsed(started) >= FIRST_POLL_AFTER;
+                    misses = if activity.is_running || !counts { 0 } else { misses + 1 };
                     if misses >= MISSES_UNTIL_GONE {
                         return Cause::Gone;
                     }
@@ -141,11 +168,17 @@ impl StatementMonitor {
                     host.sleep(RECONNECT_AFTER).await;
                 }
             }
-            host.sleep(POLL_EVERY).await;
+            let is_early = host.elapsed(started) < FIRST_POLL_AFTER && locked(&self.blockers).is_empty();
+            host.sleep(if is_early { self.first_poll_after.clamp(SHORTEST_PAUSE, POLL_EVERY) } else { POLL_EVERY }).await;
         }
     }
 
     async fn poll(&self, query: &Message) -> Result<Activity, PollError> {
+        let activity = Activity::of(self.answers(query).await?.into_iter().next().unwrap_or_default());
+        Ok(if enabled!(target: QUERIES, tracing::Level::INFO) { activity } else { activity.without_queries() })
+    }
+
+    async fn answers(&self, query: &Message) -> Result<Vec<StatementResult>, PollError> {
         // A proxy may have closed it meanwhile.
         let idle = locked(&self.session).take().filter(|session| !session.is_closed());
         let session = match idle {
@@ -159,7 +192,7 @@ impl StatementMonitor {
         match self.host.timeout(POLL_TIMEOUT, session.run(query)).await {
             Ok(Ok(answers)) => {
                 self.use_session(session);
-                Ok(Activity::of(answers.into_iter().next().unwrap_or_default()))
+                Ok(answers)
             }
             Ok(Err(failure)) => {
                 session.close();
@@ -206,9 +239,10 @@ struct ProgressEvents<'h> {
 
 impl ProgressEvents<'_> {
     fn send(&mut self, monitor: &StatementMonitor, name: &str, activity: &Activity, elapsed: Duration, is_news: bool) {
-        let with_queries = enabled!(target: QUERIES, tracing::Level::INFO);
-        let (waits_for, blocks) = (activity.blockers(with_queries), activity.blocked(with_queries));
-        *locked(&monitor.blockers) = (!waits_for.is_empty()).then(|| waits_for.clone());
+        let (waits_for, blocks) = (list(&activity.blockers), list(&activity.blocked));
+        if !activity.blockers.is_empty() {
+            locked(&monitor.blockers).clone_from(&activity.blockers);
+        }
         self.were_sent = true;
         self.host.notify(&Event::StatementProgress(&Progress {
             name,

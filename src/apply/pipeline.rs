@@ -73,11 +73,11 @@ impl<'r> Executor<'r> {
                 continue;
             }
             let retries = retries.get_or_insert_with(|| LockRetries::new(&self.host, self.config.retry_for));
-            if !failure.met_a_lock() || !retries.has_time_left() {
+            if !failure.is_retried() || !retries.has_time_left() {
                 return Err(self.diagnose(&script, step, failure, 0).await);
             }
             self.roll_back().await;
-            retries.wait(id, "was rolled back", &failure, &self.monitor).await;
+            retries.wait(id, "was rolled back", &failure, &self.monitor, step.sql()).await;
             next = place;
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 
+use super::activity::list;
 use super::monitor::StatementMonitor;
 use crate::backoff::Pace;
 use crate::host::{Event, Host};
@@ -29,9 +30,9 @@ impl LockRetries {
         self.host.now() < self.deadline
     }
 
-    /// Reports the sessions that held the locks, and waits for the next attempt.
-    pub(super) async fn wait(&mut self, revision: &Id, happened: &str, failure: &Failure, monitor: &StatementMonitor) {
-        let blockers = monitor.blockers();
+    /// Reports the sessions that held the locks, and waits for the next attempt. `text` is what failed.
+    pub(super) async fn wait(&mut self, revision: &Id, happened: &str, failure: &Failure, monitor: &StatementMonitor, text: &str) {
+        let blockers = Some(list(&monitor.blockers_of(failure, text).await)).filter(|blockers| !blockers.is_empty());
         self.host.notify(&Event::RevisionBlocked {
             revision,
             happened,
@@ -66,10 +67,10 @@ mod tests {
         let host = Host::default().with_clock(clock.clone()).with_observer(Arc::new(observer));
         let pool = Pool::new(pg_connect::Environment::default(), Cancels::default()).expect("a pool");
         let monitor = StatementMonitor::new(pool, &host, 1, 150_000, Duration::ZERO, Duration::ZERO);
-        let failure = Failure { completed: 0, source: Cause::Timeout(Duration::ZERO) };
+        let failure = Failure { completed: 0, elapsed: Duration::ZERO, source: Cause::Timeout(Duration::ZERO) };
         let mut retries = LockRetries::new(&host, Duration::from_secs(2));
         while retries.has_time_left() {
-            retries.wait(&Id::parse("001").expect("an id"), "was rolled back", &failure, &monitor).await;
+            retries.wait(&Id::parse("001").expect("an id"), "was rolled back", &failure, &monitor, "").await;
         }
         let times = times.lock().expect("the times").clone();
         (times, clock.elapsed(started))

@@ -7,9 +7,10 @@ use tokio_postgres::error::{DbError, ErrorPosition};
 
 use crate::revision::statement::for_each_statement;
 use crate::revision::statement::kind::resets_setting;
+use crate::revision::statement::session_setting::leading_isolation_level;
 use crate::session::Failure;
 use crate::shared_text::TextPart;
-use crate::sql::{BEGIN, Message, Sql};
+use crate::sql::{Message, Sql, begin};
 
 /// A message, and what each segment of it is.
 #[derive(Debug, Default)]
@@ -86,8 +87,13 @@ impl UserStatement<'_> {
 impl SegmentedMessage {
     /// The beginning of a transaction.
     pub(super) fn begin() -> Self {
+        Self::begin_for("")
+    }
+
+    /// The beginning of the transaction of a revision's text, with the isolation level that its first statements set.
+    pub(super) fn begin_for(sql: &str) -> Self {
         let mut message = Self::default();
-        message.push(SegmentKind::Before, &Sql::of(BEGIN), 1);
+        message.push(SegmentKind::Before, &begin(leading_isolation_level(sql)), 1);
         message
     }
 

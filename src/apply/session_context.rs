@@ -6,7 +6,7 @@ use crate::ledger::{Backend, Server, set_role};
 use crate::revision::Id;
 use crate::session::application_name;
 use crate::sql;
-use crate::sql::{EscapeString, Literal, Sql, safe_settings};
+use crate::sql::{EscapeString, Literal, NO_STATEMENT_TIMEOUT, Sql, safe_settings};
 
 /// Role, search path and lock timeout for bookkeeping within a revision's session, until the transaction ends, whatever the
 /// revision has set. Without `PGMARCH_ROLE` the role is the one that the session began with, which `ALTER ROLE … SET role` or
@@ -14,7 +14,11 @@ use crate::sql::{EscapeString, Literal, Sql, safe_settings};
 pub(super) fn bookkeeping_settings(config: &Config) -> Vec<Sql> {
     let role = set_role(config).unwrap_or_else(|| Sql::of("SET LOCAL role TO DEFAULT"));
     let timeout = sql!("SET LOCAL lock_timeout = {timeout}", timeout = config.lock_timeout);
-    [Sql::of("SET LOCAL SESSION AUTHORIZATION DEFAULT"), role].into_iter().chain(safe_settings()).chain([timeout]).collect()
+    [Sql::of("SET LOCAL SESSION AUTHORIZATION DEFAULT"), role]
+        .into_iter()
+        .chain(safe_settings())
+        .chain([timeout, Sql::of(NO_STATEMENT_TIMEOUT)])
+        .collect()
 }
 
 /// `search_path`, `row_security` and `jit` for a revision's text: `PGMARCH_SEARCH_PATH`, else the session's own values. On a
@@ -73,6 +77,11 @@ fn timeouts(config: &Config, server: u32) -> Vec<(&'static str, String)> {
         settings.push(("transaction_timeout", "0".to_owned()));
     }
     settings
+}
+
+/// `statement_timeout` for a revision's text, until the transaction ends: pgmarch's own statements before it run without one.
+pub(super) fn statement_timeout(config: &Config) -> Sql {
+    sql!("SET LOCAL statement_timeout = {timeout}", timeout = config.statement_timeout)
 }
 
 /// Settings that make the server notice a client that died or whose network is gone, and end its statement (manual, 20.3).

@@ -35,9 +35,9 @@ impl Executor<'_> {
                 }
                 Err(failed) => *failed,
             };
-            if failure.met_a_lock() && retries.has_time_left() {
+            if failure.is_retried() && retries.has_time_left() {
                 self.roll_back().await;
-                retries.wait(&step.revision.id, "the run was rolled back", &failure, &self.monitor).await;
+                retries.wait(&step.revision.id, "the run was rolled back", &failure, &self.monitor, step.sql()).await;
                 continue;
             }
             let mut error = self.diagnose(&script, step, failure, 0).await;
@@ -53,7 +53,7 @@ impl Executor<'_> {
         let failed = |script, step, is_end| move |failure| Box::new(FailedTransaction { script, step, is_end, failure });
         let mut done = Vec::new();
         // BEGIN succeeded before anything that follows it, so no text can run outside of the transaction.
-        let mut opening = SegmentedMessage::begin();
+        let mut opening = SegmentedMessage::begin_for(plan.steps.first().map_or("", Step::sql));
         let message = opening.take_message();
         self.session.ask(&message).await.map_err(failed(opening, last, false))?;
         // Tables that the first step creates are visible to the later ones of this transaction; other sessions see them after the

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use super::segments::{SegmentKind, SegmentedMessage, UserStatement};
-use super::session_context::{SessionContext, SettingScope, bookkeeping_settings, session_settings_for_text, step_settings};
+use super::session_context::{
+    SessionContext, SettingScope, bookkeeping_settings, session_settings_for_text, statement_timeout, step_settings,
+};
 use crate::config::Config;
 use crate::ledger::{Backend, Ledger, Server, StatementCache, parse_numeric, set_role};
 use crate::plan::{Step, VersionRows};
 use crate::revision::Direction;
 use crate::revision::applied_digest::AppliedDigest;
+use crate::revision::statement::session_setting::leading_isolation_level;
 use crate::session::StatementResult;
 use crate::sql;
-use crate::sql::{BEGIN, Flush, Literal, Sql, commit, discard, safe_settings};
+use crate::sql::{Flush, Literal, NO_STATEMENT_TIMEOUT, Sql, begin, commit, discard, safe_settings};
 
 /// How a step is run.
 #[derive(Debug)]
@@ -41,14 +44,16 @@ pub(super) fn step_message(
     config: &Config,
     context: &SessionContext<'_>,
 ) -> SegmentedMessage {
-    let mut message = if options.commit.is_some() { SegmentedMessage::begin() } else { SegmentedMessage::default() };
+    let mut message = if options.commit.is_some() { SegmentedMessage::begin_for(step.sql()) } else { SegmentedMessage::default() };
     let settings = step_settings(config, context, SettingScope::Transaction);
     message.push_before(safe_settings());
     message.push_before([settings.clone()]);
+    message.push_before([Sql::of(NO_STATEMENT_TIMEOUT)]);
     message.push_before(set_role(config));
     message.push_before(ledger.install());
     message.push_before(ledger.fence_transaction(&step.before, &step.after, options.direction, options.statement_cache));
     message.push_before(ledger.remember_tables(options.statement_cache));
+    message.push_before([statement_timeout(config)]);
     message.push_before(session_settings_for_text(config, options.server, options.backend));
     message.push_section(&step.text(), &settings);
     let deferred =
@@ -96,7 +101,7 @@ pub(super) fn push_statement(
     record: &[Sql],
     flush: Flush,
 ) {
-    message.push(SegmentKind::Before, &Sql::of(BEGIN), 1);
+    message.push(SegmentKind::Before, &begin(leading_isolation_level(statement.sql)), 1);
     message.push_before(before);
     message.push(statement.kind(), &Sql::from_file(statement.sql), 1);
     message.push(SegmentKind::Deferred, &Sql::of(DEFERRED), 1);
@@ -120,11 +125,11 @@ pub(super) fn bookkeeping_message(config: &Config, statements: Vec<Sql>) -> Segm
 /// Restores pgmarch's own role, checks that the version rows are at `rows` and that the ledger is unchanged, and then restores
 /// all settings. `RESET ALL` comes after the check, which needs a value that is kept in a setting.
 fn push_check(message: &mut SegmentedMessage, rows: &VersionRows, ledger: &Ledger, config: &Config, statement_cache: &StatementCache) {
-    message.push_after(["RESET SESSION AUTHORIZATION", "RESET ROLE"].map(Sql::of));
+    message.push_after(["RESET SESSION AUTHORIZATION", "RESET ROLE", NO_STATEMENT_TIMEOUT].map(Sql::of));
     message.push_after(set_role(config));
     message.push_after(safe_settings());
     ledger.verify_unchanged(rows, statement_cache).iter().for_each(|statement| message.push(SegmentKind::Check, statement, 1));
-    message.push_after([Sql::of("RESET ALL")]);
+    message.push_after(["RESET ALL", NO_STATEMENT_TIMEOUT].map(Sql::of));
     message.push_after(safe_settings());
 }
 

@@ -172,6 +172,8 @@ pub enum Event<'e> {
     InvalidIndexDropped {
         /// The index.
         index: &'e str,
+        /// Whether this run's own build left it, which failed; otherwise an earlier run's.
+        is_own: bool,
     },
     /// A detachment of a partition that was interrupted is finished.
     DetachmentFinished {

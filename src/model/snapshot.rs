@@ -57,7 +57,7 @@ impl Ledger {
         let lock = sql!("SELECT pg_try_advisory_xact_lock({key})", key = LOCK);
         let check = self.trust_check(Access::Write, &["catalog", "journal"]);
         let settings = scope.settings().into_iter().chain([time_limit(limit)]);
-        Message::preceded_by(
+        Message::with_timeouts_of_its_own(
             ahead.chain(crate::sql::safe_settings()).chain(settings).chain([check]),
             scope.schemas_query().into_iter().chain([lock]),
         )

@@ -136,8 +136,9 @@ impl Observer for RunLog {
                     rough(remaining)
                 );
             }
-            Event::InvalidIndexDropped { index } => {
-                info!(target: "pgmarch::apply::leftover", index, "dropping the INVALID index {index}, which a build that failed or was interrupted left behind");
+            Event::InvalidIndexDropped { index, is_own } => {
+                let build = if is_own { "the failed build" } else { "an earlier build" };
+                info!(target: "pgmarch::apply::leftover", index, "dropping the INVALID index {index} that {build} left");
             }
             Event::DetachmentFinished { partition } => {
                 info!(target: "pgmarch::apply::stepwise", "finishing the detachment of {partition} that was interrupted");

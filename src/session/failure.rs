@@ -6,6 +6,7 @@ use pg_connect::protocol::ProtocolError;
 use thiserror::Error;
 use tokio_postgres::error::{Severity, SqlState};
 
+use super::failure_cause::FailureCause;
 use crate::words::chain;
 
 /// A message that failed, and how many of its statements had completed when it did.
@@ -14,6 +15,8 @@ use crate::words::chain;
 pub struct Failure {
     /// Statements of the message that were complete; in a failed transaction they are rolled back nevertheless.
     pub completed: usize,
+    /// How long the server had worked on the message, measured here: since it was sent, or since the answer to the one before it.
+    pub elapsed: Duration,
     /// The cause.
     #[source]
     pub source: Cause,
@@ -101,11 +104,14 @@ impl Failure {
         if let Cause::Driver(error) = &self.source { error.code() } else { None }
     }
 
-    /// Whether another session's lock, a deadlock or a serialization failure is the cause: the same message may succeed later.
-    pub fn met_a_lock(&self) -> bool {
-        self.code().is_some_and(|code| {
-            [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code)
-        })
+    /// What the server's error means for the run, if it is an error of the server.
+    pub fn meaning(&self) -> Option<FailureCause> {
+        self.code().map(FailureCause::of)
+    }
+
+    /// Whether the same message may succeed later: another session's lock was in the way.
+    pub fn is_retried(&self) -> bool {
+        self.meaning().is_some_and(FailureCause::is_retried)
     }
 
     /// Whether the server committed, but only on itself, without its synchronous standbys.

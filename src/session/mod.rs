@@ -3,7 +3,9 @@
 mod application;
 mod cancels;
 mod failure;
+mod failure_cause;
 mod handle;
+pub(crate) mod other_session;
 mod pool;
 pub mod wait;
 
@@ -27,6 +29,7 @@ pub use cancels::Cancels;
 use cancels::{BusyGuard, locked};
 pub use failure::{Cause, Failure, is_lost};
 pub(crate) use failure::{IDLE_ADVICE, is_suspicious, suspicion};
+pub use failure_cause::FailureCause;
 use handle::SessionHandle;
 pub use pool::Pool;
 
@@ -40,6 +43,8 @@ pub struct Session {
     handle: Option<SessionHandle>,
     has_defaults: bool,
     cancels: Cancels,
+    /// When the last answer was complete.
+    answered: Mutex<Option<Instant>>,
 }
 
 impl std::fmt::Debug for Session {
@@ -81,7 +86,7 @@ impl Session {
         let discarding = self.handle.as_ref().filter(|_| message.discards_rows()).map(|handle| handle.connection.discard_rows());
         let sql = message.sql();
         if sql.len() > LARGEST_QUERY {
-            return Err(Failure { completed: 0, source: Cause::MessageTooLarge { bytes: sql.len() } });
+            return Err(Failure { completed: 0, elapsed: Duration::ZERO, source: Cause::MessageTooLarge { bytes: sql.len() } });
         }
         let sent = match &self.handle {
             Some(handle) if sql.len() >= LARGE_MESSAGE => {
@@ -89,8 +94,10 @@ impl Session {
             }
             _ => self.client.simple_query_raw(&sql.text()).await,
         };
-        let stream = sent.map_err(|source| Failure { completed: 0, source: self.cause(source) })?;
+        let sent_at = Instant::now();
+        let stream = sent.map_err(|source| Failure { completed: 0, elapsed: Duration::ZERO, source: self.cause(source) })?;
         Ok(Sent {
+            sent_at,
             stream: Box::pin(stream),
             margins: message.surrounding_answers(),
             discards: message.discards_rows(),
@@ -150,7 +157,7 @@ impl Session {
         let (_, outcome) = tokio::join!(timeout(cancel_limit, self.cancel()), timeout(cancel_limit, &mut answer));
         outcome.unwrap_or_else(|_| {
             self.terminate();
-            Err(Failure { completed: 0, source: Cause::Timeout(limit) })
+            Err(Failure { completed: 0, elapsed: limit, source: Cause::Timeout(limit) })
         })
     }
 
@@ -234,6 +241,7 @@ pub struct Sent<'s> {
     /// Whether rows are discarded, as [`Message::discarding_rows`] says.
     discards: bool,
     busy: BusyGuard,
+    sent_at: Instant,
     _discarding: Option<DiscardGuard>,
 }
 
@@ -249,7 +257,7 @@ impl Sent<'_> {
             match message {
                 Ok(SimpleQueryMessage::Row(_)) if self.discards && !answer.is_empty() => {}
                 Ok(SimpleQueryMessage::Row(row)) => {
-                    let values = Self::values(&row).map_err(|source| Failure { completed, source: self.session.cause(source) })?;
+                    let values = Self::values(&row).map_err(|source| self.failure(completed, self.session.cause(source)))?;
                     answer.push(values.into_iter().map(|value| value.map(str::to_owned)).collect());
                 }
                 Ok(SimpleQueryMessage::CommandComplete(_)) => {
@@ -263,9 +271,9 @@ impl Sent<'_> {
                 Err(source)
                     if is_lost(&source) && source.as_db_error().is_none() && is_suspicious(silence) && self.session.is_unbroken() =>
                 {
-                    return Err(Failure { completed, source: Cause::Silent(silence, source) });
+                    return Err(self.failure(completed, Cause::Silent(silence, source)));
                 }
-                Err(source) => return Err(Failure { completed, source: self.session.cause(source) }),
+                Err(source) => return Err(self.failure(completed, self.session.cause(source))),
             }
         }
         self.end(completed)?;
@@ -281,11 +289,11 @@ impl Sent<'_> {
             match message {
                 Ok(SimpleQueryMessage::Row(row)) => {
                     let Some(statement) = completed.checked_sub(self.margins.0) else { continue };
-                    take(statement, &Self::values(&row).map_err(|source| Failure { completed, source: self.session.cause(source) })?);
+                    take(statement, &Self::values(&row).map_err(|source| self.failure(completed, self.session.cause(source)))?);
                 }
                 Ok(SimpleQueryMessage::CommandComplete(_)) => completed += 1,
                 Ok(_) => {}
-                Err(source) => return Err(Failure { completed, source: self.session.cause(source) }),
+                Err(source) => return Err(self.failure(completed, self.session.cause(source))),
             }
         }
         self.end(completed)
@@ -295,13 +303,21 @@ impl Sent<'_> {
         (0..row.len()).map(|column| row.try_get(column)).collect()
     }
 
+    /// The failure of the message: messages are answered in turn, so the server has worked on it since the answer before it.
+    fn failure(&self, completed: usize, source: Cause) -> Failure {
+        let before = locked(&self.session.answered).replace(Instant::now());
+        let elapsed = before.map_or(self.sent_at, |before| before.max(self.sent_at)).elapsed();
+        Failure { completed, elapsed, source }
+    }
+
     /// The answer is complete.
     fn end(self, completed: usize) -> Result<(), Failure> {
-        drop(self.busy);
         // Of several messages in flight, only the commit of the last one waits for standbys, so the warning belongs to it.
         if self.session.handle.as_ref().is_some_and(|handle| handle.unreplicated.swap(false, Ordering::Relaxed)) {
-            return Err(Failure { completed, source: Cause::Unreplicated });
+            return Err(self.failure(completed, Cause::Unreplicated));
         }
+        *locked(&self.session.answered) = Some(Instant::now());
+        drop(self.busy);
         Ok(())
     }
 }

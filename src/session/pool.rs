@@ -121,7 +121,7 @@ impl Pool {
                     open.insert(Object::id(&client), handle);
                 }
                 let handle = open.get(&Object::id(&client)).cloned();
-                Ok(Session { client, handle, has_defaults, cancels: self.state.cancels.clone() })
+                Ok(Session { client, handle, has_defaults, cancels: self.state.cancels.clone(), answered: Mutex::default() })
             }
             Err(PoolError::Backend(error)) => Err(locked(&self.state.failed).take().unwrap_or_else(|| error.into())),
             Err(error) => Err(ConnectError::NoAttempt(error.to_string())),

@@ -3,7 +3,7 @@
 //! operators, types or tables in a schema of the session's path can't change what these statements do.
 
 use super::Sql;
-use super::session::{BEGIN, Flush, commit, safe_settings};
+use super::session::{BEGIN, Flush, commit, no_timeouts, safe_settings};
 
 /// A simple-query message: statements that are sent together.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +31,12 @@ impl Message {
     /// The same after other statements, whose answers are dropped: such as `ROLLBACK`, or a query under the session's own search
     /// path. Those name no function, operator, type or relation, or only qualified ones.
     pub(crate) fn preceded_by(ahead: impl IntoIterator<Item = Sql>, statements: impl IntoIterator<Item = Sql>) -> Self {
-        let ahead: Vec<Sql> = ahead.into_iter().chain(safe_settings()).collect();
+        Self::with_timeouts_of_its_own(ahead.into_iter().chain(safe_settings()).chain(no_timeouts()), statements)
+    }
+
+    /// The same; `ahead` ends with `safe_settings` and the timeouts for the statements.
+    pub(crate) fn with_timeouts_of_its_own(ahead: impl IntoIterator<Item = Sql>, statements: impl IntoIterator<Item = Sql>) -> Self {
+        let ahead: Vec<Sql> = ahead.into_iter().collect();
         let before = ahead.len();
         Self { sql: Sql::join(ahead.into_iter().chain(statements), ";\n"), before, after: 0, discards_rows: false }
     }
@@ -43,14 +48,18 @@ impl Message {
         guards: impl IntoIterator<Item = Sql>,
         statements: impl IntoIterator<Item = Sql>,
     ) -> Self {
-        let first =
-            [Sql::of("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")].into_iter().chain(ahead).chain(safe_settings()).chain(guards);
+        let first = [Sql::of("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")]
+            .into_iter()
+            .chain(ahead)
+            .chain(safe_settings())
+            .chain(no_timeouts())
+            .chain(guards);
         Self::transaction(first.collect(), statements, vec![Sql::of("COMMIT")])
     }
 
     /// A write transaction of pgmarch's: its answer means that it is on the server's disk.
     pub(crate) fn writing(ahead: impl IntoIterator<Item = Sql>, statements: impl IntoIterator<Item = Sql>) -> Self {
-        let first = [Sql::of(BEGIN)].into_iter().chain(ahead).chain(safe_settings());
+        let first = [Sql::of(BEGIN)].into_iter().chain(ahead).chain(safe_settings()).chain(no_timeouts());
         Self::transaction(first.collect(), statements, commit(Flush::Now).into())
     }
 

@@ -17,7 +17,7 @@ use std::fmt::{self, Write as _};
 pub(crate) use message::Message;
 pub(crate) use name::{Ident, QualifiedName, SearchPath, TableName};
 pub use server_timeout::ServerTimeout;
-pub(crate) use session::{BEGIN, commit, deallocate, discard, safe_settings, set_role};
+pub(crate) use session::{BEGIN, NO_STATEMENT_TIMEOUT, begin, commit, deallocate, discard, safe_settings, set_role};
 pub(crate) use session::{Deallocation, Flush};
 pub(crate) use value::{EscapeString, Literal, SharedLiteral, TextArray};
 

@@ -18,12 +18,32 @@ pub(crate) fn safe_settings() -> [Sql; 3] {
     [Sql::of(SAFE_PATH), Sql::of(NO_ROW_SECURITY), Sql::of(NO_JIT)]
 }
 
+/// The statements after which no timeout of the role, the database or the server ends a statement of pgmarch, until the transaction
+/// ends; what takes too long is cancelled by pgmarch itself. They come after [`safe_settings`]. `transaction_timeout` is a setting of
+/// PostgreSQL 17.
+pub(crate) fn no_timeouts() -> [Sql; 2] {
+    const NO_TRANSACTION_TIMEOUT: &str =
+        "SELECT set_config('transaction_timeout', '0', true) WHERE current_setting('transaction_timeout', true) <> '0'";
+    [Sql::of(NO_STATEMENT_TIMEOUT), Sql::of(NO_TRANSACTION_TIMEOUT)]
+}
+
+/// Turns `statement_timeout` off until the transaction ends, for a statement of pgmarch beside a revision's text.
+pub(crate) const NO_STATEMENT_TIMEOUT: &str = "SET LOCAL statement_timeout TO 0";
+
 /// Makes the next COMMIT return only when it is on the server's disk, also where `synchronous_commit` is off for the server, the
 /// database or the role. A value that waits for a standby as well stays.
 const FLUSHED: &str = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'";
 
 /// The beginning of a write transaction of pgmarch's.
 pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// The same for a revision that sets the isolation level of its transaction: after a statement of pgmarch it could no longer do so.
+pub(crate) fn begin(isolation_level: Option<&'static str>) -> Sql {
+    match isolation_level {
+        Some(level) => sql!("BEGIN ISOLATION LEVEL {level} READ WRITE", level = Sql::of(level)),
+        None => Sql::of(BEGIN),
+    }
+}
 
 /// When the COMMIT of pgmarch's transaction returns: `synchronous_commit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -90,9 +90,11 @@ impl<'s, 'r> StepwiseExecution<'s, 'r> {
             let writing = write(executor.session, executor.config, &message);
             match self.session.supervise(executor.monitored_backend(), writing).await {
                 Ok(answers) => return Ok(answers),
-                Err(failure) if failure.met_a_lock() && self.retries.has_time_left() => {
+                Err(failure) if failure.is_retried() && self.retries.has_time_left() => {
                     executor.roll_back().await;
-                    self.retries.wait(self.session.id(), "its note was rolled back", &failure, &executor.monitor).await;
+                    self.retries
+                        .wait(self.session.id(), "its note was rolled back", &failure, &executor.monitor, &executor.own_tables())
+                        .await;
                 }
                 Err(failure) => return Err(executor.diagnose(&sent, self.session.step, failure, 0).await),
             }

@@ -136,11 +136,12 @@ pub(super) fn first_invalid(kind: &NonTransactional, indexes: &[ScopedIndex], be
 }
 
 /// Drops, without blocking other sessions, each INVALID index that is in the way of the statement, once no session builds it any
-/// more. Returns the remaining ones.
+/// more. `is_own`: this run's own build, which failed, left it. Returns the remaining ones.
 pub(super) async fn drop_invalid_indexes(
     session: &StepSession<'_, '_>,
     kind: &NonTransactional,
     before: Option<&[u32]>,
+    is_own: bool,
 ) -> Result<Vec<ScopedIndex>, ApplyError> {
     let host = &session.executor.host;
     let deadline = host.deadline(session.timeout());
@@ -159,7 +160,7 @@ pub(super) async fn drop_invalid_indexes(
             host.sleep(POLL_EVERY).await;
             continue;
         }
-        host.notify(&Event::InvalidIndexDropped { index: &invalid.name });
+        host.notify(&Event::InvalidIndexDropped { index: &invalid.name, is_own });
         let name = Sql::from_catalog(invalid.name.as_str());
         session.run_statement(sql!("DROP INDEX CONCURRENTLY IF EXISTS {name}", name = name)).await?;
     }

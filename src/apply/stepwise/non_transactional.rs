@@ -37,7 +37,7 @@ impl StepwiseExecution<'_, '_> {
             return self.record_finished(number, indexes_before.unwrap_or_default()).await;
         }
         loop {
-            let found = invalid_index::drop_invalid_indexes(&self.session, kind, indexes_before.as_deref()).await?;
+            let found = invalid_index::drop_invalid_indexes(&self.session, kind, indexes_before.as_deref(), false).await?;
             let indexes = indexes_before.get_or_insert_with(|| found.iter().map(|index| index.oid).collect()).clone();
             let note = self.note(number, indexes.clone());
             let mut start = self.session_settings(number, kind, &note);
@@ -70,15 +70,15 @@ impl StepwiseExecution<'_, '_> {
             }
             may_be_done = false;
             // Dropped at once, so that no INVALID index remains after a failure.
-            invalid_index::drop_invalid_indexes(&self.session, kind, Some(&indexes)).await?;
-            if !failure.met_a_lock() || !retries.has_time_left() {
+            invalid_index::drop_invalid_indexes(&self.session, kind, Some(&indexes), true).await?;
+            if !failure.is_retried() || !retries.has_time_left() {
                 return Err(self.record_failed(&sent, number, note, failure).await);
             }
             let detail = crate::words::chain(&failure.source);
             let answers = self.run_bookkeeping(self.record(Stage::Failed, number, &note, Some(&detail))).await?;
             self.remember(&answers);
             let happened = format!("its statement {} was undone", number + 1);
-            retries.wait(id, &happened, &failure, &executor.monitor).await;
+            retries.wait(id, &happened, &failure, &executor.monitor, self.text(number)).await;
         }
     }
 

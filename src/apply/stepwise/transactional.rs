@@ -87,7 +87,7 @@ impl StepwiseExecution<'_, '_> {
             if !is_first {
                 retries = LockRetries::new(host, executor.config.retry_for);
             }
-            if !failure.met_a_lock() || !retries.has_time_left() {
+            if !failure.is_retried() || !retries.has_time_left() {
                 let note = self.note(done, Vec::new());
                 return Err(self.record_failed(&sent, done, note, failure).await);
             }
@@ -95,7 +95,7 @@ impl StepwiseExecution<'_, '_> {
                 return Err(ApplyError::Moved(failure));
             }
             let happened = format!("its statement {} was rolled back", done + 1);
-            retries.wait(id, &happened, &failure, &executor.monitor).await;
+            retries.wait(id, &happened, &failure, &executor.monitor, self.statements.text(done)).await;
             (first, end) = (done, done + 1);
         }
     }

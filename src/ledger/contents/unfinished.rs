@@ -124,6 +124,14 @@ impl fmt::Display for UnfinishedRevision {
             Direction::Up => "applied",
             Direction::Down => "undone",
         };
+        if let (0, Stage::Failed) = (self.done(), self.stage) {
+            let why = self.detail.as_deref().unwrap_or("no reason noted");
+            return write!(
+                f,
+                "revision {} failed in statement {}, before any of it was {participle} ({why})",
+                self.revision, self.statement
+            );
+        }
         write!(f, "revision {} is half {participle}: ", self.revision)?;
         match self.done() {
             0 => f.write_str("no statement is done for certain")?,

@@ -67,9 +67,9 @@ impl NonTransactional {
 }
 
 /// A token that is no white space or comment: its text, and in capitals if it is an unquoted word.
-struct SignificantToken<'a> {
-    text: &'a str,
-    upper: String,
+pub(super) struct SignificantToken<'a> {
+    pub(super) text: &'a str,
+    pub(super) upper: String,
 }
 
 /// Classifies a statement by its words.
@@ -139,7 +139,7 @@ pub(crate) fn affects_whole_server(sql: &str) -> bool {
 }
 
 /// The tokens of a statement, without white space and comments.
-fn significant_tokens(sql: &str) -> Vec<SignificantToken<'_>> {
+pub(super) fn significant_tokens(sql: &str) -> Vec<SignificantToken<'_>> {
     let mut words = Vec::new();
     let mut offset = 0;
     for token in tokenize(sql) {

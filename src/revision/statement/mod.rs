@@ -7,6 +7,7 @@ pub(crate) mod identifiers;
 pub(crate) mod kind;
 mod leading_words;
 mod routine_body;
+pub(crate) mod session_setting;
 pub(crate) mod token;
 
 use std::ops::Range;

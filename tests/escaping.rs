@@ -165,12 +165,12 @@ fn a_hostile_role_in_the_way_is_named_in_one_line() {
     holder.execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({KEY})"));
     let project = Project::new().revision("001", "ALTER TABLE a ADD x int", "SELECT 1");
     let run = plain(pgmarch(&database, &project).env("PGMARCH_RUN_LOCK_TIMEOUT", "1s").run().exits(5));
-    run.stderr_contains(&format!("waiting for another run to end: pid {}, role {shown}, application test", holder.pid()))
-        .stderr_contains(&format!("error: another run holds the lock: pid {}, role {}", holder.pid(), shown.replace("\\n", "\n  ")));
+    run.stderr_contains(&format!("waiting for another run to end: pid {} (role {shown}, application test", holder.pid()))
+        .stderr_contains(&format!("error: another run holds the lock: pid {} (role {}", holder.pid(), shown.replace("\\n", "\n  ")));
     holder.execute("ROLLBACK");
     holder.execute("BEGIN; SELECT * FROM a /* \u{1b}[31m */");
     let run = pgmarch(&database, &project).env("PGMARCH_LOCK_TIMEOUT", "500ms").spawn();
-    run.wait_for_log(&format!("waits for pid {} (role {shown}, test", holder.pid()));
+    run.wait_for_log(&format!("waits for pid {} (role {shown}, application test", holder.pid()));
     holder.execute("COMMIT");
     plain(run.wait().exits(0));
     drop(holder);

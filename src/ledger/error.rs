@@ -10,7 +10,8 @@ use super::trust::UntrustedRelation;
 use super::trust::is_trust_failure;
 use crate::exit::{Exit, Explain, Retry};
 use crate::facts::FailureFacts;
-use crate::session::{Cause, Failure};
+use crate::session::other_session::lock_advice;
+use crate::session::{Cause, Failure, FailureCause};
 
 /// Why the database's state can't be read.
 #[derive(Debug, Error)]
@@ -85,7 +86,8 @@ impl Explain for ReadError {
             Self::Locked(_) => Exit::Locked,
             Self::NotDurable => Exit::Unreachable,
             Self::Untrusted(_) | Self::InTheWay { .. } | Self::Format { .. } => Exit::Unsound,
-            Self::Server(_) | Self::Denied { .. } | Self::NoSchema { .. } | Self::RowSecurity { .. } | Self::Unexpected(_) => Exit::Refused,
+            Self::Server(failure) => failure.meaning().map_or(Exit::Refused, FailureCause::exit_of_own),
+            Self::Denied { .. } | Self::NoSchema { .. } | Self::RowSecurity { .. } | Self::Unexpected(_) => Exit::Refused,
         }
     }
 
@@ -93,6 +95,7 @@ impl Explain for ReadError {
         match self {
             Self::Locked(_) => Retry::WhenUnlocked,
             Self::Server(failure) if failure.is_lost() || is_trust_failure(failure) => Retry::Reconnect,
+            Self::Server(failure) if failure.is_retried() => Retry::WhenUnlocked,
             Self::Server(_)
             | Self::Denied { .. }
             | Self::NoSchema { .. }
@@ -106,7 +109,8 @@ impl Explain for ReadError {
     }
 
     fn facts(&self) -> FailureFacts {
-        FailureFacts::of_source(self)
+        let blocker = if let Self::Locked(locked) = self { Some(locked.session.clone()) } else { None };
+        FailureFacts { blocker, ..FailureFacts::of_source(self) }
     }
 
     fn next_step(&self) -> Cow<'static, str> {
@@ -135,6 +139,9 @@ impl Explain for ReadError {
             Self::NoSchema { .. } => "create the schema, or set PGMARCH_SEARCH_PATH=SCHEMA or PGMARCH_VERSION_TABLE=SCHEMA.NAME to one that exists".into(),
             Self::Denied { .. } => "connect as the owner of the database, or as a role that was granted what the error says; docs/connections.md lists the rights of each command".into(),
             Self::Server(failure) if failure.is_lost() => "run again; if the connection is lost each time, read the server's log and check the network between here and the server".into(),
+            Self::Server(failure) if failure.is_retried() => format!("{}; then run again", lock_advice(&[])).into(),
+            Self::Server(failure) if failure.meaning() == Some(FailureCause::Interrupted) => "another session cancelled the query, or a statement_timeout of a few milliseconds ended it: raise it (ALTER ROLE … or ALTER DATABASE … SET statement_timeout), then run again".into(),
+            Self::Server(failure) if failure.meaning() == Some(FailureCause::Resource) => "give the server the resource that the error names (disk, memory, connections), then run again".into(),
             Self::Server(_) => "read the server's log for the statement that it refused; if what answers is a pooler or a proxy, connect to the server itself (PGMARCH_DATABASE_URL)".into(),
             Self::Unexpected(_) => "check with `SELECT version()` what answers there; connect to the server itself if it is a pooler or a proxy (PGMARCH_DATABASE_URL)".into(),
         }

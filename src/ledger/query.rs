@@ -8,6 +8,7 @@ use super::error::ReadError;
 use super::handle::Ledger;
 use super::locked::Locked;
 use super::rights::WantedTables;
+use crate::session::other_session::{description, parse};
 use crate::session::{Failure, Session, StatementResult};
 use crate::sql;
 use crate::sql::{Literal, Message, Sql};
@@ -58,12 +59,18 @@ async fn explain(failure: Failure, session: &Session, tables: &WantedTables<'_>)
     if failure.code() != Some(&SqlState::LOCK_NOT_AVAILABLE) {
         return ReadError::Server(failure);
     }
-    let holder =
-        sql!(include_str!("locked.sql"), version_name = Literal(tables.version_table.as_str()), ledger = Literal(tables.ledger.as_str()));
+    // Which session keeps all others from reading the version table or the ledger.
+    let holder = sql!(
+        include_str!("locked.sql"),
+        version_name = Literal(tables.version_table.as_str()),
+        ledger = Literal(tables.ledger.as_str()),
+        session = description(Sql::of("coalesce(l.pid, 0)"))
+    );
     let found = session.ask(&Message::preceded_by([Sql::of("ROLLBACK")], [holder])).await;
     let row = found.ok().and_then(|answers| answers.into_iter().next()).and_then(|rows| rows.into_iter().next());
-    match row.map(<[Option<String>; 3]>::try_from) {
-        Some(Ok([Some(relation), Some(pid), who])) => ReadError::Locked(Locked { relation, pid, who: who.unwrap_or_default() }),
-        _ => ReadError::Server(failure),
+    let Some(Ok([Some(relation), Some(session)])) = row.map(<[Option<String>; 2]>::try_from) else { return ReadError::Server(failure) };
+    match parse(&session) {
+        Some(session) => ReadError::Locked(Locked { relation, session }),
+        None => ReadError::Server(failure),
     }
 }

@@ -13,8 +13,10 @@ use tokio_postgres::error::SqlState;
 use tracing::debug;
 
 use crate::backoff::Pace;
+use crate::facts::Blocker;
 use crate::host::{Event, EventThrottle, Host, LockWait, Wait};
 use crate::ledger::State;
+use crate::session::other_session;
 use crate::session::{Failure, Pool, QUERY_TIMEOUT, Session, StatementResult};
 use crate::sql::{Message, Sql};
 use crate::words::chain;
@@ -151,13 +153,14 @@ impl RunLock {
                 return Ok(None);
             }
             let [holder, pid, has_room] = answers.into_iter().next_back().and_then(single_row).unwrap_or_default();
-            let holder = holder.unwrap_or_else(|| "a run that has just ended".to_owned());
+            let holder = holder.as_deref().and_then(other_session::parse).map(|holder| Blocker { query: None, ..holder });
             let now = host.now();
             if now >= deadline {
                 return Err(LockError::Timeout { holder, waited: timeout });
             }
-            if throttle.is_due(holder.split(", since").next().unwrap_or(""), host) {
-                host.notify(&Event::WaitingForLock { reason: LockWait::Holder(&holder), remaining: host.remaining(deadline) });
+            if throttle.is_due(&holder.as_ref().map_or(0, |holder| holder.pid).to_string(), host) {
+                let reason = LockWait::Holder(&error::name(holder.as_ref()));
+                host.notify(&Event::WaitingForLock { reason, remaining: host.remaining(deadline) });
             }
             if has_room.as_deref() == Some("t") && session.is_direct(parse_pid(pid.as_deref())).await {
                 if wait_until_released(&session, key, deadline.min(now + STAY), host).await.is_ok() {

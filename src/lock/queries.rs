@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::session::other_session::description;
 use crate::sql;
 use crate::sql::{Message, ServerTimeout, Sql};
 
@@ -38,12 +39,10 @@ fn is_key(key: i64) -> Sql {
 /// The backend that holds the lock; the backend that answers; and whether over half of the server's connections are free.
 pub(super) fn holder(key: i64) -> Message {
     let holder = sql!(
-        "SELECT (SELECT format('pid %s, role %s, application %s, from %s, since %s', a.pid, coalesce(a.usename, '?'), \
-         coalesce(nullif(a.application_name, ''), '?'), coalesce(host(a.client_addr), 'a local socket'), \
-         coalesce(date_trunc('second', clock_timestamp() - a.xact_start)::text, '?')) \
-         FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
+        "SELECT (SELECT {session} FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
          WHERE l.granted AND {is_key} LIMIT 1), pg_backend_pid(), \
          (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL) * 2 < current_setting('max_connections')::int",
+        session = description(Sql::of("a.pid")),
         is_key = is_key(key)
     );
     Message::preceded_by([Sql::of("ROLLBACK")], [holder])

@@ -114,6 +114,13 @@ impl Failure {
         self.meaning().is_some_and(FailureCause::is_retried)
     }
 
+    /// Whether PgBouncer refused a transaction, as it is in statement mode. It reports that as a violation of the protocol, with this
+    /// message, which it has in no other language.
+    pub fn is_of_statement_pooler(&self) -> bool {
+        let error = self.source.as_db_error();
+        error.is_some_and(|error| error.code().code() == "08P01" && error.message().contains("statement pooling"))
+    }
+
     /// Whether the server committed, but only on itself, without its synchronous standbys.
     pub fn is_unreplicated(&self) -> bool {
         matches!(self.source, Cause::Unreplicated)

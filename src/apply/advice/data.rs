@@ -33,11 +33,15 @@ impl Executor<'_> {
         let (schema, table) = (error.schema()?, error.table()?);
         let name = format!("{}.{}", quoted(schema), quoted(table));
         let facts = self.constraint_facts(error, schema, table).await;
+        if !facts.has_table {
+            // The revision itself creates it, so its data is in the file.
+            return None;
+        }
         let file = failed.step.revision.path.display();
         let changes_table = find_identifiers(failed.statement)
             .next()
             .is_some_and(|verb| ["alter", "create", "reindex", "refresh"].contains(&verb.as_ref()));
-        let key = error.detail().and_then(Key::parse);
+        let key = error.detail().and_then(ViolatedKey::parse);
         let query = match (error.code().code(), changes_table) {
             ("23502", true) => {
                 let column = quoted(error.column()?);
@@ -74,9 +78,7 @@ impl Executor<'_> {
                 }
                 _ => None,
             },
-            ("23505" | "23P01", false) if facts.has_table => {
-                key.map(|key| format!("SELECT * FROM {name} WHERE {}", key.condition(&key.columns)))
-            }
+            ("23505" | "23P01", false) => key.map(|key| format!("SELECT * FROM {name} WHERE {}", key.condition(&key.columns))),
             ("23P01", _) => key.map(|key| format!("SELECT {0} FROM {name} ORDER BY {0}", key.columns)),
             _ => None,
         };
@@ -84,7 +86,7 @@ impl Executor<'_> {
         Some(match query {
             Some(query) if changes_table => format!("fix the rows that violate it, which this query finds: {query}"),
             Some(query) => format!("fix {file}, or the rows in its way, which this query finds: {query}"),
-            None => format!("fix the data of {name} that the message names, or {file}"),
+            None => format!("fix {file}, or the data of {name} that the message names"),
         })
     }
 
@@ -122,12 +124,12 @@ impl Executor<'_> {
 }
 
 /// The columns and values in the server's DETAIL, `Key (a, b)=(1, 2) …`, whose form is the same in each language.
-struct Key {
+struct ViolatedKey {
     columns: String,
     values: String,
 }
 
-impl Key {
+impl ViolatedKey {
     fn parse(detail: &str) -> Option<Self> {
         let (before, after) = detail.split_once(")=(")?;
         let columns = &before[before.find('(')? + 1..];
@@ -160,7 +162,7 @@ fn is_about(error: &DbError, child: &str, parent: &str, statement: &str) -> bool
 }
 
 /// Referring and referred columns of a foreign key that a statement adds or validates. No referred columns: the primary key.
-fn foreign_key_of(facts: &ConstraintFacts, statement: &str, table: &str, key: Option<&Key>) -> Option<(Columns, Columns)> {
+fn foreign_key_of(facts: &ConstraintFacts, statement: &str, table: &str, key: Option<&ViolatedKey>) -> Option<(Columns, Columns)> {
     if let Some((child, columns, parent, referred)) = &facts.referring {
         return Some(((child.clone(), columns.clone()), (parent.clone(), referred.clone())));
     }
@@ -231,9 +233,9 @@ mod tests {
 
     #[test]
     fn a_key_is_read_in_any_language() {
-        let key = Key::parse("Schlüssel »(a, lower(b))=(1, x)« existiert bereits.").map(|key| (key.columns, key.values));
+        let key = ViolatedKey::parse("Schlüssel »(a, lower(b))=(1, x)« existiert bereits.").map(|key| (key.columns, key.values));
         assert_eq!(key, Some(("a, lower(b)".to_owned(), "1, x".to_owned())));
-        let key = Key::parse("Key (pid)=(5) is not present in table \"p\".").expect("a key");
+        let key = ViolatedKey::parse("Key (pid)=(5) is not present in table \"p\".").expect("a key");
         assert_eq!(key.condition("p.id"), "concat_ws(', ', p.id) = '5'");
     }
 
@@ -243,7 +245,7 @@ mod tests {
         assert_eq!(check_expression(sql, Some("b")).as_deref(), Some("y <> ')'"));
         assert_eq!(check_expression(sql, Some("a")).as_deref(), Some("x > (1)"));
         let sql = "ALTER TABLE c ADD FOREIGN KEY (a) REFERENCES q, ADD FOREIGN KEY (pid, b) REFERENCES s.p (id, b)";
-        let key = Key { columns: "pid, b".into(), values: "5, 6".into() };
+        let key = ViolatedKey { columns: "pid, b".into(), values: "5, 6".into() };
         let (child, parent) = foreign_key_of(&ConstraintFacts::default(), sql, "public.c", Some(&key)).expect("a foreign key");
         assert_eq!(
             anti_join(&child, &parent),

@@ -25,6 +25,8 @@ struct ForeignObject {
     /// The privileges that the role lacks.
     missing: Vec<String>,
     has_row_security: bool,
+    /// Whether its owner is a superuser.
+    has_superuser: bool,
 }
 
 impl Executor<'_> {
@@ -41,7 +43,7 @@ impl Executor<'_> {
         );
         let quoted_role = quoted(&role);
         let found = self.look_up(&Message::of(query)).await.into_iter().next().and_then(|row| {
-            let [kind, name, bare, owner, missing, has_row_security] = <[Option<String>; 6]>::try_from(row).ok()?;
+            let [kind, name, bare, owner, missing, has_row_security, has_superuser] = <[Option<String>; 7]>::try_from(row).ok()?;
             let missing = missing.unwrap_or_default().split(", ").filter(|privilege| !privilege.is_empty()).map(str::to_owned).collect();
             Some(ForeignObject {
                 kind: kind?,
@@ -50,6 +52,7 @@ impl Executor<'_> {
                 owner: owner?,
                 missing,
                 has_row_security: has_row_security.as_deref() == Some("t"),
+                has_superuser: has_superuser.as_deref() == Some("t"),
             })
         });
         match (verbs.as_slice(), found) {
@@ -64,11 +67,7 @@ impl Executor<'_> {
                 )
             }
             (["create" | "drop" | "alter", "database", ..], None) => format!("as a superuser run ALTER ROLE {quoted_role} CREATEDB"),
-            (["set", ..] | ["reset", ..], None) => {
-                format!(
-                    "the role {quoted_role} may not set this: as a superuser run GRANT SET ON PARAMETER … TO {quoted_role} (PostgreSQL 15 and newer) or ALTER ROLE {quoted_role} SET …, or run the revision as a role that may (PGMARCH_ROLE)"
-                )
-            }
+            (["set", ..] | ["reset", ..], None) => setting_advice(&words, &quoted_role),
             (_, Some(object)) => object.advice(&verbs, &words, &quoted_role),
             (_, None) => format!(
                 "the role {quoted_role} may not run this statement: run the revision as a role that may (PGMARCH_ROLE, after GRANT of that role to {quoted_role}), or connect as one (PGMARCH_DATABASE_URL)"
@@ -77,10 +76,29 @@ impl Executor<'_> {
     }
 }
 
+/// What to do about a `SET` that was refused.
+fn setting_advice(words: &[String], role: &str) -> String {
+    let words: Vec<&str> = words.iter().map(String::as_str).skip(1).skip_while(|word| ["local", "session"].contains(word)).collect();
+    match words.as_slice() {
+        ["role" | "authorization", wanted, ..] => {
+            let wanted = quoted(wanted);
+            format!("as a superuser run GRANT {wanted} TO {role}; or run the revision as that role: PGMARCH_ROLE={wanted}")
+        }
+        [setting, ..] => format!(
+            "the role {role} may not set {setting}: as a superuser run GRANT SET ON PARAMETER {setting} TO {role} (PostgreSQL 15 and newer) or ALTER ROLE {role} SET {setting} = VALUE, or remove the statement"
+        ),
+        [] => format!("the role {role} may not run this statement"),
+    }
+}
+
 impl ForeignObject {
     fn advice(&self, verbs: &[&str], words: &[String], role: &str) -> String {
         let Self { kind, name, owner, .. } = self;
-        let as_owner = format!("run it as the owner: PGMARCH_ROLE={owner}, after GRANT {owner} TO {role}");
+        let as_owner = if self.has_superuser {
+            format!("run it as {owner}, a superuser (PGMARCH_DATABASE_URL)")
+        } else {
+            format!("run it as the owner: PGMARCH_ROLE={owner}, after GRANT {owner} TO {role}")
+        };
         let is_part = verbs.first() == Some(&"create") && verbs.iter().any(|verb| PARTS.contains(verb));
         let refers = words.windows(2).any(|pair| pair[0] == "references" && pair[1] == self.bare)
             || words.windows(3).any(|triple| triple[0] == "references" && triple[2] == self.bare);
@@ -91,7 +109,8 @@ impl ForeignObject {
             );
         }
         let privileges = if refers { vec!["REFERENCES"] } else { self.privileges(verbs, words) };
-        let needs_owner = !refers && (is_part || verbs.first().is_some_and(|verb| FOR_OWNERS.contains(verb)) && kind != "SCHEMA");
+        let needs_owner = !refers
+            && (is_part || verbs.first().is_some_and(|verb| FOR_OWNERS.contains(verb)) && (kind != "SCHEMA" || verbs.contains(&"schema")));
         if needs_owner || privileges.is_empty() {
             return format!(
                 "the {} {name} belongs to {owner}: {as_owner}; or as a superuser run ALTER {kind} {name} OWNER TO {role}",

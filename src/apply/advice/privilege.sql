@@ -37,7 +37,7 @@ WITH words AS (SELECT word, at FROM regexp_split_to_table({message}, '[^[:alnum:
         SELECT 'TABLESPACE', quote_ident(s.spcname), s.spcname, s.spcowner, NULL, CASE WHEN NOT has_tablespace_privilege({role}, s.oid, 'CREATE') THEN 'CREATE' END, false
           FROM pg_tablespace s WHERE s.spcname IN (SELECT word FROM words)
      )
-SELECT o.kind, o.name, o.bare, quote_ident(pg_get_userbyid(o.owner)), o.missing, o.rows
+SELECT o.kind, o.name, o.bare, quote_ident(pg_get_userbyid(o.owner)), o.missing, o.rows, (SELECT r.rolsuper FROM pg_roles r WHERE r.oid = o.owner)
   FROM objects o
  WHERE NOT pg_has_role({role}, o.owner, 'USAGE')
  ORDER BY strpos(lower({statement}), lower(o.bare)) > 0 DESC, (SELECT max(w.at) FROM words w WHERE w.word = o.bare) DESC,

@@ -122,6 +122,9 @@ impl Ledger {
             return Ok(());
         }
         let mut found: HashMap<String, AppliedRevision> = found.into_iter().map(|found| (found.id.to_string(), found)).collect();
+        // The texts of revisions in parts, those of one revision one after the other: a text may be larger than an answer should
+        // be. It is taken apart as bytes, as characters would be counted from its beginning for each part; OFFSET 0 keeps it
+        // from being read again for each part.
         let query = sql!(
             include_str!("texts.sql"),
             ledger = self.schema,

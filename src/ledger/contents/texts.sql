@@ -1,6 +1,3 @@
--- The texts of revisions in parts, those of one revision one after the other: a text may be larger than an answer should be.
--- It is taken apart as bytes, as characters would be counted from its beginning for each part; OFFSET 0 keeps it from being
--- read again for each part.
 SELECT r.revision, octet_length(t.bytes), s.start - 1, encode(substring(t.bytes FROM s.start FOR {size}), 'escape')
   FROM {ledger}.revision r
  CROSS JOIN LATERAL (SELECT convert_to(r.text, 'UTF8') AS bytes OFFSET 0) AS t

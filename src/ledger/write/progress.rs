@@ -123,6 +123,8 @@ impl Ledger {
 
     fn done_sql(&self, values: &[Sql], in_session: bool) -> Sql {
         let [revision, direction, rows, identities, last_row, statement, progress] = values else { return Sql::default() };
+        // Records that a statement is done. Fails unless the version rows and our tables are as they were when the run's last
+        // row was written, which the run knows, or a setting that the transaction before this one has stored.
         sql!(
             include_str!("statement_done.sql"),
             ledger = self.schema,

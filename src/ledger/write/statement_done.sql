@@ -1,5 +1,3 @@
--- Records that a statement is done. Fails unless the version rows and our tables are as they were when the run's last row was
--- written, which the run knows, or a setting that the transaction before this one has stored.
 INSERT INTO {ledger}.journal AS j
        (version_table, revision, direction, outcome, started, finished, statement, client_host, backend_start, pgmarch, progress)
 SELECT {key}, {revision}, {direction}, 'finished', transaction_timestamp(), clock_timestamp(), {statement}, {host}, {backend_start},

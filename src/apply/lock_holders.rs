@@ -42,7 +42,8 @@ fn sessions(answer: StatementResult) -> Vec<Blocker> {
     answer.into_iter().filter_map(|row| parse(row.into_iter().next()??.as_str())).collect()
 }
 
-/// The process ids in the report of a deadlock: the first and the last number of each line, in most languages.
+/// The other process ids in the report of a deadlock: the first and the last number of each line, in most languages. The first of
+/// all is the process that reports it.
 fn deadlocked(detail: &str) -> Vec<i32> {
     let of_line = |line: &str| {
         let numbers: Vec<i32> = line.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect();
@@ -51,6 +52,8 @@ fn deadlocked(detail: &str) -> Vec<i32> {
     let mut pids: Vec<i32> = detail.lines().flat_map(of_line).flatten().collect();
     pids.sort_unstable();
     pids.dedup();
+    let own = detail.lines().next().and_then(|line| of_line(line)[0]);
+    pids.retain(|pid| Some(*pid) != own);
     pids
 }
 
@@ -62,6 +65,6 @@ mod tests {
     fn the_processes_of_a_deadlock_are_read_from_its_report() {
         let detail = "Process 71 waits for AccessExclusiveLock on relation 16385 of database 5; blocked by process 72.\n\
                       Process 72 waits for ShareLock on transaction 734; blocked by process 71.";
-        assert_eq!(deadlocked(detail), [71, 72]);
+        assert_eq!(deadlocked(detail), [72]);
     }
 }

@@ -100,7 +100,8 @@ pub(crate) fn lock_advice(blockers: &[Blocker]) -> String {
         blockers => {
             let pids: Vec<String> =
                 blockers.iter().filter(|session| session.pid != 0).map(|session| format!("pid {}", session.pid)).collect();
-            format!("wait until {} is done, or end it with {}; {LONGER}", pids.join(" and "), commands.join("; "))
+            let (are, them) = if pids.len() > 1 { ("are", "them") } else { ("is", "it") };
+            format!("wait until {} {are} done, or end {them} with {}; {LONGER}", pids.join(" and "), commands.join("; "))
         }
     }
 }

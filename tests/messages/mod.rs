@@ -4,6 +4,7 @@
 //! of the failure in JSON must have the same facts. `PGMARCH_WRITE_DOCS=1` writes them. `docs/troubleshooting.md` quotes only messages
 //! that one of them has.
 
+mod causes;
 mod configuration;
 mod histories;
 mod refusals;

@@ -98,7 +98,11 @@ fn without_times(text: &str) -> String {
         let behind = &from[digits.len()..];
         shown += before;
         let is_measured = behind.starts_with(" ms") || behind.starts_with(" s)") || behind.starts_with(" s\n") || behind.starts_with(" s,");
-        if before.ends_with("since ") || before.ends_with("age_seconds\":") {
+        if before.ends_with("since ")
+            || before.ends_with("transaction for ")
+            || before.ends_with("active for ")
+            || before.ends_with("age_seconds\":")
+        {
             shown += if before.ends_with(':') { "0" } else { "[..]" };
             rest = &from[number.len()..];
         } else if is_measured {

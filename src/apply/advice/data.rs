@@ -86,7 +86,7 @@ impl Executor<'_> {
         Some(match query {
             Some(query) if changes_table => format!("fix the rows that violate it, which this query finds: {query}"),
             Some(query) => format!("fix {file}, or the rows in its way, which this query finds: {query}"),
-            None => format!("fix {file}, or the data of {name} that the message names"),
+            None => format!("fix {file}, or the data of {name} that the error names"),
         })
     }
 

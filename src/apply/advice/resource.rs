@@ -16,11 +16,11 @@ pub(super) fn advice(error: &DbError) -> String {
         ("53100", None) => "the server's disk is full: free space on the volume of its data directory or tablespace (SHOW data_directory; pg_tablespace_location)".to_owned(),
         ("53200", None) => "the server is out of memory: give it more, or lower work_mem and maintenance_work_mem".to_owned(),
         ("53300", None) => "the server has no free connection: raise max_connections, or end sessions (pg_stat_activity)".to_owned(),
-        ("53400", None) => "the server reached a configured limit, which its message names: raise it".to_owned(),
+        ("53400", None) => "the server reached a configured limit, which the error names: raise it".to_owned(),
         ("58P01", None) => "a file that the statement needs is missing on the server, as its message says: install it there (the package of an extension, the file of a COPY)".to_owned(),
         (code, None) if code.starts_with("58") => {
-            "the server can't read or write a file: look at its log and at the disk that its message names".to_owned()
+            "the server can't read or write a file: look at its log and at the disk that the error names".to_owned()
         }
-        _ => "the server lacks the resource that its message names".to_owned(),
+        _ => "give the server the resource that the error names".to_owned(),
     }
 }

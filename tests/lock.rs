@@ -17,7 +17,7 @@ fn the_holder_is_named_while_waiting_and_when_giving_up() {
     let holder = database.session();
     holder.execute(&format!("BEGIN; SET LOCAL application_name = 'nightly job'; SELECT pg_advisory_xact_lock({KEY})"));
     let project = Project::new().revision("1", "CREATE TABLE a ()", "SELECT 1");
-    let named = format!("pid {}, role postgres, application nightly job", holder.pid());
+    let named = format!("pid {} (role postgres, application nightly job", holder.pid());
     let run = pgmarch(&database, &project).env("PGMARCH_RUN_LOCK_TIMEOUT", "1s").run().exits(5);
     let run = run
         .stderr_contains(&format!("waiting for another run to end: {named}"))

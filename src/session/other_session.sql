@@ -6,9 +6,9 @@ json_build_object(
     'is_client', a.backend_type = 'client backend',
     'is_hidden', a.pid IS NOT NULL AND a.backend_start IS NULL,
     'reader', quote_ident(current_user),
-    'transaction', greatest(0, extract(epoch FROM clock_timestamp() - a.xact_start)),
+    'transaction', extract(epoch FROM clock_timestamp() - a.xact_start),
     'state', a.state,
-    'since', greatest(0, extract(epoch FROM clock_timestamp() - CASE WHEN a.state = 'active' THEN a.query_start ELSE a.state_change END)),
+    'since', extract(epoch FROM clock_timestamp() - CASE WHEN a.state = 'active' THEN a.query_start ELSE a.state_change END),
     'query', nullif(left(regexp_replace(a.query, '\s+', ' ', 'g'), 120), ''),
     'prepared', CASE WHEN {pid} = 0 THEN (SELECT json_agg(p.gid ORDER BY p.prepared) FROM pg_prepared_xacts p WHERE p.database = current_database()) END
 )::text

@@ -71,7 +71,7 @@ docs: ## Write the parts of the documents that come from the code and from the c
 faults: build ## Disturb runs in every way there is, and print which survived (20 minutes at most)
 	@$(NEED) cargo postgres proxies
 	cargo test --locked --features test-support --test faults --no-run
-	PGMARCH_TEST_BINARY=$(abspath $(BINARY)) PGMARCH_FAULTS=all timeout 20m cargo test --locked --features test-support --test faults
+	PGMARCH_TEST_BINARY=$(abspath $(BINARY)) PGMARCH_FAULTS=all timeout 25m cargo test --locked --features test-support --test faults
 
 MAJORS ?=
 matrix: ## Run the scenarios on PostgreSQL 13 to 18 (MAJORS="13 18" for some of them)

@@ -64,7 +64,7 @@ pub enum ApplyError {
     #[error("another session moved the version table")]
     Moved(#[source] Failure),
     /// The connection was lost, and the outcome of the revision in progress is unknown until the database is read again.
-    #[error("the connection was lost while revision {0} ran{silence}", silence = suspicion(.1.silence()))]
+    #[error("the connection was lost while revision {0} ran{words}", words = .1.last_words())]
     Lost(Id, #[source] Failure),
     /// The connection that held the run lock was lost.
     #[error("the connection that held the run lock was lost{}; the statement under way was cancelled", suspicion(*.silence))]
@@ -216,7 +216,7 @@ impl Explain for ApplyError {
             Self::Unreplicated(..) => ON_THIS_SERVER_ONLY.into(),
             Self::Broken(..) => "`pgmarch status` shows what was committed; look at what answers at the server's address".into(),
             Self::Bookkeeping { advice, .. } => advice.clone().into(),
-            Self::Lost(_, failure) if is_suspicious(failure.silence()) => IDLE_ADVICE.into(),
+            Self::Lost(_, failure) if failure.is_proxy_timeout() => IDLE_ADVICE.into(),
             Self::LockLost { silence } if is_suspicious(*silence) => IDLE_ADVICE.into(),
             Self::Lost(..) | Self::Moved(_) | Self::UnexpectedVersion { .. } | Self::LockLost { .. } => {
                 "run again: a new run continues from where the database is".into()

@@ -94,6 +94,21 @@ impl Failure {
         }
     }
 
+    /// The end of a message about a connection that was lost with this message: the server's or the pooler's words, or how long
+    /// nothing had come over it.
+    pub(crate) fn last_words(&self) -> String {
+        match self.source.as_db_error() {
+            Some(_) => format!(": {}", crate::words::chain(&self.source)),
+            None => suspicion(self.silence()),
+        }
+    }
+
+    /// Whether a proxy or pooler may have closed the connection because of a timeout of its own. PgBouncer reports each of its
+    /// timeouts as a violation of the protocol.
+    pub(crate) fn is_proxy_timeout(&self) -> bool {
+        is_suspicious(self.silence()) || self.code() == Some(&SqlState::PROTOCOL_VIOLATION)
+    }
+
     /// How long nothing had come over a connection that was closed, if that suggests a proxy's idle timeout; else zero.
     pub(crate) fn silence(&self) -> Duration {
         if let Cause::Silent(silence, _) = self.source { silence } else { Duration::ZERO }

@@ -29,7 +29,7 @@ impl StepwiseExecution<'_, '_> {
         if !executor.stepwise_cache.is_enabled() || transactional.take(OFTEN).count() < OFTEN {
             return Ok(());
         }
-        let prepared = executor.ledger.prepare_record_done(&executor.stepwise_cache);
+        let prepared = executor.ledger.prepare_record_done(&executor.backend, &executor.stepwise_cache);
         if !prepared.is_empty() {
             self.session.ask(&Message::preceded_by(set_role(executor.config), prepared)).await?;
         }
@@ -138,7 +138,7 @@ impl StepwiseExecution<'_, '_> {
                 note: &note,
                 identities,
                 last_row: (number == statements.start).then_some(last_row),
-                in_session: executor.backend.is_direct,
+                backend: &executor.backend,
             };
             let record = executor.ledger.record_done(&done, if self.has_prepared { &executor.stepwise_cache } else { &in_full });
             let flush = if number + 1 == statements.end { Flush::Now } else { Flush::Later };

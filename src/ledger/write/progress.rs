@@ -9,7 +9,7 @@ use super::verify::{CHANGED, array};
 use crate::ledger::access::Access;
 use crate::ledger::contents::{Stage, StatementNote, UnfinishedRevision};
 use crate::ledger::handle::Ledger;
-use crate::ledger::state::{BACKEND_START, State};
+use crate::ledger::state::{BACKEND_START, Backend, State};
 use crate::ledger::trust::RelationLock;
 use crate::plan::{Step, VersionRows};
 use crate::revision::Direction;
@@ -37,8 +37,8 @@ pub(crate) struct StatementDone<'s> {
     pub(crate) identities: &'s str,
     /// The last row. `None`: the one that the transaction before this one has written, in the same session and message.
     pub(crate) last_row: Option<&'s str>,
-    /// Whether the session is this run's alone, so that a setting of it tells the next transaction about the row.
-    pub(crate) in_session: bool,
+    /// The backend of the session. If that is this run's alone, a setting of it tells the next transaction about the row.
+    pub(crate) backend: &'s Backend,
 }
 
 impl StatementDone<'_> {
@@ -111,17 +111,17 @@ impl Ledger {
         let mut statements = self.lock_and_check(Some(RelationLock::Table), &["journal"]);
         let check = statements.pop().unwrap_or_default();
         statements.extend(statement_cache.render(TRUST, &[], |_| check.clone()));
-        statements.extend(statement_cache.render(DONE, &done.values(), |values| self.done_sql(values, done.in_session)));
+        statements.extend(statement_cache.render(DONE, &done.values(), |values| self.done_sql(values, done.backend)));
         statements
     }
 
     /// Statements that prepare those of [`Self::record_done`]: the server takes longer to parse and plan them than to run them.
-    pub(crate) fn prepare_record_done(&self, statement_cache: &StatementCache) -> Vec<Sql> {
+    pub(crate) fn prepare_record_done(&self, backend: &Backend, statement_cache: &StatementCache) -> Vec<Sql> {
         let check = statement_cache.prepare(TRUST, |_| self.trust_check(Access::Write, &["journal"]));
-        check.into_iter().chain(statement_cache.prepare(DONE, |values| self.done_sql(values, true))).collect()
+        check.into_iter().chain(statement_cache.prepare(DONE, |values| self.done_sql(values, backend))).collect()
     }
 
-    fn done_sql(&self, values: &[Sql], in_session: bool) -> Sql {
+    fn done_sql(&self, values: &[Sql], backend: &Backend) -> Sql {
         let [revision, direction, rows, identities, last_row, statement, progress] = values else { return Sql::default() };
         // Records that a statement is done. Fails unless the version rows and our tables are as they were when the run's last
         // row was written, which the run knows, or a setting that the transaction before this one has stored.
@@ -138,12 +138,12 @@ impl Ledger {
             statement = *statement,
             progress = *progress,
             host = Literal(&host_name()),
-            backend_start = Sql::of(BACKEND_START),
+            backend_start = backend.start_sql(),
             program = PROGRAM,
             identities_now = self.identities_now(),
             last_row_now = self.last_row_now(),
             changed = Literal(CHANGED),
-            until_commit = !in_session,
+            until_commit = !backend.is_direct,
         )
     }
 

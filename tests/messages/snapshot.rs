@@ -121,7 +121,8 @@ fn without_versions(text: &str) -> String {
     let shown = |line: &str| match (line.strip_prefix("server      PostgreSQL "), line.find("[applied 20")) {
         (Some(_), _) => "server      PostgreSQL [..]".to_owned(),
         (_, Some(at)) => format!("{}[applied [..]]", &line[..at]),
-        (None, None) => line.to_owned(),
+        // Before PostgreSQL 14.
+        (None, None) => line.replace(", SSL off (28000)", ", no encryption (28000)"),
     };
     let lines: Vec<String> = text.split('\n').map(shown).collect();
     lines.join("\n")

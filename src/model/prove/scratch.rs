@@ -177,6 +177,11 @@ impl Scratch {
         let before = opening.text().chars().count();
         let statements = split(&opening.text()).statements.len();
         let text = Sql::from_file(source.contained(source.range.clone()));
+        let shared = &self.scope.shared;
+        let (_together, _alone) = match source.statements().len() > PART {
+            true => (None, Some(shared.load_alone().await)),
+            false => (Some(shared.load_together().await), None),
+        };
         let message = sql!("{opening}{text}\n;\nCOMMIT;\nRESET ALL", opening = opening, text = text);
         match self.session.run(&Message::discarding_rows(message, 0)).await {
             Ok(_) => Ok(None),
@@ -197,11 +202,14 @@ impl Scratch {
             let (Some(first), Some(last)) = (part.first(), part.last()) else { continue };
             let text = Sql::from_file(source.contained(first.start..last.end));
             let message = sql!("BEGIN;\n{text}\n;\nCOMMIT", text = text);
+            let together = self.scope.shared.load_together().await;
             match self.session.run(&Message::discarding_rows(message, 0)).await {
                 Ok(_) => {}
                 Err(failure) if failure.source.as_db_error().is_none() => return Err(ScratchError::Server(failure)),
                 Err(_) => {
                     self.control("ROLLBACK").await?;
+                    drop(together);
+                    let _alone = self.scope.shared.load_alone().await;
                     broken.extend(self.each_alone(source, part).await?);
                 }
             }

@@ -17,6 +17,8 @@ struct SharedState {
     known: Mutex<KnownObjects>,
     /// One catalog is read at a time: while it is read, it needs memory of its own.
     turn: tokio::sync::Mutex<()>,
+    /// Who may need all of the server's lock table waits until no other scratch database is being loaded.
+    loading: tokio::sync::RwLock<()>,
 }
 
 /// What was read before.
@@ -40,6 +42,16 @@ impl SharedObjects {
     /// Waits until no other catalog is being read.
     pub async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.0.turn.lock().await
+    }
+
+    /// Loads beside other scratch databases.
+    pub async fn load_together(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
+        self.0.loading.read().await
+    }
+
+    /// Loads while no other scratch database is being loaded: the lock table is one for the whole server.
+    pub async fn load_alone(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
+        self.0.loading.write().await
     }
 
     pub(super) fn known(&self) -> MutexGuard<'_, KnownObjects> {

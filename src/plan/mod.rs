@@ -35,7 +35,7 @@ impl Step<'_> {
 
     /// The same, shared with the revision.
     pub(crate) fn text(&self) -> TextPart {
-        self.revision.text.part(self.section.range.clone())
+        self.revision.executed_text().part(self.section.range.clone())
     }
 
     /// How to run it.

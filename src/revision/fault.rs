@@ -94,12 +94,14 @@ pub enum FileProblem {
         "the id `{id}` has {length} characters, the version table holds 32; shorten the name before the first `_`, or set `-- revision:`"
     )]
     LongId { id: String, length: usize },
-    #[error("unknown header `{found}`{}; known are revision, revises, depends-on, branch, message, created, breaking; a remark with a colon belongs below `-- migrate:up`", did_you_mean(.nearest))]
+    #[error("unknown header `{found}`{}; known are revision, revises, depends-on, branch, message, created, breaking, irreversible; a remark with a colon belongs below `-- migrate:up`", did_you_mean(.nearest))]
     UnknownHeader { found: String, nearest: Option<String> },
     #[error("the header `{0}` stands twice; keep one")]
     RepeatedHeader(String),
-    #[error("`breaking` is `{0}`; write `true` or `false`")]
-    BadBreaking(String),
+    #[error("`{header}` is `{value}`; write `true` or `false`")]
+    NotBoolean { header: &'static str, value: String },
+    #[error("`irreversible: true`, but there is a `-- migrate:down` section with statements; remove one of them")]
+    ReversibleAfterAll,
     #[error("the branch label `{0}` must be letters, digits, `_`, `-` or `.`, and not an id's name")]
     BadBranch(String),
     #[error("unknown marker `{found}`{}; known are `-- migrate:up` and `-- migrate:down`", did_you_mean(.nearest))]
@@ -116,6 +118,8 @@ pub enum FileProblem {
     NoGates,
     #[error("unknown option `{found}`{}; known are `transaction:false` and `transaction:true`", did_you_mean(.nearest))]
     UnknownOption { found: String, nearest: Option<String> },
+    #[error("`transaction:true` and `transaction:false` in one marker; keep one")]
+    BothTransactionOptions,
     #[error("a second `{0}`; a file holds one revision, move the other into a file of its own")]
     RepeatedMarker(&'static str),
     #[error("`-- migrate:down` stands before `-- migrate:up`; put the way up first")]
@@ -124,12 +128,26 @@ pub enum FileProblem {
     NoUp,
     #[error("SQL before `-- migrate:up`; move it below that line")]
     EarlySql,
-    #[error("the `{0}` section holds no statement; write one, or `SELECT 1;` where a revision only joins others")]
-    EmptySection(&'static str),
     #[error("`{0}` in a revision: pgmarch begins and commits for it; remove the line, or split the file into several revisions")]
     TransactionControl(String),
-    #[error("`{0}` needs psql's own data stream; write the rows as INSERT … VALUES")]
-    CopyStdin(String),
+    #[error("`{0}` in a `transaction:false` section, whose statements are committed one by one; remove the line, or `transaction:false`")]
+    StepwiseTransactionControl(String),
+    #[error(
+        "`BEGIN {0}`: pgmarch begins the transaction itself, and it is always READ COMMITTED and READ WRITE; remove these options if the SQL does not need them, else write what it needs with explicit locks (`LOCK TABLE`)"
+    )]
+    TransactionOptions(String),
+    #[error("`ROLLBACK` at the end of the section would undo all of it; end it with `COMMIT`, or remove `BEGIN` and `ROLLBACK`")]
+    RolledBack,
+    #[error(
+        "`{what}` can't run in a transaction, and this section runs in one; move the statement into a revision of its own with `{marker} transaction:false`"
+    )]
+    NotInTransaction { what: &'static str, marker: &'static str },
+    #[error(
+        "`COPY … FROM STDIN` and its rows need psql; write the rows as `INSERT … VALUES` (`pg_dump --rows-per-insert=1000` writes them so), or load them with `\\copy` in psql"
+    )]
+    CopyFromStdin,
+    #[error("`COPY … TO STDOUT` sends rows to psql, and pgmarch discards what a migration returns; remove the statement")]
+    CopyToStdout,
     #[error("`{0}` is a psql command, not SQL; only SQL can stand in a revision")]
     MetaCommand(String),
     #[error("this {0} is never closed; close it, or what follows is swallowed")]

@@ -29,6 +29,7 @@ use checksum::{TextDigest, semantic_checksum};
 pub use fault::{Fault, FileProblem};
 pub use id::{Id, join_ids};
 pub use line::LineColumn;
+pub use statement::RefusedStatement;
 
 use crate::shared_text::SharedText;
 
@@ -67,6 +68,21 @@ pub struct Section {
     pub range: Range<usize>,
     /// How it is run.
     pub mode: SectionMode,
+    /// Whether it has no statement: then there is nothing to do.
+    pub is_empty: bool,
+    /// Whether `BEGIN` and `COMMIT` around it are ignored. They are outside of `range`.
+    pub has_outer_transaction: bool,
+    /// Words of its marker that are no option of pgmarch's, each with its byte in [`Revision::text`].
+    pub unknown_options: Vec<(usize, String)>,
+    /// The statements that can't run in a transaction, if it runs in one.
+    pub refused: Vec<RefusedStatement>,
+}
+
+impl Section {
+    /// A section without anything special.
+    pub(crate) fn new(range: Range<usize>, mode: SectionMode) -> Self {
+        Self { range, mode, is_empty: false, has_outer_transaction: false, unknown_options: Vec::new(), refused: Vec::new() }
+    }
 }
 
 /// One revision: a migration file, read and checked.
@@ -86,6 +102,8 @@ pub struct Revision {
     pub created: Option<String>,
     /// Whether an application of an earlier release can't run on this schema.
     pub breaking: bool,
+    /// Whether there is deliberately no `down` section.
+    pub irreversible: bool,
     /// The `up` section.
     pub up: Section,
     /// The `down` section; `None`: irreversible.
@@ -97,6 +115,8 @@ pub struct Revision {
     /// The text of the whole file, without a byte order mark. It is what is executed and what the ledger records. Of a revision of
     /// the ledger without a file it is empty, unless it is needed.
     pub text: SharedText,
+    /// The same with blanks instead of the lines that only psql needs, if there are any between statements: what is executed then.
+    pub(crate) blanked: Option<SharedText>,
 }
 
 impl Revision {
@@ -107,7 +127,12 @@ impl Revision {
 
     /// The SQL of a section of this revision.
     pub fn sql(&self, section: &Section) -> &str {
-        &self.text[section.range.clone()]
+        &self.executed_text()[section.range.clone()]
+    }
+
+    /// The text of the whole file as it is executed: without the lines that only psql needs.
+    pub(crate) fn executed_text(&self) -> &SharedText {
+        self.blanked.as_ref().unwrap_or(&self.text)
     }
 
     /// All revisions that must be applied before this one: parents and dependencies.

@@ -58,11 +58,13 @@ impl AppliedRevision {
                 message: self.message.clone(),
                 created: self.created.clone(),
                 breaking: self.breaking,
-                up: Section { range: 0..0, mode: SectionMode::Transaction },
+                irreversible: false,
+                up: Section::new(0..0, SectionMode::Transaction),
                 down: None,
                 path,
                 exact: TextDigest::parse(&self.exact).unwrap_or_else(|| TextDigest::of(self.text.as_deref().unwrap_or_default())),
                 text: self.text.clone().unwrap_or_default(),
+                blanked: None,
             },
         }
     }

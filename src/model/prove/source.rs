@@ -14,7 +14,7 @@ use crate::facts::{FailureFacts, place};
 use crate::revision::format::without_byte_order_mark;
 use crate::revision::id::compare_naturally;
 use crate::revision::statement::kind::affects_whole_server;
-use crate::revision::statement::split;
+use crate::revision::statement::{Checked, blank_restrict_lines, check, outer_transaction, split};
 use crate::revision::{Fault, FileProblem, LineColumn};
 use crate::shared_text::SharedText;
 
@@ -52,7 +52,7 @@ impl Source {
     /// same length, so that offsets stay the same; the model does not contain what they create.
     pub fn contained(&self, part: Range<usize>) -> String {
         let text = &self.text[part.clone()];
-        let mut sql = text.to_owned();
+        let mut sql = blank_restrict_lines(text).unwrap_or_else(|| text.to_owned());
         // From the end, so that earlier offsets stay valid.
         for found in split(text).statements.into_iter().rev() {
             let statement = &text[found.range.clone()];
@@ -175,12 +175,16 @@ fn read(path: &Path) -> Result<Source, Vec<Fault>> {
     let text =
         String::from_utf8(bytes).map_err(|error| vec![fault(None, FileProblem::NotUtf8 { byte: error.utf8_error().valid_up_to() })])?;
     let text = without_byte_order_mark(text);
-    let mut faults: Vec<Fault> =
-        split(&text).problems.into_iter().map(|(offset, problem)| fault(Some(LineColumn::of(&text, offset)), problem)).collect();
+    let Checked { problems, controls, statements, .. } = check(&text, |_| false);
+    let (range, controls) = match outer_transaction(&controls, statements) {
+        Ok(inner) => (inner.unwrap_or(0..text.len()), Vec::new()),
+        Err(problems) => (0..text.len(), problems),
+    };
+    let at = |(offset, problem)| fault(Some(LineColumn::of(&text, offset)), problem);
+    let mut faults: Vec<Fault> = problems.into_iter().chain(controls).map(at).collect();
     if let Some(nul) = text.find('\0') {
         faults.push(fault(Some(LineColumn::of(&text, nul)), FileProblem::Nul));
     }
-    let range = 0..text.len();
     if faults.is_empty() {
         Ok(Source { what: "the model".to_owned(), path: path.to_owned(), text: text.into(), range })
     } else {
@@ -214,6 +218,18 @@ mod tests {
         assert_eq!(contained.chars().count(), text.chars().count());
         assert_eq!(split(&contained).statements.len(), 4);
         assert!(contained.starts_with("CREATE TABLE a ();") && contained.ends_with("; SELECT 1"), "{contained}");
+    }
+
+    #[test]
+    fn a_dump_is_a_model() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dump =
+            "-- dump\n\\restrict aB1\nBEGIN;\nCREATE TABLE a ();\n\\unrestrict aB1\n\\restrict x\nSELECT 1;\nCOMMIT;\n\\unrestrict x\n";
+        fs::write(folder.path().join("schema.sql"), dump).expect("written");
+        let sources = load(folder.path()).expect("sound").expect("a model");
+        let run = sources[0].contained(sources[0].range.clone());
+        assert_eq!(run.split_whitespace().collect::<Vec<_>>(), ["CREATE", "TABLE", "a", "();", "SELECT", "1;"]);
+        assert_eq!(run.len(), sources[0].sql().len());
     }
 
     #[test]

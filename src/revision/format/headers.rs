@@ -1,7 +1,7 @@
 //! The headers of a revision file: comment lines `-- NAME: value` before the first marker.
 
 /// The names that headers may have.
-pub const HEADERS: [&str; 7] = ["revision", "revises", "depends-on", "branch", "message", "created", "breaking"];
+pub const HEADERS: [&str; 8] = ["revision", "revises", "depends-on", "branch", "message", "created", "breaking", "irreversible"];
 
 /// A header as it was read.
 struct Header<'a> {

@@ -13,12 +13,14 @@ pub(crate) enum TextOrigin {
 }
 
 /// A line that begins a section.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Marker {
     /// `up` or `down`.
     pub direction: Direction,
     /// How the section is run.
     pub mode: SectionMode,
+    /// Words that are no option of pgmarch's, each with its byte in the line.
+    pub unknown_options: Vec<(usize, String)>,
 }
 
 /// A marker as it must be written.
@@ -34,10 +36,10 @@ pub(super) fn marker_line(direction: Direction) -> &'static str {
 pub(super) fn read_marker(comment: &str, begins_line: bool, origin: TextOrigin) -> Option<Result<Marker, FileProblem>> {
     let likeness = likeness(comment)?;
     match (strip_correct_prefix(comment).filter(|_| begins_line), origin) {
-        (Some(words), _) => Some(parse_marker(words)),
+        (Some(words), _) => Some(parse_marker(comment, words)),
         (None, TextOrigin::File) => Some(Err(describe_problem(comment, likeness))),
         // The rule of pgmarch 0.1: `-- migrate:`, any blanks, the word.
-        (None, TextOrigin::Ledger) => comment.strip_prefix("-- migrate:").filter(|_| begins_line).map(parse_marker),
+        (None, TextOrigin::Ledger) => comment.strip_prefix("-- migrate:").filter(|_| begins_line).map(|words| parse_marker(comment, words)),
     }
 }
 
@@ -82,9 +84,9 @@ fn strip_correct_prefix(comment: &str) -> Option<&str> {
     (!rest.is_empty() && !rest.starts_with(is_blank)).then_some(rest)
 }
 
-/// Parses `up`, `down transaction:false`….
-fn parse_marker(words: &str) -> Result<Marker, FileProblem> {
-    let mut words = words.split_whitespace();
+/// Parses `up`, `down transaction:false`…: the words at the end of a comment.
+fn parse_marker(comment: &str, words: &str) -> Result<Marker, FileProblem> {
+    let mut words = words.split_whitespace().peekable();
     let word = words.next().unwrap_or("");
     let direction = match word {
         "up" => Direction::Up,
@@ -95,21 +97,63 @@ fn parse_marker(words: &str) -> Result<Marker, FileProblem> {
             return Err(FileProblem::UnknownMarker { found: format!("-- migrate:{}", escape_blanks(word)), nearest });
         }
     };
-    let mut mode = SectionMode::Transaction;
+    let (mut mode, mut unknown_options) = (None, Vec::new());
     while let Some(option) = words.next() {
-        match option {
-            "transaction:true" => mode = SectionMode::Transaction,
-            "transaction:false" => mode = SectionMode::Stepwise,
-            _ => {
-                // `transaction: false`: its value is the next word.
-                let value = words.next().filter(|_| option.ends_with(':'));
-                let nearest = nearest(&[option, value.unwrap_or("")].concat(), ["transaction:false", "transaction:true"]);
-                let found = value.map_or_else(|| option.to_owned(), |value| format!("{option} {value}"));
-                return Err(FileProblem::UnknownOption { found, nearest });
+        let found = match option {
+            "transaction:true" => SectionMode::Transaction,
+            "transaction:false" => SectionMode::Stepwise,
+            _ if is_about_transactions(option) => {
+                // `transaction: false`, `transaction = false`: its value is in a word of its own.
+                let mut found = vec![option];
+                while let Some(word) =
+                    words.next_if(|word| found.last().is_some_and(|last| last.ends_with([':', '='])) || word.starts_with([':', '=']))
+                {
+                    found.push(word);
+                }
+                let nearest = nearest_transaction_option(&found.concat());
+                return Err(FileProblem::UnknownOption { found: escape_blanks(&found.join(" ")), nearest });
             }
+            _ if !is_option(option) => return Err(FileProblem::UnknownOption { found: escape_blanks(option), nearest: None }),
+            _ => {
+                // Both are parts of the same text.
+                unknown_options.push((option.as_ptr().addr() - comment.as_ptr().addr(), option.to_owned()));
+                continue;
+            }
+        };
+        if mode.replace(found).is_some_and(|before| before != found) {
+            return Err(FileProblem::BothTransactionOptions);
         }
     }
-    Ok(Marker { direction, mode })
+    Ok(Marker { direction, mode: mode.unwrap_or(SectionMode::Transaction), unknown_options })
+}
+
+/// Whether a word is an option: `NAME:VALUE`.
+fn is_option(word: &str) -> bool {
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+    word.split_once(':').is_some_and(|(name, value)| is_name(name) && !name.starts_with('-') && !value.is_empty())
+}
+
+/// Whether an option that is not known may have been meant to say whether the section runs in a transaction. Ignoring it would run the
+/// section in the other way.
+fn is_about_transactions(option: &str) -> bool {
+    let letters: String = option.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();
+    let name = option.split([':', '=']).next().unwrap_or(option);
+    ["trans", "txn", "tx", "autocommit", "atomic", "nontrans"].iter().any(|word| letters.contains(word))
+        || nearest(name, ["transaction", "notransaction"]).is_some()
+        || nearest(option, ["transaction:false", "transaction:true"]).is_some()
+}
+
+/// The option that such a word probably means.
+fn nearest_transaction_option(found: &str) -> Option<String> {
+    let known = ["transaction:false", "transaction:true"];
+    let value = found.rsplit([':', '=', '-', '_']).next().unwrap_or("").to_ascii_lowercase();
+    let option = match value.as_str() {
+        "false" | "off" | "no" | "0" | "none" | "disable" | "disabled" | "f" | "n" => Some(known[0]),
+        "true" | "on" | "yes" | "1" | "t" | "y" => Some(known[1]),
+        _ if found.to_ascii_lowercase().starts_with("no") => Some(known[0]),
+        _ => None,
+    };
+    option.map(ToOwned::to_owned).or_else(|| nearest(found, known).filter(|_| found.contains([':', '='])))
 }
 
 /// How many characters of a comment a message shows.
@@ -153,14 +197,48 @@ mod tests {
         read_marker(comment, true, TextOrigin::File)
     }
 
+    fn marker(direction: Direction, mode: SectionMode) -> Marker {
+        Marker { direction, mode, unknown_options: Vec::new() }
+    }
+
+    #[test]
+    fn unknown_options_are_kept_unless_they_may_be_about_transactions() {
+        for (options, unknown) in [
+            ("env:dev", vec![(15, "env:dev")]),
+            ("a:b c_1:d:e", vec![(15, "a:b"), (19, "c_1:d:e")]),
+            ("transaction:false foo:bar", vec![(33, "foo:bar")]),
+        ] {
+            let found = of(&format!("-- migrate:up  {options}")).expect("a marker").expect("sound").unknown_options;
+            assert_eq!(found.iter().map(|(at, word)| (*at, word.as_str())).collect::<Vec<_>>(), unknown, "{options}");
+        }
+        for (option, nearest) in [
+            ("transation:false", Some("transaction:false")),
+            ("transaction: false", Some("transaction:false")),
+            ("transaction = false", Some("transaction:false")),
+            ("transaction=off", Some("transaction:false")),
+            ("Transaction:True", Some("transaction:true")),
+            ("transaction:off", Some("transaction:false")),
+            ("transactions:no", Some("transaction:false")),
+            ("transaction", None),
+            ("no-transaction", Some("transaction:false")),
+            ("NoTransaction", Some("transaction:false")),
+            ("tx:false", Some("transaction:false")),
+            ("tranasction:false", Some("transaction:false")),
+        ] {
+            let found = of(&format!("-- migrate:up {option}")).expect("a marker");
+            assert_eq!(found, Err(FileProblem::UnknownOption { found: option.into(), nearest: nearest.map(Into::into) }), "{option}");
+        }
+        assert_eq!(of("-- migrate:up transaction:true transaction:false"), Some(Err(FileProblem::BothTransactionOptions)));
+    }
+
     #[test]
     fn a_marker_has_any_blanks_behind_its_dashes() {
         for comment in
             ["-- migrate:up", "--migrate:up", "--   migrate:up", "--\tmigrate:up", "-- migrate:up \t", "-- \t migrate:up transaction:true"]
         {
-            assert_eq!(of(comment), Some(Ok(Marker { direction: Direction::Up, mode: SectionMode::Transaction })), "{comment}");
+            assert_eq!(of(comment), Some(Ok(marker(Direction::Up, SectionMode::Transaction))), "{comment}");
         }
-        assert_eq!(of("--migrate:down  transaction:false"), Some(Ok(Marker { direction: Direction::Down, mode: SectionMode::Stepwise })));
+        assert_eq!(of("--migrate:down  transaction:false"), Some(Ok(marker(Direction::Down, SectionMode::Stepwise))));
     }
 
     #[test]
@@ -196,7 +274,9 @@ mod tests {
         for comment in ["-- migrate:downs", "--migrate:Down", "-- migrate:up;", "-- migrate:down\u{200b}"] {
             assert!(matches!(of(comment), Some(Err(FileProblem::UnknownMarker { .. }))), "{comment}");
         }
-        for comment in ["-- migrate:up transaction: false", "-- migrate:up transaction:FALSE", "-- migrate:down -- the way back"] {
+        for comment in
+            ["-- migrate:up transaction: false", "-- migrate:up transaction:FALSE", "-- migrate:down -- the way back", "-- migrate:up a:"]
+        {
             assert!(matches!(of(comment), Some(Err(FileProblem::UnknownOption { .. }))), "{comment}");
         }
         for begins_line in [true, false] {
@@ -229,7 +309,7 @@ mod tests {
         let ledger = |comment| read_marker(comment, true, TextOrigin::Ledger);
         assert_eq!(ledger("-- Migrate:Down"), None);
         assert_eq!(ledger("-- +goose Down"), None);
-        assert_eq!(ledger("-- migrate: down"), Some(Ok(Marker { direction: Direction::Down, mode: SectionMode::Transaction })));
+        assert_eq!(ledger("-- migrate: down"), Some(Ok(marker(Direction::Down, SectionMode::Transaction))));
         assert_eq!(read_marker(" -- migrate:down".trim_start(), false, TextOrigin::Ledger), None);
         assert_eq!(ledger("--migrate:down"), of("--migrate:down"), "the checksum tells whether it was read so");
     }

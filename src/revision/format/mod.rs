@@ -6,6 +6,7 @@ mod headers;
 pub(crate) mod marker;
 mod section_reader;
 
+use std::ops::Range;
 use std::path::Path;
 
 pub use headers::HEADERS;
@@ -14,7 +15,8 @@ use section_reader::SectionReader;
 
 use crate::revision::checksum::TextDigest;
 use crate::revision::line::lines;
-use crate::revision::{Fault, FileProblem, Id, LineColumn, ParsedRevision, Revision};
+use crate::revision::statement::blank;
+use crate::revision::{Fault, FileProblem, Id, LineColumn, ParsedRevision, Revision, Section};
 use crate::shared_text::SharedText;
 
 /// Parses `bytes`, the content of the file at `path`, or returns all faults in it.
@@ -39,7 +41,7 @@ fn read_text(path: &Path, bytes: Vec<u8>) -> Result<SharedText, Vec<Fault>> {
 
 /// Parses a text by the rules for its `origin`.
 pub(crate) fn parse_text(origin: TextOrigin, path: &Path, text: SharedText) -> Result<ParsedRevision, Vec<Fault>> {
-    let SectionReader { mut faults, headers, up, down, .. } = SectionReader::read(path, origin, &text);
+    let SectionReader { mut faults, headers, up, mut down, restrict_lines, .. } = SectionReader::read(path, origin, &text);
     if let Some(nul) = text.find('\0') {
         faults.push(Fault::at(path, LineColumn::of(&text, nul), FileProblem::Nul));
     }
@@ -62,14 +64,24 @@ pub(crate) fn parse_text(origin: TextOrigin, path: &Path, text: SharedText) -> R
         words.filter_map(|word| id(word, offset)).collect()
     };
     let (parents, depends_on) = (ids("revises"), ids("depends-on"));
-    let breaking = match headers.find("breaking") {
+    let mut is_true = |header: &'static str| match headers.find(header) {
         None | Some(("false", _)) => false,
         Some(("true", _)) => true,
         Some((value, offset)) => {
-            faults.push(Fault::at(path, LineColumn::of(&text, offset), FileProblem::BadBreaking(value.to_owned())));
+            let problem = FileProblem::NotBoolean { header, value: value.to_owned() };
+            faults.push(Fault::at(path, LineColumn::of(&text, offset), problem));
             false
         }
     };
+    let (breaking, irreversible) = (is_true("breaking"), is_true("irreversible"));
+    if let (true, Some(section), Some((_, offset))) = (irreversible, &down, headers.find("irreversible")) {
+        if section.is_empty {
+            // dbmate requires the marker.
+            down = None;
+        } else {
+            faults.push(Fault::at(path, LineColumn::of(&text, offset), FileProblem::ReversibleAfterAll));
+        }
+    }
     let branch = headers.find("branch").and_then(|(value, offset)| {
         let problem = Id::parse(value).err().map(|_| FileProblem::BadBranch(value.to_owned()));
         faults.extend(problem.map(|problem| Fault::at(path, LineColumn::of(&text, offset), problem)));
@@ -85,9 +97,14 @@ pub(crate) fn parse_text(origin: TextOrigin, path: &Path, text: SharedText) -> R
     let message = headers.find("message").map_or_else(|| slug.replace(['_', '-'], " "), |(value, _)| value.to_owned());
     let created = headers.find("created").map(|(value, _)| value.to_owned());
     let has_revises = headers.find("revises").is_some();
+    let executed = |line: &Range<usize>| {
+        let is_in = |section: &Section| section.range.start < line.end && line.start < section.range.end;
+        is_in(&up) || down.as_ref().is_some_and(is_in)
+    };
+    let blanked = restrict_lines.iter().any(executed).then(|| blank(&text, restrict_lines).into());
     let (path, exact) = (path.to_owned(), TextDigest::of(&text));
     Ok(ParsedRevision {
-        revision: Revision { id, parents, depends_on, branch, message, created, breaking, up, down, path, exact, text },
+        revision: Revision { id, parents, depends_on, branch, message, created, breaking, irreversible, up, down, path, exact, text, blanked },
         has_revises,
     })
 }
@@ -216,8 +233,10 @@ mod tests {
         );
         assert_eq!(problem("-- migrate:up\nSELECT 'ü'; COMMIT;"), (place(2, 13), FileProblem::TransactionControl("COMMIT".into())));
         assert_eq!(problem("SELECT 1;\n-- migrate:up\nSELECT 1"), (place(1, 1), FileProblem::EarlySql));
-        assert_eq!(problem("-- migrate:up\n-- nothing\n;"), (place(1, 14), FileProblem::EmptySection("-- migrate:up")));
-        assert_eq!(problem("-- breaking: yes\n-- migrate:up\nSELECT 1").1, FileProblem::BadBreaking("yes".into()));
+        assert_eq!(
+            problem("-- breaking: yes\n-- migrate:up\nSELECT 1").1,
+            FileProblem::NotBoolean { header: "breaking", value: "yes".into() }
+        );
         assert_eq!(problem("-- message: a\n-- message: b\n-- migrate:up\nSELECT 1").1, FileProblem::RepeatedHeader("message".into()));
         assert_eq!(problem("-- migrate:up\nSELECT 1\n-- migrate:up\nSELECT 2").1, FileProblem::RepeatedMarker("-- migrate:up"));
         assert_eq!(problem("-- revision: a b\n-- migrate:up\nSELECT 1").1, FileProblem::BadId("a b".into()));

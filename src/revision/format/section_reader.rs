@@ -6,8 +6,8 @@ use std::path::Path;
 use super::headers::{HEADERS, Headers};
 use super::marker::{Marker, TextOrigin, is_like_marker, marker_line, read_marker};
 use crate::revision::line::{line_at, line_start};
-use crate::revision::statement::{Checked, check};
-use crate::revision::{Direction, Fault, FileProblem, LineColumn, Section};
+use crate::revision::statement::{Checked, RefusedStatement, check, outer_transaction};
+use crate::revision::{Direction, Fault, FileProblem, LineColumn, Section, SectionMode};
 use crate::words::nearest;
 
 /// What a file contains, with all faults found in it.
@@ -19,6 +19,8 @@ pub(super) struct SectionReader<'a> {
     pub(super) headers: Headers<'a>,
     pub(super) up: Option<Section>,
     pub(super) down: Option<Section>,
+    /// The lines that only psql needs.
+    pub(super) restrict_lines: Vec<Range<usize>>,
     /// Whether there was a marker with a fault. Which section follows it is unknown.
     has_wrong_marker: bool,
 }
@@ -26,8 +28,17 @@ pub(super) struct SectionReader<'a> {
 impl<'a> SectionReader<'a> {
     /// Reads all lines of `text`.
     pub(super) fn read(path: &'a Path, origin: TextOrigin, text: &'a str) -> Self {
-        let mut reader =
-            Self { path, origin, text, faults: Vec::new(), headers: Headers::default(), up: None, down: None, has_wrong_marker: false };
+        let mut reader = Self {
+            path,
+            origin,
+            text,
+            faults: Vec::new(),
+            headers: Headers::default(),
+            up: None,
+            down: None,
+            restrict_lines: Vec::new(),
+            has_wrong_marker: false,
+        };
         reader.read_lines();
         reader
     }
@@ -61,7 +72,7 @@ impl<'a> SectionReader<'a> {
             let end = section + checked.end;
             let next = (end < self.text.len()).then(|| marker_at(&(checked.end..line_at(self.text, end).range.end - section))).flatten();
             match found {
-                Ok(marker) => self.add_section(marker, start, section, checked, matches!(next, Some(Err(_)))),
+                Ok(marker) => self.add_section(marker, start, section, checked),
                 Err(problem) => {
                     self.has_wrong_marker = true;
                     self.fault(start, problem);
@@ -72,8 +83,9 @@ impl<'a> SectionReader<'a> {
         }
     }
 
-    /// Adds the section from byte `section`, whose marker is at `start`. `is_cut`: a marker with a fault ends it.
-    fn add_section(&mut self, Marker { direction, mode }: Marker, start: usize, section: usize, checked: Checked, is_cut: bool) {
+    /// Adds the section from byte `section`, whose marker is at `start`.
+    fn add_section(&mut self, marker: Marker, start: usize, section: usize, checked: Checked) {
+        let Marker { direction, mode, unknown_options } = marker;
         let found = match direction {
             Direction::Up => &self.up,
             Direction::Down => &self.down,
@@ -83,17 +95,44 @@ impl<'a> SectionReader<'a> {
         } else if direction == Direction::Down && self.up.is_none() && !self.has_wrong_marker {
             self.fault(start, FileProblem::DownFirst);
         }
-        if checked.statements == 0 && checked.problems.is_empty() && !is_cut {
-            self.fault(line_at(self.text, start).range.end, FileProblem::EmptySection(marker_line(direction)));
-        }
         for (offset, problem) in checked.problems {
             self.fault(section + offset, problem);
         }
+        let mut range = section..section + checked.end;
+        let content = checked.content.clone().unwrap_or(checked.end..checked.end);
+        for line in &checked.restrict_lines {
+            if line.end <= content.start {
+                range.start = section + line.end;
+            } else if line.start >= content.end {
+                range.end = range.end.min(section + line.start);
+            }
+        }
+        let mut has_outer_transaction = false;
+        match mode {
+            SectionMode::Stepwise => {
+                for control in &checked.controls {
+                    self.fault(section + control.range.start, FileProblem::StepwiseTransactionControl(control.shown.clone()));
+                }
+            }
+            SectionMode::Transaction => match outer_transaction(&checked.controls, checked.statements) {
+                Ok(Some(inner)) => {
+                    range = section + inner.start..section + inner.end;
+                    has_outer_transaction = true;
+                }
+                Ok(None) => {}
+                Err(problems) => problems.into_iter().for_each(|(offset, problem)| self.fault(section + offset, problem)),
+            },
+        }
+        let refused = if mode == SectionMode::Transaction { checked.refused } else { Vec::new() };
+        let refused = refused.into_iter().map(|refused| RefusedStatement { start: section + refused.start, ..refused }).collect();
+        self.restrict_lines.extend(checked.restrict_lines.into_iter().map(|line| section + line.start..section + line.end));
+        let statements = checked.statements - if has_outer_transaction { checked.controls.len() } else { 0 };
         let found = match direction {
             Direction::Up => &mut self.up,
             Direction::Down => &mut self.down,
         };
-        found.get_or_insert(Section { range: section..section + checked.end, mode });
+        let unknown_options = unknown_options.into_iter().map(|(offset, option)| (start + offset, option)).collect();
+        found.get_or_insert(Section { range, mode, is_empty: statements == 0, has_outer_transaction, unknown_options, refused });
     }
 
     fn read_header(&mut self, line: &'a str, start: usize) {

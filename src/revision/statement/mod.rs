@@ -2,6 +2,7 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "the lexer's token kinds are some forty, of which a few matter here")]
 
+mod client_data;
 pub(crate) mod data_loss;
 pub(crate) mod identifiers;
 pub(crate) mod kind;
@@ -9,13 +10,20 @@ mod leading_words;
 mod routine_body;
 pub(crate) mod session_setting;
 pub(crate) mod token;
+mod transaction_block;
+mod transaction_control;
 
 use std::ops::Range;
 
+use client_data::{ClientCopy, end_of_copied_rows, end_of_restrict_line, find_client_copy};
 use leading_words::begins_with;
 use routine_body::RoutineBodies;
 use squawk_lexer::{LiteralKind, TokenKind};
 use token::tokens;
+pub use transaction_block::RefusedStatement;
+use transaction_block::refused_in_transaction;
+use transaction_control::transaction_effect;
+pub(crate) use transaction_control::{TransactionControl, outer_transaction};
 
 use super::fault::FileProblem;
 
@@ -44,13 +52,15 @@ pub struct Split {
 /// counts the words BEGIN, CASE and END instead, names included.)
 pub fn split(sql: &str) -> Split {
     let mut statements = Vec::new();
-    let WalkResult { problems, .. } = walk(
+    let WalkResult { mut problems, controls, .. } = walk(
         sql,
         |_| false,
         |open| {
             statements.push(Statement { words: open.words().iter().map(|word| word.to_ascii_uppercase()).collect(), range: open.range });
         },
     );
+    problems.extend(controls.iter().map(|control| (control.range.start, control.problem())));
+    problems.sort_by_key(|(offset, _)| *offset);
     Split { statements, problems }
 }
 
@@ -66,35 +76,76 @@ pub(crate) struct Checked {
     pub statements: usize,
     /// What can't be run, each with its byte offset.
     pub problems: Vec<(usize, FileProblem)>,
+    /// The statements that begin or end a transaction.
+    pub controls: Vec<TransactionControl>,
+    /// The statements that can't run in a transaction.
+    pub refused: Vec<RefusedStatement>,
+    /// The lines that only psql needs.
+    pub restrict_lines: Vec<Range<usize>>,
+    /// From the first statement to the last one, with its `;`.
+    pub content: Option<Range<usize>>,
     /// The byte where the comment begins that ended the check, or the end of the text.
     pub end: usize,
 }
 
 /// The same problems as [`split`], without the statements, up to a line comment for which `ends` is true.
 pub(crate) fn check(sql: &str, ends: impl Fn(&Range<usize>) -> bool) -> Checked {
-    let mut statements = 0;
-    let WalkResult { problems, end } = walk(sql, ends, |_| statements += 1);
-    Checked { statements, problems, end }
+    let (mut statements, mut refused) = (0, Vec::new());
+    let count = |open: OpenStatement<'_>| {
+        let what = refused_in_transaction(open.words(), &sql[open.range.clone()]);
+        refused.extend(what.map(|what| RefusedStatement { start: open.range.start, what }));
+        statements += 1;
+    };
+    let WalkResult { problems, controls, restrict_lines, content, end } = walk(sql, ends, count);
+    Checked { statements, problems, controls, refused, restrict_lines, content, end }
+}
+
+/// The text with each line that only psql needs replaced by blanks; `None` if it has none.
+pub(crate) fn blank_restrict_lines(sql: &str) -> Option<String> {
+    let lines = walk(sql, |_| false, drop).restrict_lines;
+    (!lines.is_empty()).then(|| blank(sql, lines))
+}
+
+/// The text with these ranges, which are ASCII, replaced by blanks.
+pub(crate) fn blank(sql: &str, ranges: impl IntoIterator<Item = Range<usize>>) -> String {
+    let mut blanked = sql.to_owned();
+    ranges.into_iter().for_each(|range| blanked.replace_range(range.clone(), &" ".repeat(range.len())));
+    blanked
 }
 
 struct WalkResult {
     problems: Vec<(usize, FileProblem)>,
+    controls: Vec<TransactionControl>,
+    restrict_lines: Vec<Range<usize>>,
+    content: Option<Range<usize>>,
     end: usize,
 }
 
 /// Passes each statement to `done` at its end; returns what can't be run.
 fn walk<'s>(sql: &'s str, ends: impl Fn(&Range<usize>) -> bool, mut done: impl FnMut(OpenStatement<'s>)) -> WalkResult {
-    let mut problems = Vec::new();
+    let (mut problems, mut controls, mut restrict_lines) = (Vec::new(), Vec::new(), Vec::new());
     let mut current: Option<OpenStatement<'s>> = None;
     let mut parentheses: Vec<usize> = Vec::new();
     let mut bodies = RoutineBodies::default();
-    let (mut end, mut number) = (sql.len(), 0);
-    let mut close = |open: Option<OpenStatement<'s>>, problems: &mut Vec<(usize, FileProblem)>| {
-        let Some(open) = open else { return };
-        problems.extend(open.find_problem(sql).map(|problem| (open.range.start, problem)));
+    let mut content: Option<Range<usize>> = None;
+    let (mut end, mut number, mut statements) = (sql.len(), 0, 0);
+    // Takes the statement that ends at byte `end`; returns whether rows for `COPY` follow.
+    let mut close = |open: Option<OpenStatement<'s>>, end: usize, problems: &mut Vec<(usize, FileProblem)>| {
+        let Some(open) = open else { return false };
+        let copy = if open.begins_with(&["COPY"]) { find_client_copy(&sql[open.range.clone()]) } else { None };
+        problems.extend(copy.map(|copy| (open.range.start, describe_copy(copy))));
+        controls.extend(transaction_effect(open.words()).map(|effect| {
+            let shown: Vec<String> = open.words().iter().take(2).map(|word| word.to_ascii_uppercase()).collect();
+            TransactionControl { range: open.range.start..end, number: statements, shown: shown.join(" "), effect }
+        }));
+        statements += 1;
+        content.get_or_insert(open.range.start..end).end = end;
         done(open);
+        copy == Some(ClientCopy::FromStdin)
     };
-    for (kind, range) in tokens(sql) {
+    let (mut base, mut lexer) = (0, tokens(sql));
+    while let Some((kind, range)) = lexer.next() {
+        let range = base + range.start..base + range.end;
         if let Some(what) = describe_unterminated(kind) {
             problems.push((range.start, FileProblem::Unterminated(what)));
         }
@@ -113,13 +164,23 @@ fn walk<'s>(sql: &'s str, ends: impl Fn(&Range<usize>) -> bool, mut done: impl F
             }
             TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. } => continue,
             TokenKind::Semi if parentheses.is_empty() && bodies.is_empty() => {
-                close(current.take(), &mut problems);
+                if close(current.take(), range.end, &mut problems) {
+                    base = end_of_copied_rows(sql, range.end, &ends);
+                    lexer = tokens(&sql[base..]);
+                }
                 continue;
             }
-            TokenKind::Unknown if &sql[range.clone()] == "\\" => {
-                let command: String = sql[range.start..].chars().take_while(|c| !c.is_whitespace()).collect();
-                problems.push((range.start, FileProblem::MetaCommand(command)));
-            }
+            TokenKind::Unknown if &sql[range.clone()] == "\\" => match end_of_restrict_line(sql, range.start) {
+                Some(end) if current.is_none() => {
+                    restrict_lines.push(range.start..end);
+                    (base, lexer) = (end, tokens(&sql[end..]));
+                    continue;
+                }
+                _ => {
+                    let command: String = sql[range.start..].chars().take_while(|c| !c.is_whitespace()).collect();
+                    problems.push((range.start, FileProblem::MetaCommand(command)));
+                }
+            },
             TokenKind::CloseParen => drop(parentheses.pop()),
             _ => {}
         }
@@ -147,8 +208,9 @@ fn walk<'s>(sql: &'s str, ends: impl Fn(&Range<usize>) -> bool, mut done: impl F
         problems.extend(parentheses.first().map(|start| (*start, FileProblem::Unterminated("parenthesis"))));
         problems.extend(bodies.outermost().filter(|_| parentheses.is_empty()).map(|start| (start, FileProblem::OpenBody)));
     }
-    close(current, &mut problems);
-    WalkResult { problems, end }
+    let last = current.as_ref().map_or(0, |open| open.range.end);
+    close(current, last, &mut problems);
+    WalkResult { problems, controls, restrict_lines, content, end }
 }
 
 /// A statement whose end was not reached yet.
@@ -166,46 +228,14 @@ impl<'s> OpenStatement<'s> {
     fn begins_with(&self, with: &[&str]) -> bool {
         begins_with(self.words(), with)
     }
-
-    /// Why it can't be in a revision.
-    fn find_problem(&self, sql: &str) -> Option<FileProblem> {
-        if self.begins_with(&["ROLLBACK", "TO"]) || self.begins_with(&["ROLLBACK", "WORK|TRANSACTION", "TO"]) {
-            return None;
-        }
-        if self.begins_with(&["BEGIN|COMMIT|END|ROLLBACK|ABORT"])
-            || self.begins_with(&["START", "TRANSACTION"])
-            || self.begins_with(&["PREPARE", "TRANSACTION"])
-        {
-            let shown: Vec<String> = self.words().iter().take(2).map(|word| word.to_ascii_uppercase()).collect();
-            return Some(FileProblem::TransactionControl(shown.join(" ")));
-        }
-        if self.begins_with(&["COPY"]) {
-            return find_client_copy(&sql[self.range.clone()]).map(|stream| FileProblem::CopyStdin(stream.to_owned()));
-        }
-        None
-    }
 }
 
-/// `COPY … FROM STDIN` or `TO STDOUT`, whose data is exchanged with the client.
-fn find_client_copy(sql: &str) -> Option<&'static str> {
-    let (mut depth, mut before) = (0usize, String::new());
-    for (kind, range) in tokens(sql) {
-        let text = &sql[range];
-        match kind {
-            TokenKind::OpenParen => depth += 1,
-            TokenKind::CloseParen => depth = depth.saturating_sub(1),
-            TokenKind::Ident if depth == 0 => {
-                let word = text.to_ascii_uppercase();
-                match (before.as_str(), word.as_str()) {
-                    ("FROM", "STDIN") => return Some("COPY … FROM STDIN"),
-                    ("TO", "STDOUT") => return Some("COPY … TO STDOUT"),
-                    _ => before = word,
-                }
-            }
-            _ => {}
-        }
+/// The problem of a `COPY` that exchanges its rows with the client.
+fn describe_copy(copy: ClientCopy) -> FileProblem {
+    match copy {
+        ClientCopy::FromStdin => FileProblem::CopyFromStdin,
+        ClientCopy::ToStdout => FileProblem::CopyToStdout,
     }
-    None
 }
 
 /// What is not terminated: the kind of an unterminated token.
@@ -300,10 +330,29 @@ mod tests {
 
     #[test]
     fn client_side_copy_and_meta_commands_are_found() {
-        assert!(matches!(split("COPY t (a) FROM stdin").problems.as_slice(), [(0, FileProblem::CopyStdin(_))]));
-        assert!(matches!(split("COPY (SELECT 1) TO STDOUT").problems.as_slice(), [(0, FileProblem::CopyStdin(_))]));
+        assert_eq!(split("COPY t (a) FROM stdin").problems, [(0, FileProblem::CopyFromStdin)]);
+        assert_eq!(split("COPY (SELECT 1) TO STDOUT").problems, [(0, FileProblem::CopyToStdout)]);
         assert_eq!(split("COPY t FROM '/stdin'").problems, []);
         assert!(matches!(split("\\i other.sql\n").problems.as_slice(), [(0, FileProblem::MetaCommand(_)), ..]));
+    }
+
+    #[test]
+    fn the_rows_of_a_copy_are_one_problem_with_it() {
+        let sql = "SELECT 1;\nCOPY t FROM stdin;\n1\tit's\n\\N\t$$\n\\.\nSELECT 2; COPY t FROM stdin;\n\\.\n";
+        assert_eq!(split(sql).problems, [(10, FileProblem::CopyFromStdin), (55, FileProblem::CopyFromStdin)]);
+        assert_eq!(texts(sql)[2], "SELECT 2");
+    }
+
+    #[test]
+    fn lines_for_psql_alone_are_ignored_between_statements() {
+        let sql = "-- a dump\n\\restrict 1eX'\nSELECT 1;";
+        assert!(matches!(split(sql).problems.as_slice(), [(10, FileProblem::MetaCommand(_)), ..]), "that is none");
+        let sql = "-- a dump\n\\restrict 1eXu\n\nSELECT 1;\n\\unrestrict 1eXu\n\\restrict b\r\nSELECT 2;\n\\unrestrict b";
+        assert_eq!((split(sql).problems, texts(sql)), (Vec::new(), vec!["SELECT 1", "SELECT 2"]));
+        let blanked = blank_restrict_lines(sql).expect("lines");
+        assert_eq!((blanked.len(), blanked.contains('\\'), texts(&blanked)), (sql.len(), false, texts(sql)));
+        assert_eq!(blank_restrict_lines("SELECT 1"), None);
+        assert!(matches!(split("SELECT 1\n\\restrict a\n").problems.as_slice(), [(9, FileProblem::MetaCommand(_))]));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::lock::LockError;
 use crate::model::prove::ProofError;
 use crate::model::prove::scratch::ScratchError;
 use crate::plan::downgrade::DowngradeError;
+use crate::plan::refused::CertainFailures;
 use crate::position::PositionError;
 use crate::revision::Fault;
 use crate::revision::fault::UnsoundRevisions;
@@ -56,6 +57,9 @@ pub enum Error {
     /// A downgrade that can't be planned.
     #[error(transparent)]
     Down(#[from] DowngradeError),
+    /// A plan with statements that are certain to fail.
+    #[error(transparent)]
+    CertainFailures(#[from] CertainFailures),
     /// A write to the version table or the ledger failed.
     #[error(transparent)]
     Note(#[from] BookkeepingError),
@@ -101,6 +105,7 @@ impl Error {
             Self::Lost(error) => error,
             Self::Position(error) => error,
             Self::Down(error) => error,
+            Self::CertainFailures(error) => error,
             Self::Note(error) => error,
             Self::Wait(error) => error,
             Self::Read(error) => error,

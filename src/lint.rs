@@ -67,7 +67,7 @@ pub(crate) fn lint(revision: &Revision, server: u32) -> Vec<Finding> {
             range: start + usize::from(violation.text_range.start())..start + usize::from(violation.text_range.end()),
         })
         .collect();
-    if revision.down.is_none() {
+    if revision.down.is_none() && !revision.irreversible {
         findings.push(Finding {
             rule: MISSING_DOWN.to_owned(),
             message: "there is no way down, so this revision can't be undone".to_owned(),

@@ -29,13 +29,16 @@ fn a_folder_keeps_its_own_style() {
         let project = ids.iter().fold(Project::new(), |project, id| project.revision(id, "SELECT 1;", DOWN));
         create(&project, &["x"]).exits(0);
         let text = project.read(expected);
-        assert!(!text.contains("revises"), "their order is the chain\n{text}");
+        assert!(text.contains(&format!("-- revises: {}\n", ids[1])), "{text}");
     }
     let project = Project::new().revision("20240102030405", "SELECT 1;", DOWN);
     let path = create(&project, &["x", "--json"]).exits(0).json()["path"].as_str().expect("a path").to_owned();
     let name = path.rsplit('/').next().expect("a name");
     assert!(name.len() == "20240102030405_x.sql".len() && name.starts_with("20") && name > "2026", "{name}");
-    create(&Project::new(), &["first of all"]).exits(0).stdout_contains("001_first_of_all.sql").stdout_contains("-- revises: base");
+    create(&Project::new(), &["first of all"])
+        .exits(0)
+        .stdout_contains("_first_of_all.sql\n\n-- revision: 20")
+        .stdout_contains("-- revises: base");
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(crate) fn import(up: &str, down: Option<&str>, versions: &[VersionFile], ver
         let downgrade = downgrades.iter().position(|other| other.id == *id).map(|place| downgrades.remove(place));
         drafts.push(Draft {
             id: id.clone(),
-            revises: Some(down_revisions.clone()),
+            revises: down_revisions.clone(),
             depends_on: depends_on.filter_map(|id| Id::parse(id).ok()).collect(),
             branch: version.labels.first().cloned(),
             created: version.created.as_deref().and_then(to_rfc3339),
@@ -131,7 +131,7 @@ COMMIT;
         let drafts = import(UP, Some(down), &versions, "alembic_version").expect("drafts");
         let described: Vec<String> = drafts
             .iter()
-            .map(|draft| format!("{} < {} : {}", draft.id, crate::revision::join_ids(draft.revises.iter().flatten()), draft.message))
+            .map(|draft| format!("{} < {} : {}", draft.id, crate::revision::join_ids(&draft.revises), draft.message))
             .collect();
         assert_eq!(described, ["a1 < base : First thing", "b2 < a1 : Revision b2", "c2 < a1 : Revision c2", "d3 < b2, c2 : Revision d3"]);
         assert!(drafts[0].up.stepwise && drafts[0].up.sql.contains("CREATE INDEX CONCURRENTLY i ON t (a);"), "{}", drafts[0].up.sql);

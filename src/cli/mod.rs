@@ -36,6 +36,7 @@ pub enum Command {
             "pgmarch                              # to PGMARCH_TARGET, else head",
             "pgmarch upgrade +1                   # the next revision alone",
             "pgmarch upgrade billing@head         # one branch",
+            "pgmarch upgrade --dry-run            # what would be applied; changes nothing",
             "pgmarch upgrade --sql 002:head       # the script from 002 on, for review; asks no database",
         ],
         &["TARGET", "WAIT_TIMEOUT", "RUN_LOCK_TIMEOUT", "LOCK_TIMEOUT", "STATEMENT_TIMEOUT", "RETRY_FOR", "TRANSACTION", "AHEAD", "SNAPSHOT"],
@@ -47,6 +48,7 @@ pub enum Command {
             "pgmarch downgrade -1                 # undo the last revision",
             "pgmarch downgrade 002 --yes          # undo what stands on 002, without a question",
             "pgmarch downgrade base               # undo everything",
+            "pgmarch downgrade 002 --dry-run      # what would be undone; changes nothing",
             "pgmarch downgrade --sql 004:002      # the script, for review; asks no database",
         ],
         &["WAIT_TIMEOUT", "RUN_LOCK_TIMEOUT", "LOCK_TIMEOUT", "STATEMENT_TIMEOUT", "RETRY_FOR", "CONFIRM", "SNAPSHOT"],
@@ -92,6 +94,15 @@ pub enum Command {
         &["MIGRATIONS", "MODEL_URL", "SCRATCH_URL", "SEARCH_PATH"],
     ))]
     Create(CreateArgs),
+    /// Create the folder of migrations and a first migration; overwrites nothing.
+    #[command(after_help = help::command_help(
+        &[
+            "pgmarch init                         # ./migrations/TIME_initial_schema.sql, to be filled in",
+            "pgmarch init --id 001 'Users'        # numbers instead of times",
+        ],
+        &["MIGRATIONS"],
+    ))]
+    Init(InitArgs),
     /// Write a revision that joins heads.
     #[command(after_help = help::command_help(
         &[
@@ -134,7 +145,7 @@ pub enum Command {
             "pgmarch check                        # files, ledger, database and model",
             "pgmarch check --ignore owners        # leave out what others look after",
         ],
-        &["WAIT_TIMEOUT", "MODEL_URL", "SCRATCH_URL"],
+        &["WAIT_TIMEOUT", "REQUIRE_DOWN", "MODEL_URL", "SCRATCH_URL"],
     ))]
     Check(CheckArgs),
     /// Wait until the database is at the target; changes nothing.
@@ -180,6 +191,9 @@ pub struct UpgradeArgs {
     /// The revision to be at: head, heads, an id or the start of one, +N, ID+N, BRANCH@head [default: PGMARCH_TARGET, else head].
     #[arg(allow_hyphen_values = true)]
     pub revision: Option<String>,
+    /// Print what would be applied, and change nothing.
+    #[arg(long, conflicts_with = "sql")]
+    pub dry_run: bool,
     /// Print the script instead of running it, for `psql -v ON_ERROR_STOP=1 -f`; FROM:TO needs no database.
     #[arg(long, conflicts_with = "json")]
     pub sql: bool,
@@ -197,6 +211,9 @@ pub struct DowngradeArgs {
     /// Don't ask.
     #[arg(long)]
     pub yes: bool,
+    /// Print what would be undone, and change nothing.
+    #[arg(long, conflicts_with = "sql")]
+    pub dry_run: bool,
     /// Print the script instead of running it; takes FROM:TO and needs no database.
     #[arg(long, conflicts_with = "json")]
     pub sql: bool,
@@ -298,6 +315,9 @@ pub struct CreateArgs {
     /// What not to compare: owners, grants, comments; comma separated.
     #[arg(long, value_enum, value_delimiter = ',', hide_possible_values = true, conflicts_with = "manual")]
     pub ignore: Vec<Ignored>,
+    /// The id of the revision [default: the next one in the style of the folder, in an empty folder the time in UTC].
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
     /// The revision to stand on, where there are several heads; `base` starts a branch [default: head].
     #[arg(long, value_name = "REV")]
     pub head: Option<String>,
@@ -307,6 +327,19 @@ pub struct CreateArgs {
     /// A revision that must be applied first without being a parent; may be given several times.
     #[arg(long, value_name = "REV")]
     pub depends_on: Vec<String>,
+    /// Answer with one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Default, Args)]
+pub struct InitArgs {
+    /// What the first migration does, in one line; the file's name is made from it [default: Initial schema].
+    pub message: Vec<String>,
+    /// Its id; later ones follow its style [default: the time in UTC].
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
     /// Answer with one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -18,7 +18,9 @@ use crate::ledger::Access;
 use crate::model::Catalog;
 use crate::model::compare::Ignore;
 use crate::model::prove::scratch_server::ScratchServer;
+use crate::plan::refused::certain_failures;
 use crate::report::check::{CheckFinding, CheckReport};
+use crate::revision::LineColumn;
 use crate::revision::format::header_place;
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
@@ -157,7 +159,12 @@ async fn check_files(config: &Config) -> Result<(CheckReport, Option<Graph>), Er
     };
     check.revisions = graph.len();
     check.heads = graph.heads().into_iter().map(|node| graph.id(node).to_string()).collect();
-    check.findings = check_target(&graph, config).into_iter().chain(check_details(&graph)).collect();
+    check.findings = check_target(&graph, config).into_iter().chain(check_details(&graph, config)).collect();
+    check.warnings = warnings(&graph, config);
+    if !config.require_down {
+        let irreversible = graph.nodes().map(|node| graph.revision(node)).filter(|revision| revision.down.is_none());
+        check.irreversible = irreversible.map(|revision| revision.id.to_string()).collect();
+    }
     Ok((check, Some(graph)))
 }
 
@@ -175,14 +182,43 @@ fn check_target(graph: &Graph, config: &Config) -> Option<CheckFinding> {
     })
 }
 
-/// Findings that do not stop an upgrade: names, dates, missing down sections.
-fn check_details(graph: &Graph) -> Vec<CheckFinding> {
+/// What is ignored of the files.
+fn warnings(graph: &Graph, config: &Config) -> Vec<CheckFinding> {
+    let mut warnings = Vec::new();
+    for path in graph.unread_folders() {
+        let message = format!("it is not read: only the .sql files directly in {} are", config.migrations.display());
+        warnings.push(CheckFinding::about("subfolder", path, None, message));
+    }
+    for revision in graph.nodes().map(|node| graph.revision(node)) {
+        for (offset, option) in
+            [Some(&revision.up), revision.down.as_ref()].into_iter().flatten().flat_map(|section| &section.unknown_options)
+        {
+            let message = format!("the option `{option}` is unknown and ignored; known are transaction:false and transaction:true");
+            warnings.push(CheckFinding::about("option", &revision.path, Some(LineColumn::of(&revision.text, *offset)), message));
+        }
+        if revision.up.is_empty && revision.parents.len() < 2 {
+            let message = "the up section has no statement: an upgrade records the revision as applied and runs nothing".to_owned();
+            let place = LineColumn::of(&revision.text, revision.up.range.start);
+            warnings.push(CheckFinding::about("empty", &revision.path, Some(place), message));
+        }
+    }
+    warnings
+}
+
+/// Findings about single revisions: names, dates, missing down sections.
+fn check_details(graph: &Graph, config: &Config) -> Vec<CheckFinding> {
     let mut findings = Vec::new();
     for node in graph.nodes() {
         let revision = graph.revision(node);
         let path = &revision.path;
-        if revision.down.is_none() {
-            let message = "there is no `-- migrate:down` section, so it can't be undone; write one".to_owned();
+        findings.extend(certain_failures(revision, &revision.up).map(|fault| CheckFinding::in_transaction(&fault, true)));
+        // Nothing but a downgrade runs it.
+        let down = revision.down.iter().flat_map(|down| certain_failures(revision, down));
+        findings.extend(down.map(|fault| CheckFinding::in_transaction(&fault, false)));
+        if config.require_down && revision.down.is_none() && !revision.irreversible {
+            let message =
+                "there is no `-- migrate:down` section, so it can't be undone; write one, or `-- irreversible: true` in the header"
+                    .to_owned();
             findings.push(CheckFinding::about("irreversible", path, None, message));
         }
         let stem = revision.file_name().trim_end_matches(".sql");

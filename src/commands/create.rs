@@ -1,6 +1,7 @@
 //! `create`: writes the next revision from the difference between the revisions and the model, after a proof in scratch databases;
 //! with `--manual`, a template.
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -52,12 +53,12 @@ struct FromModel {
 
 /// Writes the revision and prints the next steps.
 pub async fn run(words: &cli::CreateArgs, context: &Context) -> Result<(), Error> {
-    let graph = load(context).await?;
+    let graph = existing_graph(&context.config.migrations).await?;
     if !words.manual {
         return from_model(words, graph.as_ref(), context).await;
     }
     let draft = draft(words, graph.as_ref(), DraftSection::default(), Some(DraftSection::default()))?;
-    let created = write(&draft, graph.as_ref(), context)?;
+    let created = write(&draft, context)?;
     if words.json {
         return answer(&json(&created)?);
     }
@@ -69,11 +70,11 @@ pub async fn run(words: &cli::CreateArgs, context: &Context) -> Result<(), Error
     answer(&format!("{}\n\n{}\n{steps}", escape::line(&created.path), created.text))
 }
 
-fn write(draft: &Draft, graph: Option<&Graph>, context: &Context) -> Result<Created, Error> {
+fn write(draft: &Draft, context: &Context) -> Result<Created, Error> {
     let folder = &context.config.migrations;
     let path =
         draft.write(folder).map_err(|source| Error::Command(CommandError::Write { path: folder.join(draft.file_name()), source }))?;
-    Ok(describe(draft, &path, graph))
+    Ok(describe(draft, &path))
 }
 
 /// Writes the difference between revisions and model as the next revision, or as several if one transaction can't contain it.
@@ -82,11 +83,8 @@ async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Co
     // Errors that need no connection come first: no head, two heads, no next id, no model.
     let first = draft(words, graph, DraftSection::default(), None)?;
     let model = Model::find(context).await?.ok_or_else(|| Model::missing(context))?;
-    let heads: Vec<Node> = match (graph, &first.revises) {
-        (Some(graph), Some(revises)) => revises.iter().chain(&first.depends_on).filter_map(|id| graph.node(id.as_str())).collect(),
-        (Some(graph), None) => graph.heads(),
-        (None, _) => Vec::new(),
-    };
+    let below = first.revises.iter().chain(&first.depends_on);
+    let heads: Vec<Node> = graph.map(|graph| below.filter_map(|id| graph.node(id.as_str())).collect()).unwrap_or_default();
     let scratch_server = compare_inputs::open_scratch_server(context).await?;
     let (wanted, scratch, before) = compare_inputs::read_both(&model, &scratch_server, graph, &heads, context, ignore).await?;
     let changes = compare(&before, &wanted);
@@ -102,7 +100,7 @@ async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Co
     for (number, step) in proven.iter().enumerate() {
         let part = |mode: SectionMode, statements| DraftSection { stepwise: mode == SectionMode::Stepwise, sql: script(statements) };
         (above.up, above.down) = (part(step.mode, &step.up), Some(part(step.down_mode, &step.down)));
-        created.push(write(&above, graph, context)?);
+        created.push(write(&above, context)?);
         if number + 1 < proven.len() {
             above = following(&above, words, context).await?;
         }
@@ -123,10 +121,10 @@ async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Co
 
 /// The revision after the one that was just written.
 async fn following(above: &Draft, words: &cli::CreateArgs, context: &Context) -> Result<Draft, Error> {
-    let graph = load(context).await?;
+    let graph = existing_graph(&context.config.migrations).await?;
     Ok(Draft {
-        id: next(graph.as_ref())?,
-        revises: above.revises.as_ref().map(|_| vec![above.id.clone()]),
+        id: next(graph.as_ref(), None)?,
+        revises: vec![above.id.clone()],
         depends_on: Vec::new(),
         branch: None,
         message: format!("{}: the rest", words.message.join(" ")),
@@ -135,8 +133,8 @@ async fn following(above: &Draft, words: &cli::CreateArgs, context: &Context) ->
 }
 
 /// The graph; `None` where the folder has no revision yet.
-pub(super) async fn load(context: &Context) -> Result<Option<Graph>, Error> {
-    match try_load_graph(&context.config.migrations).await? {
+pub(super) async fn existing_graph(folder: &Path) -> Result<Option<Graph>, Error> {
+    match try_load_graph(folder).await? {
         Ok(graph) => Ok(Some(graph)),
         Err(faults) if matches!(faults.as_slice(), [Fault { problem: FileProblem::NoRevisions, .. }]) => Ok(None),
         Err(faults) => Err(faults.into()),
@@ -165,18 +163,9 @@ pub(super) fn draft(words: &cli::CreateArgs, graph: Option<&Graph>, up: DraftSec
             })
         })?;
     }
-    let next = next(graph)?;
-    let has_revises_headers = graph.is_none_or(Graph::has_revises_headers);
-    if !has_revises_headers && words.head.is_some() {
-        return Err(Error::Command(CommandError::Usage {
-            problem: "no file of this folder says what it revises: their ids' order is the chain, so a revision can only stand at its end"
-                .to_owned(),
-            advice: "leave --head away, or give every file a `-- revises:` header first",
-        }));
-    }
     Ok(Draft {
-        id: next,
-        revises: has_revises_headers.then(|| parents.iter().filter_map(id).collect()),
+        id: next(graph, words.id.as_deref())?,
+        revises: parents.iter().filter_map(id).collect(),
         depends_on,
         branch: words.branch.clone(),
         created: Some(now()),
@@ -186,27 +175,37 @@ pub(super) fn draft(words: &cli::CreateArgs, graph: Option<&Graph>, up: DraftSec
     })
 }
 
-/// The next id; it must be the last where the order of the ids is the chain.
-pub(super) fn next(graph: Option<&Graph>) -> Result<Id, Error> {
+/// The chosen id, else the next one. It must come behind the files without a `revises` header, whose ids' order is their chain.
+pub(super) fn next(graph: Option<&Graph>, chosen: Option<&str>) -> Result<Id, Error> {
+    let usage = |problem: String, advice: &'static str| Error::Command(CommandError::Usage { problem, advice });
     let ids: Vec<&Id> = graph.map(|graph| graph.nodes().map(|node| graph.id(node)).collect()).unwrap_or_default();
-    let fits = |id: &Id| {
-        graph.is_none_or(Graph::has_revises_headers)
-            || ids.iter().all(|other| compare_naturally(id.as_str(), other.as_str()) == std::cmp::Ordering::Greater)
+    let chain_end = graph.and_then(Graph::chain_end);
+    let is_late = |id: &Id| chain_end.is_none_or(|end| compare_naturally(id.as_str(), end.as_str()) == std::cmp::Ordering::Greater);
+    let Some(chosen) = chosen else {
+        return next_id(&ids, SystemTime::now()).filter(is_late).ok_or_else(|| {
+            usage("the ids of this folder don't count, so there is no next one".to_owned(), "choose one with --id ID; no file was written")
+        });
     };
-    next_id(&ids, SystemTime::now()).filter(fits).ok_or_else(|| {
-        Error::Command(CommandError::Usage {
-            problem: "the ids of this folder don't count, so there is no next one".to_owned(),
-            advice: "write the file by hand, with an id of your own",
-        })
-    })
+    let id = Id::parse(chosen).map_err(|problem| usage(format!("--id: {problem}"), "choose another id; no file was written"))?;
+    if let Some((graph, node)) = graph.and_then(|graph| Some((graph, graph.node(chosen)?))) {
+        let path = graph.revision(node).path.display();
+        return Err(usage(
+            format!("--id: {path} has the id `{chosen}` already"),
+            "choose another id, or leave --id away; no file was written",
+        ));
+    }
+    match chain_end {
+        Some(end) if !is_late(&id) => {
+            let problem =
+                format!("--id: `{chosen}` comes before `{end}`, which has no `revises` header: the order of such ids is the chain");
+            Err(usage(problem, "choose an id behind it, or leave --id away; no file was written"))
+        }
+        Some(_) | None => Ok(id),
+    }
 }
 
 /// The JSON of a file that was written.
-pub(super) fn describe(draft: &Draft, path: &std::path::Path, graph: Option<&Graph>) -> Created {
-    let chain = graph.into_iter().flat_map(|graph| graph.heads().into_iter().map(|node| graph.id(node)));
-    let parents = match &draft.revises {
-        Some(parents) => parents.iter().map(ToString::to_string).collect(),
-        None => chain.map(ToString::to_string).collect(),
-    };
+pub(super) fn describe(draft: &Draft, path: &Path) -> Created {
+    let parents = draft.revises.iter().map(ToString::to_string).collect();
     Created { revision: draft.id.to_string(), parents, path: path.display().to_string(), text: draft.text() }
 }

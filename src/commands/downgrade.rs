@@ -10,8 +10,8 @@ use tracing::info;
 use super::context::Context;
 use super::error::CommandError;
 use super::files::load_graph;
-use super::offline;
 use super::output::result;
+use super::{dry_run, offline};
 use crate::cli;
 use crate::config::LogFormat;
 use crate::error::Error;
@@ -49,6 +49,11 @@ pub async fn run(words: &cli::DowngradeArgs, context: &Context) -> Result<(), Er
     let config = &context.config;
     let target = RevisionName::parse(&words.revision)?;
     let graph = load_graph(config).await?;
+    context.runner.notify_unread_folders(&graph);
+    if words.dry_run {
+        let (planned, _) = context.runner.plan_downgrade(&graph, &target).await?;
+        return dry_run::print(&planned, &words.revision, words.json, context.config.log_format);
+    }
     let asks = !words.yes && !config.confirmed;
     if asks && !std::io::stdin().is_terminal() {
         return Err(Error::Command(CommandError::NobodyToAsk));

@@ -84,7 +84,7 @@ async fn refuse_existing(drafts: &[Draft], folder: &Path) -> Result<(), Error> {
 }
 
 fn print(args: &cli::ImportArgs, drafts: &[Draft], written: &[PathBuf]) -> Result<(), Error> {
-    let parents = |draft: &Draft| draft.revises.iter().flatten().map(ToString::to_string).collect();
+    let parents = |draft: &Draft| draft.revises.iter().map(ToString::to_string).collect();
     let revisions = drafts.iter().zip(written).map(|(draft, path)| WrittenRevision {
         revision: draft.id.to_string(),
         parents: parents(draft),

@@ -44,8 +44,8 @@ pub async fn run(args: &cli::MergeArgs, context: &Context) -> Result<(), Error> 
         Id::parse(label).map_err(|_| usage(crate::revision::FileProblem::BadBranch(label.clone()).to_string()))?;
     }
     let draft = Draft {
-        id: create::next(Some(&graph))?,
-        revises: Some(parents),
+        id: create::next(Some(&graph), None)?,
+        revises: parents,
         depends_on: Vec::new(),
         branch: args.branch.clone(),
         created: Some(now()),
@@ -55,7 +55,7 @@ pub async fn run(args: &cli::MergeArgs, context: &Context) -> Result<(), Error> 
     };
     let path =
         draft.write(folder).map_err(|source| Error::Command(CommandError::Write { path: folder.join(draft.file_name()), source }))?;
-    let created = describe(&draft, &path, Some(&graph));
+    let created = describe(&draft, &path);
     if args.json {
         return answer(&json(&created)?);
     }

@@ -9,10 +9,12 @@ mod database_view;
 pub mod diff;
 pub mod downgrade;
 mod drift;
+mod dry_run;
 pub mod error;
 mod files;
 pub mod history;
 pub mod import;
+pub mod init;
 mod invalid_indexes;
 pub mod lint;
 pub mod merge;
@@ -48,6 +50,7 @@ pub async fn run(command: Option<Command>, context: &Context) -> Result<(), Erro
         Command::Show(words) => show::run(&words, context).await,
         Command::Import(words) => import::run(&words, context).await,
         Command::Merge(words) => merge::run(&words, context).await,
+        Command::Init(words) => init::run(&words, context).await,
         Command::Stamp(words) => stamp::run(&words, context).await,
         Command::Repair(words) => repair::run(&words, context).await,
         Command::Create(words) => create::run(&words, context).await,

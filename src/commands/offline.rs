@@ -65,6 +65,7 @@ fn print(
         Direction::Up => Plan::upgrade(graph, rows, &range.to.targets(graph, rows)?),
         Direction::Down => Plan::downgrade(graph, rows, &select_to_undo(graph, rows, &range.to, &BTreeSet::new())?, &BTreeSet::new())?,
     };
+    plan.refuse_certain_failures()?;
     script(&plan, ledger, &context.config).map_err(|error| Error::Apply(Box::new(StoppedRun { done: Vec::new(), error })))
 }
 

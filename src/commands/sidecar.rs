@@ -32,6 +32,7 @@ pub async fn run(context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let files = fingerprint_of(&config.migrations).await?;
     let graph = load_graph(config).await?;
+    context.runner.notify_unread_folders(&graph);
     let target = fixed_target(&config.target, &graph)?;
     let cannot_listen = |source| Error::Command(CommandError::Listen { address: config.listen, source });
     let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::files::load_graph;
-use super::offline;
 use super::output::result;
+use super::{dry_run, offline};
 use crate::cli;
 use crate::config::LogFormat;
 use crate::error::Error;
@@ -46,6 +46,12 @@ pub async fn run(words: &cli::UpgradeArgs, context: &Context) -> Result<(), Erro
     offline::refuse_range(typed)?;
     let target = RevisionName::parse(typed)?;
     let runner = &context.runner;
+    if words.dry_run {
+        let graph = load_graph(&runner.config).await?;
+        runner.notify_unread_folders(&graph);
+        let planned = runner.plan(&graph, &Goal::Upgrade(target)).await?;
+        return dry_run::print(&planned, typed, words.json, context.config.log_format);
+    }
     let digest = runner.prefetch().await;
     if typed == WHOLE
         && let Some(current) = digest.and_then(|digest| runner.take_if_at_head(&digest))
@@ -53,6 +59,7 @@ pub async fn run(words: &cli::UpgradeArgs, context: &Context) -> Result<(), Erro
         return print_outcome(typed, RunOutcome { done: Vec::new(), current }, words, context.config.log_format);
     }
     let graph = load_graph(&runner.config).await?;
+    runner.notify_unread_folders(&graph);
     // A target that can't be valid is reported before anything is connected to; a relative one can't be checked yet.
     if !target.is_relative() {
         target.targets(&graph, &[])?;

@@ -193,6 +193,7 @@ pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<Confi
             Ahead::Allow,
         ),
         confirmed: decider.choice("PGMARCH_CONFIRM", raw.confirm, "yes, or leave it out", &[("yes", true)], false),
+        require_down: decider.choice("PGMARCH_REQUIRE_DOWN", raw.require_down, "true or false", &[("true", true), ("false", false)], false),
         listen: decider.listen(raw.listen),
         check_every: decider.check_every(raw.check_every),
         changes: decider.choice(

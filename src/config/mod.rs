@@ -83,6 +83,8 @@ pub struct Config {
     pub ahead: Ahead,
     /// Whether a downgrade is confirmed.
     pub confirmed: bool,
+    /// Whether `check` reports each revision without a down migration.
+    pub require_down: bool,
     /// The address that the sidecar listens on.
     pub listen: SocketAddr,
     /// The interval of the sidecar's checks; never zero.

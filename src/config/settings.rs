@@ -59,6 +59,7 @@ settings! {
     trust_owner, "PGMARCH_TRUST_OWNER", "", "further roles that may own the version table, the ledger and the code on them, comma separated";
     ahead, "PGMARCH_AHEAD", "allow", "a database ahead of these files: allow (unless by a breaking revision), refuse";
     confirm, "PGMARCH_CONFIRM", "", "yes: downgrade without asking";
+    require_down, "PGMARCH_REQUIRE_DOWN", "false", "check: whether each revision without a down migration is a finding, unless it is irreversible: true; true, false";
     listen, "PGMARCH_LISTEN", "0.0.0.0:8080", "sidecar: where probes and metrics are answered, ADDRESS:PORT";
     check_every, "PGMARCH_CHECK_EVERY", "30s", "sidecar: how often database and folder are looked at";
     apply_changes, "PGMARCH_APPLY_CHANGES", "false", "sidecar: whether revisions that are added to the folder are applied: true, false";

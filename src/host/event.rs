@@ -1,5 +1,6 @@
 //! The events of a run, which observers receive.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::revision::{Direction, Id};
@@ -84,6 +85,32 @@ pub enum Event<'e> {
         address: &'e str,
         /// The version rows before; `base` without any.
         version: &'e str,
+    },
+    /// `BEGIN` and `COMMIT` around the sections of these revisions are ignored.
+    OuterTransactionsIgnored {
+        /// The revisions.
+        revisions: &'e str,
+    },
+    /// The sections of these revisions have no statement.
+    EmptySections {
+        /// Up or down.
+        direction: Direction,
+        /// The revisions.
+        revisions: &'e str,
+    },
+    /// A marker has an option that pgmarch does not know.
+    UnknownOptionIgnored {
+        /// File, line and column.
+        place: &'e str,
+        /// The option.
+        option: &'e str,
+    },
+    /// A subfolder has `.sql` files, which are not read.
+    SubfolderIgnored {
+        /// The subfolder.
+        path: &'e Path,
+        /// The folder of revisions.
+        folder: &'e Path,
     },
     /// A revision was sent to the server, or is begun. Several may be under way at once.
     RevisionStarted {

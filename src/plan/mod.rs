@@ -1,6 +1,7 @@
 //! What a run will do, as data: computed from the graph, the version rows and the target. Printed by `--sql`, executed by `apply`.
 
 pub mod downgrade;
+pub mod refused;
 mod row_tracker;
 pub mod stamp;
 #[cfg(test)]

@@ -40,6 +40,11 @@ impl CheckFinding {
         }
     }
 
+    /// A statement that is certain to fail in its transaction.
+    pub(crate) fn in_transaction(fault: &Fault, stops_upgrade: bool) -> Self {
+        Self { kind: "in-transaction", stops_upgrade, ..Self::of(fault) }
+    }
+
     /// A finding that is not about a file.
     pub(crate) fn in_general(kind: &'static str, path: String, message: String) -> Self {
         Self { kind, path, line: None, column: None, message, stops_upgrade: false }
@@ -69,6 +74,12 @@ pub(crate) struct CheckReport {
     pub checked: Vec<&'static str>,
     /// What was found; nothing is exit 0.
     pub findings: Vec<CheckFinding>,
+    /// What is ignored of the files; no findings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<CheckFinding>,
+    /// The revisions without a down migration, where that is no finding.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub irreversible: Vec<String>,
     /// How the model differs from the schema that the revisions create, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<Difference>,
@@ -88,13 +99,14 @@ impl CheckReport {
     /// As text.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
-        for finding in &self.findings {
+        for (finding, label) in self.findings.iter().map(|found| (found, "")).chain(self.warnings.iter().map(|found| (found, "warning: ")))
+        {
             let place = match (finding.line, finding.column) {
                 (Some(line), Some(column)) => format!(":{line}:{column}"),
                 _ => String::new(),
             };
             let (path, message) = (escape::line(&finding.path), escape::lines(&finding.message, 2));
-            let _ = writeln!(text, "{path}{place}: {message} [{}]", finding.kind);
+            let _ = writeln!(text, "{path}{place}: {label}{message} [{}]", finding.kind);
         }
         for (what, difference) in [
             ("from the revisions to the model", &self.model),
@@ -114,6 +126,10 @@ impl CheckReport {
                 self.heads.join(", "),
                 self.checked.join(", ")
             );
+        }
+        if !self.irreversible.is_empty() {
+            let (number, ids) = (crate::words::count(self.irreversible.len(), "revision"), self.irreversible.join(", "));
+            let _ = writeln!(text, "{number} without a down migration: {ids} (PGMARCH_REQUIRE_DOWN=true makes that a finding)");
         }
         text += &super::difference::unknown(&self.not_compared);
         text

@@ -171,6 +171,22 @@ impl Observer for RunLog {
                     info!(target: "pgmarch::commands::snapshot", "no snapshot of the catalog was saved: {reason}");
                 }
             }
+            Event::OuterTransactionsIgnored { revisions } => {
+                info!(target: "pgmarch::commands::run", "BEGIN and COMMIT around the SQL of {revisions} are ignored: pgmarch begins and commits itself");
+            }
+            Event::EmptySections { direction: Direction::Up, revisions } => {
+                warn!(target: "pgmarch::commands::run", "no statement in the up section of {revisions}: nothing is run, it is recorded as applied");
+            }
+            Event::EmptySections { direction: Direction::Down, revisions } => {
+                info!(target: "pgmarch::commands::run", "no statement in the down section of {revisions}: nothing is run, it is recorded as undone");
+            }
+            Event::UnknownOptionIgnored { place, option } => {
+                warn!(target: "pgmarch::commands::run", "{place}: the option `{option}` is unknown and ignored; known are transaction:false and transaction:true");
+            }
+            Event::SubfolderIgnored { path, folder } => {
+                let (path, folder) = (path.display(), folder.display());
+                warn!(target: "pgmarch::commands::run", "{path}/ is not read: pgmarch reads the .sql files directly in {folder}; move them there, or set PGMARCH_MIGRATIONS={path}");
+            }
             Event::WaitEnded { .. } | Event::RevisionStarted { .. } | Event::StatementProgressEnded => {}
         }
     }

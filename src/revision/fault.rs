@@ -36,7 +36,14 @@ impl Explain for UnsoundRevisions {
     }
 
     fn next_step(&self) -> Cow<'static, str> {
-        "fix the files above; nothing was connected to, nothing was changed".into()
+        match self.0.as_slice() {
+            [Fault { path, problem: FileProblem::NoFolder | FileProblem::NoRevisions, .. }] => {
+                let path = path.display();
+                format!("`pgmarch init` writes a first migration into {path}; if the migrations are elsewhere, set PGMARCH_MIGRATIONS to their folder").into()
+            }
+            [Fault { problem: FileProblem::RevisionsInSubfolder(subfolder), .. }] => format!("set PGMARCH_MIGRATIONS={subfolder}").into(),
+            _ => "fix the files above; nothing was connected to, nothing was changed".into(),
+        }
     }
 
     fn faults(&self) -> Vec<String> {
@@ -72,7 +79,9 @@ impl fmt::Display for Fault {
 #[derive(Clone, Debug, Error, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "each variant's message is its documentation")]
 pub enum FileProblem {
-    #[error("the folder does not exist; mount the revisions there or set PGMARCH_MIGRATIONS to their folder")]
+    #[error(
+        "the folder does not exist; mount the migrations there, set PGMARCH_MIGRATIONS to their folder, or create it with `pgmarch init`"
+    )]
     NoFolder,
     #[error("can't be read: {0}; give the user that runs pgmarch read access")]
     Unreadable(String),
@@ -80,8 +89,14 @@ pub enum FileProblem {
     NotReadable(String),
     #[error("can't be read: {0}, and run again")]
     Stalled(String),
-    #[error("the folder holds no revision; add a file NNN_slug.sql with a `-- migrate:up` section")]
+    #[error("the folder holds no .sql file; `pgmarch init` writes a first migration, `pgmarch create --manual MESSAGE` one with a message")]
     NoRevisions,
+    #[error("the folder holds no .sql file, but its subfolder {0} does, and subfolders are not read; set PGMARCH_MIGRATIONS={0}")]
+    RevisionsInSubfolder(String),
+    #[error(
+        "can't be read: it is a folder; only the .sql files directly in the folder of revisions are read, so rename it to a name without `.sql`, and move its files up"
+    )]
+    IsFolder,
     #[error("the file is not UTF-8: byte {byte} is not valid; save it as UTF-8")]
     NotUtf8 { byte: usize },
     #[error("the name ends in `{0}`, so it would not be read; rename it to end in `.sql`")]
@@ -161,17 +176,17 @@ pub enum FileProblem {
     #[error("the file holds a NUL byte, which PostgreSQL can't take; remove it")]
     Nul,
     #[error(
-        "the id `{id}` is also that of {other}; give the newer of both another id: rename its file and, where it has headers, change `-- revision:`, and `-- revises: {id}` runs it after the other"
+        "the id `{id}` is also that of {other}: two people chose the same one. Keep it for the file that is applied, or was merged, first; {renumber}"
     )]
-    DuplicateId { id: String, other: String },
+    DuplicateId { id: String, other: String, renumber: String },
     #[error("revises `{parent}`, which no file has{}; add the missing file or fix the header", did_you_mean(.nearest))]
     MissingParent { parent: String, nearest: Option<String> },
     #[error("depends on `{dependency}`, which no file has{}; add the missing file or fix the header", did_you_mean(.nearest))]
     MissingDependency { dependency: String, nearest: Option<String> },
     #[error("the revisions stand on each other in a circle: {0}; change `revises` or `depends-on` of one of them")]
     Cycle(String),
-    #[error("has no `revises` header, but {other} has one; give all of them one (`-- revises: base` on the first), or none")]
-    MixedChain { other: String },
+    #[error("has no `revises` header, but {other} before it has one; add the header, such as `-- revises: {parent}`")]
+    MixedChain { other: String, parent: String },
     #[error("there is also a folder `schema`; the model is one of them, remove the other")]
     TwoModels,
     #[error("the branch label `{label}` is also that of {other}; rename one")]

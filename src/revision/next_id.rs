@@ -19,13 +19,13 @@ enum IdStyle {
     Random,
 }
 
-/// The id after `ids`, in their style. With no ids it has three digits.
+/// The id after `ids`, in their style. With no ids it is the time, so that two branches do not choose the same one.
 pub(crate) fn next_id(ids: &[&Id], now: SystemTime) -> Option<Id> {
     let mut sorted: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
     sorted.sort_by(|a, b| compare_naturally(a, b));
     let taken: HashSet<&str> = sorted.iter().copied().collect();
-    let last = sorted.last().copied().unwrap_or("000");
-    let style = detect_style(&sorted, last);
+    let last = sorted.last().copied().unwrap_or("");
+    let style = if sorted.is_empty() { IdStyle::Timestamp(14) } else { detect_style(&sorted, last) };
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let number = |digits: &str| digits.parse::<u64>().unwrap_or(0);
     let next = match &style {
@@ -108,7 +108,8 @@ mod tests {
     #[test]
     fn the_next_id_is_in_the_folders_own_style() {
         for (ids, expected) in [
-            (&[][..], "001"),
+            (&[][..], "20261122101500"),
+            (&["20261122101500"], "20261122101501"),
             (&["001", "002"], "003"),
             (&["1", "9"], "10"),
             (&["0001", "0002", "0010"], "0011"),

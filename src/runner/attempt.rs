@@ -7,6 +7,7 @@ use super::base::Runner;
 use super::error::RunError;
 use super::goal::Goal;
 use super::records::Recorder;
+use super::remarks::notify_remarks;
 use super::snapshot;
 use super::verified::{VerifiedPosition, ancestry, is_sealed, verify_checksums};
 use crate::ancestry::Ancestry;
@@ -34,6 +35,8 @@ pub(super) struct Attempts<'r> {
     pub(super) snapshots: Snapshots,
     /// The target of an upgrade, as resolved by the first plan under the lock.
     pub(super) pinned: Option<Vec<Id>>,
+    /// Whether an earlier attempt told what is ignored of the files.
+    pub(super) has_remarked: bool,
     /// What was committed.
     pub(super) done: Vec<CompletedStep>,
     /// What the connections of its locks have taught.
@@ -127,6 +130,7 @@ impl Attempts<'_> {
         recorder.record_changed_down(&changed_down, &state).await;
         let ancestry = ancestry(&position, &state);
         let plan = self.goal.plan(&position, &targets, &ancestry)?;
+        plan.refuse_certain_failures()?;
         if reset.is_none() {
             check_unfinished(&plan, &state, &runner.host).map_err(refused)?;
         }
@@ -151,6 +155,9 @@ impl Attempts<'_> {
             address: &pool.address(),
             version: &version(&state.rows),
         });
+        if !std::mem::replace(&mut self.has_remarked, true) {
+            notify_remarks(&plan, &runner.host);
+        }
         match apply(&plan, &state, config, &session, &lock).await {
             Ok(mut applied) => {
                 self.done.append(&mut applied);
@@ -224,6 +231,7 @@ impl Runner {
         self.check_ahead(goal, position, &targets)?;
         let plan = goal.plan(position, &targets, &ancestry(position, state))?;
         check_unfinished(&plan, state, &self.host).map_err(refused)?;
+        plan.refuse_certain_failures()?;
         Ok(plan)
     }
 

@@ -13,7 +13,7 @@ use crate::config::decide::decide;
 use crate::config::error::ConfigFault;
 use crate::environment::PROGRAM;
 use crate::error::Error;
-use crate::host::{Clock, Host, Observer};
+use crate::host::{Clock, Event, Host, Observer};
 use crate::revision::graph::Graph;
 use crate::session::wait::{WaitError, for_server};
 use crate::session::{Cancels, Pool, Session};
@@ -73,7 +73,15 @@ impl Runner {
 
     /// Reads the revisions of `PGMARCH_MIGRATIONS`.
     pub fn load_revisions(&self) -> Result<Graph, Error> {
-        Ok(Graph::load(&self.config.migrations)?)
+        let graph = Graph::load(&self.config.migrations)?;
+        self.notify_unread_folders(&graph);
+        Ok(graph)
+    }
+
+    /// Tells which subfolders have `.sql` files that were not read.
+    pub(crate) fn notify_unread_folders(&self, graph: &Graph) {
+        let folder = &self.config.migrations;
+        graph.unread_folders().iter().for_each(|path| self.host.notify(&Event::SubfolderIgnored { path, folder }));
     }
 
     /// A pool that has not connected yet.

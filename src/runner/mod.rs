@@ -34,6 +34,7 @@ mod outcome;
 mod prefetch;
 mod prefetched;
 mod records;
+mod remarks;
 mod run;
 mod snapshot;
 mod verified;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::apply::CompletedStep;
 use crate::plan::Plan;
-use crate::revision::{Direction, Id};
+use crate::revision::{Direction, Id, SectionMode};
 
 /// The plan of a run. Making it changes nothing.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct PlannedStep {
     pub message: String,
     /// Its file.
     pub path: PathBuf,
+    /// How it is run.
+    pub mode: SectionMode,
     /// The SQL.
     pub sql: String,
 }
@@ -40,6 +42,7 @@ impl PlannedRun {
             revision: step.revision.id.clone(),
             message: step.revision.message.clone(),
             path: step.revision.path.clone(),
+            mode: step.mode(),
             sql: step.sql().to_owned(),
         });
         Self { address, current, direction: plan.direction, steps: steps.collect(), not_applied: Vec::new() }

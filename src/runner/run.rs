@@ -50,6 +50,7 @@ impl Runner {
             position = resolve_position(revisions, &state, &session, LedgerTexts::Of(&to_undo)).await?;
         }
         let plan = Plan::downgrade(&position.graph, &position.rows, &to_undo, &unapplied)?;
+        plan.refuse_certain_failures()?;
         if plan.is_empty() {
             ledger::wait_until_durable(&session, &self.host, self.wait_deadline()).await?;
         }
@@ -69,8 +70,16 @@ impl Runner {
     pub(crate) async fn apply_and_snapshot(&self, graph: &Graph, goal: &Goal, snapshots: Snapshots) -> Result<RunOutcome, Error> {
         let timeout = self.config.retry_for;
         let host = &self.host;
-        let mut attempts =
-            Attempts { runner: self, graph, goal, snapshots, pinned: None, done: Vec::new(), heartbeat: Heartbeat::default() };
+        let mut attempts = Attempts {
+            runner: self,
+            graph,
+            goal,
+            snapshots,
+            pinned: None,
+            has_remarked: false,
+            done: Vec::new(),
+            heartbeat: Heartbeat::default(),
+        };
         let mut deadline: Option<Instant> = None;
         let mut pace = Pace::new(Duration::from_millis(100), Duration::from_secs(2));
         loop {

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::file_hash::{BUFFER, FileHash, hash_file};
 use super::listing::FolderListing;
+use super::subfolders::subfolders_with_revisions;
 use super::workers::{CHUNK, DIGEST_FILES_PER_THREAD, thread_count};
 use crate::revision::checksum::hex;
 
@@ -35,6 +36,10 @@ impl FolderDigest {
         let listing = FolderListing::read(folder).ok()?;
         let names = listing.names();
         if !listing.faults.is_empty() || names.is_empty() {
+            return None;
+        }
+        // Its files may be meant as revisions: then the caller says that they are not read.
+        if listing.has_subfolder && !subfolders_with_revisions(folder).is_empty() {
             return None;
         }
         let mut hashes = vec![FileHash::default(); names.len()];

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags, RawDir, openat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir, openat};
 use rustix::io::Errno;
 
 use crate::revision::{Fault, FileProblem};
@@ -25,6 +25,8 @@ pub(super) struct FolderListing {
     names: Vec<u8>,
     /// Names whose extension is `.sql` in the wrong case.
     pub(super) faults: Vec<Fault>,
+    /// Whether there is a subfolder that is not hidden, as far as the file system tells without another question.
+    pub(super) has_subfolder: bool,
 }
 
 impl FolderListing {
@@ -35,12 +37,13 @@ impl FolderListing {
             vec![Fault::of(path, if missing { FileProblem::NoFolder } else { FileProblem::Unreadable(io::Error::from(error).to_string()) })]
         };
         let folder = openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(unreadable)?;
-        let (mut names, mut faults) = (Vec::new(), Vec::new());
+        let (mut names, mut faults, mut has_subfolder) = (Vec::new(), Vec::new(), false);
         let mut buffer = Vec::with_capacity(BUFFER);
         let mut entries = RawDir::new(&folder, buffer.spare_capacity_mut());
         while let Some(entry) = entries.next() {
             let entry = entry.map_err(unreadable)?;
             let name = entry.file_name();
+            has_subfolder |= entry.file_type() == FileType::Directory && !name.to_bytes().starts_with(b".");
             let (stem, extension) = match name.to_bytes().iter().rposition(|byte| *byte == b'.') {
                 Some(dot) if dot > 0 => name.to_bytes().split_at(dot),
                 _ => continue,
@@ -57,7 +60,7 @@ impl FolderListing {
                 _ => {}
             }
         }
-        Ok(Self { folder, names, faults })
+        Ok(Self { folder, names, faults, has_subfolder })
     }
 
     /// The names, in no order.

@@ -3,6 +3,7 @@
 mod digest;
 mod file_hash;
 mod listing;
+mod subfolders;
 mod workers;
 
 use std::ffi::CStr;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use digest::FolderDigest;
 use file_hash::{BUFFER, FileHash, read_file};
 use listing::{FolderListing, as_os_str};
+use subfolders::subfolders_with_revisions;
 use workers::map_in_parts;
 
 use pg_connect::file::{FileError, Readings, watched};
@@ -25,6 +27,8 @@ pub struct RevisionFiles {
     files: Vec<RevisionFile>,
     /// The faults of the folder itself.
     faults: Vec<Fault>,
+    /// Subfolders with `.sql` files, which are not read.
+    pub(super) unread_folders: Vec<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -45,8 +49,13 @@ impl RevisionFiles {
     fn read_watched(folder: &Path, readings: &Readings) -> Result<Self, Vec<Fault>> {
         let listing = FolderListing::read(folder)?;
         let mut names = listing.names();
+        let unread_folders = subfolders_with_revisions(folder);
         if names.is_empty() && listing.faults.is_empty() {
-            return Err(vec![Fault::of(folder, FileProblem::NoRevisions)]);
+            let problem = match unread_folders.first() {
+                Some(subfolder) => FileProblem::RevisionsInSubfolder(subfolder.display().to_string()),
+                None => FileProblem::NoRevisions,
+            };
+            return Err(vec![Fault::of(folder, problem)]);
         }
         names.sort();
         let read_some = |names: Vec<&CStr>| {
@@ -58,7 +67,7 @@ impl RevisionFiles {
             };
             names.into_iter().map(read).collect()
         };
-        Ok(Self { files: map_in_parts(names, read_some), faults: listing.faults })
+        Ok(Self { files: map_in_parts(names, read_some), faults: listing.faults, unread_folders })
     }
 
     /// The digest of all files; `None` if one could not be read.
@@ -72,6 +81,7 @@ impl RevisionFiles {
         let Self { files, mut faults } = self;
         let parse_file = |RevisionFile { path, content }: RevisionFile| match content {
             Ok((bytes, _)) => parse(&path, bytes),
+            Err(error) if is_folder(&error) => Err(vec![Fault::of(&path, FileProblem::IsFolder)]),
             Err(error) => {
                 let is_kind = error.get_ref().is_some_and(|error| error.is::<FileError>());
                 let text = error.to_string();
@@ -87,6 +97,12 @@ impl RevisionFiles {
         }
         if faults.is_empty() { Ok(parsed) } else { Err(faults) }
     }
+}
+
+/// Whether a file was not read because it is a folder.
+fn is_folder(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|error| error.downcast_ref::<FileError>());
+    error.kind() == io::ErrorKind::IsADirectory || matches!(inner, Some(FileError::NotAFile("a folder")))
 }
 
 #[cfg(test)]

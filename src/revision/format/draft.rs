@@ -15,8 +15,8 @@ const LONGEST_SLUG: usize = 40;
 pub(crate) struct Draft {
     /// Its id.
     pub id: Id,
-    /// Its parents. `None` leaves the header out, in a folder where the order of the ids makes a chain.
-    pub revises: Option<Vec<Id>>,
+    /// Its parents; none: `base`.
+    pub revises: Vec<Id>,
     /// Revisions that must be applied first without being parents.
     pub depends_on: Vec<Id>,
     /// A branch label.
@@ -65,7 +65,7 @@ impl Draft {
                 text += &format!("-- {name}: {value}\n");
             }
         };
-        header("revises", self.revises.as_deref().map(join));
+        header("revises", Some(join(&self.revises)));
         header("depends-on", (!self.depends_on.is_empty()).then(|| join(&self.depends_on)));
         header("branch", self.branch.clone());
         header("created", self.created.clone());
@@ -135,7 +135,7 @@ mod tests {
         let id = |text: &str| Id::parse(text).expect("an id");
         let draft = Draft {
             id: id("003"),
-            revises: Some(vec![id("001"), id("002")]),
+            revises: vec![id("001"), id("002")],
             depends_on: vec![id("000")],
             branch: Some("billing".into()),
             created: Some("2026-11-22T10:15:00Z".into()),

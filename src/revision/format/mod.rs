@@ -104,7 +104,22 @@ pub(crate) fn parse_text(origin: TextOrigin, path: &Path, text: SharedText) -> R
     let blanked = restrict_lines.iter().any(executed).then(|| blank(&text, restrict_lines).into());
     let (path, exact) = (path.to_owned(), TextDigest::of(&text));
     Ok(ParsedRevision {
-        revision: Revision { id, parents, depends_on, branch, message, created, breaking, irreversible, up, down, path, exact, text, blanked },
+        revision: Revision {
+            id,
+            parents,
+            depends_on,
+            branch,
+            message,
+            created,
+            breaking,
+            irreversible,
+            up,
+            down,
+            path,
+            exact,
+            text,
+            blanked,
+        },
         has_revises,
     })
 }

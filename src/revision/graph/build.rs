@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::order::sort_by_prerequisites;
 use super::{Graph, Node};
 use crate::revision::folder::RevisionFiles;
 use crate::revision::format::{header_place, parse};
 use crate::revision::id::compare_naturally;
+use crate::revision::next_id::next_id;
 use crate::revision::{Fault, FileProblem, Id, ParsedRevision, Revision};
 use crate::words::nearest;
 
@@ -20,14 +22,15 @@ impl Graph {
     /// Parses the files of a folder, or returns all their faults.
     pub fn of(files: RevisionFiles) -> Result<Self, Vec<Fault>> {
         let digest = files.digest();
+        let unread_folders = files.unread_folders.clone();
         let graph = Self::build(files.parse(parse)?)?;
-        Ok(Self { digest, ..graph })
+        Ok(Self { digest, unread_folders, ..graph })
     }
 
     /// Builds a graph, or returns all its faults.
     pub fn build(mut parsed: Vec<ParsedRevision>) -> Result<Self, Vec<Fault>> {
         parsed.sort_by(|a, b| compare_naturally(a.revision.id.as_str(), b.revision.id.as_str()));
-        let has_revises_headers = parsed.iter().any(|parsed| parsed.has_revises);
+        let chain_end = parsed.iter().take_while(|parsed| !parsed.has_revises).last().map(|parsed| parsed.revision.id.clone());
         let mut faults = link_chain(&mut parsed);
         faults.extend(find_duplicates(&parsed));
         let revisions: Vec<Revision> = parsed.into_iter().map(|parsed| parsed.revision).collect();
@@ -36,7 +39,7 @@ impl Graph {
             faults.sort();
             return Err(faults);
         }
-        Self::connect(sort_by_prerequisites(revisions)?, has_revises_headers)
+        Self::connect(sort_by_prerequisites(revisions)?, chain_end)
     }
 
     /// This graph together with revisions that have no file here.
@@ -48,11 +51,11 @@ impl Graph {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Self::connect(sort_by_prerequisites(revisions)?, self.has_revises_headers)
+        Self::connect(sort_by_prerequisites(revisions)?, self.chain_end.clone())
     }
 
     /// Resolves ids to nodes. `revisions` are in an applicable order, and no id is missing.
-    fn connect(revisions: Vec<Revision>, has_revises_headers: bool) -> Result<Self, Vec<Fault>> {
+    fn connect(revisions: Vec<Revision>, chain_end: Option<Id>) -> Result<Self, Vec<Fault>> {
         let nodes: HashMap<Id, Node> = revisions.iter().enumerate().map(|(index, revision)| (revision.id.clone(), Node(index))).collect();
         let empty = vec![Vec::new(); revisions.len()];
         let mut graph = Self {
@@ -62,8 +65,9 @@ impl Graph {
             dependents: empty,
             nodes,
             revisions,
-            has_revises_headers,
+            chain_end,
             digest: None,
+            unread_folders: Vec::new(),
         };
         for (index, revision) in graph.revisions.iter().enumerate() {
             for parent in revision.parents.iter().filter_map(|id| graph.nodes.get(id)) {
@@ -79,18 +83,63 @@ impl Graph {
     }
 }
 
-/// Where no file has a `revises` header, each revision's parent is the one with the previous id.
+/// Files without a `revises` header make a chain: the parent of each is the one with the previous id. They come first; behind a file
+/// with the header, its parent would be a guess.
 fn link_chain(parsed: &mut [ParsedRevision]) -> Vec<Fault> {
-    if let Some(with) = parsed.iter().find(|parsed| parsed.has_revises) {
+    let first = parsed.iter().position(|parsed| parsed.has_revises).unwrap_or(parsed.len());
+    let (parsed, explicit) = parsed.split_at_mut(first);
+    if let Some(with) = explicit.first() {
         let other = with.revision.path.display().to_string();
-        let without = parsed.iter().filter(|parsed| !parsed.has_revises);
-        return without.map(|parsed| Fault::of(&parsed.revision.path, FileProblem::MixedChain { other: other.clone() })).collect();
+        let mut faults = Vec::new();
+        for pair in explicit.windows(2) {
+            if let [before, after] = pair
+                && !after.has_revises
+            {
+                let problem = FileProblem::MixedChain { other: other.clone(), parent: before.revision.id.to_string() };
+                faults.push(Fault::of(&after.revision.path, problem));
+            }
+        }
+        if !faults.is_empty() {
+            return faults;
+        }
     }
     let ids: Vec<Id> = parsed.iter().map(|parsed| parsed.revision.id.clone()).collect();
     for (parent, child) in ids.into_iter().zip(parsed.iter_mut().skip(1)) {
         child.revision.parents = vec![parent];
     }
     Vec::new()
+}
+
+/// How to give the second of two revisions with the same id another one.
+fn renumber(parsed: &[ParsedRevision], first: &ParsedRevision, second: &ParsedRevision) -> String {
+    let ids: Vec<&Id> = parsed.iter().map(|parsed| &parsed.revision.id).collect();
+    let (revision, id) = (&second.revision, &second.revision.id);
+    let Some(free) = next_id(&ids, SystemTime::now()) else { return "give the other one another id".to_owned() };
+    let name = revision.file_name();
+    let rest = name.strip_prefix(id.as_str()).filter(|rest| rest.starts_with(['_', '.']));
+    let renamed = revision.path.with_file_name(rest.map_or_else(|| format!("{free}_{name}"), |rest| format!("{free}{rest}")));
+    let mut steps = Vec::new();
+    if revision.path != renamed {
+        steps.push(format!("`mv {} {}`", shell_word(&revision.path), shell_word(&renamed)));
+    }
+    let mut headers = Vec::new();
+    if header_place(revision, "revision").is_some() {
+        headers.push(format!("`-- revision: {free}`"));
+    }
+    if second.has_revises && (revision.parents == first.revision.parents) {
+        headers.push(format!("`-- revises: {id}`"));
+    }
+    if !headers.is_empty() {
+        steps.push(format!("write {} in its header", headers.join(" and ")));
+    }
+    format!("give the other one the next id: {}", steps.join(", then "))
+}
+
+/// A path as a word of a shell.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// Ids and branch labels that are not unique.
@@ -101,7 +150,11 @@ fn find_duplicates(parsed: &[ParsedRevision]) -> Vec<Fault> {
         if let [first, second] = pair
             && first.revision.id == second.revision.id
         {
-            let problem = FileProblem::DuplicateId { id: second.revision.id.to_string(), other: first.revision.path.display().to_string() };
+            let problem = FileProblem::DuplicateId {
+                id: second.revision.id.to_string(),
+                other: first.revision.path.display().to_string(),
+                renumber: renumber(parsed, first, second),
+            };
             faults.push(Fault::of(&second.revision.path, problem));
         }
     }

@@ -4,6 +4,7 @@ mod build;
 mod order;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use super::folder::FolderDigest;
 use super::{Id, Revision};
@@ -31,10 +32,12 @@ pub struct Graph {
     prerequisites: Vec<Vec<Node>>,
     /// Children and dependents.
     dependents: Vec<Vec<Node>>,
-    /// Whether the files have `revises` headers.
-    has_revises_headers: bool,
+    /// The last of the revisions whose files have no `revises` header: the order of their ids is a chain.
+    chain_end: Option<Id>,
     /// The digest of the folder that all revisions were read from, if there is one.
     digest: Option<FolderDigest>,
+    /// Subfolders with `.sql` files, which were not read.
+    unread_folders: Vec<PathBuf>,
 }
 
 impl Graph {
@@ -43,9 +46,15 @@ impl Graph {
         self.digest.as_ref()
     }
 
-    /// Whether the files have `revises` headers. Without them the order of the ids makes a chain.
-    pub fn has_revises_headers(&self) -> bool {
-        self.has_revises_headers
+    /// The subfolders of that folder with `.sql` files, which were not read.
+    pub fn unread_folders(&self) -> &[PathBuf] {
+        &self.unread_folders
+    }
+
+    /// The last of the revisions whose files have no `revises` header: the order of their ids is a chain, so a new id must come behind
+    /// it.
+    pub fn chain_end(&self) -> Option<&Id> {
+        self.chain_end.as_ref()
     }
 
     /// The number of revisions.
@@ -196,6 +205,14 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn headers_may_begin_behind_a_chain_without_them() {
+        let graph = graph(&["9", "10", "11 < 10", "12 < 9"]);
+        assert_eq!(ids(&graph, graph.nodes()), "9, 10, 11, 12");
+        assert_eq!(ids(&graph, graph.heads()), "11, 12");
+        assert_eq!(graph.chain_end().map(Id::as_str), Some("10"));
+    }
+
+    #[test]
     fn a_graph_is_ordered_by_parents_and_dependencies() {
         let graph = graph(&["a <", "z < a", "m < a ! z", "t < m, z", "b < ! t"]);
         assert_eq!(ids(&graph, graph.nodes()), "a, z, m, t, b");
@@ -206,7 +223,10 @@ pub(crate) mod tests {
 
     #[test]
     fn faults_name_files_and_ways_out() {
-        assert!(faults(&["1 <", "2"])[0].starts_with("2.sql: has no `revises` header, but 1.sql has one"));
+        assert!(
+            faults(&["1 <", "2"])[0]
+                .starts_with("2.sql: has no `revises` header, but 1.sql before it has one; add the header, such as `-- revises: 1`")
+        );
         assert!(faults(&["1", "1"])[0].contains("the id `1` is also that of 1.sql"));
         assert!(faults(&["base1 <", "2 < bas1"])[0].starts_with("2.sql:2:1: revises `bas1`, which no file has (did you mean `base1`?)"));
         assert!(faults(&["1 <", "2 < 1 ! 7"])[0].starts_with("2.sql:3:1: depends on `7`"));

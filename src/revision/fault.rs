@@ -154,7 +154,7 @@ pub enum FileProblem {
     #[error("`ROLLBACK` at the end of the section would undo all of it; end it with `COMMIT`, or remove `BEGIN` and `ROLLBACK`")]
     RolledBack,
     #[error(
-        "`{what}` can't run in a transaction, and this section runs in one; move the statement into a revision of its own with `{marker} transaction:false`"
+        "`{what}` can't run in a transaction, and this section runs in one; write `{marker} transaction:false`, in a revision of its own if other statements need the transaction"
     )]
     NotInTransaction { what: &'static str, marker: &'static str },
     #[error(

@@ -6,6 +6,7 @@
 
 mod causes;
 mod configuration;
+mod files;
 mod histories;
 mod refusals;
 mod runs;

@@ -78,7 +78,7 @@ impl RevisionFiles {
 
     /// Parses all files with `parse`, in several threads, or returns all their faults.
     pub(super) fn parse<T: Send>(self, parse: impl Fn(&Path, Vec<u8>) -> Result<T, Vec<Fault>> + Sync) -> Result<Vec<T>, Vec<Fault>> {
-        let Self { files, mut faults } = self;
+        let Self { files, mut faults, .. } = self;
         let parse_file = |RevisionFile { path, content }: RevisionFile| match content {
             Ok((bytes, _)) => parse(&path, bytes),
             Err(error) if is_folder(&error) => Err(vec![Fault::of(&path, FileProblem::IsFolder)]),

@@ -46,13 +46,7 @@ pub async fn run(words: &cli::UpgradeArgs, context: &Context) -> Result<(), Erro
     offline::refuse_range(typed)?;
     let target = RevisionName::parse(typed)?;
     let runner = &context.runner;
-    if words.dry_run {
-        let graph = load_graph(&runner.config).await?;
-        runner.notify_unread_folders(&graph);
-        let planned = runner.plan(&graph, &Goal::Upgrade(target)).await?;
-        return dry_run::print(&planned, typed, words.json, context.config.log_format);
-    }
-    let digest = runner.prefetch().await;
+    let digest = if words.dry_run { None } else { runner.prefetch().await };
     if typed == WHOLE
         && let Some(current) = digest.and_then(|digest| runner.take_if_at_head(&digest))
     {
@@ -63,6 +57,10 @@ pub async fn run(words: &cli::UpgradeArgs, context: &Context) -> Result<(), Erro
     // A target that can't be valid is reported before anything is connected to; a relative one can't be checked yet.
     if !target.is_relative() {
         target.targets(&graph, &[])?;
+    }
+    if words.dry_run {
+        let planned = runner.plan(&graph, &Goal::Upgrade(target)).await?;
+        return dry_run::print(&planned, typed, words.json, context.config.log_format);
     }
     print_outcome(typed, runner.apply(&graph, &Goal::Upgrade(target)).await?, words, context.config.log_format)
 }

@@ -64,7 +64,9 @@ fn irregular_files_are_reported_without_waiting() {
     for words in [["check", "--offline"].as_slice(), &["upgrade"], &["upgrade", "001"]] {
         let run = pgmarch_without_database(&project).args(words.iter().copied()).run().exits(3);
         let output = format!("{}{}", run.stdout, run.stderr);
-        for fault in ["002_pipe.sql: can't be read: it is no file", "003_folder.sql: can't be read: ", "004_link.sql: can't be read: "] {
+        for fault in
+            ["002_pipe.sql: can't be read: it is a pipe, not a file", "003_folder.sql: can't be read: ", "004_link.sql: can't be read: "]
+        {
             assert!(output.contains(fault), "{fault}\n{run}");
         }
     }

@@ -115,7 +115,7 @@ fn only_the_named_revisions_are_undone() {
         Vec::<String>::new()
     );
     let error = Plan::downgrade(&graph, &nodes(&graph, &["3"]), &to_undo, &BTreeSet::new()).expect_err("3 stands on it");
-    assert!(error.to_string().starts_with("3 would go as well"));
+    assert!(error.to_string().starts_with("3 would be undone too"));
 }
 
 #[test]

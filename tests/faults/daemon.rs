@@ -38,6 +38,8 @@ impl Daemon {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(output.try_clone().expect("its output")).stderr(output);
         as_postgres(&mut command, folder.path());
+        // It signals its group, and ends as one.
+        command.process_group(0);
         let child = command.spawn().unwrap_or_else(|error| panic!("start {program}: {error}; scripts/dev/need.sh installs it"));
         let daemon = Daemon { child, address: address.by_way_of(&format!("127.0.0.1:{port}")), folder };
         let deadline = Instant::now() + TIMEOUT;
@@ -46,6 +48,12 @@ impl Daemon {
             std::thread::sleep(Duration::from_millis(20));
         }
         daemon
+    }
+
+    /// Signals it and the processes that it started.
+    fn signal(&self, name: &str) {
+        let group = format!("-{}", self.child.id());
+        Command::new("/bin/sh").args(["-c", "kill -s \"$1\" -- \"$2\" 2>/dev/null", "kill", name, &group]).status().ok();
     }
 
     /// The superuser's URL of a database by way of it.
@@ -90,7 +98,13 @@ impl Drop for Daemon {
                 eprintln!("its {name}\n{}", lines[lines.len().saturating_sub(60)..].join("\n"));
             }
         }
-        self.child.kill().ok();
+        // Killed, pgpool-II would leave its processes, which keep their connections, and shared memory.
+        self.signal("QUIT");
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.signal("KILL");
         self.child.wait().ok();
     }
 }

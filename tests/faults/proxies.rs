@@ -164,7 +164,8 @@ fn waits_for_snapshot() {
     let text = "-- migrate:up transaction:false\nCREATE TABLE t1 (id int);\nCREATE INDEX CONCURRENTLY i ON t1 (id);\n\n-- migrate:down\nSELECT 1;\n";
     let project = Project::new().file("001_test.sql", text);
     let other = database.session();
-    other.execute("CREATE TABLE other (id int); BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM other");
+    other.execute("CREATE TABLE other (id int)");
+    other.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM other");
     let proxy = haproxy(&database, 1);
     let running = disturbed(&proxy.url(&database), &project).spawn();
     running.wait_for_log("without traffic");

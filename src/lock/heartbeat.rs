@@ -28,7 +28,7 @@ impl Heartbeat {
     }
 
     /// A connection was closed after so long a silence: from now on there is a message in half of that time.
-    pub(super) fn learn(&self, silence: Duration) {
+    pub(crate) fn learn(&self, silence: Duration) {
         let interval = (silence / 2).clamp(SHORTEST, USUAL);
         self.milliseconds.fetch_min(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }

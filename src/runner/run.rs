@@ -23,7 +23,7 @@ use crate::plan::Plan;
 use crate::plan::downgrade::{find_skipped, select_to_undo};
 use crate::revision::graph::Graph;
 use crate::revision::name::RevisionName;
-use crate::session::IDLE_ADVICE;
+use crate::session::{IDLE_ADVICE, is_suspicious};
 use crate::words::chain;
 
 impl Runner {
@@ -87,6 +87,9 @@ impl Runner {
                 Ok(current) => return Ok(RunOutcome { done: attempts.done, current }),
                 Err(error) => error,
             };
+            if let Some(silence) = silence_of_worker(&error) {
+                attempts.heartbeat.learn(silence);
+            }
             if !error.retry().is_worthwhile() {
                 return Err(with_earlier_steps(error, attempts.done));
             }
@@ -105,6 +108,14 @@ impl Runner {
             host.sleep(host.next_pause(&mut pace)).await;
         }
     }
+}
+
+/// How long nothing had come over the connection of the revisions, if a proxy seems to have closed it: the lock's runs through the
+/// same proxy.
+fn silence_of_worker(error: &Error) -> Option<Duration> {
+    let Error::Apply(stopped) = error else { return None };
+    let ApplyError::Lost(_, failure) = &stopped.error else { return None };
+    Some(failure.silence()).filter(|silence| is_suspicious(*silence))
 }
 
 /// Whether a run ended because the connection of its lock was lost.

@@ -9,6 +9,7 @@ mod clients;
 mod daemon;
 mod exits;
 mod failover;
+mod limits;
 mod network;
 mod poolers;
 mod proxies;
@@ -75,6 +76,7 @@ const KINDS: &[Kind] = &[
     Kind { name: "long statements watched", lane: Lane::Waits, side_by_side: 4, sample: 4, cases: watching::all },
     Kind { name: "PgBouncer", lane: Lane::Waits, side_by_side: 2, sample: 5, cases: poolers::all },
     Kind { name: "proxies", lane: Lane::Waits, side_by_side: 6, sample: 9, cases: proxies::all },
+    Kind { name: "limits", lane: Lane::Works, side_by_side: 2, sample: 5, cases: limits::all },
     Kind { name: "failover", lane: Lane::Waits, side_by_side: 2, sample: 2, cases: failover::all },
 ];
 

@@ -196,7 +196,7 @@ fn faults_of_files_are_found_before_anything_is_connected_to() {
 #[test]
 fn a_folder_that_is_missing_or_empty_says_so() {
     let project = Project::new();
-    pgmarch_without_database(&project).run().exits(3).stderr_contains("the folder holds no revision");
+    pgmarch_without_database(&project).run().exits(3).stderr_contains("the folder holds no .sql file");
     pgmarch_without_database(&project)
         .env("PGMARCH_MIGRATIONS", "/nowhere")
         .run()

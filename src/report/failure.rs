@@ -1,5 +1,5 @@
 //! A failed command's error: as text on stderr, as a log line, and as Kubernetes' termination message. All three print the same
-//! facts ([`Explain::facts`]).
+//! facts ([`crate::exit::Explain::facts`]).
 
 use std::fmt::Write;
 

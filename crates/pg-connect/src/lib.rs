@@ -47,7 +47,7 @@
 //! - [`protocol`]: the guard that checks every byte from the server before the driver sees it.
 //! - [`stream`]: a socket with or without TLS, behind that guard.
 //! - [`login`]: [`connect`]: hosts, addresses, TLS modes; [`ConnectionHandle`]: cancel and terminate.
-//! - [`file`]: files, read in bounded size and time.
+//! - [`file`](mod@file): files, read in bounded size and time.
 //! - [`error`]: why there is no connection.
 //! - [`words`]: text of messages.
 

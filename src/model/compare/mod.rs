@@ -99,7 +99,7 @@ impl Catalog {
     }
 
     /// Pairs that may be renames: a dropped column and a new one of the same type in the same table, a dropped table and a new one with
-    /// the same columns. They are reported, the first [`LIKELY_RENAMES`] of them, and only applied with `--rename`.
+    /// the same columns. They are reported, the first `LIKELY_RENAMES` of them, and only applied with `--rename`.
     pub fn likely_renames(&self, new: &Self) -> Vec<String> {
         let table_renames = self.likely_table_renames(new);
         table_renames.into_iter().chain(self.likely_column_renames(new)).take(LIKELY_RENAMES).collect()

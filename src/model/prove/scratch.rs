@@ -162,7 +162,7 @@ impl Scratch {
         broken.map_or(Ok(()), |broken| Err(ScratchError::Broken(vec![broken])))
     }
 
-    /// Runs the model in transactions of [`PART`] statements; if one fails, its statements one by one, to find every error.
+    /// Runs the model in transactions of `PART` statements; if one fails, its statements one by one, to find every error.
     pub async fn load(&self, model: &[Source]) -> Result<(), ScratchError> {
         let mut broken = Vec::new();
         for source in model {

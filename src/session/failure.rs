@@ -94,15 +94,6 @@ impl Failure {
         }
     }
 
-    /// The end of a message about a connection that was lost with this message: the server's or the pooler's words, or how long
-    /// nothing had come over it.
-    pub(crate) fn last_words(&self) -> String {
-        match self.source.as_db_error() {
-            Some(_) => format!(": {}", crate::words::chain(&self.source)),
-            None => suspicion(self.silence()),
-        }
-    }
-
     /// Whether a proxy or pooler may have closed the connection because of a timeout of its own. PgBouncer reports each of its
     /// timeouts as a violation of the protocol.
     pub(crate) fn is_proxy_timeout(&self) -> bool {

@@ -188,7 +188,7 @@ fn fixed() {
     assert!(outcome.last_line().contains("from statement 3 on"), "{outcome}");
     assert_eq!(database.one("SELECT count(*) FROM alembic_version"), "0");
     project.write("001_step.sql", &project.read("001_step.sql").replace("'two'", "2"));
-    pgmarch(&database, &project).run().exits(0).stderr_contains("going on with statement 3");
+    pgmarch(&database, &project).run().exits(0).stderr_contains("continuing with statement 3");
     assert_eq!(database.query("SELECT id FROM other ORDER BY 1"), [["1"], ["2"]]);
     built_once(&database, &project);
 }

@@ -179,7 +179,7 @@ fn outside_of_transactions(stage: &Stage) {
     stage.pgmarch(&failing, &[]).run().exits(6);
     failing.write("002_test.sql", &failing.read("002_test.sql").replace("missing", "1"));
     stage.runs(&failing, &["status"]);
-    stage.runs(&failing, &[]).stderr_contains("going on with statement 2");
+    stage.runs(&failing, &[]).stderr_contains("continuing with statement 2");
 }
 
 const BUILDING: &str = "SELECT count(*) > 0 FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND NOT l.granted AND l.locktype = 'virtualxid' \

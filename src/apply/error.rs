@@ -92,12 +92,14 @@ pub enum ApplyError {
     )]
     TransactionPooler(Id),
     /// The backend of an earlier run still works on the revision, or another session on an index that is in the way.
-    #[error("revision {revision} can't continue: {who} still works on it")]
+    #[error("revision {revision} can't continue: {session} still works on {}", index.as_ref().map_or_else(|| "it".to_owned(), |index| format!("the table of the INVALID index {index}")))]
     Busy {
         /// The revision.
         revision: Id,
         /// The backend or session.
-        who: String,
+        session: Box<Blocker>,
+        /// The index that is in the way.
+        index: Option<String>,
     },
     /// The server reported that an index is built, but the index is not valid.
     #[error("revision {revision} built the index {index}, but it is INVALID")]
@@ -193,6 +195,9 @@ impl Explain for ApplyError {
             Self::Bookkeeping { revision, blockers, source, .. } => {
                 FailureFacts { blocker: blockers.first().cloned(), ..FailureFacts::of_source(source) }.about(revision)
             }
+            Self::Busy { revision, session, .. } => {
+                FailureFacts { blocker: Some((**session).clone()), ..FailureFacts::default() }.about(revision)
+            }
             Self::Unreplicated(..)
             | Self::Broken(..)
             | Self::UnexpectedVersion { .. }
@@ -201,7 +206,6 @@ impl Explain for ApplyError {
             | Self::LockLost { .. }
             | Self::StepwiseInRun(_)
             | Self::TransactionPooler(_)
-            | Self::Busy { .. }
             | Self::Invalid { .. } => FailureFacts {
                 revision: self.revision().map(Id::to_string),
                 ..std::error::Error::source(self).map(FailureFacts::of_source).unwrap_or_default()
@@ -237,7 +241,10 @@ impl Explain for ApplyError {
                 was.revision
             )
             .into(),
-            Self::Busy { .. } => "wait for it, or end it with SELECT pg_terminate_backend(PID); then run again".into(),
+            Self::Busy { session, .. } => {
+                let end = session.terminate_command().map(|command| format!(", or end it with {command}")).unwrap_or_default();
+                format!("wait for it{end}; then run again (PGMARCH_RUN_LOCK_TIMEOUT waits longer)").into()
+            }
             Self::Invalid { .. } => "look at the server's log, and run again: it is dropped and built again".into(),
         }
     }

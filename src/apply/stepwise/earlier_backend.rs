@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::session::StepSession;
 use crate::apply::error::ApplyError;
+use crate::facts::Blocker;
 use crate::host::{Event, EventThrottle};
 use crate::ledger::UnfinishedRevision;
+use crate::session::other_session::{description, parse};
 use crate::sql;
-use crate::sql::{Literal, Message};
+use crate::sql::{Literal, Message, Sql};
 
 /// An idle backend of an earlier run is terminated after this long: it runs nothing that could be lost.
 const END_IDLE_AFTER: &str = "2 seconds";
@@ -26,9 +28,8 @@ impl StepSession<'_, '_> {
             start = was.backend_start
         );
         let query = Message::of(sql!(
-            "SELECT format('pid %s (role %s, %s, from %s, %s)', a.pid, coalesce(a.usename, '?'), a.application_name, \
-             coalesce(host(a.client_addr), 'a local socket'), coalesce(a.state, 'state not for us to see')), \
-             coalesce(a.state <> 'active' AND clock_timestamp() - a.state_change > {idle}, false) {backend}",
+            "SELECT {session}, coalesce(a.state <> 'active' AND clock_timestamp() - a.state_change > {idle}, false) {backend}",
+            session = description(Sql::of("a.pid")),
             idle = Literal(END_IDLE_AFTER),
             backend = backend
         ));
@@ -44,15 +45,15 @@ impl StepSession<'_, '_> {
         loop {
             let answers = self.ask(&query).await?;
             let Some([who, idle]) = answers.first().and_then(|rows| rows.first()).map(Vec::as_slice) else { return Ok(()) };
-            let who = who.clone().unwrap_or_default();
+            let found = who.as_deref().and_then(parse).unwrap_or_else(|| Blocker { pid: was.pid, ..Blocker::default() });
             if host.now() >= deadline {
-                return Err(self.busy(who));
+                return Err(self.busy(found, None));
             }
             if idle.as_deref() == Some("t") {
-                host.notify(&Event::EarlierBackendTerminated { backend: &who });
+                host.notify(&Event::EarlierBackendTerminated { backend: &found.to_string() });
                 self.ask(&terminate).await?;
-            } else if throttle.is_due(&who, host) {
-                host.notify(&Event::WaitingForEarlierBackend { backend: &who, remaining: host.remaining(deadline) });
+            } else if throttle.is_due("an earlier backend", host) {
+                host.notify(&Event::WaitingForEarlierBackend { backend: &found.to_string(), remaining: host.remaining(deadline) });
             }
             host.sleep(POLL_EVERY).await;
         }

@@ -1,5 +1,5 @@
 SELECT i.indexrelid, format('%I.%I', n.nspname, c.relname), i.indisvalid AND i.indisready AND i.indislive, c.relname,
-       (SELECT format('pid %s, role %s, application %s', a.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), '?'))
+       (SELECT {session}
           FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
          WHERE l.locktype = 'relation' AND l.relation = i.indrelid AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted
            AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use super::session::StepSession;
 use crate::apply::error::ApplyError;
+use crate::facts::Blocker;
 use crate::host::{Event, EventThrottle};
 use crate::revision::statement::kind::{NonTransactional, ReindexTarget};
+use crate::session::other_session::{description, parse};
 use crate::sql;
 use crate::sql::{Literal, Message, Sql};
 
@@ -18,7 +20,7 @@ pub(super) struct ScopedIndex {
     valid: bool,
     relname: String,
     /// The sessions that build on its table now.
-    builder: Option<String>,
+    builder: Option<Blocker>,
 }
 
 /// The interval between checks whether another session's build has ended.
@@ -30,10 +32,12 @@ pub(super) async fn indexes_in_scope(session: &StepSession<'_, '_>, kind: &NonTr
     // The indexes in a scope: OID, qualified name, whether usable, bare name, and whether somebody else builds on the table
     // now (who builds concurrently holds this lock on the table from beginning to end; autovacuum holds it too, and doesn't
     // count).
-    let query = sql!(include_str!("indexes.sql"), scope = scope);
+    let query = sql!(include_str!("indexes.sql"), scope = scope, session = description(Sql::of("a.pid")));
     let answers = session.ask(&Message::preceded_by(named, [query])).await?;
     let read = |row: Vec<Option<String>>| {
         let [oid, name, valid, relname, builder] = <[Option<String>; 5]>::try_from(row).ok()?;
+        // One that can't be described is there nevertheless.
+        let builder = builder.map(|text| parse(&text).unwrap_or_default());
         Some(ScopedIndex { oid: oid?.parse().ok()?, name: name?, valid: valid.as_deref() == Some("t"), relname: relname?, builder })
     };
     Ok(answers.into_iter().next().unwrap_or_default().into_iter().filter_map(read).collect())
@@ -152,10 +156,14 @@ pub(super) async fn drop_invalid_indexes(
         if let Some(builder) = &invalid.builder {
             // What looks INVALID may be another session's build in progress.
             if host.now() >= deadline {
-                return Err(session.busy(format!("{builder}, building on the table of the INVALID index {},", invalid.name)));
+                return Err(session.busy(builder.clone(), Some(&invalid.name)));
             }
-            if throttle.is_due(builder, host) {
-                host.notify(&Event::WaitingForIndexBuild { builder, index: &invalid.name, remaining: host.remaining(deadline) });
+            if throttle.is_due(&builder.pid.to_string(), host) {
+                host.notify(&Event::WaitingForIndexBuild {
+                    builder: &builder.to_string(),
+                    index: &invalid.name,
+                    remaining: host.remaining(deadline),
+                });
             }
             host.sleep(POLL_EVERY).await;
             continue;

@@ -6,6 +6,7 @@ use crate::apply::error::ApplyError;
 use crate::apply::executor::Executor;
 use crate::apply::monitor::MonitoredBackend;
 use crate::apply::segments::SegmentedMessage;
+use crate::facts::Blocker;
 use crate::plan::Step;
 use crate::revision::Id;
 use crate::session::{Failure, StatementResult};
@@ -29,8 +30,9 @@ impl<'s> StepSession<'s, '_> {
         self.executor.config.run_lock_timeout
     }
 
-    pub(super) fn busy(&self, who: String) -> ApplyError {
-        ApplyError::Busy { revision: self.id().clone(), who }
+    /// Another session, which works on this revision, or on the table of an index, was waited for in vain.
+    pub(super) fn busy(&self, session: Blocker, index: Option<&str>) -> ApplyError {
+        ApplyError::Busy { revision: self.id().clone(), session: Box::new(session), index: index.map(str::to_owned) }
     }
 
     /// Sends a query that takes no time.

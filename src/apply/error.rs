@@ -64,7 +64,7 @@ pub enum ApplyError {
     #[error("another session moved the version table")]
     Moved(#[source] Failure),
     /// The connection was lost, and the outcome of the revision in progress is unknown until the database is read again.
-    #[error("the connection was lost while revision {0} ran")]
+    #[error("the connection was lost while revision {0} ran{silence}", silence = suspicion(.1.silence()))]
     Lost(Id, #[source] Failure),
     /// The connection that held the run lock was lost.
     #[error("the connection that held the run lock was lost{}; the statement under way was cancelled", suspicion(*.silence))]

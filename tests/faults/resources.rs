@@ -63,7 +63,7 @@ fn disk_full(sql: &str, mode: &str) {
     let project = Project::new()
         .revision("001", "ALTER TABLE filler RENAME TO big;", "SELECT 1;")
         .file("002_full.sql", &format!("-- migrate:up{mode}\n{sql}\n"));
-    disturbed(&database.url(), &project).run().exits(6).stderr_contains("53100");
+    disturbed(&database.url(), &project).run().exits(4).stderr_contains("53100");
     assert_eq!(database.one("SELECT string_agg(version_num, ',') FROM alembic_version"), "001");
     clean(&database.session());
     mount(&options("100m").replacen("size", "remount,size", 1), &folder);

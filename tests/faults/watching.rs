@@ -55,7 +55,7 @@ fn named() {
     other.execute("BEGIN; LOCK TABLE t IN ACCESS SHARE MODE; SELECT 'their secret'");
     let run = || disturbed(&database.url(), &project).env("PGMARCH_LOCK_TIMEOUT", "20s");
     let running = run().spawn();
-    running.wait_for_log(&format!("waits for pid {pid} (role postgres, test, from 127.0.0.1"));
+    running.wait_for_log(&format!("waits for pid {pid} (role postgres, application test, from 127.0.0.1"));
     let reader = database.session().start("SELECT * FROM t");
     running.wait_for_log("in the way of pid ");
     running.signal("TERM");
@@ -126,7 +126,7 @@ fn timeout_holds(settings: &str, own: bool) {
         outcome.wait().exits(0).stderr_lacks("55P03");
         assert_complete(&database, &project, &self::database());
     } else {
-        outcome.wait().exits(6).stderr_contains("55P03");
+        outcome.wait().exits(5).stderr_contains("55P03");
     }
 }
 

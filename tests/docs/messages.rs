@@ -8,7 +8,7 @@ use super::{document, files};
 const NOT_PROVOKED: [&str; 8] = [
     "… locks more objects in one transaction than the lock table of the scratch server has room for",
     "no answer within …: look at the mount that it is on",
-    "the connection was closed … without traffic (an idle timeout of a proxy or pooler, …)",
+    "the connection was lost … without traffic (an idle timeout of a proxy or pooler, …)",
     "revision … is marked transaction:false, whose statements need a session of their own",
     "the run lock and the next connection are on different servers",
     "revision … can't continue: … still works on it",

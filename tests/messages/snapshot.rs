@@ -122,7 +122,14 @@ fn without_versions(text: &str) -> String {
         (Some(_), _) => "server      PostgreSQL [..]".to_owned(),
         (_, Some(at)) => format!("{}[applied [..]]", &line[..at]),
         // Before PostgreSQL 14.
-        (None, None) => line.replace(", SSL off (28000)", ", no encryption (28000)"),
+        (None, None) => {
+            let line = line.replace(", SSL off (28000)", ", no encryption (28000)");
+            // From PostgreSQL 17 on the server quotes the names of settings.
+            let exceeds = "file size exceeds ";
+            ["\"temp_file_limit\"", "\\\"temp_file_limit\\\""]
+                .iter()
+                .fold(line, |line, quoted| line.replace(&format!("{exceeds}{quoted}"), &format!("{exceeds}temp_file_limit")))
+        }
     };
     let lines: Vec<String> = text.split('\n').map(shown).collect();
     lines.join("\n")

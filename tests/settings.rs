@@ -82,3 +82,28 @@ fn a_control_character_is_refused_with_the_name_of_its_variable() {
         program.env(name, value).run().exits(2).stderr_contains(message).stderr_lacks("hunter2");
     }
 }
+
+#[test]
+fn a_wait_that_ends_after_all_clocks_is_one_without_end() {
+    let database = Database::new();
+    let project = project();
+    let endless = |words: &[&str]| {
+        ["PGMARCH_WAIT_TIMEOUT", "PGMARCH_RUN_LOCK_TIMEOUT", "PGMARCH_RETRY_FOR"]
+            .iter()
+            .fold(pgmarch(&database, &project).args(words.iter().copied()), |run, name| run.env(name, "500000000000y"))
+            .run()
+    };
+    for words in [
+        &["upgrade"][..],
+        &["status", "--check"],
+        &["wait"],
+        &["history"],
+        &["show", "001"],
+        &["check"],
+        &["stamp", "001"],
+        &["repair", "001"],
+        &["downgrade", "base", "--yes"],
+    ] {
+        endless(words).exits(0);
+    }
+}

@@ -65,7 +65,7 @@ impl Context {
     /// A session for a command that shows something: it waits for the server only if `PGMARCH_WAIT_TIMEOUT` is set.
     pub(super) async fn connect_to_show(&self, pool: &Pool) -> Result<Session, WaitError> {
         let timeout = if self.config.waits_by_setting { self.config.wait_timeout } else { Duration::ZERO };
-        self.runner.connect_within(pool, timeout, self.runner.host.now() + timeout).await
+        self.runner.connect_within(pool, timeout).await
     }
 
     /// When waiting for the server ends, from now.

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::context::Context;
@@ -123,7 +122,7 @@ impl Sidecar<'_> {
         let pool = self.context.pool()?;
         // Where checks are rare, a short outage such as a failover does not make the sidecar unready.
         let timeout = CHECK_TIMEOUT.min(config.check_every).max(LEAST_CHECK_TIMEOUT);
-        let session = self.context.runner.connect_within(&pool, timeout, Instant::now() + timeout).await?;
+        let session = self.context.runner.connect_within(&pool, timeout).await?;
         read_status(session, &self.graph, &self.target, self.context).await
     }
 

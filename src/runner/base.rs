@@ -91,12 +91,12 @@ impl Runner {
 
     /// A session on a server that is ready, by `deadline`.
     pub(crate) async fn connect(&self, pool: &Pool, deadline: Instant) -> Result<Session, WaitError> {
-        self.connect_within(pool, self.config.wait_timeout, deadline).await
+        for_server(pool, &self.config.wait_for, self.config.wait_timeout, deadline, &self.host).await
     }
 
-    /// The same; `timeout` is the time until `deadline`, for messages.
-    pub(crate) async fn connect_within(&self, pool: &Pool, timeout: Duration, deadline: Instant) -> Result<Session, WaitError> {
-        for_server(pool, &self.config.wait_for, timeout, deadline, &self.host).await
+    /// The same, within `timeout` from now.
+    pub(crate) async fn connect_within(&self, pool: &Pool, timeout: Duration) -> Result<Session, WaitError> {
+        for_server(pool, &self.config.wait_for, timeout, self.host.deadline(timeout), &self.host).await
     }
 
     /// When waiting for the server ends, from now.

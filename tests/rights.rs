@@ -142,7 +142,8 @@ fn what_is_missing_to_read_is_named_as_statements_that_are_enough() {
     // Without a model, as a comparison with it needs scratch databases.
     project.remove("schema.sql");
     pgmarch(&database, &project).run().exits(0);
-    for words in [&["status"][..], &["wait"], &["history"], &["check"]] {
+    project.write("004_test.sql", "-- migrate:up\nSELECT 4;\n\n-- migrate:down\nSELECT 4;\n");
+    for words in [&["status"][..], &["wait", "003"], &["history"], &["check"], &["upgrade"], &["downgrade", "003", "--yes"]] {
         let role = database.role("reader", &[]);
         database.execute(&format!("GRANT CONNECT ON DATABASE {} TO {}", database.name(), role.name));
         let run = || pgmarch_at(&role.url, &project).args(words.iter().copied()).run();

@@ -134,7 +134,7 @@ impl Explain for ReadError {
             .into(),
             Self::Format { program, .. } => format!("run pgmarch {program} or newer").into(),
             Self::Denied { grants, .. } | Self::NoSchema { grants, .. } if !grants.is_empty() => {
-                format!("as a superuser, or as the owner of these objects, run {}; then run again", grants.join("; ")).into()
+                format!("as a superuser, or as a role that may grant it, run {}; then run again", grants.join("; ")).into()
             }
             Self::NoSchema { .. } => "create the schema, or set PGMARCH_SEARCH_PATH=SCHEMA or PGMARCH_VERSION_TABLE=SCHEMA.NAME to one that exists".into(),
             Self::Denied { .. } => "connect as the owner of the database, or as a role that was granted what the error says; docs/connections.md lists the rights of each command".into(),

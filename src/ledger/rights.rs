@@ -2,6 +2,7 @@
 
 use tokio_postgres::error::SqlState;
 
+use super::access::Access;
 use super::handle::Ledger;
 use super::settings::{set_path, set_role};
 use crate::config::Config;
@@ -18,18 +19,21 @@ pub(super) struct WantedTables<'a> {
     version_schema: Option<&'a Ident>,
     pub(super) version_table: &'a Ident,
     pub(super) ledger: &'a Ident,
+    /// Whether they are written as well.
+    is_written: bool,
     /// `PGMARCH_ROLE`.
     role: Option<&'a Ident>,
 }
 
 impl<'a> WantedTables<'a> {
     /// Before anything was read.
-    pub(super) fn of_settings(config: &'a Config) -> Self {
+    pub(super) fn of_settings(config: &'a Config, access: Access) -> Self {
         Self {
             settings: set_role(config).into_iter().chain(set_path(config)).collect(),
             version_schema: config.version_table.schema.as_ref(),
             version_table: &config.version_table.name,
             ledger: &config.ledger_schema,
+            is_written: access == Access::Write,
             role: config.role.as_ref(),
         }
     }
@@ -41,6 +45,7 @@ impl<'a> WantedTables<'a> {
             version_schema: Some(&ledger.version_table.schema),
             version_table: &ledger.version_table.name,
             ledger: &ledger.schema,
+            is_written: ledger.trust.access == Access::Write,
             role: ledger.role.as_ref(),
         }
     }
@@ -70,8 +75,12 @@ impl<'a> WantedTables<'a> {
             Some(schema) => sql!("SELECT {schema}, 1", schema = Literal(schema.as_str())),
             None => Sql::of(include_str!("path.sql")),
         };
+        let rights: &[&'static str] = if self.is_written { &["SELECT", "INSERT", "UPDATE", "DELETE"] } else { &["SELECT"] };
+        let has_right = |right: &&'static str| sql!("has_table_privilege(ours.oid, {right})", right = Literal(right));
         let query = sql!(
             include_str!("rights.sql"),
+            rights = Literal(&rights.join(", ")),
+            has_rights = Sql::join(rights.iter().map(has_right), " AND "),
             places = places,
             version_name = Literal(self.version_table.as_str()),
             ledger = Literal(self.ledger.as_str()),

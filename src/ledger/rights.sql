@@ -16,7 +16,7 @@ SELECT concat('GRANT USAGE ON SCHEMA ', string_agg(quote_ident(lacking.nspname),
   FROM (SELECT ours.nspname, min(ours.position) AS position FROM ours WHERE NOT has_schema_privilege(ours.schema, 'USAGE') GROUP BY ours.nspname) AS lacking
 HAVING count(*) > 0
 UNION ALL
-SELECT concat('GRANT SELECT ON ', string_agg(format('%I.%I', ours.nspname, ours.relname), ', ' ORDER BY ours.position), ' TO ', quote_ident(current_user))
+SELECT concat('GRANT ', {rights}, ' ON ', string_agg(format('%I.%I', ours.nspname, ours.relname), ', ' ORDER BY ours.position), ' TO ', quote_ident(current_user))
   FROM ours
- WHERE ours.oid IS NOT NULL AND NOT has_table_privilege(ours.oid, 'SELECT')
+ WHERE ours.oid IS NOT NULL AND NOT ({has_rights})
 HAVING count(*) > 0

@@ -183,6 +183,11 @@ fn a_wait_without_rights() {
 }
 
 #[test]
+fn an_upgrade_without_rights() {
+    message("upgrade-without-rights", 8, || role_runs("upgrade", &[]));
+}
+
+#[test]
 fn a_check_without_rights() {
     message("check-without-rights", 8, || role_runs("check", &[]));
 }

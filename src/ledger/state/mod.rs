@@ -78,15 +78,15 @@ impl State {
         let outcome = Self::load_rows_as_they_are(session, config, access).await;
         let Err(ReadError::NoSchema { role, .. }) = outcome else { return outcome };
         // A schema that the role may not use is none that the search path finds.
-        Err(ReadError::NoSchema { role, grants: WantedTables::of_settings(config).grants(session).await })
+        Err(ReadError::NoSchema { role, grants: WantedTables::of_settings(config, access).grants(session).await })
     }
 
     async fn load_rows_as_they_are(session: &Session, config: &Config, access: Access) -> Result<Self, ReadError> {
-        let first = StateRow::from_answers(send(session, config, &state_query(config, access, None)).await?)?;
+        let first = StateRow::from_answers(send(session, config, access, &state_query(config, access, None)).await?)?;
         if first.is_plain && first.is_owned {
             return Self::from_row(first, config, access);
         }
-        let mut answers = send(session, config, &state_query(config, access, Some(&first))).await?;
+        let mut answers = send(session, config, access, &state_query(config, access, Some(&first))).await?;
         let problems = if answers.len() < 2 { Vec::new() } else { answers.remove(0) };
         let mut row = StateRow::from_answers(answers)?;
         for TrustProblem { untrusted, is_owner, is_optional } in problems.into_iter().filter_map(TrustProblem::from_row) {
@@ -178,6 +178,6 @@ impl State {
     }
 }
 
-async fn send(session: &Session, config: &Config, message: &Message) -> Result<Vec<StatementResult>, ReadError> {
-    ask(session, message, &WantedTables::of_settings(config)).await
+async fn send(session: &Session, config: &Config, access: Access, message: &Message) -> Result<Vec<StatementResult>, ReadError> {
+    ask(session, message, &WantedTables::of_settings(config, access)).await
 }

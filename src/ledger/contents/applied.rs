@@ -100,9 +100,10 @@ impl Ledger {
         if !self.has_ledger || revisions.is_empty() {
             return Ok(found);
         }
+        // Not `= ANY (array)`, which PostgreSQL 13 compares with each row one by one.
         let query = sql!(
             "SELECT revision, file, array_to_string(parents, ','), array_to_string(depends_on, ','), branch, message, created, breaking, exact, semantic \
-             FROM {ledger}.revision WHERE version_table = {key} AND revision = ANY ({revisions})",
+             FROM {ledger}.revision WHERE version_table = {key} AND revision IN (SELECT unnest({revisions}))",
             ledger = self.schema,
             key = self.key(),
             revisions = revisions.iter().copied().collect::<TextArray<'_>>()
@@ -126,7 +127,7 @@ impl Ledger {
         let mut found: HashMap<String, AppliedRevision> = found.into_iter().map(|found| (found.id.to_string(), found)).collect();
         // The texts of revisions in parts, those of one revision one after the other: a text may be larger than an answer should
         // be. It is taken apart as bytes, as characters would be counted from its beginning for each part; OFFSET 0 keeps it
-        // from being read again for each part.
+        // from being read again for each part, and the parts of one revision together.
         let query = sql!(
             include_str!("texts.sql"),
             ledger = self.schema,

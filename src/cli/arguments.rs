@@ -135,7 +135,7 @@ pub struct CreateArgs {
     /// The id of the revision [default: the next one in the style of the folder, in an empty folder the time in UTC].
     #[arg(long, value_name = "ID")]
     pub id: Option<String>,
-    /// The revision to stand on, where there are several heads; `base` starts a branch [default: head].
+    /// The parent of the new revision, where there are several heads; `base` starts a branch [default: head].
     #[arg(long, value_name = "REV")]
     pub head: Option<String>,
     /// A label for the branch that this revision starts.

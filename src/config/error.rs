@@ -27,6 +27,8 @@ pub enum ConfigFault {
     Name { name: &'static str, value: String },
     #[error("{name} has {what}; take it out, and write the value alone")]
     Control { name: String, what: String },
+    #[error("{names} can't be read from the environment ({reason}); set it once, as text")]
+    Unread { names: &'static str, reason: String },
     #[error(
         "the search path is set twice: by `schema` in {url} and by {other}; keep one, for example by a PGMARCH_DATABASE_URL without `schema`"
     )]

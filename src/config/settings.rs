@@ -1,8 +1,7 @@
 //! The table of settings, and the settings as the environment has them, unchecked.
 
-use std::collections::BTreeMap;
-
 use pg_connect::Environment;
+use serde::Deserialize;
 
 use super::error::ConfigFault;
 use crate::words::{control_character, nearest};
@@ -22,15 +21,9 @@ pub struct Setting {
 macro_rules! settings {
     ($($field:ident, $name:literal, $default:literal, $meaning:literal;)*) => {
         /// The settings as the environment has them, unchecked.
-        #[derive(Debug)]
+        #[derive(Debug, Default, Deserialize)]
         #[allow(dead_code, reason = "the connection settings are read at each try, by the library")]
         pub(super) struct RawSettings { $(pub(super) $field: Option<String>,)* }
-
-        impl From<BTreeMap<String, String>> for RawSettings {
-            fn from(mut found: BTreeMap<String, String>) -> Self {
-                Self { $($field: found.remove(stringify!($field)),)* }
-            }
-        }
 
         /// Every `PGMARCH_` setting, in the order of the documentation.
         pub const SETTINGS: &[Setting] = &[$(Setting { name: $name, default: $default, meaning: $meaning },)*];
@@ -89,9 +82,23 @@ pub(super) fn read(environment: &Environment) -> (RawSettings, Vec<ConfigFault>)
             Err(fault) => faults.push(fault.into()),
         }
     }
-    // All values are texts, so this can't fail.
-    let found: BTreeMap<String, String> = envy::prefixed("PGMARCH_").from_iter(pairs).unwrap_or_default();
-    (found.into(), faults)
+    // A fault ends the run, so the defaults that stand for what could not be read decide nothing but how the fault is reported.
+    let settings = deserialize(pairs).map_err(|fault| faults.push(fault)).unwrap_or_default();
+    (settings, faults)
+}
+
+/// The variables and their values as settings.
+fn deserialize(pairs: Vec<(String, String)>) -> Result<RawSettings, ConfigFault> {
+    envy::prefixed("PGMARCH_").from_iter(pairs).map_err(|error| {
+        let reason = error.to_string();
+        // serde names the field; the value, which may be a secret, is not part of the reason, because every field takes any text.
+        let is_named = |setting: &&Setting| {
+            let field = setting.name.trim_start_matches("PGMARCH_").to_ascii_lowercase();
+            reason.contains(&format!("`{field}`"))
+        };
+        let names = SETTINGS.iter().find(is_named).map_or("the settings", |setting| setting.name);
+        ConfigFault::Unread { names, reason }
+    })
 }
 
 /// A control character in a value. Where white space is trimmed or separates words, newlines and tabs are white space.
@@ -125,6 +132,14 @@ mod tests {
 
     fn environment(pairs: &[(&str, &str)]) -> Environment {
         Environment::new(PROGRAM, pairs.iter().map(|(name, value)| ((*name).into(), (*value).into()))).expect("UTF-8")
+    }
+
+    #[test]
+    fn an_error_is_a_fault_that_names_the_variable() {
+        // The environment has no name twice; nothing else makes envy fail here.
+        let twice = ["one", "two"].map(|value| ("PGMARCH_LOG_FORMAT".to_owned(), value.to_owned()));
+        let fault = deserialize(twice.into()).expect_err("a variable that is there twice").to_string();
+        assert_eq!(fault, "PGMARCH_LOG_FORMAT can't be read from the environment (duplicate field `log_format`); set it once, as text");
     }
 
     #[test]

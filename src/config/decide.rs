@@ -143,6 +143,7 @@ impl Decider {
 
 /// Decides every setting, or returns all faults. Reporting is decided in any case.
 pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<ConfigFault>>) {
+    let environment = &environment.for_one_try();
     let (raw, mut faults) = settings::read(environment);
     let mut decider = Decider::default();
     let reporting = decider.reporting(&raw);

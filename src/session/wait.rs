@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use pg_connect::file::READ_TIMEOUT;
 use pg_connect::{ConnectError, ConnectRefusal, RetryVerdict};
 use thiserror::Error;
 use tokio::time::Instant;
@@ -19,8 +20,8 @@ use crate::words::chain;
 
 /// The timeout of one attempt; a server that is up answers in far less.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How much later an attempt is given up that should have ended by itself.
-const ATTEMPT_GRACE: Duration = Duration::from_secs(1);
+/// How much later an attempt is given up that should have ended by itself: it may read files, which has a time limit of its own.
+const ATTEMPT_GRACE: Duration = READ_TIMEOUT.saturating_add(Duration::from_secs(2));
 /// The same cause is logged again after this long.
 const LOG_AGAIN_AFTER: Duration = Duration::from_secs(10);
 

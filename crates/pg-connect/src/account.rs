@@ -1,7 +1,10 @@
 //! The account of the process, from `/etc/passwd`: libpq's default for the user, and the folder of its files.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::process::geteuid;
+
+use crate::file::{self, FileContent, LARGEST_SETTING};
 
 const ACCOUNTS: &str = "/etc/passwd";
 
@@ -15,14 +18,15 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// The account of this process; an image without `/etc/passwd` or `/proc` has none.
+    /// The account of this process; an image without `/etc/passwd` has none.
     pub(crate) fn of_process() -> Option<Self> {
-        Self::of(fs::metadata("/proc/self").ok()?.uid())
+        Self::of(geteuid().as_raw())
     }
 
-    /// The account of a user id.
+    /// The account of a user id. The file is read: asynchronous code calls this in a thread for blocking work.
     pub(crate) fn of(uid: u32) -> Option<Self> {
-        find(&fs::read_to_string(ACCOUNTS).ok()?, uid)
+        let accounts = file::read(Path::new(ACCOUNTS), LARGEST_SETTING).and_then(FileContent::text).ok()?;
+        find(&accounts, uid)
     }
 }
 

@@ -5,6 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
@@ -51,7 +52,7 @@ impl fmt::Debug for Secret {
 }
 
 /// A variable, or the file that it names, that can't be read. The value is never part of it.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 #[allow(missing_docs, reason = "each variant's message is its documentation")]
 pub enum EnvironmentError {
     #[error("{name} is not UTF-8; write it as UTF-8")]
@@ -70,11 +71,17 @@ pub enum EnvironmentError {
     FileSize { name: String, path: PathBuf },
 }
 
-/// The variables of the process, read once. Files that hold values are read each time a value is asked for.
+/// The values that files held, by the variable that they are for.
+type ReadValues = BTreeMap<String, Result<Secret, EnvironmentError>>;
+
+/// The variables of the process, read once. Files that hold values are read each time a value is asked for, or once for each
+/// [`for_one_try`](Self::for_one_try).
 #[derive(Clone, Default)]
 pub struct Environment {
     program: Program,
     variables: BTreeMap<String, Secret>,
+    /// What was read in this try; None: it is not one.
+    read: Option<Arc<Mutex<ReadValues>>>,
 }
 
 impl fmt::Debug for Environment {
@@ -102,7 +109,7 @@ impl Environment {
                 Err(_) => faults.push(EnvironmentError::NotUtf8 { name: name.to_owned() }),
             }
         }
-        if faults.is_empty() { Ok(Self { program, variables: supported }) } else { Err(faults) }
+        if faults.is_empty() { Ok(Self { program, variables: supported, read: None }) } else { Err(faults) }
     }
 
     /// The environment of this process.
@@ -128,8 +135,20 @@ impl Environment {
         match (value, file) {
             (Some(_), Some(_)) => Err(EnvironmentError::Twice { name: name.to_owned() }),
             (value, None) => Ok(value.cloned()),
-            (None, Some(path)) => read_value(name, Path::new(path.reveal()), self.program.name).map(Some),
+            (None, Some(path)) => self.read(name, Path::new(path.reveal())).map(Some),
         }
+    }
+
+    fn read(&self, name: &str, path: &Path) -> Result<Secret, EnvironmentError> {
+        let read_now = || read_value(name, path, self.program.name);
+        let Some(read) = &self.read else { return read_now() };
+        read.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_insert_with(read_now).clone()
+    }
+
+    /// A copy for one try: each file that holds a value is read once, however often the value is asked for, so that all of the try has
+    /// the same. Its own copies are for the same try.
+    pub fn for_one_try(&self) -> Self {
+        Self { read: Some(Arc::default()), ..self.clone() }
     }
 
     /// The variable that sets `name`: itself, or `name_FILE`.
@@ -204,6 +223,28 @@ fn read_value(name: &str, path: &Path, program: &'static str) -> Result<Secret, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_try_has_one_value_and_the_next_try_the_one_of_then() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("role");
+        std::fs::write(&path, "one\n").expect("written");
+        let variables = [("PGUSER_FILE".into(), path.clone().into_os_string())];
+        let environment = Environment::new(Program::default(), variables).expect("UTF-8");
+        let value = |environment: &Environment| environment.value("PGUSER").map(|value| value.map(|value| value.reveal().to_owned()));
+        let first = environment.for_one_try();
+        assert_eq!(value(&first).expect("readable").as_deref(), Some("one"));
+        std::fs::write(&path, "two").expect("written");
+        let same = first.with("PGHOST", Secret::new("h".into()));
+        assert_eq!(value(&same).expect("known").as_deref(), Some("one"));
+        assert_eq!(value(&environment).expect("readable").as_deref(), Some("two"));
+        let second = environment.for_one_try();
+        std::fs::remove_file(&path).expect("removed");
+        let message = value(&second).expect_err("missing").to_string();
+        std::fs::write(&path, "three").expect("written");
+        assert_eq!(value(&second).expect_err("as before").to_string(), message);
+        assert_eq!(value(&environment.for_one_try()).expect("readable").as_deref(), Some("three"));
+    }
 
     #[test]
     fn secrets_do_not_print() {

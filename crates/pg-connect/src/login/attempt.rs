@@ -2,18 +2,19 @@
 //! the driver's error.
 
 use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::error::ConnectError;
 use crate::protocol::{ProtocolError, ServerEvent};
-use crate::stream::{Address, Endpoint, EndpointError};
+use crate::stream::{Address, Endpoint, EndpointError, TlsFilesCell};
 use crate::target::ConnectTarget;
 
 /// The endpoint of an address of a host.
-pub(super) fn endpoint<'t>(target: &'t ConnectTarget, host: &'t str, address: &'t Address) -> Endpoint<'t> {
-    Endpoint { address, host, network: &target.network, tls: &target.tls, peer: target.peer.as_deref() }
+pub(super) fn endpoint<'t>(target: &'t ConnectTarget, files: &'t TlsFilesCell, host: &'t str, address: &'t Address) -> Endpoint<'t> {
+    Endpoint { address, host, network: &target.network, tls: &target.tls, files, peer: target.peer.as_deref() }
 }
 
 /// How long each part of an attempt may take.
@@ -35,6 +36,23 @@ impl TimeLimit {
 /// Does `work` within a time.
 pub(super) async fn limited<T>(timeout: Duration, work: impl Future<Output = Result<T, ConnectError>>) -> Result<T, ConnectError> {
     tokio::time::timeout(timeout, work).await.unwrap_or(Err(ConnectError::Timeout(timeout)))
+}
+
+/// The same, while no files are read. Those have a time limit of their own, so that a file that does not answer is named.
+pub(super) async fn limited_but_for_files<T>(
+    timeout: Duration,
+    files: &TlsFilesCell,
+    work: impl Future<Output = Result<T, ConnectError>>,
+) -> Result<T, ConnectError> {
+    let mut work = pin!(work);
+    loop {
+        match tokio::time::timeout(timeout, &mut work).await {
+            Ok(outcome) => return outcome,
+            // The time of the network begins again.
+            Err(_) if files.is_reading() => {}
+            Err(_) => return Err(ConnectError::Timeout(timeout)),
+        }
+    }
 }
 
 /// The driver's error, or the one of the stream or of TLS that caused it.

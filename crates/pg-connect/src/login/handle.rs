@@ -11,9 +11,8 @@ use tracing::debug;
 use super::attempt::{endpoint, explain, inner, limited};
 use crate::error::ConnectError;
 use crate::protocol::{AuthPolicy, DiscardCounter, DiscardGuard, ProtocolError, ServerEvent, StreamCounter, StreamGuard};
-use crate::stream::{Address, BorrowedStream, Encryption, Outbox, PgStream, PreTls, QueryPiece, RecordingStream, Terminate};
+use crate::stream::{Address, BorrowedStream, Encryption, Outbox, PgStream, PreTls, QueryPiece, RecordingStream, Terminate, TlsFilesCell};
 use crate::target::ConnectTarget;
-use crate::tls::TlsClient;
 use crate::words::chain;
 
 /// How long a cancel request may take.
@@ -31,7 +30,8 @@ pub(super) struct HandleState {
     pub(super) target: ConnectTarget,
     pub(super) host: String,
     pub(super) address: Address,
-    pub(super) tls: Option<TlsClient>,
+    pub(super) is_encrypted: bool,
+    pub(super) tls_files: Arc<TlsFilesCell>,
     /// The violation for which the client ended the connection.
     pub(super) violation: OnceLock<ProtocolError>,
     pub(super) terminate: Terminate,
@@ -104,9 +104,9 @@ impl ConnectionHandle {
 
     async fn send_cancel_request(&self) -> Result<(), ConnectError> {
         let state = &*self.0;
-        let encryption = if state.tls.is_some() { Encryption::Required } else { Encryption::Never };
-        let endpoint = endpoint(&state.target, &state.host, &state.address);
-        let (mut stream, _) = endpoint.open(encryption, AuthPolicy::default(), state.tls.as_ref()).await?;
+        let encryption = if state.is_encrypted { Encryption::Required } else { Encryption::Never };
+        let endpoint = endpoint(&state.target, &state.tls_files, &state.host, &state.address);
+        let mut stream = endpoint.open(encryption, AuthPolicy::default()).await?;
         let sent = state.token.cancel_query_raw(BorrowedStream(&mut stream), PreTls).await;
         sent.map_err(|error| explain(error, ServerEvent::Other, &state.target, &state.host))?;
         // As libpq does: a server that finds the socket closed might not read the request at all.

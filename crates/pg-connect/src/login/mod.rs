@@ -9,7 +9,7 @@ pub(crate) mod verdict;
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{Client, Config, Connection, SimpleQueryMessage};
 use tracing::debug;
 
-use attempt::{TimeLimit, endpoint, explain, limited};
+use attempt::{TimeLimit, endpoint, explain, limited, limited_but_for_files};
 pub use handle::ConnectionHandle;
 use handle::{HandleState, drive};
 pub use resolve::ResolveError;
@@ -27,7 +27,7 @@ pub use verdict::{ConnectRefusal, RetryVerdict};
 
 use crate::error::ConnectError;
 use crate::protocol::AuthPolicy;
-use crate::stream::{Address, Encryption, EndpointError, PgStream, PreTls};
+use crate::stream::{Address, Encryption, EndpointError, PgStream, PreTls, TlsFilesCell};
 use crate::target::{ConnectTarget, TargetHost, TargetSessionAttrs};
 use crate::tls::TlsMode;
 
@@ -57,8 +57,16 @@ pub struct ConnectOptions<'o> {
 /// `connect_timeout=0` means no timeout. A connection that replaces a lost one has no deadline of its own, so this one applies.
 const UNLIMITED: Duration = Duration::from_secs(300);
 
+/// What all hosts and addresses of one call to [`connect`] share.
+struct Try<'t> {
+    target: &'t ConnectTarget,
+    options: ConnectOptions<'t>,
+    tls_files: Arc<TlsFilesCell>,
+}
+
 /// Tries the hosts until one accepts the login and is of the kind that `target_session_attrs` asks for.
 pub async fn connect(target: &ConnectTarget, options: ConnectOptions<'_>) -> Result<OpenConnection, ConnectError> {
+    let this = Try { target, options, tls_files: Arc::default() };
     let mut failed = Vec::new();
     let rounds: &[TargetSessionAttrs] = if target.wanted == TargetSessionAttrs::PreferStandby {
         &[TargetSessionAttrs::Standby, TargetSessionAttrs::Any]
@@ -71,7 +79,7 @@ pub async fn connect(target: &ConnectTarget, options: ConnectOptions<'_>) -> Res
             if !failed.is_empty() && options.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 break;
             }
-            match connect_host(target, host, *wanted, options).await {
+            match connect_host(&this, host, *wanted).await {
                 Ok(connected) => return Ok(connected),
                 // As in libpq: after a refusal, such as of the password, the next host is not tried.
                 Err(error) if error.retry_verdict() != RetryVerdict::Wait => return Err(among(target, host, failed, error)),
@@ -98,12 +106,8 @@ fn among(target: &ConnectTarget, host: &TargetHost, mut failed: Vec<(String, Con
     ConnectError::Hosts(failed)
 }
 
-async fn connect_host(
-    target: &ConnectTarget,
-    host: &TargetHost,
-    wanted: TargetSessionAttrs,
-    options: ConnectOptions<'_>,
-) -> Result<OpenConnection, ConnectError> {
+async fn connect_host(this: &Try<'_>, host: &TargetHost, wanted: TargetSessionAttrs) -> Result<OpenConnection, ConnectError> {
+    let Try { target, options, tls_files } = this;
     let each = match target.network.connect_timeout {
         Some(Duration::ZERO) => UNLIMITED,
         Some(timeout) => timeout,
@@ -116,7 +120,7 @@ async fn connect_host(
         if last.is_some() && timeout.is_zero() {
             break;
         }
-        let error = match limited(timeout, connect_address(target, host, &address, options)).await {
+        let error = match limited_but_for_files(timeout, tls_files, connect_address(this, host, &address)).await {
             Ok(mut connected) => {
                 let is_wanted = limited(limit.now(), is_wanted_kind(&mut connected, wanted, options.on_notice)).await?;
                 return if is_wanted { Ok(connected) } else { Err(ConnectError::WrongServerKind(wanted.word())) };
@@ -159,26 +163,21 @@ fn shuffled<T>(all: &[T], shuffle: bool) -> Vec<&T> {
 }
 
 /// Connects to one address, with and without TLS in the order of `sslmode`.
-async fn connect_address(
-    target: &ConnectTarget,
-    host: &TargetHost,
-    address: &Address,
-    options: ConnectOptions<'_>,
-) -> Result<OpenConnection, ConnectError> {
-    let (first, second) = match (target.tls.mode, address) {
+async fn connect_address(this: &Try<'_>, host: &TargetHost, address: &Address) -> Result<OpenConnection, ConnectError> {
+    let mode = this.target.tls.mode;
+    let (first, second) = match (mode, address) {
         (_, Address::Socket(_)) | (TlsMode::Disable, _) => (Encryption::Never, None),
         (TlsMode::Allow, _) => (Encryption::Never, Some(Encryption::Offered)),
         (TlsMode::Prefer, _) => (Encryption::Offered, Some(Encryption::Never)),
         (TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull, _) => (Encryption::Required, None),
     };
-    let error = match attempt(target, host, address, first, options).await {
+    let (error, was_encrypted) = match attempt(this, host, address, first).await {
         Ok(connected) => return Ok(connected),
         Err(error) => error,
     };
-    let (error, was_encrypted) = error;
     let Some(second) = second.filter(|second| is_worth_another(&error, *second, was_encrypted)) else { return Err(error) };
-    debug!("sslmode={}: trying again {}", target.tls.mode.word(), if second == Encryption::Never { "without TLS" } else { "with TLS" });
-    match attempt(target, host, address, second, options).await {
+    debug!("sslmode={}: trying again {}", mode.word(), if second == Encryption::Never { "without TLS" } else { "with TLS" });
+    match attempt(this, host, address, second).await {
         Ok(connected) => Ok(connected),
         Err((again, _)) => {
             Err(ConnectError::Modes { first: Box::new(error), second: Box::new(again), encrypted_first: second == Encryption::Never })
@@ -198,30 +197,31 @@ fn is_worth_another(error: &ConnectError, second: Encryption, was_encrypted: boo
 
 /// One attempt; an error comes with whether the login was encrypted.
 async fn attempt(
-    target: &ConnectTarget,
+    this: &Try<'_>,
     host: &TargetHost,
     address: &Address,
     encryption: Encryption,
-    options: ConnectOptions<'_>,
 ) -> Result<OpenConnection, (ConnectError, bool)> {
-    let policy = auth_policy(target, host);
-    let (stream, tls) = endpoint(target, &host.name, address).open(encryption, policy, None).await.map_err(|error| (error, false))?;
+    let Try { target, options, tls_files } = this;
+    let opened = endpoint(target, tls_files, &host.name, address).open(encryption, auth_policy(target, host)).await;
+    let stream = opened.map_err(|error| (error, false))?;
     if let Some(version) = stream.tls_version() {
         debug!("encrypted by {version}");
     }
-    let (encrypted, terminate) = (stream.is_encrypted(), stream.terminate());
+    let (is_encrypted, terminate) = (stream.is_encrypted(), stream.terminate());
     let (discarding, streaming) = (stream.discard_counter(), stream.stream_counter());
     let outbox = stream.outbox();
     let last = stream.last_event();
     let config = driver_config(target, host, options.application_name);
     let connected = config.connect_raw(stream, PreTls).await;
-    let (client, connection) = connected.map_err(|error| (explain(error, last.get(), target, &host.name), encrypted))?;
+    let (client, connection) = connected.map_err(|error| (explain(error, last.get(), target, &host.name), is_encrypted))?;
     let handle = ConnectionHandle::new(HandleState {
         token: client.cancel_token(),
-        target: target.clone(),
+        target: (*target).clone(),
         host: host.name.clone(),
         address: address.clone(),
-        tls,
+        is_encrypted,
+        tls_files: tls_files.clone(),
         violation: OnceLock::new(),
         terminate,
         discarding,

@@ -10,12 +10,13 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
 use super::error::EndpointError;
+use super::files_cell::TlsFilesCell;
 use super::{PgStream, Transport};
 use crate::account::Account;
 use crate::error::{ConnectError, unusable};
 use crate::protocol::{AuthPolicy, ProtocolGuard};
 use crate::target::NetworkSettings;
-use crate::tls::{CertMode, PROTOCOL, TlsClient, TlsSettings};
+use crate::tls::{CertMode, PROTOCOL, TlsSettings};
 
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,36 +68,31 @@ pub struct Endpoint<'t> {
     pub network: &'t NetworkSettings,
     /// TLS settings.
     pub tls: &'t TlsSettings,
+    /// What their files hold, from when a server first accepts TLS.
+    pub files: &'t TlsFilesCell,
     /// `requirepeer`.
     pub peer: Option<&'t str>,
 }
 
 impl Endpoint<'_> {
-    /// Opens a stream. `known` is the TLS client of an earlier handshake with the same server.
-    pub async fn open(
-        &self,
-        encryption: Encryption,
-        policy: AuthPolicy,
-        known: Option<&TlsClient>,
-    ) -> Result<(PgStream, Option<TlsClient>), ConnectError> {
+    /// Opens a stream.
+    pub async fn open(&self, encryption: Encryption, policy: AuthPolicy) -> Result<PgStream, ConnectError> {
         let guard = ProtocolGuard::new(policy);
         let address = match self.address {
             Address::Socket(path) => {
                 let stream = UnixStream::connect(path).await.map_err(EndpointError::Socket)?;
-                self.check_peer(&stream)?;
-                return Ok((PgStream::of(Transport::Local(stream), guard), None));
+                self.check_peer(&stream).await?;
+                return Ok(PgStream::of(Transport::Local(stream), guard));
             }
             Address::Network(address) => *address,
         };
         let mut stream = TcpStream::connect(address).await.map_err(EndpointError::Socket)?;
         self.configure_socket(&stream).map_err(EndpointError::Socket)?;
         if encryption == Encryption::Never || !(self.tls.direct || self.request_tls(&mut stream, encryption).await?) {
-            return Ok((PgStream::of(Transport::Plain(stream), guard), None));
+            return Ok(PgStream::of(Transport::Plain(stream), guard));
         }
-        let client = match known {
-            Some(client) => client.clone(),
-            None => self.tls_client(address.ip()).await?,
-        };
+        let files = self.files.read(self.tls).await?;
+        let client = self.tls.client(&files, self.host, address.ip()).map_err(unusable)?;
         let connector = TlsConnector::from(client.config.clone());
         let stream = connector.connect(client.name.clone(), stream).await.map_err(|error| self.handshake_failed(error))?;
         if self.tls.direct && stream.get_ref().1.alpn_protocol() != Some(PROTOCOL) {
@@ -105,7 +101,7 @@ impl Endpoint<'_> {
         if self.tls.certificates == CertMode::Require && !client.was_certificate_requested() {
             return Err(EndpointError::NotAsked.into());
         }
-        Ok((PgStream::of(Transport::Encrypted(Box::new(stream)), guard), Some(client)))
+        Ok(PgStream::of(Transport::Encrypted(Box::new(stream)), guard))
     }
 
     /// Sends `SSLRequest` (PostgreSQL manual, 54.2.10); returns whether the server accepts TLS.
@@ -119,15 +115,6 @@ impl Endpoint<'_> {
             b'N' => Ok(false),
             b'E' => Err(EndpointError::ServerStartup),
             other => Err(EndpointError::NotPostgres(other)),
-        }
-    }
-
-    /// The TLS client. Its files are read in a thread for blocking work.
-    async fn tls_client(&self, address: IpAddr) -> Result<TlsClient, ConnectError> {
-        let (tls, host) = (self.tls.clone(), self.host.to_owned());
-        match tokio::task::spawn_blocking(move || tls.client(&host, address)).await {
-            Ok(client) => client.map_err(unusable),
-            Err(error) => Err(ConnectError::NoAttempt(error.to_string())),
         }
     }
 
@@ -151,10 +138,11 @@ impl Endpoint<'_> {
         Ok(())
     }
 
-    fn check_peer(&self, stream: &UnixStream) -> Result<(), EndpointError> {
+    async fn check_peer(&self, stream: &UnixStream) -> Result<(), EndpointError> {
         let Some(wanted) = self.peer else { return Ok(()) };
         let uid = stream.peer_cred().map_err(EndpointError::Socket)?.uid();
-        let found = Account::of(uid).map_or(format!("user id {uid}"), |account| account.name);
+        let account = tokio::task::spawn_blocking(move || Account::of(uid)).await.ok().flatten();
+        let found = account.map_or(format!("user id {uid}"), |account| account.name);
         if found == wanted { Ok(()) } else { Err(EndpointError::Peer { found, wanted: wanted.to_owned() }) }
     }
 }
@@ -175,9 +163,11 @@ mod tests {
         let opened = |settings: &str| {
             let conninfo = Conninfo::parse(&format!("host=h user=u {settings}")).expect(settings);
             let target = ConnectTarget::decide(&conninfo).expect(settings);
-            let endpoint = Endpoint { address: &address, host: "h", network: &target.network, tls: &target.tls, peer: None };
-            let opened = runtime.block_on(endpoint.open(Encryption::Never, AuthPolicy::default(), None));
-            let Ok((PgStream { transport: Transport::Plain(stream), .. }, None)) = opened else { panic!("not open") };
+            let files = TlsFilesCell::default();
+            let (network, tls) = (&target.network, &target.tls);
+            let endpoint = Endpoint { address: &address, host: "h", network, tls, files: &files, peer: None };
+            let opened = runtime.block_on(endpoint.open(Encryption::Never, AuthPolicy::default()));
+            let Ok(PgStream { transport: Transport::Plain(stream), .. }) = opened else { panic!("not open") };
             stream
         };
         let seconds = Duration::from_secs;

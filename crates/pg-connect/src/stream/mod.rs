@@ -3,6 +3,7 @@
 mod borrowed;
 mod endpoint;
 mod error;
+mod files_cell;
 mod outbox;
 mod recording;
 mod terminate;
@@ -19,6 +20,7 @@ use tokio_rustls::client;
 pub use borrowed::{BorrowedStream, PreTls};
 pub use endpoint::{Address, Encryption, Endpoint};
 pub use error::EndpointError;
+pub use files_cell::TlsFilesCell;
 pub(crate) use outbox::Outbox;
 pub use outbox::{LARGEST_QUERY, QueryPiece};
 pub(crate) use recording::RecordingStream;

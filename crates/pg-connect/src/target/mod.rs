@@ -13,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio_postgres::config::ChannelBinding;
 use tracing::info;
 
+use passfile::PasswordFile;
 pub use settings::{LoginSettings, NetworkSettings, TargetHost, TargetSessionAttrs};
 use settings_reader::SettingsReader;
 
@@ -47,7 +48,7 @@ pub struct ConnectTarget {
 impl ConnectTarget {
     /// Reads the environment and the files that it names, now; or all faults of the settings.
     pub fn of(environment: &Environment) -> Result<Self, Vec<SettingsError>> {
-        let (conninfo, target) = Self::check(environment)?;
+        let (conninfo, target) = Self::check(&environment.for_one_try())?;
         log_ignored(&conninfo);
         Ok(target.with_passwords(&conninfo))
     }
@@ -105,17 +106,14 @@ impl ConnectTarget {
 
     /// Gives each host the password of the settings, or the one that the password file has for it.
     fn with_passwords(mut self, conninfo: &Conninfo) -> Self {
+        let given = conninfo.get("password");
+        let file = if given.is_some() { None } else { self.login.password_file.as_deref().and_then(PasswordFile::read) };
         for host in &mut self.hosts {
-            host.password = match (conninfo.get("password"), &self.login.password_file) {
-                (Some(password), _) => Some(Secret::new(password.to_owned())),
-                (None, Some(file)) => {
-                    let name = host.address.filter(|_| host.name.is_empty()).map(|address| address.to_string());
-                    let name = name.as_deref().unwrap_or(&host.name);
-                    passfile::password(file, name, host.port, &self.login.database, &self.login.user)
-                }
-                (None, None) => None,
-            }
-            .filter(|password| !password.reveal().is_empty());
+            let name = host.address.filter(|_| host.name.is_empty()).map(|address| address.to_string());
+            let name = name.as_deref().unwrap_or(&host.name);
+            let in_file = || file.as_ref().and_then(|file| file.password(name, host.port, &self.login.database, &self.login.user));
+            let password = given.map(|password| Secret::new(password.to_owned())).or_else(in_file);
+            host.password = password.filter(|password| !password.reveal().is_empty());
         }
         self
     }

@@ -11,26 +11,36 @@ use crate::file::{self, LARGEST_SETTING};
 /// A socket in this folder counts as `localhost` in the file.
 const DEFAULT_SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
-/// The password for a login, from a file that only its owner may read. As in libpq, a file that isn't there is no fault,
-/// and one that others may read is passed over with a warning.
-pub(super) fn password(path: &Path, host: &str, port: u16, database: &str, user: &str) -> Option<Secret> {
-    static WARNED: Once = Once::new();
-    let pass_over = |why: String| {
-        WARNED.call_once(|| warn!("the password file {} is not read: {why}", path.display()));
-        None
-    };
-    let content = match file::read(path, LARGEST_SETTING) {
-        Ok(content) => content,
-        Err(error) if error.is_missing() => return None,
-        Err(error) => return pass_over(error.to_string()),
-    };
-    if !content.is_plain {
-        return pass_over("it is not a plain file".to_owned());
+/// The text of a password file.
+pub(super) struct PasswordFile(String);
+
+impl PasswordFile {
+    /// Reads a file that only its owner may read. As in libpq, a file that isn't there is no fault, and one that others may read is
+    /// passed over with a warning.
+    pub(super) fn read(path: &Path) -> Option<Self> {
+        static WARNED: Once = Once::new();
+        let pass_over = |why: String| {
+            WARNED.call_once(|| warn!("the password file {} is not read: {why}", path.display()));
+            None
+        };
+        let content = match file::read(path, LARGEST_SETTING) {
+            Ok(content) => content,
+            Err(error) if error.is_missing() => return None,
+            Err(error) => return pass_over(error.to_string()),
+        };
+        if !content.is_plain {
+            return pass_over("it is not a plain file".to_owned());
+        }
+        if content.mode & 0o077 != 0 {
+            return pass_over(format!("its mode {:04o} lets group or world access it; chmod 0600", content.mode));
+        }
+        Some(Self(String::from_utf8_lossy(&content.bytes).into_owned()))
     }
-    if content.mode & 0o077 != 0 {
-        return pass_over(format!("its mode {:04o} lets group or world access it; chmod 0600", content.mode));
+
+    /// The password for a login.
+    pub(super) fn password(&self, host: &str, port: u16, database: &str, user: &str) -> Option<Secret> {
+        find(&self.0, host, port, database, user)
     }
-    find(&String::from_utf8_lossy(&content.bytes), host, port, database, user)
 }
 
 fn find(text: &str, host: &str, port: u16, database: &str, user: &str) -> Option<Secret> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::settings::{NETWORK, NetworkSettings, TargetHost};
 use crate::conninfo::Conninfo;
 use crate::conninfo::error::{ConninfoError, for_program};
+use crate::file;
 use crate::protocol::AuthMethods;
 use crate::tls::{CertMode, TlsMode, TlsSettings, TlsVersion, TrustRoots};
 
@@ -195,6 +196,6 @@ impl SettingsReader<'_> {
 /// libpq's default host: a folder with a server's socket, Debian's or PostgreSQL's own; without one, `localhost`.
 fn default_host(port: u16) -> String {
     let socket = format!(".s.PGSQL.{port}");
-    let found = ["/var/run/postgresql", "/tmp"].into_iter().find(|folder| Path::new(folder).join(&socket).exists());
+    let found = ["/var/run/postgresql", "/tmp"].into_iter().find(|folder| file::exists(&Path::new(folder).join(&socket)));
     found.unwrap_or("localhost").to_owned()
 }

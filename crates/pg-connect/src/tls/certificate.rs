@@ -1,4 +1,9 @@
 //! X.509 certificates, as far as webpki does not expose them: names, version, digest.
+//!
+//! libpq compares a host with the common name too, accepts certificates of version 1, and binds the login to a certificate's digest
+//! (RFC 5929). webpki, which verifies the chain, has the alternative names and the public key only. A parser for the whole certificate
+//! (x509-parser, x509-cert) is several times as large as the encoding rules alone, which are those of the crate `der`. What is read
+//! comes from a server that nobody has verified yet, so the fuzz target `certificate` reads it too.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,7 +14,7 @@ use ring::digest::{SHA256, SHA384, SHA512, digest};
 use rustls::pki_types::{AlgorithmIdentifier, CertificateDer, SignatureVerificationAlgorithm};
 
 /// A parsed certificate (RFC 5280, section 4.1). Its parts are DER, with tag and length.
-pub(super) struct ParsedCertificate<'c> {
+pub struct ParsedCertificate<'c> {
     /// `tbsCertificate`, the signed part, which contains the next seven.
     signed: &'c [u8],
     version: u8,
@@ -26,7 +31,8 @@ pub(super) struct ParsedCertificate<'c> {
 }
 
 impl<'c> ParsedCertificate<'c> {
-    pub(super) fn read(der: &'c CertificateDer<'_>) -> Option<Self> {
+    /// Reads a certificate; None if it is not one.
+    pub fn read(der: &'c CertificateDer<'_>) -> Option<Self> {
         Self::parts(der).ok()
     }
 
@@ -57,16 +63,17 @@ impl<'c> ParsedCertificate<'c> {
     }
 
     /// Whether it is of version 1, which OpenSSL creates by default and webpki does not read.
-    pub(super) fn is_version_1(&self) -> bool {
+    pub fn is_version_1(&self) -> bool {
         self.version == 0
     }
 
-    pub(super) fn is_self_issued(&self) -> bool {
+    /// Whether its subject is its issuer.
+    pub fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
     }
 
     /// Whether `now`, since 1970, is within the validity period.
-    pub(super) fn validity(&self, now: Duration) -> Validity {
+    pub fn validity(&self, now: Duration) -> Validity {
         let (first, last) = self.validity;
         if now < first {
             Validity::NotYetValid
@@ -102,7 +109,7 @@ impl<'c> ParsedCertificate<'c> {
 
     /// The names that libpq compares a host with: alternative names, and the common name if there is no alternative name of the
     /// host's kind.
-    pub(super) fn names(&self) -> CertificateNames {
+    pub fn names(&self) -> CertificateNames {
         // If the alternative names can't be read, it is unknown whether the common name counts.
         let Ok(mut names) = self.alternatives() else { return CertificateNames::default() };
         names.common = self.common_name().ok().flatten();
@@ -197,23 +204,29 @@ fn directory_string(value: AnyRef<'_>) -> Option<String> {
 
 /// How a time relates to a certificate's validity period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Validity {
+pub enum Validity {
+    /// It begins later.
     NotYetValid,
+    /// It is within.
     Valid,
+    /// It has ended.
     Expired,
 }
 
 /// The names in a certificate.
 #[derive(Debug, Default)]
-pub(super) struct CertificateNames {
-    pub(super) hosts: Vec<String>,
-    pub(super) addresses: Vec<IpAddr>,
-    pub(super) common: Option<String>,
+pub struct CertificateNames {
+    /// Alternative names of hosts; `*` may be the first label.
+    pub hosts: Vec<String>,
+    /// Alternative names that are addresses.
+    pub addresses: Vec<IpAddr>,
+    /// The common name.
+    pub common: Option<String>,
 }
 
 impl CertificateNames {
     /// Whether one of them matches `host` (libpq's `pq_verify_peer_name_matches_certificate`).
-    pub(super) fn include(&self, host: &str) -> bool {
+    pub fn include(&self, host: &str) -> bool {
         let address: Option<IpAddr> = host.parse().ok();
         let of_its_kind = if address.is_some() { !self.addresses.is_empty() } else { !self.hosts.is_empty() };
         let common = self.common.iter().filter(|_| !of_its_kind);
@@ -221,7 +234,7 @@ impl CertificateNames {
     }
 
     /// The names for messages.
-    pub(super) fn list(&self) -> String {
+    pub fn list(&self) -> String {
         let addresses = self.addresses.iter().map(IpAddr::to_string);
         let common = self.common.iter().filter(|_| self.hosts.is_empty() && self.addresses.is_empty()).cloned();
         let all: Vec<String> = self.hosts.iter().cloned().chain(addresses).chain(common).take(10).collect();

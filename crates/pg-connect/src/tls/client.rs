@@ -7,16 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::client::{ResolvesClientCert, Resumption};
+use rustls::crypto::ring::default_provider;
 use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, ClientConfig, OtherError, SignatureScheme, version};
 
-use super::files;
-use super::provider::provider;
-use super::settings::{CertMode, TlsMode, TlsSettings, TlsVersion, TrustRoots};
+use super::files::TlsFiles;
+use super::settings::{TlsMode, TlsSettings, TlsVersion, TrustRoots};
 use super::verify::{NameMismatch, Verifier};
 use crate::conninfo::error::ConninfoError;
-use crate::file;
 
 /// PostgreSQL's protocol in ALPN.
 pub const PROTOCOL: &[u8] = b"postgresql";
@@ -46,21 +45,15 @@ impl TlsClient {
 }
 
 impl TlsSettings {
-    /// The client for a host; reads the files.
-    pub fn client(&self, host: &str, address: IpAddr) -> Result<TlsClient, ConninfoError> {
-        let roots = files::roots(&self.roots, self.mode)?;
-        let revoked = match (&roots, &self.revoked) {
-            (Some(_), Some((path, named))) if *named || file::exists(path) => files::revocation_lists(path)?,
-            _ => Vec::new(),
+    /// The client for a host.
+    pub fn client(&self, files: &TlsFiles, host: &str, address: IpAddr) -> Result<TlsClient, ConninfoError> {
+        let provider = Arc::new(default_provider());
+        let resolver = Arc::new(ClientCertResolver { certificate: files.certificate.clone(), requested: AtomicBool::new(false) });
+        let verifier = Verifier {
+            chain: files.chain.clone(),
+            host: (self.mode == TlsMode::VerifyFull).then(|| host.to_owned()),
+            algorithms: provider.signature_verification_algorithms,
         };
-        let certificate = match self.certificates {
-            CertMode::Disable => None,
-            CertMode::Allow | CertMode::Require => files::client_certificate(&self.certificate, self.key.as_deref(), self.program)?,
-        };
-        let provider = Arc::new(provider());
-        let resolver = Arc::new(ClientCertResolver { certificate: certificate.map(Arc::new), requested: AtomicBool::new(false) });
-        let verifier = Verifier::new(&provider, roots, revoked, (self.mode == TlsMode::VerifyFull).then(|| host.to_owned()))
-            .map_err(|what| ConninfoError::Content { keyword: "sslcrl", path: self.revoked.clone().unwrap_or_default().0, what })?;
         let versions: &[&rustls::SupportedProtocolVersion] = match (self.oldest, self.newest) {
             (TlsVersion::Tls12, TlsVersion::Tls12) => &[&version::TLS12],
             (TlsVersion::Tls13, _) => &[&version::TLS13],

@@ -1,14 +1,18 @@
 //! The files of TLS: roots, revocation lists, the client certificate and its key.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rustls::crypto::ring::default_provider;
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use tracing::{debug, warn};
 
-use super::settings::{TlsMode, TrustRoots};
+use super::chain::{CertificateChain, ChainVerifier, RootCertificates};
+use super::settings::{CertMode, TlsMode, TlsSettings, TrustRoots};
 use crate::conninfo::error::ConninfoError;
 use crate::file;
 
@@ -19,19 +23,47 @@ const LARGEST: u64 = 4 << 20;
 const BUNDLES: [&str; 4] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"];
 
-/// A certificate chain.
-pub(super) type CertificateChain = Vec<CertificateDer<'static>>;
+/// What the files of the TLS settings hold. They are read once for all hosts and addresses of a try. Clones share it.
+#[derive(Clone)]
+pub struct TlsFiles {
+    /// None: certificates are not verified.
+    pub(super) chain: Option<Arc<ChainVerifier>>,
+    /// The client certificate with its key.
+    pub(super) certificate: Option<Arc<CertifiedKey>>,
+}
 
-/// Root certificates.
-pub(super) enum RootCertificates {
-    /// From a file.
-    Certificates(CertificateChain),
-    /// The public roots of the library.
-    Builtin,
+impl fmt::Debug for TlsFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsFiles").finish_non_exhaustive()
+    }
+}
+
+impl TlsSettings {
+    /// Reads the files. That may take time: asynchronous code calls it in a thread for blocking work.
+    pub fn read_files(&self) -> Result<TlsFiles, ConninfoError> {
+        let chain = match roots(&self.roots, self.mode)? {
+            None => None,
+            Some(roots) => {
+                let (path, revoked) = match &self.revoked {
+                    Some((path, named)) if *named || file::exists(path) => (path.clone(), revocation_lists(path)?),
+                    _ => (PathBuf::new(), Vec::new()),
+                };
+                let chain = ChainVerifier::new(roots, &revoked, default_provider().signature_verification_algorithms);
+                let unread =
+                    |error| ConninfoError::Content { keyword: "sslcrl", path, what: format!("a list in it can't be read: {error}") };
+                Some(Arc::new(chain.map_err(unread)?))
+            }
+        };
+        let certificate = match self.certificates {
+            CertMode::Disable => None,
+            CertMode::Allow | CertMode::Require => client_certificate(&self.certificate, self.key.as_deref(), self.program)?.map(Arc::new),
+        };
+        Ok(TlsFiles { chain, certificate })
+    }
 }
 
 /// The roots that certificates are verified by; none if, as in libpq, certificates are not verified.
-pub(super) fn roots(roots: &TrustRoots, mode: TlsMode) -> Result<Option<RootCertificates>, ConninfoError> {
+fn roots(roots: &TrustRoots, mode: TlsMode) -> Result<Option<RootCertificates>, ConninfoError> {
     match roots {
         TrustRoots::Builtin => Ok(Some(RootCertificates::Builtin)),
         TrustRoots::System => {
@@ -67,12 +99,12 @@ pub(super) fn roots(roots: &TrustRoots, mode: TlsMode) -> Result<Option<RootCert
 }
 
 /// The certificate revocation lists.
-pub(super) fn revocation_lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, ConninfoError> {
+fn revocation_lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, ConninfoError> {
     pem_all("sslcrl", path)
 }
 
 /// The client certificate with its key, if there is one.
-pub(super) fn client_certificate(
+fn client_certificate(
     certificate: &Option<(PathBuf, bool)>,
     key: Option<&Path>,
     program: &str,

@@ -52,8 +52,6 @@ need_cargo() {
 need_musl() {
     need_cargo
     rustup target list --installed | grep -qx "$target" || rustup target add "$target" >&2
-    # scripts/release/compile.sh compiles the standard library too, and does without where its source can't be had.
-    rustup component list --installed | grep -qx rust-src || rustup component add rust-src >&2 || true
     has musl-gcc || apt "the C compiler for $target" musl-tools
     has file || apt "checks that the binary is static" file
 }

@@ -22,7 +22,7 @@ image_contents() {
 image_size() {
     measured "amd64: binary $(size_of pgmarch), licences $(size_of documents/THIRD-PARTY-LICENSES.txt), SBOM $(size_of documents/sbom.cdx.json), revisions $(size_of revisions.tar) bytes"
     local image
-    for image in pgmarch:dev pgmarch-marchproxy:dev pgmarch:dev-arm64; do below "$image's bytes" 4000000 "$(inspect "$image" '{{.Size}}')"; done
+    for image in pgmarch:dev pgmarch-marchproxy:dev pgmarch:dev-arm64; do below "$image's bytes" 7000000 "$(inspect "$image" '{{.Size}}')"; done
 }
 size_of() { stat --format %s "target/image/amd64/$1"; }
 

@@ -41,7 +41,6 @@
 //! - [`words`]: text that messages of several modules share.
 //! - [`escape`]: control characters of foreign text, made visible.
 //! - [`code_frame`]: a line of a file with carets under what is meant.
-//! - [`json`]: JSON into plain data.
 //! - [`backoff`]: pauses between tries.
 //! - [`signal`]: SIGTERM and SIGINT.
 
@@ -62,7 +61,6 @@ pub mod exit;
 pub mod facts;
 pub mod host;
 pub mod interruption;
-pub mod json;
 pub mod ledger;
 mod lint;
 pub mod lock;

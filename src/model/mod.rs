@@ -25,9 +25,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use crate::json::{Fields, FromJson, JsonError};
+use serde::{Deserialize, Serialize};
 
 pub use kinds::{Definition, ObjectKind};
 
@@ -178,7 +176,7 @@ pub struct Catalog {
 }
 
 /// A value that is known and not compared.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct NotCompared<T>(pub T);
 
 impl<T> PartialEq for NotCompared<T> {
@@ -188,31 +186,13 @@ impl<T> PartialEq for NotCompared<T> {
 }
 
 /// An attribute of a composite type, or a column of a view.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Attribute {
     pub name: String,
+    #[serde(rename = "type")]
     pub type_name: String,
     pub collation: Option<String>,
     pub default: Option<String>,
     pub comment: Option<String>,
-}
-
-impl<T: FromJson> FromJson for NotCompared<T> {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        Self(T::from_json(value, error))
-    }
-}
-
-impl FromJson for Attribute {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self {
-            name: its.get("name"),
-            type_name: its.get("type"),
-            collation: its.get("collation"),
-            default: its.get("default"),
-            comment: its.get("comment"),
-        }
-    }
 }

@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
-use crate::json::{self, Fields, FromJson, JsonError};
 use crate::revision::Direction;
 
 /// How far a statement came, by its last journal row.
@@ -30,29 +28,20 @@ impl Stage {
     }
 }
 
-/// What a run records about a statement for the run that continues after it; the journal column `progress`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+/// What a run records about a statement for the run that continues after it, which may be another version of pgmarch; the journal
+/// column `progress`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct StatementNote {
     /// Semantic checksum of the statements before this one.
     pub(crate) before: String,
     /// Semantic checksum of this one.
     pub(crate) own: String,
     /// The application name under which it was sent.
+    #[serde(default)]
     pub(crate) application: String,
     /// For an index build: the indexes that its table had before, by their OIDs.
+    #[serde(default)]
     pub(crate) indexes: Vec<u32>,
-}
-
-impl FromJson for StatementNote {
-    fn from_json(value: Value, fault: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, fault);
-        Self {
-            before: its.get("before"),
-            own: its.get("own"),
-            application: its.get::<Option<String>>("application").unwrap_or_default(),
-            indexes: its.get::<Option<Vec<u32>>>("indexes").unwrap_or_default(),
-        }
-    }
 }
 
 /// A `transaction:false` revision that was begun and not finished.
@@ -95,7 +84,7 @@ impl UnfinishedRevision {
             pid: pid?.parse().ok()?,
             backend_start: start.and_then(|start| start.parse().ok()).unwrap_or(0),
             host: host.unwrap_or_default().to_owned(),
-            note: note.and_then(|note| json::read(note).ok()).unwrap_or_default(),
+            note: note.and_then(|note| serde_json::from_str(note).ok()).unwrap_or_default(),
             detail: detail.map(str::to_owned),
         })
     }
@@ -143,5 +132,18 @@ impl fmt::Display for UnfinishedRevision {
             Stage::Started => write!(f, ", statement {} was started by pid {} for {}", self.statement, self.pid, self.host),
             Stage::Failed => write!(f, ", statement {} failed ({})", self.statement, self.detail.as_deref().unwrap_or("no reason noted")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_of_another_version_is_read() {
+        let read = |json: &str| serde_json::from_str::<StatementNote>(json).expect("a note");
+        let note = StatementNote { before: "a".to_owned(), own: "b".to_owned(), ..StatementNote::default() };
+        assert_eq!(read(r#"{"before": "a", "own": "b"}"#), note);
+        assert_eq!(read(r#"{"before": "a", "own": "b", "application": "", "indexes": [], "later": 1}"#), note);
     }
 }

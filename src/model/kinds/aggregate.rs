@@ -1,26 +1,18 @@
 //! Aggregates.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::interface::{Facts, ObjectDefinition, Subject};
 use super::routine::ROUTINE;
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::statement::EmittedStatement;
 
 /// An aggregate: its arguments, and the options of its CREATE.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Aggregate {
     pub arguments: String,
     pub options: Vec<String>,
-}
-
-impl FromJson for Aggregate {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self { arguments: its.get("arguments"), options: its.get("options") }
-    }
 }
 
 impl ObjectDefinition for Aggregate {

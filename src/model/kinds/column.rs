@@ -1,11 +1,10 @@
 //! Columns of tables: their words in a CREATE TABLE, and what changes them. Their defaults are objects of their own.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::context::{EmitContext, Form};
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, ObjectStep, StatementNode, Subject, TypeChange};
 use super::sequence::SequenceNumbers;
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::hazard::Danger;
 use crate::model::sql_text::{expression, ident, options, type_name, without_quoted};
 use crate::model::statement::EmittedStatement;
@@ -13,9 +12,10 @@ use crate::model::type_change::{assigns, is_cast_directly, keeps_rows, may_lose}
 use crate::model::{Key, NotCompared, ObjectKind};
 
 /// A column of a table.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Column {
+    #[serde(rename = "type")]
     pub type_name: String,
     pub collation: Option<String>,
     pub not_null: Option<NotNull>,
@@ -32,7 +32,7 @@ pub struct Column {
 }
 
 /// NOT NULL, which is a constraint with a name from PostgreSQL 18 on.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct NotNull {
     /// A name other than the one the server would choose.
@@ -42,45 +42,12 @@ pub struct NotNull {
 }
 
 /// `GENERATED … AS IDENTITY`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct IdentityColumn {
     pub always: bool,
     pub numbers: SequenceNumbers,
     pub sequence: NotCompared<String>,
-}
-
-impl FromJson for Column {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self {
-            type_name: its.get("type"),
-            collation: its.get("collation"),
-            not_null: its.get("not_null"),
-            identity: its.get::<Option<IdentityColumn>>("identity").map(Box::new),
-            generated: its.get("generated"),
-            storage: its.get("storage"),
-            usual_storage: its.get("usual_storage"),
-            compression: its.get("compression"),
-            statistics: its.get("statistics"),
-            options: its.get("options"),
-            inherited: its.get("inherited"),
-        }
-    }
-}
-
-impl FromJson for NotNull {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self { name: its.get("name"), valid: its.get("valid"), no_inherit: its.get("no_inherit") }
-    }
-}
-
-impl FromJson for IdentityColumn {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self { always: its.get("always"), numbers: its.get("numbers"), sequence: its.get("sequence") }
-    }
 }
 
 impl ObjectDefinition for Column {

@@ -1,27 +1,20 @@
 //! Composite types.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::enum_type::{TYPE, drop_or_rename, drop_renamed};
 use super::interface::{AlterRules, Facts, ObjectDefinition, Subject};
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::Attribute;
 use crate::model::hazard::Danger;
 use crate::model::sql_text::type_name;
 use crate::model::statement::EmittedStatement;
 
 /// A type of attributes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct CompositeType {
     pub attributes: Vec<Attribute>,
-}
-
-impl FromJson for CompositeType {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        Self { attributes: Fields::of(value, error).get("attributes") }
-    }
 }
 
 impl ObjectDefinition for CompositeType {

@@ -1,30 +1,22 @@
 //! Constraints of tables and domains.
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::Definition;
 use super::context::{EmitContext, Form};
 use super::interface::{AlterRules, Effect, Facts, ObjectDefinition, Subject, TypeChange};
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::hazard::Danger;
 use crate::model::sql_text::{self, options};
 use crate::model::statement::EmittedStatement;
 use crate::model::{Catalog, Key, Object, ObjectKind};
 
 /// A constraint of a table or a domain.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Constraint {
     /// `p`, `u`, `c`, `x` or `f`.
     pub kind: char,
     pub definition: String,
     pub index_options: Option<Vec<String>>,
-}
-
-impl FromJson for Constraint {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self { kind: its.get("kind"), definition: its.get("definition"), index_options: its.get("index_options") }
-    }
 }
 
 impl ObjectDefinition for Constraint {

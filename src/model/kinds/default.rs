@@ -1,25 +1,18 @@
 //! Defaults of columns.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::context::{Action, EmitContext};
 use super::interface::{AlterRules, Effect, Facts, ObjectDefinition, ObjectStep, StatementNode, Subject, TypeChange};
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::sql_text::expression;
 use crate::model::statement::EmittedStatement;
 use crate::model::{Catalog, Key};
 
 /// The default of a column.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct ColumnDefault {
     pub expression: String,
-}
-
-impl FromJson for ColumnDefault {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        Self { expression: Fields::of(value, error).get("expression") }
-    }
 }
 
 impl ObjectDefinition for ColumnDefault {

@@ -1,31 +1,23 @@
 //! Domains; their constraints are objects of their own.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::Definition;
 use super::context::EmitContext;
 use super::enum_type::{TYPE, drop_or_rename, drop_renamed};
 use super::interface::{AlterRules, Facts, ObjectDefinition, Subject};
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::hazard::Danger;
 use crate::model::sql_text;
 use crate::model::statement::EmittedStatement;
 
 /// A domain without its constraints.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Domain {
     pub base: String,
     pub collation: Option<String>,
     pub default: Option<String>,
     pub not_null: bool,
-}
-
-impl FromJson for Domain {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self { base: its.get("base"), collation: its.get("collation"), default: its.get("default"), not_null: its.get("not_null") }
-    }
 }
 
 impl ObjectDefinition for Domain {

@@ -2,16 +2,15 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::interface::{AlterRules, EnumLabels, Facts, Grants, ObjectDefinition, Subject};
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::sql_text::{quote, renamed_away};
 use crate::model::statement::EmittedStatement;
 
 /// A type that is an enum.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct EnumType {
     pub labels: Vec<String>,
@@ -26,12 +25,6 @@ pub(super) const TYPE: Facts = Facts {
     can_be_renamed: true,
     ..Facts::of("type")
 };
-
-impl FromJson for EnumType {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        Self { labels: Fields::of(value, error).get("labels") }
-    }
-}
 
 impl ObjectDefinition for EnumType {
     const FACTS: Facts = TYPE;

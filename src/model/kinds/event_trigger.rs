@@ -1,16 +1,15 @@
 //! Event triggers.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::interface::{AlterRules, Facts, Namespace, ObjectDefinition, Subject};
 use super::trigger::firing;
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::sql_text::quote;
 use crate::model::statement::EmittedStatement;
 
 /// An event trigger.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct EventTrigger {
     pub event: String,
@@ -18,13 +17,6 @@ pub struct EventTrigger {
     pub function: String,
     /// `O`, `D`, `R` or `A`, as in `pg_event_trigger.evtenabled`.
     pub enabled: char,
-}
-
-impl FromJson for EventTrigger {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self { event: its.get("event"), tags: its.get("tags"), function: its.get("function"), enabled: its.get("enabled") }
-    }
 }
 
 impl ObjectDefinition for EventTrigger {

@@ -1,30 +1,22 @@
 //! Extensions.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::interface::{AlterRules, Facts, Namespace, ObjectDefinition, Subject};
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::NotCompared;
 use crate::model::hazard::Danger;
 use crate::model::sql_text::quote;
 use crate::model::statement::EmittedStatement;
 
 /// An extension.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Extension {
     pub version: String,
     pub schema: String,
     /// The comment in its control file, which CREATE EXTENSION sets.
     pub usual_comment: NotCompared<Option<String>>,
-}
-
-impl FromJson for Extension {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self { version: its.get("version"), schema: its.get("schema"), usual_comment: its.get("usual_comment") }
-    }
 }
 
 impl ObjectDefinition for Extension {

@@ -1,17 +1,16 @@
 //! Indexes that no constraint has.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::context::{Action, EmitContext, Form};
 use super::interface::{AlterRules, Facts, ObjectDefinition, Subject};
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::Key;
 use crate::model::hazard::Danger;
 use crate::model::index_text::{create_index, is_on_only};
 use crate::model::statement::EmittedStatement;
 
 /// An index that no constraint has.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Index {
     pub table: String,
@@ -19,19 +18,6 @@ pub struct Index {
     pub unique: bool,
     pub valid: bool,
     pub statistics: Vec<(i32, i32)>,
-}
-
-impl FromJson for Index {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self {
-            table: its.get("table"),
-            definition: its.get("definition"),
-            unique: its.get("unique"),
-            valid: its.get("valid"),
-            statistics: its.get("statistics"),
-        }
-    }
 }
 
 impl ObjectDefinition for Index {

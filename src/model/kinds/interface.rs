@@ -2,7 +2,6 @@
 
 use super::context::EmitContext;
 pub(in crate::model) use super::subject::Subject;
-use crate::json::FromJson;
 use crate::model::statement::EmittedStatement;
 use crate::model::{Attribute, Key, ObjectKind};
 
@@ -10,7 +9,7 @@ use crate::model::{Attribute, Key, ObjectKind};
 ///
 /// A new kind has a file with its definition and this trait, a line in `object_kinds!`, and its query in `read/catalog.sql`.
 /// `create`, `drop` and `alter` write the statements of one object; the rest answers what the order of all statements depends on.
-pub(in crate::model) trait ObjectDefinition: FromJson + PartialEq + Clone {
+pub(in crate::model) trait ObjectDefinition: PartialEq + Clone {
     /// What holds for all objects of the kind.
     const FACTS: Facts;
 

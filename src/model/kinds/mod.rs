@@ -29,7 +29,7 @@ mod table;
 mod trigger;
 mod view;
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 pub use aggregate::Aggregate;
 pub use column::{Column, IdentityColumn, NotNull};
@@ -55,14 +55,12 @@ pub use view::View;
 
 use super::statement::EmittedStatement;
 use super::{Attribute, Key};
-use crate::json::{FromJson, JsonError};
 use context::EmitContext;
 use interface::{AlterRules, Effect, Facts, ObjectDefinition, StatementNode, Subject, TypeChange};
 
-/// Registers the kinds: the kind of the key, and for each definition that objects of the kind have, its name in a row, its variant
-/// and its type.
+/// Registers the kinds: the kind of the key, and for each definition that objects of the kind have, its variant and its type.
 macro_rules! object_kinds {
-    ($d:tt; $($kind:ident: $($tag:literal $variant:ident($type:ty)),+;)+) => {
+    ($d:tt; $($kind:ident: $($variant:ident($type:ty)),+;)+) => {
         impl ObjectKind {
             pub(in crate::model) fn facts(self) -> Facts {
                 match self {
@@ -71,8 +69,10 @@ macro_rules! object_kinds {
             }
         }
 
-        /// What an object is, by its kind; texts as the server prints them.
-        #[derive(Clone, Debug, PartialEq)]
+        /// What an object is, by its kind; texts as the server prints them. In a row of `catalog.sql` an object with one field,
+        /// which is named after the variant. It is serialized by the test that compares these names with those of the query.
+        #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+        #[serde(rename_all = "snake_case")]
         #[allow(missing_docs, reason = "the types have the documentation")]
         pub enum Definition {
             $($($variant($type),)+)+
@@ -83,13 +83,6 @@ macro_rules! object_kinds {
             pub fn kind(&self) -> ObjectKind {
                 match self {
                     $($(Self::$variant(_) => ObjectKind::$kind,)+)+
-                }
-            }
-
-            fn from_row(tag: &str, value: Value, error: &mut JsonError) -> Option<Self> {
-                match tag {
-                    $($($tag => Some(Self::$variant(FromJson::from_json(value, error))),)+)+
-                    _ => None,
                 }
             }
         }
@@ -117,24 +110,24 @@ macro_rules! object_kinds {
 
 object_kinds! {
     $;
-    Schema: "schema" Schema(Schema);
-    Extension: "extension" Extension(Extension);
-    Type: "enum" Enum(EnumType), "composite" Composite(CompositeType), "range" Range(RangeType);
-    Domain: "domain" Domain(Domain);
-    Sequence: "sequence" Sequence(Sequence);
-    Table: "table" Table(Table);
-    Column: "column" Column(Column);
-    Default: "default" Default(ColumnDefault);
-    Constraint: "constraint" Constraint(Constraint);
-    Index: "index" Index(Index);
-    View: "view" View(View);
-    Routine: "routine" Routine(Routine);
-    Aggregate: "aggregate" Aggregate(Aggregate);
-    Trigger: "trigger" Trigger(Trigger);
-    Rule: "rule" Rule(Rule);
-    Policy: "policy" Policy(Policy);
-    Statistics: "statistics" Statistics(ExtendedStatistics);
-    EventTrigger: "event_trigger" EventTrigger(EventTrigger);
+    Schema: Schema(Schema);
+    Extension: Extension(Extension);
+    Type: Enum(EnumType), Composite(CompositeType), Range(RangeType);
+    Domain: Domain(Domain);
+    Sequence: Sequence(Sequence);
+    Table: Table(Table);
+    Column: Column(Column);
+    Default: Default(ColumnDefault);
+    Constraint: Constraint(Constraint);
+    Index: Index(Index);
+    View: View(View);
+    Routine: Routine(Routine);
+    Aggregate: Aggregate(Aggregate);
+    Trigger: Trigger(Trigger);
+    Rule: Rule(Rule);
+    Policy: Policy(Policy);
+    Statistics: Statistics(ExtendedStatistics);
+    EventTrigger: EventTrigger(EventTrigger);
 }
 
 impl ObjectKind {
@@ -146,17 +139,6 @@ impl ObjectKind {
     /// Whether it runs code of its author when others use it.
     pub fn runs_code(self) -> bool {
         self.facts().runs_code
-    }
-}
-
-impl FromJson for Definition {
-    /// An object of one field, which is named after the kind.
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let only = if let Value::Object(object) = value { object.into_iter().next() } else { None };
-        only.and_then(|(tag, value)| Self::from_row(&tag, value, error)).unwrap_or_else(|| {
-            error.note("definition");
-            Self::Schema(Schema {})
-        })
     }
 }
 

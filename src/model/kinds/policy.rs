@@ -1,15 +1,14 @@
 //! Row security policies.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, ObjectDefinition, Subject, TypeChange};
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::sql_text::{lists, parenthesised};
 use crate::model::statement::EmittedStatement;
 
 /// A row security policy.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Policy {
     pub permissive: bool,
@@ -17,19 +16,6 @@ pub struct Policy {
     pub roles: Vec<String>,
     pub using: Option<String>,
     pub check: Option<String>,
-}
-
-impl FromJson for Policy {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self {
-            permissive: its.get("permissive"),
-            command: its.get("command"),
-            roles: its.get("roles"),
-            using: its.get("using"),
-            check: its.get("check"),
-        }
-    }
 }
 
 impl ObjectDefinition for Policy {

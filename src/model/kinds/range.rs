@@ -1,17 +1,16 @@
 //! Range types.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::Definition;
 use super::context::EmitContext;
 use super::enum_type::{TYPE, drop_or_rename, drop_renamed};
 use super::interface::{Facts, ObjectDefinition, Subject};
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::sql_text::renamed_away;
 use crate::model::statement::EmittedStatement;
 
 /// A range type: the options of its CREATE.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct RangeType {
     pub options: Vec<String>,
@@ -30,12 +29,6 @@ impl RangeType {
     /// The type of its bounds.
     fn subtype(&self) -> Option<&str> {
         self.option("subtype = ")
-    }
-}
-
-impl FromJson for RangeType {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        Self { options: Fields::of(value, error).get("options") }
     }
 }
 

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, Subject, TypeChange};
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::Key;
 use crate::model::statement::EmittedStatement;
 
 /// A function or a procedure.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Routine {
     pub kind: String,
@@ -31,21 +30,6 @@ pub(super) const ROUTINE: Facts = Facts {
     runs_code: true,
     ..Facts::of("routine")
 };
-
-impl FromJson for Routine {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self {
-            kind: its.get("kind"),
-            definition: its.get("definition"),
-            schema: its.get("schema"),
-            arguments: its.get("arguments"),
-            result: its.get("result"),
-            language: its.get("language"),
-            trigger: its.get("trigger"),
-        }
-    }
-}
 
 impl ObjectDefinition for Routine {
     const FACTS: Facts = ROUTINE;

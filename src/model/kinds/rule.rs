@@ -1,27 +1,19 @@
 //! Rewrite rules.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, ObjectDefinition, Subject, TypeChange};
 use super::trigger::enable;
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::statement::EmittedStatement;
 
 /// A rule of a table or view.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Rule {
     pub definition: String,
     /// `O`, `D`, `R` or `A`, as in `pg_rewrite.ev_enabled`.
     pub enabled: char,
-}
-
-impl FromJson for Rule {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self { definition: its.get("definition"), enabled: its.get("enabled") }
-    }
 }
 
 impl ObjectDefinition for Rule {

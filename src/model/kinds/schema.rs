@@ -1,22 +1,14 @@
 //! Schemas.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::interface::{Facts, Grants, Namespace, ObjectDefinition, Subject};
-use crate::json::{FromJson, JsonError};
 use crate::model::statement::EmittedStatement;
 
 /// A schema.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Schema {}
-
-impl FromJson for Schema {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        crate::json::Fields::of(value, error);
-        Self {}
-    }
-}
 
 impl ObjectDefinition for Schema {
     const FACTS: Facts = Facts { namespace: Namespace::Itself, grants: Grants::On("SCHEMA "), ..Facts::of("schema") };

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::Definition;
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, ObjectStep, StatementNode, Subject};
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::hazard::Danger;
 use crate::model::statement::EmittedStatement;
 use crate::model::{Key, ObjectKind};
 
 /// A sequence that is no identity column's.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Sequence {
     pub numbers: SequenceNumbers,
@@ -23,9 +22,10 @@ pub struct Sequence {
 }
 
 /// How a sequence counts.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct SequenceNumbers {
+    #[serde(rename = "type")]
     pub type_name: String,
     pub start: i64,
     pub increment: i64,
@@ -33,28 +33,6 @@ pub struct SequenceNumbers {
     pub max: i64,
     pub cache: i64,
     pub cycle: bool,
-}
-
-impl FromJson for Sequence {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self { numbers: its.get("numbers"), unlogged: its.get("unlogged"), owned_by: its.get("owned_by") }
-    }
-}
-
-impl FromJson for SequenceNumbers {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self {
-            type_name: its.get("type"),
-            start: its.get("start"),
-            increment: its.get("increment"),
-            min: its.get("min"),
-            max: its.get("max"),
-            cache: its.get("cache"),
-            cycle: its.get("cycle"),
-        }
-    }
 }
 
 impl SequenceNumbers {

@@ -1,27 +1,19 @@
 //! Extended statistics.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, ObjectDefinition, Subject, TypeChange};
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::Key;
 use crate::model::statement::EmittedStatement;
 
 /// A statistics object of a table.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct ExtendedStatistics {
     pub definition: String,
     pub schema: String,
     pub target: Option<i32>,
-}
-
-impl FromJson for ExtendedStatistics {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self { definition: its.get("definition"), schema: its.get("schema"), target: its.get("target") }
-    }
 }
 
 impl ObjectDefinition for ExtendedStatistics {

@@ -1,19 +1,18 @@
 //! Tables, with the parts that are written in their CREATE.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::Definition;
 use super::constraint::Constraint;
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, Subject};
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::hazard::Danger;
 use crate::model::sql_text::{self, options};
 use crate::model::statement::EmittedStatement;
 use crate::model::{Object, ObjectKind};
 
 /// A table without its parts.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Table {
     pub unlogged: bool,
@@ -27,24 +26,6 @@ pub struct Table {
     pub row_security: bool,
     pub force_row_security: bool,
     pub access_method: Option<String>,
-}
-
-impl FromJson for Table {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self {
-            unlogged: its.get("unlogged"),
-            partition_key: its.get("partition_key"),
-            bound: its.get("bound"),
-            parents: its.get("parents"),
-            replica_identity: its.get("replica_identity"),
-            clustered_on: its.get("clustered_on"),
-            options: its.get("options"),
-            row_security: its.get("row_security"),
-            force_row_security: its.get("force_row_security"),
-            access_method: its.get("access_method"),
-        }
-    }
 }
 
 impl ObjectDefinition for Table {

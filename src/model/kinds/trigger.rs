@@ -1,26 +1,18 @@
 //! Triggers.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, ObjectDefinition, Subject, TypeChange};
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::statement::EmittedStatement;
 
 /// A trigger of a table or view.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct Trigger {
     pub definition: String,
     /// `O`, `D`, `R` or `A`, as in `pg_trigger.tgenabled`.
     pub enabled: char,
-}
-
-impl FromJson for Trigger {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self { definition: its.get("definition"), enabled: its.get("enabled") }
-    }
 }
 
 impl ObjectDefinition for Trigger {

@@ -1,17 +1,16 @@
 //! Views and materialized views.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, Subject, TypeChange};
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::Attribute;
 use crate::model::hazard::Danger;
 use crate::model::sql_text::{lists, options};
 use crate::model::statement::EmittedStatement;
 
 /// A view, materialized or not.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[allow(missing_docs, reason = "the catalog's own words")]
 pub struct View {
     pub materialized: bool,
@@ -20,20 +19,6 @@ pub struct View {
     pub options: Vec<String>,
     pub access_method: Option<String>,
     pub columns: Option<Vec<Attribute>>,
-}
-
-impl FromJson for View {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self {
-            materialized: its.get("materialized"),
-            populated: its.get("populated"),
-            definition: its.get("definition"),
-            options: its.get("options"),
-            access_method: its.get("access_method"),
-            columns: its.get("columns"),
-        }
-    }
 }
 
 impl ObjectDefinition for View {

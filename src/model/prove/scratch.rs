@@ -40,8 +40,8 @@ pub enum ScratchError {
     #[error("a scratch database")]
     Server(#[from] Failure),
     /// The rows of the catalog can't be read.
-    #[error(transparent)]
-    Unreadable(#[from] CatalogRowError),
+    #[error("the server's catalog reads in an unexpected way ({0}); is it PostgreSQL 13 to 18?")]
+    Unreadable(CatalogRowError),
     /// Statements of a revision or of the model that fail.
     #[error("{}", .0.iter().map(SourceError::line).collect::<Vec<_>>().join("\n"))]
     Broken(Vec<SourceError>),
@@ -369,9 +369,15 @@ impl Scratch {
 pub async fn read(session: &Session, scope: &Scope) -> Result<Catalog, ScratchError> {
     let _turn = scope.shared.turn().await;
     let mut rows = CatalogRows::new(scope.shared.clone());
-    let add = |_, row: &[Option<&str>]| row.first().copied().flatten().into_iter().for_each(|row| rows.add(row));
+    let mut outcome = Ok(());
+    let add = |_, row: &[Option<&str>]| {
+        if let (Ok(()), [Some(row)]) = (&outcome, row) {
+            outcome = rows.add(row);
+        }
+    };
     session.stream(&scope.message(), add).await?;
-    Ok(rows.catalog()?)
+    outcome.map_err(ScratchError::Unreadable)?;
+    Ok(rows.catalog())
 }
 
 /// A server's version: 150018.

@@ -10,7 +10,7 @@ SELECT json_build_object('part', json_build_array(json_build_array(part_class, p
        (part_class, part, sub, class, whole, whole_sub);
 
 SELECT json_build_object('needs', json_build_array(
-    json_build_array(own.relname, d.objid::int8, d.objsubid), json_build_array(other.relname, d.refobjid::int8, d.refobjsubid), d.deptype::text))
+    json_build_array(own.relname, d.objid::int8, d.objsubid), json_build_array(other.relname, d.refobjid::int8, d.refobjsubid)))
   FROM pg_depend d JOIN pg_class own ON own.oid = d.classid JOIN pg_class other ON other.oid = d.refclassid
  WHERE d.objid >= 16384 AND (d.refobjid >= 16384 OR d.refclassid = 'pg_namespace'::regclass) AND d.deptype IN ('n', 'a', 'i')
    AND d.classid IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_proc'::regclass, 'pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_rewrite'::regclass,

@@ -10,7 +10,7 @@ use crate::sql::{Ident, Literal, Message, QualifiedName, SearchPath, Sql, TextAr
 
 use shared::SharedObjects;
 
-pub use rows::{CatalogRowError, CatalogRows, of_snapshot};
+pub use rows::{CatalogRowError, CatalogRows, ObjectRow, of_snapshot};
 
 /// What is read, and what is left out.
 #[derive(Clone, Debug)]
@@ -71,11 +71,13 @@ impl std::fmt::Display for ViewedSearchPath {
     }
 }
 
-/// A query for the objects of each kind.
+/// A query for the objects of each kind: rows that are read as [`ObjectRow`].
 /// Those of defaults name no column: with their table the server would compare all its columns for each of them.
 const OBJECTS: &str = include_str!("catalog.sql");
 /// Queries for what these depend on, for their parts, and for what is not compared.
 const DEPENDENCIES: &str = include_str!("dependencies.sql");
+
+const UNION_ALL: &str = "\nUNION ALL\n";
 
 /// Settings with which two servers print the same definition in the same way.
 const SETTINGS: [&str; 9] = [
@@ -104,14 +106,20 @@ impl Scope {
 
     /// One message that reads everything in one snapshot; each row is one JSON text.
     pub fn message(&self) -> Message {
-        let queries = self.queries(OBJECTS).into_iter().chain(self.queries(DEPENDENCIES));
-        Message::reading(self.role(), self.settings(), [self.seen_by_revisions(Sql::join(queries, "\nUNION ALL\n"))])
+        let objects = sql!("SELECT json_build_object('object', r) FROM ({rows}) objects (r)", rows = self.objects());
+        let queries = [objects].into_iter().chain(self.queries(DEPENDENCIES));
+        Message::reading(self.role(), self.settings(), [self.seen_by_revisions(Sql::join(queries, UNION_ALL))])
     }
 
     /// One query for the rows of all objects as one text, for the ledger; dependencies are left out.
     pub fn snapshot(&self) -> Sql {
-        let rows = self.seen_by_revisions(Sql::join(self.queries(OBJECTS), "\nUNION ALL\n"));
+        let rows = self.seen_by_revisions(self.objects());
         sql!("SELECT string_agg(r::text, E'\\x1e') FROM ({rows}) rows (r)", rows = rows)
+    }
+
+    /// One query for the rows of all objects.
+    fn objects(&self) -> Sql {
+        Sql::join(self.queries(OBJECTS), UNION_ALL)
     }
 
     /// Rows whose names are shown as the revisions see them. The whole statement is parsed under our own search path, so each

@@ -3,18 +3,24 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::json::{Fields, FromJson, JsonError};
 use crate::model::{Catalog, Definition, Grant, Key, Object, ObjectContent, ObjectKind, Properties};
 
 use super::shared::SharedObjects;
 
 /// Why rows don't make a catalog.
 #[derive(Debug, Error)]
-#[error("the server's catalog reads in an unexpected way ({0}); is it PostgreSQL 13 to 18?")]
-pub struct CatalogRowError(String);
+pub enum CatalogRowError {
+    /// A row has another form.
+    #[error("{0}")]
+    Form(serde_path_to_error::Error<serde_json::Error>),
+    /// The places of objects are 32-bit numbers.
+    #[error("more than 4 billion objects")]
+    TooMany,
+}
 
 /// Class, OID and column of an object in the catalog, as in `pg_depend`. The class is the place of its name in [`CatalogRows::classes`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,46 +31,56 @@ struct CatalogAddress {
 }
 
 /// The same, as a row has it.
-type AddressText = (String, u32, i32);
+type AddressText<'r> = (&'r str, u32, i32);
 
-/// A row but for its definition.
-struct RowHead {
-    id: Option<AddressText>,
-    parent: Option<AddressText>,
-    name: String,
-    shown: String,
-    comment: Option<String>,
-    owner: Option<String>,
-    grants: Option<Vec<Grant>>,
-    /// The dependent object, the one that it depends on, and `pg_depend.deptype`.
-    needs: Option<(AddressText, AddressText, char)>,
-    part: Option<(AddressText, AddressText)>,
-    unknown: Option<String>,
+/// A row of the catalog queries.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum CatalogRow<'r> {
+    /// A row of `catalog.sql`.
+    #[serde(borrow)]
+    Object(ObjectRow<'r>),
+    /// What is no object of the model, and the object that it is a part of.
+    #[serde(borrow)]
+    Part([AddressText<'r>; 2]),
+    /// The dependent object, and the one that it depends on (`pg_depend`).
+    #[serde(borrow)]
+    Needs([AddressText<'r>; 2]),
+    /// An object that is not compared, in words.
+    Unknown(String),
 }
 
-impl FromJson for RowHead {
-    fn from_json(value: Value, error: &mut JsonError) -> Self {
-        let mut its = Fields::of(value, error);
-        Self {
-            id: its.get("id"),
-            parent: its.get("parent"),
-            name: its.get::<Option<String>>("name").unwrap_or_default(),
-            shown: its.get::<Option<String>>("shown").unwrap_or_default(),
-            comment: its.get("comment"),
-            owner: its.get("owner"),
-            grants: its.get("grants"),
-            needs: its.get("needs"),
-            part: its.get("part"),
-            unknown: its.get("unknown"),
-        }
-    }
+/// An object, as `catalog.sql` has it and a snapshot in the ledger.
+#[derive(Deserialize, Serialize)]
+#[allow(missing_docs, reason = "as in Object and Properties")]
+pub struct ObjectRow<'r> {
+    #[serde(borrow)]
+    pub id: AddressText<'r>,
+    #[serde(borrow)]
+    pub parent: Option<AddressText<'r>>,
+    pub name: String,
+    pub shown: String,
+    pub comment: Option<String>,
+    pub owner: Option<String>,
+    pub grants: Option<Vec<Grant>>,
+    /// A [`Definition`], which is parsed if it is not known: most are equal to one of another row.
+    #[serde(borrow)]
+    pub definition: &'r RawValue,
+}
+
+/// Parses JSON. An error says where in it: `column.not_null.valid: invalid type: …`.
+fn parse<'r, T: Deserialize<'r>>(json: &'r str) -> Result<T, CatalogRowError> {
+    let mut parser = serde_json::Deserializer::from_str(json);
+    serde_path_to_error::deserialize(&mut parser).map_err(CatalogRowError::Form)
 }
 
 /// One text of all rows, as `Scope::snapshot` gives it, into a catalog.
 pub fn of_snapshot(text: &str, shared: &SharedObjects) -> Result<Catalog, CatalogRowError> {
     let mut rows = CatalogRows::new(shared.clone());
-    text.split('\u{1e}').filter(|row| !row.is_empty()).for_each(|row| rows.add(row));
-    rows.catalog()
+    for row in text.split('\u{1e}').filter(|row| !row.is_empty()) {
+        rows.add_object(parse(row)?)?;
+    }
+    Ok(rows.catalog())
 }
 
 /// The rows that were read until now: objects first, then parts, then dependencies.
@@ -78,7 +94,6 @@ pub struct CatalogRows {
     /// Indexes of the dependent object and of the one that it depends on.
     needs: Vec<(u32, u32)>,
     unknown: BTreeSet<String>,
-    error: Option<CatalogRowError>,
 }
 
 /// An object whose parent and dependencies are not known yet.
@@ -89,9 +104,6 @@ struct RowObject {
     parent: Option<CatalogAddress>,
     position: (u32, i32),
 }
-
-/// Where the definition begins in a row: as the server prints it, and not within a text, as there its quotes are escaped.
-const DEFINITION: &str = ", \"definition\" : ";
 
 impl CatalogRows {
     /// No rows.
@@ -104,44 +116,51 @@ impl CatalogRows {
             parts: HashMap::new(),
             needs: Vec::new(),
             unknown: BTreeSet::new(),
-            error: None,
         }
     }
 
-    /// Reads a row. An error is kept for [`Self::catalog`].
-    pub fn add(&mut self, row: &str) {
-        if let Err(error) = self.read(row) {
-            self.error.get_or_insert(CatalogRowError(error));
+    /// Reads a row.
+    pub fn add(&mut self, row: &str) -> Result<(), CatalogRowError> {
+        match parse(row)? {
+            CatalogRow::Object(object) => self.add_object(object)?,
+            CatalogRow::Part([part, whole]) => {
+                let (part, whole) = (self.address(part), self.address(whole));
+                self.parts.insert(part, whole);
+            }
+            CatalogRow::Needs([who, whom]) => {
+                let (who, whom) = (self.address(who), self.address(whom));
+                if let (Some(who), Some(whom)) = (self.index(who), self.index(whom))
+                    && who != whom
+                {
+                    self.needs.push((who, whom));
+                }
+            }
+            CatalogRow::Unknown(unknown) => {
+                self.unknown.insert(unknown);
+            }
         }
+        Ok(())
     }
 
-    fn read(&mut self, row: &str) -> Result<(), String> {
-        let Some((head, rest)) = row.split_once(DEFINITION) else {
-            let head: RowHead = crate::json::read(row)?;
-            self.add_other(head);
-            return Ok(());
-        };
-        let json = rest.strip_suffix('}').ok_or("a row does not end with its definition")?;
-        let head: RowHead = crate::json::read(&format!("{head}}}"))?;
-        let Some(id) = &head.id else { return Ok(()) };
+    fn add_object(&mut self, row: ObjectRow<'_>) -> Result<(), CatalogRowError> {
         let shared = self.shared.clone();
         let mut known = shared.known();
-        let definition = known.definition(json, || {
-            let mut definition: Definition = crate::json::read_field("definition", json)?;
+        let definition = known.definition(row.definition.get(), |json| {
+            let mut definition: Definition = parse(json)?;
             same_lists(&mut definition);
-            Ok(definition)
+            Ok::<_, CatalogRowError>(definition)
         })?;
-        let address = self.address(id);
-        let parent = head.parent.as_ref().map(|parent| self.address(parent));
-        let mut key = Key { kind: definition.kind(), name: head.name.into() };
+        let address = self.address(row.id);
+        let parent = row.parent.map(|parent| self.address(parent));
+        let mut key = Key { kind: definition.kind(), name: row.name.into() };
         let properties = Properties {
-            comment: head.comment.map(String::into_boxed_str),
-            owner: head.owner.map(String::into_boxed_str),
-            grants: head.grants.unwrap_or_default().into_boxed_slice(),
+            comment: row.comment.map(String::into_boxed_str),
+            owner: row.owner.map(String::into_boxed_str),
+            grants: row.grants.unwrap_or_default().into_boxed_slice(),
         }
         .boxed();
         let is_same = |content: &ObjectContent| {
-            Arc::ptr_eq(&content.shared_definition, &definition) && *content.shown == *head.shown && content.properties == properties
+            Arc::ptr_eq(&content.shared_definition, &definition) && *content.shown == *row.shown && content.properties == properties
         };
         let content = match known.object(&key) {
             Some((same, content)) if is_same(content) => {
@@ -150,38 +169,22 @@ impl CatalogRows {
                 content
             }
             _ => {
-                let shown = if key.kind == ObjectKind::Column { known.name(head.shown) } else { head.shown.into() };
+                let shown = if key.kind == ObjectKind::Column { known.name(row.shown) } else { row.shown.into() };
                 Arc::new(ObjectContent { parent: None, shown, properties, shared_definition: definition, others: Box::default() })
             }
         };
-        let index = u32::try_from(self.objects.len()).map_err(|_| "more objects than there can be")?;
+        let index = u32::try_from(self.objects.len()).map_err(|_| CatalogRowError::TooMany)?;
         self.found.insert(address, index);
         self.objects.push(RowObject { key, content, parent, position: (address.oid, address.column) });
         Ok(())
     }
 
-    fn add_other(&mut self, row: RowHead) {
-        if let Some((who, whom, _)) = row.needs {
-            let (who, whom) = (self.address(&who), self.address(&whom));
-            if let (Some(who), Some(whom)) = (self.index(who), self.index(whom))
-                && who != whom
-            {
-                self.needs.push((who, whom));
-            }
-        } else if let Some((part, whole)) = row.part {
-            let (part, whole) = (self.address(&part), self.address(&whole));
-            self.parts.insert(part, whole);
-        } else if let Some(unknown) = row.unknown {
-            self.unknown.insert(unknown);
-        }
-    }
-
-    fn address(&mut self, (class, oid, column): &AddressText) -> CatalogAddress {
+    fn address(&mut self, (class, oid, column): AddressText<'_>) -> CatalogAddress {
         let place = self.classes.iter().position(|known| known == class).unwrap_or_else(|| {
-            self.classes.push(class.clone());
+            self.classes.push(class.to_owned());
             self.classes.len() - 1
         });
-        CatalogAddress { class: u8::try_from(place).unwrap_or(u8::MAX), oid: *oid, column: *column }
+        CatalogAddress { class: u8::try_from(place).unwrap_or(u8::MAX), oid, column }
     }
 
     /// The object at an address, or the one that what is there is a part of: a column of a view, the row type of a table, an array type.
@@ -211,8 +214,7 @@ impl CatalogRows {
     }
 
     /// All rows into a catalog.
-    pub fn catalog(mut self) -> Result<Catalog, CatalogRowError> {
-        self.error.take().map_or(Ok(()), Err)?;
+    pub fn catalog(mut self) -> Catalog {
         self.parts = HashMap::new();
         let is_of_model: Vec<bool> = (0..self.objects.len()).map(|index| self.is_of_model(index)).collect();
         let parents: Vec<Option<u32>> =
@@ -245,7 +247,7 @@ impl CatalogRows {
         }
         let objects = self.objects.into_iter().zip(is_of_model).filter(|(_, is_of_model)| *is_of_model);
         let objects = objects.map(|(object, _)| (object.key, Object::new(object.content, object.position)));
-        Ok(Catalog { objects: objects.collect(), unknown: self.unknown })
+        Catalog { objects: objects.collect(), unknown: self.unknown }
     }
 }
 
@@ -292,17 +294,23 @@ mod tests {
         assert_eq!(one_cast("ARRAY[('a'::text), x]"), "ARRAY[('a'::text), x]");
     }
 
+    fn catalog(rows: &[&str]) -> Result<Catalog, CatalogRowError> {
+        let mut catalog = CatalogRows::new(SharedObjects::default());
+        rows.iter().try_for_each(|row| catalog.add(row))?;
+        Ok(catalog.catalog())
+    }
+
     #[test]
     fn rows_become_objects_that_know_what_they_need() {
         let rows = [
-            r#"{"id":["pg_class",20000,0],"name":"public.a","shown":"a", "definition" : {"table":{"unlogged":false,"parents":[],"replica_identity":"DEFAULT","options":[],"row_security":false,"force_row_security":false}}}"#,
-            r#"{"id":["pg_class",20001,0],"name":"public.v","shown":"v", "definition" : {"view":{"materialized":false,"populated":true,"definition":"SELECT 1","options":[]}}}"#,
-            r#"{"id":["pg_trigger",20002,0],"parent":["pg_class",99,0],"name":"public.b.t","shown":"t", "definition" : {"trigger":{"definition":"x","enabled":"O"}}}"#,
+            r#"{"object":{"id":["pg_class",20000,0],"name":"public.a","shown":"a","definition":{"table":{"unlogged":false,"parents":[],"replica_identity":"DEFAULT","options":[],"row_security":false,"force_row_security":false}}}}"#,
+            r#"{"object":{"id":["pg_class",20001,0],"name":"public.v","shown":"v","definition":{"view":{"materialized":false,"populated":true,"definition":"SELECT 1","options":[]}}}}"#,
+            r#"{"object":{"id":["pg_trigger",20002,0],"parent":["pg_class",99,0],"name":"public.b.t","shown":"t","definition":{"trigger":{"definition":"x","enabled":"O"}}}}"#,
             r#"{"part":[["pg_rewrite",20003,0],["pg_class",20001,0]]}"#,
-            r#"{"needs":[["pg_rewrite",20003,0],["pg_class",20000,2],"n"]}"#,
+            r#"{"needs":[["pg_rewrite",20003,0],["pg_class",20000,2]]}"#,
             r#"{"unknown":"collation public.c"}"#,
         ];
-        let catalog = of_snapshot(&rows.join("\u{1e}"), &SharedObjects::default()).expect("a catalog");
+        let catalog = catalog(&rows).expect("a catalog");
         let key = |kind, name: &str| Key { kind, name: name.into() };
         assert_eq!(catalog.objects.len(), 2, "a part of something unknown is left out");
         assert!(catalog.objects[&key(ObjectKind::View, "public.v")].needs().any(|need| *need == key(ObjectKind::Table, "public.a")));
@@ -310,17 +318,21 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_row_is_reported() {
+    fn a_malformed_row_is_reported_with_its_field() {
+        let object = |id: &str, definition: &str| format!(r#"{{"object":{{"id":{id},"name":"n","shown":"n","definition":{definition}}}}}"#);
         for (row, text) in [
-            (r#"{"id":["pg_class","x",0]}"#, "`id` is no number"),
-            (r#"{"part":[["pg_class",1,0]]}"#, "`part` is no list of that length"),
-            (r#"{"id":["pg_type",1,0], "definition" : {"domain":{"base":"integer"}}}"#, "`not_null` is no boolean"),
-            (r#"{"id":["pg_trigger",1,0], "definition" : {"trigger":{"definition":"x","enabled":"OO"}}}"#, "`enabled` is no letter"),
-            (r#"{"id":["pg_planet",1,0], "definition" : {"planet":{}}}"#, "`definition` is no definition"),
+            (object(r#"["pg_class","x",0]"#, "{}"), "object.id[1]: invalid type: string \"x\", expected u32"),
+            (r#"{"part":[["pg_class",1,0]]}"#.to_owned(), "part: invalid length 1, expected an array of length 2"),
+            (object(r#"["pg_type",1,0]"#, r#"{"domain":{"base":"integer"}}"#), "domain: missing field `not_null`"),
+            (
+                object(r#"["pg_trigger",1,0]"#, r#"{"trigger":{"definition":"x","enabled":"OO"}}"#),
+                "trigger.enabled: invalid value: string \"OO\", expected a character",
+            ),
+            (object(r#"["pg_planet",1,0]"#, r#"{"planet":{}}"#), "unknown variant `planet`, expected one of `schema`, `extension`, "),
+            ("{".to_owned(), "EOF while parsing"),
         ] {
-            let fault = of_snapshot(row, &SharedObjects::default()).expect_err("unreadable");
-            assert_eq!(fault.0, text);
+            let error = catalog(&[&row]).expect_err("unreadable").to_string();
+            assert!(error.starts_with(text), "{error}");
         }
-        assert!(of_snapshot("{", &SharedObjects::default()).is_err());
     }
 }

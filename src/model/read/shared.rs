@@ -60,14 +60,14 @@ impl SharedObjects {
 }
 
 impl KnownObjects {
-    /// The definition of this JSON: one that is known, or the one that `read` makes of it.
-    pub(super) fn definition(&mut self, json: &str, read: impl FnOnce() -> Result<Definition, String>) -> Result<Arc<Definition>, String> {
+    /// The definition of this JSON: one that is known, or the one that `parse` makes of it.
+    pub(super) fn definition<E>(&mut self, json: &str, parse: impl FnOnce(&str) -> Result<Definition, E>) -> Result<Arc<Definition>, E> {
         let digest = Sha256::digest(json.as_bytes());
         let key: [u8; 16] = std::array::from_fn(|byte| digest[byte]);
         if let Some(known) = self.definitions.get(&key) {
             return Ok(known.clone());
         }
-        let definition = Arc::new(read()?);
+        let definition = Arc::new(parse(json)?);
         self.definitions.insert(key, definition.clone());
         Ok(definition)
     }

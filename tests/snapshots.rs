@@ -121,6 +121,18 @@ fn a_snapshot_from_before_another_run_is_not_used() {
 }
 
 #[test]
+fn a_snapshot_that_cannot_be_read_is_not_used() {
+    let database = Database::new();
+    with_snapshot(&database, &project(1), &[]).exits(0);
+    database.execute("UPDATE pgmarch.catalog SET rows = replace(rows, 'unlogged', 'of_another_version')");
+    check(&database, &project(1))
+        .exits(0)
+        .stderr_contains("the snapshot of the catalog is not used")
+        .stderr_contains("table: missing field `unlogged`")
+        .stdout_contains("(files, ledger, database)");
+}
+
+#[test]
 fn one_that_does_not_end_in_time_is_cancelled_before_exit() {
     let database = Database::new();
     pgmarch(&database, &project(1)).run().exits(0);

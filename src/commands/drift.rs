@@ -17,7 +17,7 @@ use crate::model::prove::scratch::{ScratchError, read};
 use crate::model::prove::scratch_server::ScratchServer;
 use crate::model::read::database_schemas::{DatabaseSchemas, SchemaEntry};
 use crate::model::read::{Schemas, Scope, of_snapshot};
-use crate::model::snapshot::SnapshotState;
+use crate::model::snapshot::{SavedSnapshot, SnapshotState};
 use crate::position::Position;
 use crate::report::check::{CheckFinding, CheckReport};
 use crate::revision::format::parse;
@@ -128,10 +128,10 @@ pub(super) async fn compare(
         Err(ReplaySkipped::Failed(error)) => return Err(error),
     };
     let (snapshot, unusable) = match state.ledger.snapshot(session, &scope, &at).await? {
-        SnapshotState::Usable(snapshot) => {
-            let catalog = of_snapshot(&snapshot.rows, &context.shared).map_err(ScratchError::Unreadable)?;
-            (Some((snapshot.taken, catalog)), None)
-        }
+        SnapshotState::Usable(SavedSnapshot { taken, rows }) => match of_snapshot(&rows, &context.shared) {
+            Ok(catalog) => (Some((taken, catalog)), None),
+            Err(error) => (None, Some(format!("it was saved at {taken} by another version, or changed since ({error})"))),
+        },
         SnapshotState::Unusable(why) => (None, Some(why)),
         SnapshotState::Nothing => (None, None),
     };

@@ -28,8 +28,9 @@ pub(crate) fn sessions_query(pids: &[i32]) -> Message {
     ))
 }
 
-/// The columns of [`DESCRIPTION`].
+/// The fields of [`DESCRIPTION`].
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Description {
     pid: i32,
     role: Option<String>,

@@ -4,11 +4,11 @@
 
 use std::ops::Range;
 
-use squawk_lexer::{LiteralKind, Token, TokenKind, tokenize};
+use squawk_lexer::{BOM, LiteralKind, Token, TokenKind, tokenize};
 
 /// The tokens of `sql`, white space and comments included, each with its byte range.
 pub(crate) fn tokens(sql: &str) -> impl Iterator<Item = (TokenKind, Range<usize>)> {
-    let mut lexer = tokenize(sql);
+    let mut lexer = server_tokens(sql);
     let (mut end, mut preceding) = (0, Preceding::Other);
     std::iter::from_fn(move || {
         let Token { mut kind, len } = lexer.next()?;
@@ -19,7 +19,7 @@ pub(crate) fn tokens(sql: &str) -> impl Iterator<Item = (TokenKind, Range<usize>
                 let length = escape_string_length(&sql[start..]);
                 kind = TokenKind::Literal { kind: LiteralKind::EscStr { terminated: length.is_some() } };
                 end = length.map_or(sql.len(), |length| start + length);
-                lexer = tokenize(&sql[end..]);
+                lexer = server_tokens(&sql[end..]);
                 Preceding::EscapeString
             }
             (TokenKind::Literal { kind: LiteralKind::EscStr { .. } }, _) => Preceding::EscapeString,
@@ -32,6 +32,15 @@ pub(crate) fn tokens(sql: &str) -> impl Iterator<Item = (TokenKind, Range<usize>
         };
         Some((kind, start..end))
     })
+}
+
+/// The lexer's tokens. It skips a byte order mark at the beginning, which for the server begins a name, like every character beyond
+/// ASCII.
+fn server_tokens(sql: &str) -> impl Iterator<Item = Token> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$') || !c.is_ascii();
+    let end = if sql.starts_with(BOM) { sql.find(|c| !is_name(c)).unwrap_or(sql.len()) } else { 0 };
+    let name = u32::try_from(end).ok().filter(|len| *len > 0).map(|len| Token { kind: TokenKind::Ident, len });
+    name.into_iter().chain(tokenize(&sql[end..]))
 }
 
 /// What precedes a token, as far as it decides whether a string continues the one before.
@@ -75,6 +84,13 @@ mod tests {
             assert!(texts(plain).ends_with(&["'\\'", "b"]), "{plain}: the server does not join these, or not as escapes");
         }
         assert_eq!(tokens("E'a'\n'b\\'").last().map(|(_, range)| range), Some(5..9));
+    }
+
+    #[test]
+    fn a_byte_order_mark_begins_a_name() {
+        assert_eq!(texts("\u{feff}a$$; $$"), ["\u{feff}a$$", ";", "$$"]);
+        assert_eq!(texts("E'a'\n'b'\u{feff}$$; COMMIT"), ["E'a'", "'b'", "\u{feff}$$", ";", "COMMIT"]);
+        assert_eq!(texts("\u{feff}"), ["\u{feff}"]);
     }
 
     #[test]

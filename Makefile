@@ -105,7 +105,7 @@ lint: ## Check format, code, docs, dependencies, scripts, Dockerfile and workflo
 	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --document-private-items
 	scripts/dev/lint-dependencies.sh
 	$(LINTERS)/shellcheck $(SCRIPTS)
-	$(LINTERS)/hadolint docker/Dockerfile
+	$(LINTERS)/hadolint docker/Dockerfile fuzz/oss-fuzz/Dockerfile
 	$(LINTERS)/zizmor --offline --quiet .github/workflows
 
 fmt: ## Format the code

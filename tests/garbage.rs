@@ -15,12 +15,13 @@ pub(crate) mod targets;
 type Target = fn(&[u8]);
 
 /// Each target with the folder of its corpus.
-const TARGETS: [(&str, Target); 6] = [
+const TARGETS: [(&str, Target); 7] = [
     ("fuzz/corpus/settings", targets::settings),
     ("fuzz/corpus/revision", targets::revision),
     ("fuzz/corpus/statements", targets::statements),
     ("crates/pg-connect/fuzz/corpus/environment", library_targets::environment),
     ("crates/pg-connect/fuzz/corpus/url", library_targets::url),
+    ("crates/pg-connect/fuzz/corpus/certificate", library_targets::certificate),
     ("crates/pg-connect/fuzz/corpus/server", library_targets::server),
 ];
 

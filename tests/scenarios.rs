@@ -51,6 +51,7 @@ mod reading;
 mod rights;
 mod round_trips;
 mod scripts;
+mod server_parser;
 mod settings;
 mod sidecar;
 mod signals;

@@ -109,6 +109,8 @@ need_fuzz() {
     need_cargo
     rustup toolchain list | grep ^nightly >/dev/null || rustup toolchain install nightly --profile minimal >&2
     cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz >&2
+    has clang || apt "compiles PostgreSQL's parser" clang
+    compgen -G "/usr/lib/llvm-*/lib/libclang.so*" >/dev/null || apt "reads the header of PostgreSQL's parser" libclang-dev
 }
 
 need_linters() {

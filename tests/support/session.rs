@@ -73,6 +73,11 @@ impl Session {
         }
     }
 
+    /// Prepares a statement, which the server parses and does not execute.
+    pub(crate) fn prepare(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
+        self.runtime.block_on(self.client().prepare(sql)).map(drop)
+    }
+
     /// The process id of its backend.
     #[track_caller]
     pub(crate) fn pid(&self) -> String {

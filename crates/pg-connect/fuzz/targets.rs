@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pg_connect::protocol::AuthPolicy;
 use pg_connect::stream::{PgStream, PreTls};
+use pg_connect::tls::{CertificateDer, ParsedCertificate, end_point};
 use pg_connect::{ConnectTarget, Conninfo, Environment, Program};
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
@@ -39,6 +40,22 @@ pub(crate) fn url(bytes: &[u8]) {
     if !text.contains("file") {
         drop(ConnectTarget::decide(&conninfo));
     }
+}
+
+/// A certificate in DER, as a server presents it before anything about it is verified: it has each of the names that it lists.
+pub(crate) fn certificate(bytes: &[u8]) {
+    let der = CertificateDer::from(bytes);
+    let end_point = end_point(&der);
+    let Some(certificate) = ParsedCertificate::read(&der) else {
+        assert_eq!(end_point, None);
+        return;
+    };
+    let names = certificate.names();
+    assert!(!names.list().is_empty());
+    for host in names.hosts.iter().cloned().chain(names.addresses.iter().map(ToString::to_string)) {
+        assert!(names.include(&host), "{host} is not in {names:?}");
+    }
+    std::hint::black_box((certificate.is_version_1(), certificate.is_self_issued(), certificate.validity(Duration::ZERO)));
 }
 
 /// All that a server sends to a login and a statement.

@@ -17,5 +17,6 @@ mod verify;
 pub use certificate::{CertificateNames, ParsedCertificate, Validity, end_point};
 pub use client::{PROTOCOL, TlsClient};
 pub use files::TlsFiles;
+pub use rustls::pki_types::CertificateDer;
 pub use settings::{CertMode, TlsMode, TlsSettings, TlsVersion, TrustRoots};
 pub use verify::NameMismatch;

@@ -1,76 +1,55 @@
 //! The digest of a folder: one checksum of the names and contents of all its revision files.
 
 use std::fmt;
-use std::panic::resume_unwind;
+use std::io;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use pg_connect::file::{Readings, watched};
-use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
-use super::file_hash::{BUFFER, FileHash, hash_file};
-use super::listing::FolderListing;
+use super::file_hash::{BUFFER, FileHash, FolderReader};
+use super::listing::{FolderListing, ListedFile};
 use super::subfolders::subfolders_with_revisions;
-use super::workers::{CHUNK, DIGEST_FILES_PER_THREAD, thread_count};
+use super::workers::{DIGEST_FILES_PER_THREAD, map_in_parts};
 use crate::revision::checksum::hex;
 
-/// The SHA-256 of the sorted hashes of all revision files of a folder.
+/// The SHA-256 of the sorted hashes of all revision files of a folder. The journal keeps a hash of it
+/// ([`crate::revision::applied_digest`]): with another definition, each database would have its files compared once more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FolderDigest(String);
 
 impl FolderDigest {
     /// Computes the digest of a folder, without keeping the files' contents. `None` if a file can't be read or the folder has a fault,
-    /// which [`super::RevisionFiles::read`] returns.
-    ///
-    /// This is most of the work of a run that has nothing to do, so it makes three system calls for a file: open, read, close. A read
-    /// that does not fill the buffer is taken for the end of the file. On a file system where that is wrong the digest differs, and the
-    /// caller then reads the files completely.
+    /// which [`super::RevisionFiles::read`] returns. This is most of the work of a run that has nothing to do.
     pub fn of(folder: &Path) -> Option<Self> {
         let path = folder.to_owned();
         watched(folder, move |readings| Self::compute(&path, readings)).ok().flatten()
     }
 
     fn compute(folder: &Path, readings: &Readings) -> Option<Self> {
-        let listing = FolderListing::read(folder).ok()?;
-        let names = listing.names();
-        if !listing.faults.is_empty() || names.is_empty() {
+        let FolderListing { files, faults, subfolders } = FolderListing::read(folder).ok()?;
+        // The files of a subfolder may be meant as revisions: then the caller says that they are not read.
+        if !faults.is_empty() || files.is_empty() || !subfolders_with_revisions(subfolders).is_empty() {
             return None;
         }
-        // Its files may be meant as revisions: then the caller says that they are not read.
-        if listing.has_subfolder && !subfolders_with_revisions(folder).is_empty() {
-            return None;
-        }
-        let mut hashes = vec![FileHash::default(); names.len()];
-        let parts = Mutex::new(names.chunks(CHUNK).zip(hashes.chunks_mut(CHUNK)));
-        let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let work = || {
+        let reader = FolderReader::open(folder).ok()?;
+        let hash_some = |files: Vec<ListedFile>| {
             let mut buffer = vec![0; BUFFER];
             let slot = readings.slot();
-            while let Some((names, hashes)) = next() {
-                for (name, hash) in names.iter().zip(hashes) {
-                    slot.begin(name.to_bytes());
-                    *hash = hash_file(&listing.folder, name, &mut buffer)?;
-                }
-            }
-            Ok::<_, Errno>(())
+            let hash = |file: ListedFile| {
+                slot.begin(file.name.as_encoded_bytes());
+                reader.read(&file, &mut buffer, |_| ())
+            };
+            files.into_iter().map(hash).collect()
         };
-        thread::scope(|scope| {
-            let others: Vec<_> = (1..thread_count(names.len(), DIGEST_FILES_PER_THREAD)).map(|_| scope.spawn(work)).collect();
-            let mine = work();
-            others.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).and(mine)
-        })
-        .ok()?;
-        Some(Self::combine(hashes))
+        let hashes: io::Result<Vec<FileHash>> = map_in_parts(files, DIGEST_FILES_PER_THREAD, hash_some).into_iter().collect();
+        hashes.ok().map(Self::combine)
     }
 
-    /// Combines hashes in any order: it sorts them by their first 64 bits, which is faster than sorting the files by name. If these bits
-    /// were the same for two files, the digest could differ from run to run, with no other consequence than reading the files again.
+    /// Combines the hashes of files, which may be in any order.
     pub(super) fn combine(mut hashes: Vec<FileHash>) -> Self {
-        hashes.sort_by_key(|hash| u64::from(hash[0]) << 32 | u64::from(hash[1]));
-        let words: Vec<[u8; 4]> = hashes.as_flattened().iter().map(|word| word.to_be_bytes()).collect();
-        Self(hex(&Sha256::digest(words.as_flattened())))
+        hashes.sort_unstable();
+        Self(hex(&Sha256::digest(hashes.as_flattened())))
     }
 }
 

@@ -6,15 +6,14 @@ mod listing;
 mod subfolders;
 mod workers;
 
-use std::ffi::CStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub(crate) use digest::FolderDigest;
-use file_hash::{BUFFER, FileHash, read_file};
-use listing::{FolderListing, as_os_str};
+use file_hash::{BUFFER, FileHash, FolderReader};
+use listing::{FolderListing, ListedFile};
 use subfolders::subfolders_with_revisions;
-use workers::map_in_parts;
+use workers::{FILES_PER_THREAD, map_in_parts};
 
 use pg_connect::file::{FileError, Readings, watched};
 
@@ -47,27 +46,29 @@ impl RevisionFiles {
     }
 
     fn read_watched(folder: &Path, readings: &Readings) -> Result<Self, Vec<Fault>> {
-        let listing = FolderListing::read(folder)?;
-        let mut names = listing.names();
-        let unread_folders = subfolders_with_revisions(folder);
-        if names.is_empty() && listing.faults.is_empty() {
+        let FolderListing { mut files, faults, subfolders } = FolderListing::read(folder)?;
+        let unread_folders = subfolders_with_revisions(subfolders);
+        if files.is_empty() && faults.is_empty() {
             let problem = match unread_folders.first() {
                 Some(subfolder) => FileProblem::RevisionsInSubfolder(subfolder.display().to_string()),
                 None => FileProblem::NoRevisions,
             };
             return Err(vec![Fault::of(folder, problem)]);
         }
-        names.sort();
-        let read_some = |names: Vec<&CStr>| {
+        let reader = FolderReader::open(folder).map_err(|error| vec![Fault::of(folder, FileProblem::Unreadable(error.to_string()))])?;
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        let read_some = |files: Vec<ListedFile>| {
             let mut buffer = vec![0; BUFFER];
             let slot = readings.slot();
-            let read = |name: &CStr| {
-                slot.begin(name.to_bytes());
-                RevisionFile { path: folder.join(as_os_str(name)), content: read_file(&listing.folder, name, &mut buffer) }
+            let read = |file: ListedFile| {
+                slot.begin(file.name.as_encoded_bytes());
+                let mut bytes = Vec::new();
+                let hash = reader.read(&file, &mut buffer, |part| bytes.extend_from_slice(part));
+                RevisionFile { path: folder.join(file.name), content: hash.map(|hash| (bytes, hash)) }
             };
-            names.into_iter().map(read).collect()
+            files.into_iter().map(read).collect()
         };
-        Ok(Self { files: map_in_parts(names, read_some), faults: listing.faults, unread_folders })
+        Ok(Self { files: map_in_parts(files, FILES_PER_THREAD, read_some), faults, unread_folders })
     }
 
     /// The digest of all files; `None` if one could not be read.
@@ -89,7 +90,7 @@ impl RevisionFiles {
             }
         };
         let mut parsed = Vec::with_capacity(files.len());
-        for outcome in map_in_parts(files, |files| files.into_iter().map(&parse_file).collect()) {
+        for outcome in map_in_parts(files, FILES_PER_THREAD, |files| files.into_iter().map(&parse_file).collect()) {
             match outcome {
                 Ok(file) => parsed.push(file),
                 Err(found) => faults.extend(found),
@@ -113,10 +114,10 @@ mod tests {
     use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::symlink;
 
-    use super::workers::{CHUNK, DIGEST_FILES_PER_THREAD};
+    use super::workers::DIGEST_FILES_PER_THREAD;
     use super::*;
 
-    /// The digest made in haste, which must be the one made with care.
+    /// The digest of a folder, which must be that of its files when their contents are kept.
     fn digest(folder: &Path) -> Option<FolderDigest> {
         let digest = FolderDigest::of(folder);
         assert_eq!(digest, RevisionFiles::read(folder).ok().and_then(|files| files.digest()));
@@ -124,15 +125,21 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_made_in_haste_is_the_one_made_with_care() {
+    fn the_digest_is_the_one_that_earlier_versions_recorded() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("2_b.sql"), "b").expect("written");
+        fs::write(folder.path().join("1_a.sql"), "a").expect("written");
+        let recorded = "12cf1b3177b4d64e9e746e5ced328a63574f0e7f6b9bc0d43247769d6327a275";
+        assert_eq!(digest(folder.path()).expect("readable").to_string(), recorded);
+    }
+
+    #[test]
+    fn each_name_and_content_has_a_digest_of_its_own() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path();
         let mut digests = vec![digest(folder)];
         assert_eq!(digests, [None], "no files");
-        let name = "1_a.sql\0".len();
-        // Around the ends of a block of SHA-256 and of the buffer, with the name in front of it or without.
-        let ends = [64, 128, BUFFER, 2 * BUFFER].into_iter().flat_map(|end| end - name - 10..end + 10);
-        for length in [0, 1, 5 * BUFFER].into_iter().chain(ends) {
+        for length in [0, 1, BUFFER - 1, BUFFER, BUFFER + 1, 5 * BUFFER] {
             fs::write(folder.join("1_a.sql"), vec![b'-'; length]).expect("written");
             digests.push(digest(folder));
         }
@@ -187,7 +194,7 @@ mod tests {
     fn many_files_are_read_by_several_threads_and_come_to_the_same() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path();
-        for number in 0..DIGEST_FILES_PER_THREAD * 2 + CHUNK + 1 {
+        for number in 0..DIGEST_FILES_PER_THREAD * 2 + 1 {
             fs::write(folder.join(format!("{number:05}_a.sql")), number.to_string()).expect("written");
         }
         let before = digest(folder);

@@ -10,24 +10,16 @@ const RESERVED: [&str; 2] = ["schema", "repeatable"];
 const DEPTH: usize = 4;
 const ENTRIES: usize = 10_000;
 
-/// The subfolders of `folder` that have `.sql` files, directly or deeper, sorted. Hidden ones and those with a meaning of their own are left
-/// out.
-pub(super) fn subfolders_with_revisions(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+/// Those of the subfolders that have `.sql` files, directly or deeper, sorted. Those with a meaning of their own are left out.
+pub(super) fn subfolders_with_revisions(mut subfolders: Vec<PathBuf>) -> Vec<PathBuf> {
     let mut entries_left = ENTRIES;
-    let mut found: Vec<PathBuf> = entries
-        .filter(|entry| {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            // A folder called `x.sql` is an error of its own.
-            !name.starts_with('.') && !name.ends_with(".sql") && !RESERVED.contains(&name.as_ref()) && is_folder(entry)
-        })
-        .map(|entry| entry.path())
-        .filter(|path| has_revisions(path, DEPTH, &mut entries_left))
-        .collect();
-    found.sort();
-    found
+    subfolders.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // A folder called `x.sql` is an error of its own.
+        !name.ends_with(".sql") && !RESERVED.contains(&name.as_ref()) && has_revisions(path, DEPTH, &mut entries_left)
+    });
+    subfolders.sort();
+    subfolders
 }
 
 fn has_revisions(folder: &Path, depth: usize, entries_left: &mut usize) -> bool {

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::support::{Database, Project, pgmarch};
+use crate::support::{Database, Program, Project, binary, pgmarch};
 
 fn two_tables() -> Project {
     Project::new().revision("001", "CREATE TABLE a (id int);", "DROP TABLE a;").revision("002", "CREATE TABLE b (id int);", "DROP TABLE b;")
@@ -220,4 +220,21 @@ fn two_runs_at_once_apply_each_revision_once() {
 #[test]
 fn twenty_runs_at_once_apply_each_revision_once() {
     all_at_once(20);
+}
+
+#[test]
+fn a_log_that_cannot_be_written_stops_nothing() {
+    for format in ["text", "json"] {
+        let database = Database::new();
+        let project = Project::new().revision("1", "DO $$BEGIN RAISE NOTICE 'x'; END$$", "SELECT 1");
+        let script = format!("exec '{}' 2>/dev/full", binary().display());
+        let upgrade = || {
+            let program = Program::at("/bin/sh").args(["-c", &script]).url(&database.url());
+            program.env("PGMARCH_MIGRATIONS", &project.path().to_string_lossy()).env("PGMARCH_LOG_FORMAT", format)
+        };
+        upgrade().run().exits(0);
+        assert_eq!(database.one("SELECT version_num FROM alembic_version"), "1");
+        project.write("2_test.sql", "-- migrate:up\nSELECT missing;\n");
+        upgrade().run().exits(6);
+    }
 }

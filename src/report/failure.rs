@@ -20,7 +20,7 @@ pub(crate) fn print(failure: &Error, reporting: &Reporting) {
     let report = || FailureReport::new(failure.exit(), summary(failure), failure.facts(), failure.next_step());
     match reporting.format {
         LogFormat::Text => print_to_stderr(&text(failure)),
-        LogFormat::Json => print_to_stderr(&log::failure_line(&summary(failure), &report())),
+        LogFormat::Json => log::print_failure(&summary(failure), &report()),
     }
     if let Some(path) = &reporting.termination_log {
         report().write_termination(path);

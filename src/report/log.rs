@@ -1,16 +1,18 @@
 //! Log lines, on stderr: text for people or JSON lines.
 
-use std::fmt::{Debug, Write as _};
-use std::io::Write as _;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use humantime::{format_rfc3339_micros, format_rfc3339_millis};
-use serde_json::Value;
-use tracing::field::{Field, Visit};
-use tracing::level_filters::LevelFilter;
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
-use tracing_subscriber::filter::Targets;
+use humantime::format_rfc3339_millis;
+use tracing::field::Field;
+use tracing::{Event, Subscriber, error};
+use tracing_subscriber::fmt::format::{self, Format, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, layer};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::registry;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::failure_report::FailureReport;
 use crate::config::{LogFormat, Reporting};
@@ -19,154 +21,138 @@ use crate::progress::Terminal;
 
 /// Starts logging for the rest of the process.
 pub(crate) fn start(reporting: &Reporting, terminal: Terminal) {
-    // A reader that closed the pipe is no reason to stop a migration.
-    let write = Box::new(move |line: &str| drop((&terminal).write_all(line.as_bytes())));
-    let log = Log { filter: reporting.filter.clone(), format: reporting.format, write };
+    // If standard error is closed, a line is lost: the layer ignores errors.
+    let lines = layer().with_writer(Arc::new(terminal));
+    let lines = match reporting.format {
+        LogFormat::Text => lines.event_format(TextLine).boxed(),
+        LogFormat::Json => lines.event_format(JsonLine::new(None)).boxed(),
+    };
     // In tests of the library it is called more than once; the first call counts.
-    drop(tracing::subscriber::set_global_default(log));
+    drop(registry().with(reporting.filter.clone()).with(lines).try_init());
 }
 
-/// Each event is a line. There are no spans here: tracing-subscriber's layers, made for those, would be 25 kB.
-struct Log {
-    filter: Targets,
-    format: LogFormat,
-    write: Box<dyn Fn(&str) + Send + Sync>,
+/// Prints the log line of a command's failure, with all its facts, whatever the filter.
+pub(super) fn print_failure(message: &str, report: &FailureReport) {
+    let lines = layer().with_writer(Arc::new(Terminal::default())).event_format(JsonLine::new(Some(report)));
+    log_failure(message, registry().with(lines));
 }
 
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.filter.would_enable(metadata.target(), metadata.level())
-    }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        self.filter.iter().map(|(_, level)| level).chain(self.filter.default_level()).max()
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        let line = match self.format {
-            LogFormat::Text => Text::of(event),
-            LogFormat::Json => Json::of(event),
-        };
-        (self.write)(&line);
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
+fn log_failure(message: &str, subscriber: impl Subscriber + Send + Sync) {
+    tracing::subscriber::with_default(subscriber, || error!(target: "pgmarch", "{message}"));
 }
 
-/// `2026-11-22T10:15:00.123Z INFO message`, always on one line. The fields are for machines, and repeat values of the message.
-struct Text(String);
+/// `2026-11-22T10:15:00.123Z INFO  message`. The library's own text has the fields too, which repeat values of the message, and
+/// leaves line breaks and bidirectional controls of the message as they are.
+struct TextLine;
 
-impl Text {
-    fn of(event: &Event<'_>) -> String {
-        let now = format_rfc3339_millis(SystemTime::now());
-        let mut line = Self(format!("{now} {:<5} ", event.metadata().level()));
-        event.record(&mut line);
-        line.0 + "\n"
+impl<S, N> FormatEvent<S, N> for TextLine
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        write!(writer, "{} {:<5} ", format_rfc3339_millis(SystemTime::now()), event.metadata().level())?;
+        let mut outcome = Ok(());
+        event.record(&mut |field: &Field, value: &dyn Debug| {
+            if field.name() == "message" {
+                outcome = write!(writer, "{}", escape::line(format_args!("{value:?}")));
+            }
+        });
+        outcome?;
+        writeln!(writer)
     }
 }
 
-impl Visit for Text {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        if field.name() == "message" {
-            let _ = write!(self.0, "{}", escape::line(format_args!("{value:?}")));
-        }
+/// `{"timestamp":"2026-11-22T10:15:00.123456Z","level":"INFO","message":"…",…,"target":"pgmarch::apply"}`: the library's, in
+/// which control characters that JSON leaves as they are (DEL, C1, bidirectional) are escaped too.
+struct JsonLine {
+    format: Format<format::Json>,
+    /// Further fields, `,"exit":6,…`: those of a failure are objects and lists, which an event can't have.
+    more: String,
+}
+
+impl JsonLine {
+    fn new(failure: Option<&FailureReport>) -> Self {
+        let more = failure.map(|report| format!(",{}", report.log_fields())).unwrap_or_default();
+        Self { format: Format::default().json().flatten_event(true).with_current_span(false).with_span_list(false), more }
     }
 }
 
-/// `{"timestamp":"2026-11-22T10:15:00.123456Z","level":"INFO","message":"…",…,"target":"pgmarch::apply"}`.
-struct Json(String);
-
-impl Json {
-    fn of(event: &Event<'_>) -> String {
-        let mut line = Self::start(event.metadata().level().as_str());
-        event.record(&mut line);
-        line.entry("target", event.metadata().target().into());
-        line.0 + "}\n"
+impl<S, N> FormatEvent<S, N> for JsonLine
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut line = String::new();
+        self.format.format_event(context, Writer::new(&mut line), event)?;
+        let fields = line.strip_suffix("}\n").ok_or(fmt::Error)?;
+        writeln!(writer, "{}{}}}", escape::json(fields), self.more)
     }
-
-    fn start(level: &str) -> Self {
-        let now = format_rfc3339_micros(SystemTime::now());
-        Self(format!("{{\"timestamp\":\"{now}\",\"level\":\"{level}\""))
-    }
-
-    fn entry(&mut self, name: &str, value: Value) {
-        let value = escape::json(&serde_json::to_string(&value).unwrap_or_default());
-        let _ = write!(self.0, ",\"{name}\":{value}");
-    }
-}
-
-impl Visit for Json {
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.entry(field.name(), value.into());
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.entry(field.name(), value.into());
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.entry(field.name(), value.into());
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.entry(field.name(), value.into());
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.entry(field.name(), value.into());
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.entry(field.name(), format!("{value:?}").into());
-    }
-}
-
-/// The log line of a command's failure, with all its facts. It is printed whatever the filter.
-pub(super) fn failure_line(message: &str, report: &FailureReport) -> String {
-    let mut line = Json::start("ERROR");
-    line.entry("message", message.into());
-    line.0 = line.0 + "," + &report.log_fields();
-    line.entry("target", "pgmarch".into());
-    line.0 + "}\n"
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use std::fs::File;
+    use std::io::{Read as _, Seek as _};
+
+    use serde_json::Value;
+    use tracing::level_filters::LevelFilter;
+    use tracing_subscriber::filter::Targets;
 
     use super::*;
+    use crate::exit::Exit;
+    use crate::facts::FailureFacts;
 
-    thread_local! {
-        static KEPT: RefCell<String> = const { RefCell::new(String::new()) };
+    fn file() -> Arc<File> {
+        Arc::new(tempfile::tempfile().expect("a file"))
     }
 
-    fn keep(line: &str) {
-        KEPT.with_borrow_mut(|kept| *kept += line);
+    /// The only line of a log, split behind its time.
+    fn line(mut log: &File) -> (String, String) {
+        let mut text = String::new();
+        log.rewind().and_then(|()| log.read_to_string(&mut text)).expect("read");
+        assert!(text.ends_with('\n') && text.lines().count() == 1, "{text:?}");
+        let (time, rest) = text.split_once("Z").expect("a time");
+        (time.to_owned(), rest.to_owned())
+    }
+
+    fn log_samples() {
+        let nothing: Option<&str> = None;
+        tracing::debug!("too little to be told");
+        tracing::warn!(revision = "001\u{9b}", count = 3, share = 0.5, done = true, path = ?"a\"b", nothing, "say \"{}\"\n\u{1b}\u{202e}", "ü");
     }
 
     #[test]
     fn each_field_is_what_json_has_for_it() {
-        let filter = Targets::new().with_default(LevelFilter::INFO);
-        tracing::subscriber::with_default(Log { filter, format: LogFormat::Json, write: Box::new(keep) }, || {
-            let nothing: Option<&str> = None;
-            tracing::debug!("too little to be told");
-            tracing::warn!(revision = "001", count = 3, share = 0.5, done = true, path = ?"a\"b", nothing, "say \"{}\"\n", "ü");
-        });
-        let line = KEPT.take();
-        let (time, rest) = line.split_once(",\"level\"").expect("a level");
-        assert!(time.starts_with("{\"timestamp\":\"2") && time.ends_with("Z\""), "{time}");
-        let fields = r#":"WARN","message":"say \"ü\"\n","revision":"001","count":3,"share":0.5,"done":true,"path":"\"a\\\"b\"""#;
-        assert_eq!(rest, format!("{fields},\"target\":\"{}\"}}\n", module_path!()));
-        assert!(serde_json::from_str::<Value>(&line).is_ok(), "{line}");
+        let (file, filter) = (file(), Targets::new().with_default(LevelFilter::INFO));
+        let lines = layer().with_writer(file.clone()).event_format(JsonLine::new(None));
+        tracing::subscriber::with_default(registry().with(filter).with(lines), log_samples);
+        let (time, rest) = line(&file);
+        assert!(time.starts_with("{\"timestamp\":\"2") && time.len() == "{\"timestamp\":\"2026-11-22T10:15:00.123456".len(), "{time}");
+        let message = r#"","level":"WARN","message":"say \"ü\"\n\u001b\u202e","revision":"001\u009b""#;
+        let fields = r#","count":3,"share":0.5,"done":true,"path":"\"a\\\"b\"""#;
+        assert_eq!(rest, format!("{message}{fields},\"target\":\"{}\"}}\n", module_path!()));
+        assert!(serde_json::from_str::<Value>(&format!("{time}Z{rest}")).is_ok(), "{rest}");
+    }
+
+    #[test]
+    fn text_is_the_message_on_one_line() {
+        let (file, filter) = (file(), Targets::new().with_default(LevelFilter::INFO));
+        let lines = layer().with_writer(file.clone()).event_format(TextLine);
+        tracing::subscriber::with_default(registry().with(filter).with(lines), log_samples);
+        let (time, rest) = line(&file);
+        assert_eq!(time.len(), "2026-11-22T10:15:00.123".len(), "{time}");
+        assert_eq!(rest, " WARN  say \"ü\"\\n\\u{1b}\\u{202e}\n");
+    }
+
+    #[test]
+    fn a_failure_is_a_line_of_the_same_form_with_its_facts() {
+        let (file, facts) = (file(), FailureFacts { applied: vec![("001".into(), std::time::Duration::ZERO)], ..FailureFacts::default() });
+        let report = FailureReport::new(Exit::Unsound, "no\u{9b}".into(), facts, "fix it".into());
+        let lines = layer().with_writer(file.clone()).event_format(JsonLine::new(Some(&report)));
+        log_failure("no\u{9b}", registry().with(lines));
+        let fields = r#""level":"ERROR","message":"no\u009b","target":"pgmarch","exit":3,"applied":["001"],"next":"fix it"}"#;
+        assert_eq!(line(&file).1, format!("\",{fields}\n"));
     }
 }

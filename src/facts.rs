@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_postgres::error::DbError;
 
+use crate::code_frame::CodeFrame;
 use crate::words::rough;
 
 /// What is known about a failure besides its message. Text, log line and termination message print the same facts.
@@ -23,8 +24,8 @@ pub struct FailureFacts {
     pub hint: Option<String>,
     /// The server's CONTEXT.
     pub context: Option<String>,
-    /// The line of the file, with carets ([`crate::code_frame`]); of several, one after the other.
-    pub excerpt: Option<String>,
+    /// The lines of the files, with carets.
+    pub excerpt: Vec<CodeFrame>,
     /// The session that was in the way; of several, the first.
     pub blocker: Option<Blocker>,
     /// The difference between the applied text and the file.

@@ -40,7 +40,7 @@
 //! - [`counters`]: counts of waits and retries.
 //! - [`words`]: text that messages of several modules share.
 //! - [`escape`]: control characters of foreign text, made visible.
-//! - [`code_frame`]: a line of a file with carets under what is meant.
+//! - [`code_frame`]: a place in a file, and its line with carets under what is meant.
 //! - [`backoff`]: pauses between tries.
 //! - [`signal`]: SIGTERM and SIGINT.
 

@@ -120,7 +120,28 @@ fn show_escapes_all_but_the_text_and_on_a_terminal_the_text_too() {
 fn a_line_of_a_file_is_shown_with_its_controls_escaped_and_the_caret_in_its_place() {
     let project = Project::new().revision("001", "SELECT\t'\u{1b}[31m\u{202e}表', missing;", "SELECT 1");
     let run = plain(pgmarch(&Database::new(), &project).run().exits(6));
-    run.stderr_contains("2 | SELECT\t'\\u{1b}[31m\\u{202e}表', missing;\n  |       \t                        ^^^^^^^\n");
+    run.stderr_contains("2 | SELECT    '\\u{1b}[31m\\u{202e}表', missing;\n  |                                   ^^^^^^^\n");
+}
+
+#[test]
+fn a_line_of_a_file_is_in_color_on_a_terminal_that_has_colors() {
+    let database = Database::new();
+    let project = Project::new().revision("001", "SELECT '\u{1b}[31m', missing;", "SELECT 1");
+    let upgrade = |term: &str| pgmarch(&database, &project).env("TERM", term);
+    let run = upgrade("xterm").on_terminal().run().exits(6);
+    let colors = |text: &str| text.contains("\u{1b}[1m\u{1b}[91m^^^^^^^\u{1b}[0m");
+    assert!(colors(&run.stdout) && run.stdout.contains("SELECT '\\u{1b}[31m', missing;"), "{run}");
+    for program in [upgrade("xterm").env("NO_COLOR", "1"), upgrade("dumb"), upgrade("xterm").env("PGMARCH_LOG_FORMAT", "json")] {
+        let run = program.on_terminal().run().exits(6);
+        assert!(is_plain(&run.stdout.replace("\r\n", "\n")) && run.stdout.contains("^^^^^^^"), "{run}");
+    }
+    plain(upgrade("xterm").run().exits(6)).stderr_contains("^^^^^^^\n");
+    let project = Project::new().revision("001", "DROP /* \u{1b}[31m */ TABLE a;", "SELECT 1");
+    let lint = || pgmarch_without_database(&project).env("TERM", "xterm").args(["lint", "001"]);
+    let run = lint().on_terminal().run().exits(1);
+    assert!(run.stdout.contains("DROP /* \\u{1b}[31m */ TABLE a") && run.stdout.contains("\u{1b}[91m^^^^"), "{run}");
+    assert!(!run.stdout.contains("\u{1b}[31m"), "{run}");
+    plain(lint().run().exits(1)).stdout_contains("^^^^");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use tokio_postgres::error::DbError;
 
-use crate::code_frame::code_frame;
+use crate::code_frame::CodeFrame;
 use crate::facts::{Blocker, FailureFacts, place};
 use crate::revision::{Direction, Id, LineColumn, SectionMode};
 use crate::shared_text::SharedText;
@@ -71,7 +71,7 @@ impl SqlFailure {
         FailureFacts {
             place: Some(place(&self.path, self.place())),
             blocker: self.blockers.first().cloned(),
-            excerpt: self.range.as_ref().map(|range| code_frame(&self.path, &self.text, range)),
+            excerpt: self.range.iter().map(|range| CodeFrame::new(&self.path, &self.text, range)).collect(),
             ..FailureFacts::of_server(&self.error)
         }
         .about(&self.revision)

@@ -1,5 +1,6 @@
 //! `lint`: risky statements in the revisions that are not applied yet, or in those that are named.
 
+use console::Term;
 use pg_connect::Conninfo;
 use serde::Serialize;
 
@@ -7,9 +8,9 @@ use super::compare_inputs;
 use super::context::Context;
 use super::error::CommandError;
 use super::files::load_graph;
-use super::output::{answer, json};
+use super::output::{answer, answer_escaped, json};
 use crate::cli;
-use crate::code_frame::code_frame;
+use crate::code_frame::CodeFrame;
 use crate::error::Error;
 use crate::escape;
 use crate::ledger::Access;
@@ -157,10 +158,11 @@ fn print(graph: &Graph, chosen: &[Node], found: &[(&Revision, Finding)], as_json
         let revisions = chosen.iter().map(|node| graph.id(*node).to_string()).collect();
         return answer(&json(&LintReport { revisions, findings: found.iter().map(locate).collect() })?);
     }
+    let stdout = Term::stdout();
     let mut text = String::new();
     for (revision, finding) in found {
         text += &format!("{}: {}\n", finding.rule, escape::lines(&finding.message, 2));
-        text += &code_frame(&revision.path, &revision.text, &finding.range);
+        text += &CodeFrame::new(&revision.path, &revision.text, &finding.range).render_for(&stdout);
         if let Some(help) = &finding.help {
             text += &format!("  help: {}\n", escape::lines(help, 4));
         }
@@ -169,5 +171,5 @@ fn print(graph: &Graph, chosen: &[Node], found: &[(&Revision, Finding)], as_json
     if found.is_empty() {
         text += &format!("{}: nothing found\n", count(chosen.len(), "revision"));
     }
-    answer(&text)
+    answer_escaped(&text)
 }

@@ -17,6 +17,11 @@ pub(super) fn answer(text: &str) -> Result<(), Error> {
     written(outcome)
 }
 
+/// Writes to standard output a text that is escaped already, and may have colors.
+pub(super) fn answer_escaped(text: &str) -> Result<(), Error> {
+    written(std::io::stdout().write_all(text.as_bytes()))
+}
+
 /// Writes a JSON object to standard output, without a copy of it in memory.
 pub(super) fn answer_json(value: &impl Serialize) -> Result<(), Error> {
     let mut stdout = std::io::BufWriter::new(std::io::stdout());

@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use console::Term;
+
 use super::failure_report::FailureReport;
 use super::log;
 use crate::apply::{ApplyError, SqlFailure};
@@ -19,7 +21,7 @@ use crate::words::{chain, seconds};
 pub(crate) fn print(failure: &Error, reporting: &Reporting) {
     let report = || FailureReport::new(failure.exit(), summary(failure), failure.facts(), failure.next_step());
     match reporting.format {
-        LogFormat::Text => print_to_stderr(&text(failure)),
+        LogFormat::Text => print_to_stderr(&text(failure, &Term::stderr())),
         LogFormat::Json => log::print_failure(&summary(failure), &report()),
     }
     if let Some(path) = &reporting.termination_log {
@@ -69,8 +71,8 @@ fn failed_revision(failure: &Error) -> Option<&SqlFailure> {
 /// line of that may look like one of pgmarch's, such as `next: …`.
 const FURTHER_LINES: usize = 2;
 
-/// The failure as text; the last line is the next step.
-fn text(failure: &Error) -> String {
+/// The failure as text, for an output; the last line is the next step.
+fn text(failure: &Error, output: &Term) -> String {
     let facts = failure.facts();
     let mut text = String::new();
     if !facts.applied.is_empty() {
@@ -81,18 +83,18 @@ fn text(failure: &Error) -> String {
         (Some(sql), _) => {
             let message = escape::lines(sql.error.message(), FURTHER_LINES);
             let _ = writeln!(text, "error: revision {} failed: {message} (SQLSTATE {})", sql.revision, sql.error.code().code());
-            text += &further_facts(&facts, "");
-            if facts.excerpt.is_none() {
+            text += &further_facts(&facts, "", output);
+            if facts.excerpt.is_empty() {
                 let _ = writeln!(text, "  --> {} (at COMMIT: a deferred constraint or trigger)", escape::line(sql.path.display()));
             }
         }
-        (None, found) if !found.is_empty() => found.iter().for_each(|broken| text += &broken_text(broken)),
+        (None, found) if !found.is_empty() => found.iter().for_each(|broken| text += &broken_text(broken, output)),
         (None, _) => {
             let faults = faults(failure);
             for fault in &faults {
                 let _ = writeln!(text, "error: {}", escape::lines(fault, FURTHER_LINES));
             }
-            text += &further_facts(&facts, &faults.join("\n"));
+            text += &further_facts(&facts, &faults.join("\n"), output);
         }
     }
     let _ = writeln!(text, "next: {}", escape::line(failure.next_step()));
@@ -100,7 +102,7 @@ fn text(failure: &Error) -> String {
 }
 
 /// The facts that `message`, which was printed before, does not have, each with its name.
-fn further_facts(facts: &FailureFacts, message: &str) -> String {
+fn further_facts(facts: &FailureFacts, message: &str, output: &Term) -> String {
     let mut text = String::new();
     for (name, value) in [("detail", &facts.detail), ("hint", &facts.hint), ("context", &facts.context)] {
         if let Some(value) = value.as_ref().filter(|value| !message.contains(value.as_str())) {
@@ -111,9 +113,8 @@ fn further_facts(facts: &FailureFacts, message: &str) -> String {
         let _ = writeln!(text, "blocker: {}", escape::lines(blocker, FURTHER_LINES));
     }
     // Both are escaped where they are made.
-    for block in [&facts.excerpt, &facts.diff].into_iter().flatten() {
-        text += block;
-    }
+    text.extend(facts.excerpt.iter().map(|frame| frame.render_for(output)));
+    text.extend(facts.diff.clone());
     text
 }
 
@@ -122,10 +123,10 @@ fn broken(failure: &Error) -> &[SourceError] {
     if let Error::Scratch(ScratchError::Broken(found)) = failure { found } else { &[] }
 }
 
-fn broken_text(broken: &SourceError) -> String {
+fn broken_text(broken: &SourceError, output: &Term) -> String {
     let message = escape::lines(&broken.message, FURTHER_LINES);
     let text = format!("error: {} does not run in a scratch database: {message} (SQLSTATE {})\n", broken.what, broken.code);
-    text + &further_facts(&broken.facts(), "")
+    text + &further_facts(&broken.facts(), "", output)
 }
 
 #[cfg(test)]
@@ -140,7 +141,7 @@ mod tests {
         let last = pg_connect::ConnectError::Timeout(std::time::Duration::from_secs(5));
         let failure = Error::Wait(WaitError::Timeout { address: "u@h:5432/d".into(), waited: std::time::Duration::from_secs(60), last });
         assert!(failure.source().is_some());
-        let text = text(&failure);
+        let text = text(&failure, &Term::stderr());
         assert!(text.starts_with("error: u@h:5432/d was not ready within 1m: no answer within 5s\nnext: "), "{text}");
     }
 }

@@ -81,6 +81,7 @@ impl FailureReport {
         let FailureFacts { revision, sqlstate, place, detail, hint, context, excerpt, blocker, diff, applied } = facts;
         let (exit, blocker, error) = (exit.code(), blocker.map(BlockerReport::new), Some(error));
         let applied = applied.into_iter().map(|(id, _)| id).collect();
+        let excerpt = (!excerpt.is_empty()).then(|| excerpt.iter().map(ToString::to_string).collect());
         Self { exit, error, revision, sqlstate, place, blocker, detail, hint, context, excerpt, diff, applied, next: next.into_owned() }
     }
 
@@ -153,6 +154,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::code_frame::CodeFrame;
 
     fn report(length: usize) -> FailureReport {
         let text = || Some("ä\n\"\u{1b}".repeat(length));
@@ -164,7 +166,7 @@ mod tests {
             detail: text(),
             hint: text(),
             context: text(),
-            excerpt: text(),
+            excerpt: vec![CodeFrame::new(Path::new("002_b.sql"), "ä\"\u{1b}", &(0..2)); length],
             blocker: (length < 100).then_some(blocker),
             diff: text(),
             applied: vec![("001".into(), std::time::Duration::ZERO); length],

@@ -64,7 +64,7 @@ impl Explain for ScratchError {
             Self::Server(failure) => FailureFacts::of_source(failure),
             Self::Broken(broken) => {
                 let first = broken.first().map(SourceError::facts).unwrap_or_default();
-                FailureFacts { excerpt: Some(broken.iter().filter_map(|broken| broken.facts().excerpt).collect()), ..first }
+                FailureFacts { excerpt: broken.iter().flat_map(|broken| broken.facts().excerpt).collect(), ..first }
             }
             Self::NoRight { .. } | Self::Unreadable(_) => FailureFacts::default(),
         }

@@ -8,8 +8,7 @@ use pg_connect::file::{self, FileError};
 use tokio_postgres::error::SqlState;
 use tracing::info;
 
-use crate::code_frame::code_frame;
-use crate::escape;
+use crate::code_frame::CodeFrame;
 use crate::facts::{FailureFacts, place};
 use crate::revision::format::without_byte_order_mark;
 use crate::revision::id::compare_naturally;
@@ -102,8 +101,8 @@ impl SourceError {
     pub fn facts(&self) -> FailureFacts {
         let more = |name| self.more.iter().find(|(known, _)| *known == name).map(|(_, text)| text.clone());
         let excerpt = match &self.range {
-            Some(range) => code_frame(&self.path, &self.text, range),
-            None => format!("  --> {}\n", escape::line(self.path.display())),
+            Some(range) => CodeFrame::new(&self.path, &self.text, range),
+            None => CodeFrame::of_file(&self.path),
         };
         FailureFacts {
             sqlstate: Some(self.code.clone()),
@@ -111,7 +110,7 @@ impl SourceError {
             detail: more("detail"),
             hint: more("hint"),
             context: more("context"),
-            excerpt: Some(excerpt),
+            excerpt: vec![excerpt],
             ..FailureFacts::default()
         }
     }

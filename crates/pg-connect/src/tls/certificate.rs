@@ -237,7 +237,8 @@ impl CertificateNames {
     pub fn list(&self) -> String {
         let addresses = self.addresses.iter().map(IpAddr::to_string);
         let common = self.common.iter().filter(|_| self.hosts.is_empty() && self.addresses.is_empty()).cloned();
-        let all: Vec<String> = self.hosts.iter().cloned().chain(addresses).chain(common).take(10).collect();
+        let all = self.hosts.iter().cloned().chain(addresses).chain(common).filter(|name| !name.is_empty());
+        let all: Vec<String> = all.take(10).collect();
         if all.is_empty() { "no name at all".to_owned() } else { all.join(", ") }
     }
 }
@@ -293,6 +294,13 @@ mod tests {
             addresses: addresses.iter().map(|address| address.parse().expect("an address")).collect(),
             common: common.map(str::to_owned),
         }
+    }
+
+    #[test]
+    fn a_name_without_characters_is_no_name_for_messages() {
+        assert_eq!(names(&[""], &[], None).list(), "no name at all");
+        assert_eq!(names(&[], &[], Some("")).list(), "no name at all");
+        assert_eq!(names(&["", "db"], &["::1"], Some("other")).list(), "db, ::1");
     }
 
     #[test]

@@ -127,7 +127,7 @@ engines: ## Get Docker Engine, compose and podman, and try whether containers ca
 	@tests/e2e/run.sh --engines
 
 e2e: engines stage ## Run the images in Docker Compose and in pods; needs root and apt (a line for each scenario)
-	@tests/e2e/builds.sh
+	@$(MAKE) --no-print-directory stage ARCH=arm64
 	@tests/e2e/run.sh
 
 clean: ## Remove what was built, and the cached linters

@@ -56,6 +56,35 @@ server_image() {
         --change 'VOLUME /var/lib/postgresql/data' --change 'EXPOSE 5432' - postgres:17 >"$log" 2>&1 || lacking "no image can be made" "$log"
 }
 
+# The compiler's image from its registry, or a stand-in of that name: Debian 12 with this machine's toolchain, but without the
+# musl target, which the Dockerfile installs.
+compiler_image() {
+    local name=$1 tree=$cache/bookworm log=$work/compiler-image.log toolchain folder
+    if docker image inspect "$name" >/dev/null 2>&1; then return; fi
+    if timeout 300 docker pull --quiet "$name" >/dev/null 2>&1; then return; fi
+    toolchain=$(readlink --canonicalize "$(rustc --print sysroot)")
+    folder=$tree/usr/local/rustup/toolchains/$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)-x86_64-unknown-linux-gnu
+    if [ ! -e "$tree/complete" ]; then
+        rm -rf "$tree"
+        debootstrap --variant=minbase --include=gcc,libc6-dev,ca-certificates bookworm "$tree" "$(debian_mirror)" >"$log" 2>&1 ||
+            lacking "$name can't be pulled, and debootstrap fails" "$log"
+        mkdir -p "$folder" "$tree/usr/local/cargo/bin"
+        tar --directory "$toolchain" --exclude './share' --exclude './lib/rustlib/src' --create . | tar --directory "$folder" --extract
+        cp --dereference "$(command -v rustup)" "$tree/usr/local/cargo/bin/rustup"
+        for tool in cargo rustc; do ln -s rustup "$tree/usr/local/cargo/bin/$tool"; done
+        cp /etc/ssl/certs/ca-certificates.crt "$tree/etc/ssl/certs/"
+        touch "$tree/complete"
+    fi
+    tar --directory "$tree" --exclude './dev/*' --create . | docker import \
+        --change 'ENV RUSTUP_HOME=/usr/local/rustup CARGO_HOME=/usr/local/cargo PATH=/usr/local/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
+        --change "ENV RUSTUP_TOOLCHAIN=$(basename "$folder")" --change 'LABEL pgmarch-e2e=stand-in' - "$name-whole" >"$log" 2>&1 || lacking "no image can be made" "$log"
+    docker build --quiet --tag "$name" - >"$log" 2>&1 <<EOF || lacking "no image can be made" "$log"
+FROM $name-whole
+RUN rustup target remove x86_64-unknown-linux-musl
+LABEL pgmarch-e2e=stand-in
+EOF
+}
+
 debian_mirror() {
     local mirror
     mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
@@ -94,7 +123,7 @@ pods_down() {
 }
 
 # An image that is not what its name says must not stay where somebody may take it for that.
-forget_stand_in() {
-    [ "$(docker image inspect --format '{{index .Config.Labels "pgmarch-e2e"}}' postgres:17 2>/dev/null)" != stand-in ] ||
-        docker rmi --force postgres:17 >/dev/null 2>&1 || true
+forget_stand_ins() {
+    docker images --filter label=pgmarch-e2e=stand-in --format '{{.Repository}}:{{.Tag}}' 2>/dev/null | grep -v '<none>' |
+        xargs -r docker rmi --force >/dev/null 2>&1 || true
 }

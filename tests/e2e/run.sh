@@ -2,7 +2,7 @@
 # `make e2e`: the images in Docker Compose and in pods. One line for each scenario; ends non-zero if one fails.
 # With a pattern, only the scenarios whose function it matches: tests/e2e/run.sh 'server_up|sidecar'.
 # With --engines, only whether containers can run here: says why not in one line, and ends non-zero.
-# Expects target/image/{amd64,arm64} and target/again (make stage, tests/e2e/builds.sh), and the engines; needs root.
+# Expects target/image/{amd64,arm64} (make stage for both), and the engines; needs root.
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
@@ -96,7 +96,7 @@ cleanup() {
     trap - EXIT INT TERM
     if [ -n "$running" ]; then kill -KILL -- "-$running" 2>/dev/null || true; fi
     leftovers
-    [ "$pattern" = --engines ] || forget_stand_in
+    [ "$pattern" = --engines ] || forget_stand_ins
     stop_engines
     rm -rf "$work"
     exit "$code"
@@ -129,7 +129,9 @@ scenario "from scratch, one layer for each concern, labels, user 65532, nothing 
 scenario "below 7 MB in all" image_size
 scenario "no shell" no_shell
 scenario "the SBOM is valid CycloneDX and, like the licences, names every crate that is linked in" documents
-scenario "two folders, one binary; two images, the same layers" reproducible
+scenario "two images, the same layers" same_layers
+# It compiles.
+patience=900 scenario "Docker alone compiles the same binary" compiled_by_docker
 
 say "compose.yaml, unchanged"
 scenario "api starts after migrate has exited 0, with MarchProxy's own DATABASE_URL" compose_order

@@ -9,16 +9,25 @@ use crate::sql;
 use crate::sql::{EscapeString, Literal, NO_STATEMENT_TIMEOUT, Sql, safe_settings};
 
 /// Role, search path and lock timeout for bookkeeping within a revision's session, until the transaction ends, whatever the
-/// revision has set. Without `PGMARCH_ROLE` the role is the one that the session began with, which `ALTER ROLE … SET role` or
-/// `options` may set.
+/// revision has set.
 pub(super) fn bookkeeping_settings(config: &Config) -> Vec<Sql> {
-    let role = set_role(config).unwrap_or_else(|| Sql::of("SET LOCAL role TO DEFAULT"));
     let timeout = sql!("SET LOCAL lock_timeout = {timeout}", timeout = config.lock_timeout);
+    own_role(config).into_iter().chain(safe_settings()).chain([timeout, Sql::of(NO_STATEMENT_TIMEOUT)]).collect()
+}
+
+/// The same between statements that set nothing, in a session that began with the timeouts of the settings, where our tables are
+/// plain: the check of those fails if one of them has row security. What only a function has set costs the run its time at most.
+pub(super) fn bookkeeping_settings_of_plain_session(config: &Config) -> Vec<Sql> {
+    let timeout = (!config.statement_timeout.is_off()).then(|| Sql::of(NO_STATEMENT_TIMEOUT));
+    let [path, _row_security, jit] = safe_settings();
+    own_role(config).into_iter().chain([path, jit]).chain(timeout).collect()
+}
+
+/// pgmarch's own role. Without `PGMARCH_ROLE` it is the one that the session began with, which `ALTER ROLE … SET role` or `options`
+/// may set.
+fn own_role(config: &Config) -> [Sql; 2] {
+    let role = set_role(config).unwrap_or_else(|| Sql::of("SET LOCAL role TO DEFAULT"));
     [Sql::of("SET LOCAL SESSION AUTHORIZATION DEFAULT"), role]
-        .into_iter()
-        .chain(safe_settings())
-        .chain([timeout, Sql::of(NO_STATEMENT_TIMEOUT)])
-        .collect()
 }
 
 /// `search_path`, `row_security` and `jit` for a revision's text: `PGMARCH_SEARCH_PATH`, else the session's own values. On a

@@ -92,12 +92,12 @@ pub(super) fn closing_message(
     message
 }
 
-/// One statement in a transaction with its `record`, which runs with pgmarch's own role whatever the revision has set.
+/// One statement in a transaction with its `record`, which runs under `settings`.
 pub(super) fn push_statement(
     message: &mut SegmentedMessage,
     before: Vec<Sql>,
     statement: UserStatement<'_>,
-    config: &Config,
+    settings: Vec<Sql>,
     record: &[Sql],
     flush: Flush,
 ) {
@@ -105,7 +105,7 @@ pub(super) fn push_statement(
     message.push_before(before);
     message.push(statement.kind(), &Sql::from_file(statement.sql), 1);
     message.push(SegmentKind::Deferred, &Sql::of(DEFERRED), 1);
-    message.push_after(bookkeeping_settings(config));
+    message.push_after(settings);
     // A plan that was made while the journal was small serves all statements.
     message.push_after([Sql::of("SET LOCAL enable_seqscan TO off")]);
     record.iter().for_each(|statement| message.push(SegmentKind::Check, statement, 1));
@@ -134,10 +134,11 @@ fn push_check(message: &mut SegmentedMessage, rows: &VersionRows, ledger: &Ledge
 }
 
 fn push_commit(message: &mut SegmentedMessage, flush: Flush) {
-    let [setting, end] = commit(flush);
-    message.push_after([setting]);
+    let mut statements = commit(flush);
+    message.trailing_statements += statements.len();
+    let end = statements.pop().unwrap_or_default();
+    message.push_after(statements);
     message.push(SegmentKind::Commit, &end, 1);
-    message.trailing_statements += 2;
 }
 
 /// The duration of a step, from the rows of its message that are kept: the value in the journal.

@@ -5,6 +5,7 @@ use tracing::debug;
 use super::batch::BatchSize;
 use super::session::StepSession;
 use super::statements::StepStatements;
+use super::transactional::{Batch, Unreported};
 use crate::apply::bookkeeping::write;
 use crate::apply::error::ApplyError;
 use crate::apply::executor::Executor;
@@ -34,12 +35,15 @@ pub(super) struct StepwiseExecution<'s, 'r> {
     pub(super) batch_size: BatchSize,
     /// Whether statements were committed since the last row was remembered.
     pub(super) is_stale: bool,
+    /// The next message, rendered while the server works on the one before it.
+    pub(super) batch_ahead: Option<Batch>,
+    pub(super) unreported: Option<Unreported>,
 }
 
 impl<'s, 'r> StepwiseExecution<'s, 'r> {
     pub(super) fn new(executor: &'s Executor<'r>, step: &'s Step<'s>, was: Option<&UnfinishedRevision>) -> Self {
         Self {
-            session: StepSession { executor, step, pid: None },
+            session: StepSession { executor, step, pid: None, flushes: true },
             statements: StepStatements::of(step.sql()),
             journal_id: was.map(|was| was.journal_id),
             tables: None,
@@ -48,6 +52,8 @@ impl<'s, 'r> StepwiseExecution<'s, 'r> {
             has_prepared: false,
             batch_size: BatchSize::default(),
             is_stale: false,
+            batch_ahead: None,
+            unreported: None,
         }
     }
 

@@ -25,7 +25,6 @@ use crate::revision::statement::kind::StatementKind;
 use crate::sql;
 use crate::sql::{Message, Sql, discard};
 use execution::StepwiseExecution;
-use pooler::{BACKEND_PID, single_value};
 
 pub(super) use resume::{check_text, needs_session};
 pub(in crate::apply) use statements::StepStatements;
@@ -55,10 +54,14 @@ impl Executor<'_> {
         }
         execution.prepare_records(next).await?;
         while next < count {
+            if self.session.is_stopping() {
+                execution.report();
+            }
             self.wait_if_stopping().await;
             let resumed = was.filter(|was| was.stage == Stage::Started && was.statement == next + 1);
             next = execution.run_statements(next, resumed).await?;
         }
+        execution.report();
         self.wait_if_stopping().await;
         let answers = execution.run_bookkeeping(returning_duration(execution.record_all_done())).await?;
         let resets = ["RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"].map(Sql::of);
@@ -79,7 +82,11 @@ impl StepwiseExecution<'_, '_> {
         let role = config.role.as_ref().map(|role| sql!("SET ROLE {role}", role = *role));
         let path = config.search_path.as_ref().map(|path| sql!("SET search_path TO {path}", path = *path));
         self.session.ask(&Message::verbatim(Sql::join(settings.into_iter().chain(role).chain(path), ";\n"))).await?;
-        self.session.pid = single_value(self.session.ask(&Message::of(Sql::of(BACKEND_PID))).await?).and_then(|pid| pid.parse().ok());
+        let answers = self.session.ask(&Message::of(Sql::of("SELECT pg_backend_pid(), current_setting('fsync')"))).await?;
+        if let Some([pid, fsync]) = answers.last().and_then(|rows| rows.first()).map(Vec::as_slice) {
+            self.session.pid = pid.as_deref().and_then(|pid| pid.parse().ok());
+            self.session.flushes = fsync.as_deref() != Some("off");
+        }
         for number in 0..next {
             if *self.statements.kind(number) == StatementKind::Setting {
                 self.session.ask(&Message::verbatim(Sql::from_file(self.text(number)))).await?;
@@ -92,6 +99,7 @@ impl StepwiseExecution<'_, '_> {
     async fn run_statements(&mut self, number: usize, resumed: Option<&UnfinishedRevision>) -> Result<usize, ApplyError> {
         let StatementKind::NonTransactional(kind) = self.statements.kind(number) else { return self.run_transactional(number).await };
         let (host, kind) = (&self.executor().host, kind.clone());
+        self.report();
         let started = host.now();
         self.run_non_transactional(number, &kind, resumed).await?;
         let (revision, count, duration) = (self.session.id(), self.statements.len(), host.elapsed(started));

@@ -14,6 +14,8 @@ pub(in crate::apply) struct StepStatements<'s> {
     statements: Vec<StepStatement>,
     /// The first that sets `lock_timeout` for the session.
     sets_lock_timeout: Option<usize>,
+    /// Whether each may run in a transaction, and sets nothing for the session.
+    are_all_transactional: bool,
     prefix: Prefix,
 }
 
@@ -37,6 +39,7 @@ impl<'s> StepStatements<'s> {
         let (mut character, mut end) = (0, 0);
         let mut sets = None;
         let mut statements = Vec::new();
+        let mut are_all_transactional = true;
         for_each_statement(sql, |range| {
             let text = &sql[range.clone()];
             character += sql[end..range.start].chars().count();
@@ -45,9 +48,10 @@ impl<'s> StepStatements<'s> {
             if kind == StatementKind::Setting && sets.is_none() && sets_lock_timeout(text) {
                 sets = Some(statements.len());
             }
+            are_all_transactional &= kind == StatementKind::Transactional;
             statements.push(StepStatement { range, character, kind });
         });
-        Self { sql, statements, sets_lock_timeout: sets, prefix: Prefix::default() }
+        Self { sql, statements, sets_lock_timeout: sets, are_all_transactional, prefix: Prefix::default() }
     }
 
     pub(in crate::apply) fn len(&self) -> usize {
@@ -60,6 +64,10 @@ impl<'s> StepStatements<'s> {
 
     pub(in crate::apply) fn kind(&self, number: usize) -> &StatementKind {
         &self.statements[number].kind
+    }
+
+    pub(super) fn are_all_transactional(&self) -> bool {
+        self.are_all_transactional
     }
 
     pub(super) fn user_statement(&self, number: usize) -> UserStatement<'s> {
@@ -101,6 +109,9 @@ mod tests {
             assert_eq!(statements.checksum_before(count), semantic_checksum(&text(count)), "{count}");
         }
         assert_eq!([1, 2].map(|number| statements.is_lock_timeout_set_before(number)), [false, true]);
+        assert!(!statements.are_all_transactional());
+        let all = |sql| StepStatements::of(sql).are_all_transactional();
+        assert_eq!(["SELECT 1; SELECT 2", "RESET ALL; SELECT 2", "SELECT 1; VACUUM"].map(all), [true, false, false]);
         let vacuum = statements.user_statement(2);
         assert_eq!(sql.chars().skip(vacuum.character).take(6).collect::<String>(), "VACUUM");
     }

@@ -1,5 +1,7 @@
 //! Statements of a `transaction:false` step that may run in a transaction. Each has a transaction of its own; in a session that no
 //! pooler shares, one message has several of these transactions. The server ignores what is behind one that fails.
+//!
+//! While the server works on one message, pgmarch reports what the message before it has committed, and renders the next one.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -10,16 +12,31 @@ use crate::apply::error::ApplyError;
 use crate::apply::pipeline::is_about_prepared;
 use crate::apply::retries::LockRetries;
 use crate::apply::segments::SegmentedMessage;
-use crate::apply::session_context::{SettingScope, step_settings};
+use crate::apply::session_context::{SettingScope, bookkeeping_settings, bookkeeping_settings_of_plain_session, step_settings};
 use crate::apply::step_message::push_statement;
 use crate::host::Event;
 use crate::ledger::{StatementCache, StatementDone, is_verify_failure, set_role, split_last_row};
 use crate::revision::statement::kind::StatementKind;
+use crate::session::{Failure, StatementResult};
 use crate::sql;
 use crate::sql::{Flush, Message};
 
 /// Preparing the record pays for at least so many statements.
 const OFTEN: usize = 4;
+
+/// A message with several statements, by their numbers.
+pub(super) struct Batch {
+    statements: Range<usize>,
+    message: SegmentedMessage,
+    /// Whether the last row is the one that the message before this one has written.
+    follows_message: bool,
+}
+
+/// Statements that were committed and are not yet reported, and how long they took.
+pub(super) struct Unreported {
+    statements: Range<usize>,
+    took: Duration,
+}
 
 impl StepwiseExecution<'_, '_> {
     /// Prepares what each statement from `next` on repeats.
@@ -46,23 +63,26 @@ impl StepwiseExecution<'_, '_> {
     pub(super) async fn run_transactional(&mut self, first: usize) -> Result<usize, ApplyError> {
         let (id, executor) = (self.session.id(), self.executor());
         let host = &executor.host;
-        let (mut first, mut end) = (first, self.end_of_batch(first));
+        let mut batch = self.next_batch(first);
         let mut retries = LockRetries::new(host, executor.config.retry_for);
         loop {
-            let mut sent = self.message(first..end);
+            let Batch { statements: Range { start: first, end }, message: mut sent, follows_message } = batch;
             let message = sent.take_message();
             let started = host.now();
-            let failure = match self.session.supervise(executor.monitored_backend(), executor.session.run(&message)).await {
+            let failure = match self.run_while_rendering(&message, end).await {
                 Ok(answers) => {
+                    let took = host.elapsed(started);
                     self.remember(&answers);
-                    self.batch_size.adapt(end - first, host.elapsed(started));
-                    self.notify_done(first..end, host.elapsed(started));
+                    self.batch_size.adapt(end - first, took);
+                    self.unreported = Some(Unreported { statements: first..end, took });
                     return Ok(end);
                 }
                 Err(failure) => failure,
             };
+            self.batch_ahead = None;
             let done = if failure.is_unreplicated() { end } else { first + sent.commits_before(&failure) };
-            self.notify_done(first..done, host.elapsed(started));
+            self.unreported = Some(Unreported { statements: first..done, took: host.elapsed(started) });
+            self.report();
             if failure.is_lost() || failure.is_unreplicated() {
                 return Err(executor.diagnose(&sent, self.session.step, failure, done).await);
             }
@@ -74,7 +94,7 @@ impl StepwiseExecution<'_, '_> {
                 self.roll_back().await;
                 return Ok(first);
             }
-            if !is_first && is_verify_failure(&failure) {
+            if (!is_first || follows_message) && is_verify_failure(&failure) {
                 // A function may have reset the setting that has the last row: what is read now settles it.
                 return if self.restore(done).await? { Ok(done) } else { Err(ApplyError::Moved(failure)) };
             }
@@ -96,14 +116,14 @@ impl StepwiseExecution<'_, '_> {
             }
             let happened = format!("its statement {} was rolled back", done + 1);
             retries.wait(id, &happened, &failure, &executor.monitor, self.statements.text(done)).await;
-            (first, end) = (done, done + 1);
+            batch = self.batch(done..done + 1, false);
         }
     }
 
     /// The end of a message that begins with a statement. A statement that may reset the session's settings begins one, and so
     /// does the one after a statement that has no transaction.
     fn end_of_batch(&self, first: usize) -> usize {
-        if self.session.pid.is_none() || !self.executor().backend.is_direct {
+        if !self.has_session_of_its_own() {
             return first + 1;
         }
         let mut bytes = self.statements.text(first).len();
@@ -115,7 +135,35 @@ impl StepwiseExecution<'_, '_> {
         first + 1 + more
     }
 
-    fn message(&mut self, statements: Range<usize>) -> SegmentedMessage {
+    /// Sends a message, and waits for its answer; meanwhile reports what was committed before, and renders the message that begins
+    /// with statement `next`.
+    async fn run_while_rendering(&mut self, message: &Message, next: usize) -> Result<Vec<StatementResult>, Failure> {
+        let session = self.executor().session;
+        let sent = session.send(message).await?;
+        // The task that writes to the connection gets its turn.
+        tokio::task::yield_now().await;
+        self.report();
+        if self.has_session_of_its_own() && next < self.statements.len() && self.is_transactional(next) {
+            self.batch_ahead = Some(self.batch(next..self.end_of_batch(next), true));
+        }
+        self.session.supervise(self.executor().monitored_backend(), sent.answers()).await
+    }
+
+    /// The message that begins with a statement: the one that was rendered ahead, unless statements take longer since.
+    fn next_batch(&mut self, first: usize) -> Batch {
+        let fits = |batch: &Batch| batch.statements.start == first && batch.statements.len() <= self.batch_size.get();
+        match self.batch_ahead.take().filter(fits) {
+            Some(batch) => batch,
+            None => self.batch(first..self.end_of_batch(first), false),
+        }
+    }
+
+    /// Whether what one message has set is there for the next.
+    fn has_session_of_its_own(&self) -> bool {
+        self.session.pid.is_some() && self.executor().backend.is_direct
+    }
+
+    fn batch(&mut self, statements: Range<usize>, follows_message: bool) -> Batch {
         let (id, executor) = (self.session.id(), self.executor());
         let (config, context) = (executor.config, executor.session_context(id));
         let mut ahead = Vec::new();
@@ -125,6 +173,8 @@ impl StepwiseExecution<'_, '_> {
         } else if !context.has_defaults {
             ahead.push(sql!("SELECT {token}", token = context.take_token()));
         }
+        let is_plain = self.has_session_of_its_own() && self.statements.are_all_transactional() && executor.ledger.has_plain_tables();
+        let settings = if is_plain { bookkeeping_settings_of_plain_session(config) } else { bookkeeping_settings(config) };
         let in_full = StatementCache::default();
         let tables = self.tables.clone();
         let (identities, last_row) = tables.as_deref().and_then(split_last_row).unwrap_or_default();
@@ -137,14 +187,22 @@ impl StepwiseExecution<'_, '_> {
                 statement: number + 1,
                 note: &note,
                 identities,
-                last_row: (number == statements.start).then_some(last_row),
+                last_row: (number == statements.start && !follows_message).then_some(last_row),
                 backend: &executor.backend,
             };
-            let record = executor.ledger.record_done(&done, if self.has_prepared { &executor.stepwise_cache } else { &in_full });
-            let flush = if number + 1 == statements.end { Flush::Now } else { Flush::Later };
-            push_statement(&mut message, ahead.clone(), self.statements.user_statement(number), config, &record, flush);
+            let mut record = executor.ledger.record_done(&done, if self.has_prepared { &executor.stepwise_cache } else { &in_full });
+            let is_last = number + 1 == statements.end;
+            if is_last {
+                record.push(executor.ledger.last_statement_record(id));
+            }
+            let flush = match (is_last, self.session.flushes) {
+                (true, _) => Flush::Now,
+                (false, true) => Flush::Later,
+                (false, false) => Flush::LaterUnflushed,
+            };
+            push_statement(&mut message, ahead.clone(), self.statements.user_statement(number), settings.clone(), &record, flush);
         }
-        message
+        Batch { statements, message, follows_message }
     }
 
     /// Ends the transaction of a failed try, after the statements up to `done` were committed. Returns whether the last row is
@@ -155,7 +213,9 @@ impl StepwiseExecution<'_, '_> {
         Ok(is_ours)
     }
 
-    fn notify_done(&self, statements: Range<usize>, took: Duration) {
+    /// Reports what was committed and is not yet reported.
+    pub(super) fn report(&mut self) {
+        let Some(Unreported { statements, took }) = self.unreported.take() else { return };
         let (revision, count) = (self.session.id(), self.statements.len());
         let duration = took / u32::try_from(statements.len()).unwrap_or(u32::MAX).max(1);
         for number in statements {

@@ -59,6 +59,11 @@ impl Ledger {
         Err(ReadError::Untrusted(UntrustedRelation { relation, what, role, is_version_table: false }))
     }
 
+    /// Whether our tables were plain when the state was read: [`Self::trust_check`] then fails if one has row security.
+    pub(crate) fn has_plain_tables(&self) -> bool {
+        self.trust.is_plain
+    }
+
     /// Our tables where the state found them.
     pub(crate) fn tables(&self) -> OwnTables<'_> {
         OwnTables {

@@ -48,7 +48,7 @@ impl StatementDone<'_> {
             sql!("{direction}", direction = Literal(self.direction.verb())),
             array(&self.step.before),
             sql!("{identities}", identities = Literal(self.identities)),
-            sql!("{last_row}::text", last_row = Literal::or_null(self.last_row)),
+            Literal::or_null(self.last_row),
             sql!("{statement}", statement = self.statement),
             sql!("{progress}", progress = Literal(&serde_json::to_string(self.note).unwrap_or_default())),
         ]
@@ -102,8 +102,7 @@ impl Ledger {
     }
 
     /// Statements that lock and check our tables, and then record that a statement is done. They fail ([`is_verify_failure`] or
-    /// [`is_trust_failure`]) unless the version rows and the tables are as they were when the run wrote its last row. The answer
-    /// of the last of them is that of [`Self::last_statement_record`].
+    /// [`is_trust_failure`]) unless the version rows and the tables are as they were when the run wrote its last row.
     ///
     /// [`is_verify_failure`]: super::is_verify_failure
     /// [`is_trust_failure`]: crate::ledger::is_trust_failure

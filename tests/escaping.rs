@@ -1,6 +1,6 @@
 //! Text from files, the server and names, with control characters in it: it forges no line and colors no terminal.
 
-use crate::support::{Address, Database, Outcome, Project, pgmarch, pgmarch_without_database};
+use crate::support::{Address, Database, Outcome, Program, Project, binary, pgmarch, pgmarch_without_database};
 
 /// The key of `public.alembic_version`, as the documentation computes it.
 const KEY: &str = "('x' || left(encode(sha256('pgmarch:public.alembic_version'), 'hex'), 16))::bit(64)::bigint";
@@ -142,6 +142,18 @@ fn a_line_of_a_file_is_in_color_on_a_terminal_that_has_colors() {
     assert!(run.stdout.contains("DROP /* \\u{1b}[31m */ TABLE a") && run.stdout.contains("\u{1b}[91m^^^^"), "{run}");
     assert!(!run.stdout.contains("\u{1b}[31m"), "{run}");
     plain(lint().run().exits(1)).stdout_contains("^^^^");
+}
+
+#[test]
+fn a_long_line_of_a_file_is_cut_to_the_width_of_the_terminal() {
+    let project = Project::new().revision("001", &format!("/* {0} */ DROP TABLE a; /* {0} */", "é".repeat(500)), "SELECT 1");
+    let script = format!("stty rows 24 cols 60; '{}' lint 001", binary().display());
+    let terminal = Program::at("/usr/bin/script").args(["-qec", &script, "/dev/null"]).env("TERM", "xterm").env("NO_COLOR", "1");
+    let run = terminal.env("PGMARCH_MIGRATIONS", &project.path().to_string_lossy()).run().exits(1);
+    let (line, carets) = run.stdout.split_once("2 | ").and_then(|(_, rest)| rest.split_once("\r\n  | ")).unwrap_or_else(|| panic!("{run}"));
+    assert!(line.starts_with("...é") && line.ends_with("é...") && line.chars().count() <= 60, "{run}");
+    let column = |text: &str, start: &str| text.split_once(start).map(|(before, _)| before.chars().count());
+    assert_eq!(column(line, "DROP"), column(carets, "^"), "{run}");
 }
 
 #[test]

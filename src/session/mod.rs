@@ -7,6 +7,7 @@ mod failure_cause;
 mod handle;
 pub(crate) mod other_session;
 mod pool;
+pub(crate) mod settings;
 pub mod wait;
 
 use std::collections::VecDeque;
@@ -40,7 +41,7 @@ use crate::words::chain;
 pub struct Session {
     client: Object,
     /// Cancels and terminates.
-    handle: Option<SessionHandle>,
+    handle: SessionHandle,
     has_defaults: bool,
     cancels: Cancels,
     /// When the last answer was complete.
@@ -75,7 +76,7 @@ impl Session {
     /// The answer as a whole is never in memory, so it may be larger than that of [`Self::run`]; limits are those of
     /// [`pg_connect::protocol::ProtocolError::RowTooLarge`] and [`StreamTooLarge`](pg_connect::protocol::ProtocolError::StreamTooLarge).
     pub async fn stream(&self, message: &Message, take: impl FnMut(usize, &[Option<&str>])) -> Result<(), Failure> {
-        let streaming = self.handle.as_ref().map(|handle| handle.connection.stream_rows());
+        let streaming = self.handle.connection.stream_rows();
         self.send(message).await?.rows(take, streaming).await
     }
 
@@ -83,16 +84,15 @@ impl Session {
     /// if the previous one failed.
     pub async fn send(&self, message: &Message) -> Result<Sent<'_>, Failure> {
         let busy = self.cancels.begin_message();
-        let discarding = self.handle.as_ref().filter(|_| message.discards_rows()).map(|handle| handle.connection.discard_rows());
+        let discarding = message.discards_rows().then(|| self.handle.connection.discard_rows());
         let sql = message.sql();
         if sql.len() > LARGEST_QUERY {
             return Err(Failure { completed: 0, elapsed: Duration::ZERO, source: Cause::MessageTooLarge { bytes: sql.len() } });
         }
-        let sent = match &self.handle {
-            Some(handle) if sql.len() >= LARGE_MESSAGE => {
-                self.client.simple_query_raw(handle.connection.large_query(query_pieces(sql))).await
-            }
-            _ => self.client.simple_query_raw(&sql.text()).await,
+        let sent = if sql.len() >= LARGE_MESSAGE {
+            self.client.simple_query_raw(self.handle.connection.large_query(query_pieces(sql))).await
+        } else {
+            self.client.simple_query_raw(&sql.text()).await
         };
         let sent_at = Instant::now();
         let stream = sent.map_err(|source| Failure { completed: 0, elapsed: Duration::ZERO, source: self.cause(source) })?;
@@ -163,18 +163,13 @@ impl Session {
 
     /// Sends `Terminate` and closes the connection, whatever the server still has to answer.
     pub fn terminate(&self) {
-        if let Some(handle) = &self.handle {
-            handle.connection.terminate();
-        }
+        self.handle.connection.terminate();
     }
 
     /// Whether the backend of this process id, which answers, is the one that cancel requests name: a pooler sends a process id of
     /// its own.
     pub async fn is_direct(&self, pid: i32) -> bool {
-        match &self.handle {
-            Some(handle) => handle.connection.backend_pid().await == Some(pid),
-            None => false,
-        }
+        self.handle.connection.backend_pid().await == Some(pid)
     }
 
     /// Whether it started with the settings of [`Pool::session_with`].
@@ -184,7 +179,7 @@ impl Session {
 
     /// Whether it is a Unix socket, where the server logs an answer that it can't send.
     pub fn is_local(&self) -> bool {
-        self.handle.as_ref().is_some_and(|handle| handle.connection.is_local())
+        self.handle.connection.is_local()
     }
 
     /// Closes the connection instead of returning it to the pool: the next session is a new one, perhaps to another server.
@@ -194,12 +189,12 @@ impl Session {
 
     /// Whether the client has not closed the connection itself, because of a violation of the protocol.
     fn is_unbroken(&self) -> bool {
-        self.handle.as_ref().is_none_or(|handle| handle.connection.violation().is_none())
+        self.handle.connection.violation().is_none()
     }
 
     /// Why a message failed. The driver only knows that the connection is closed, even if the client ended it.
     fn cause(&self, error: tokio_postgres::Error) -> Cause {
-        match self.handle.as_ref().and_then(|handle| handle.connection.violation()) {
+        match self.handle.connection.violation() {
             Some(violation) if error.is_closed() => Cause::Protocol(violation.clone()),
             _ => Cause::Driver(error),
         }
@@ -217,9 +212,7 @@ impl Session {
 
     /// Sends a cancel request for this session, over a connection of its own.
     pub async fn cancel(&self) {
-        if let Some(handle) = &self.handle
-            && let Err(error) = handle.connection.cancel().await
-        {
+        if let Err(error) = self.handle.connection.cancel().await {
             debug!(error = %chain(&error), "cancel request not delivered");
         }
     }
@@ -283,7 +276,7 @@ impl Sent<'_> {
     }
 
     /// Hands over the rows of the caller's statements as they arrive.
-    async fn rows(mut self, mut take: impl FnMut(usize, &[Option<&str>]), _streaming: Option<StreamGuard>) -> Result<(), Failure> {
+    async fn rows(mut self, mut take: impl FnMut(usize, &[Option<&str>]), _streaming: StreamGuard) -> Result<(), Failure> {
         let mut completed = 0_usize;
         while let Some(message) = self.stream.next().await {
             match message {
@@ -313,7 +306,7 @@ impl Sent<'_> {
     /// The answer is complete.
     fn end(self, completed: usize) -> Result<(), Failure> {
         // Of several messages in flight, only the commit of the last one waits for standbys, so the warning belongs to it.
-        if self.session.handle.as_ref().is_some_and(|handle| handle.unreplicated.swap(false, Ordering::Relaxed)) {
+        if self.session.handle.unreplicated.swap(false, Ordering::Relaxed) {
             return Err(self.failure(completed, Cause::Unreplicated));
         }
         *locked(&self.session.answered) = Some(Instant::now());

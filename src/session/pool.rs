@@ -1,4 +1,11 @@
-//! The pool: connections that are made on demand.
+//! The pool: connections that are made on demand. deadpool-postgres decides who has one, who waits for one, and which is used again; this
+//! module alone knows it. What it does not provide for:
+//!
+//! - Each new connection has settings, a time limit and a deadline of its own, and its error is a [`ConnectError`]. The pool passes
+//!   neither on, but calls its connector in the task of whoever asks for a connection. So the order is a value of that task, and has
+//!   room for what came of it.
+//! - A connection ends with `Terminate`, whatever the server still has to answer. The pool drops a client by aborting a task, so the
+//!   task that it is given only waits for that; another drives the connection, and ends by itself.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -7,18 +14,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, ObjectId, PoolError, RecyclingMethod};
-use pg_connect::stream::{PgStream, PreTls};
-use pg_connect::{ConnectError, ConnectOptions, ConnectTarget, ConnectionHandle, Conninfo, Environment, OpenConnection, connect};
+use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, ObjectId, RecyclingMethod};
+use pg_connect::{ConnectError, ConnectOptions, ConnectTarget, ConnectionHandle, Environment, OpenConnection, connect};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_postgres::config::SslMode;
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{Client, Config};
 use tracing::{debug, info, warn};
 
 use super::cancels::{Cancels, locked};
 use super::handle::SessionHandle;
+use super::settings::read_target;
 use super::{Session, application_name};
 
 /// The most connections of one process: worker, lock, monitor.
@@ -28,8 +34,12 @@ const MOST_CONNECTIONS: usize = 3;
 #[derive(Clone)]
 pub struct Pool {
     inner: deadpool_postgres::Pool,
-    state: Arc<PoolState>,
     environment: Environment,
+    cancels: Cancels,
+    /// The database of the settings that were read last, for messages.
+    address: Arc<Mutex<String>>,
+    /// The handle to each open connection of the pool.
+    open: Arc<Mutex<HashMap<ObjectId, SessionHandle>>>,
 }
 
 impl std::fmt::Debug for Pool {
@@ -38,37 +48,33 @@ impl std::fmt::Debug for Pool {
     }
 }
 
+/// A session that is asked for, and the connection that is made if none is idle.
+struct SessionOrder {
+    target: ConnectTarget,
+    timeout: Duration,
+    deadline: Option<Instant>,
+    /// None: no connection was made, because one was idle or the pool failed.
+    made: Mutex<Option<Result<SessionHandle, ConnectError>>>,
+}
+
+tokio::task_local! {
+    /// The order of the task that asks the pool for a connection.
+    static ORDER: Arc<SessionOrder>;
+}
+
 /// The server's function that waits for synchronous standbys; it warns only when a commit does not wait for them (`syncrep.c`).
 const WAIT_FOR_STANDBYS: &str = "SyncRepWaitForLSN";
-
-/// What the pool and its connector share.
-#[derive(Default)]
-struct PoolState {
-    /// Held while a session is opened, so that the fields below belong to one caller.
-    turn: tokio::sync::Mutex<()>,
-    /// The target of the next connection, decided again for each, and the timeout of one address.
-    next: Mutex<Option<(ConnectTarget, Duration, Option<Instant>)>>,
-    /// Why it could not be made: the pool itself passes on only the driver's errors.
-    failed: Mutex<Option<ConnectError>>,
-    /// The handle to the connection made last, until its session takes it.
-    made: Mutex<Option<SessionHandle>>,
-    /// The handle to each connection of the pool.
-    open: Mutex<HashMap<ObjectId, SessionHandle>>,
-    /// The open connections of the process.
-    cancels: Cancels,
-}
 
 impl Pool {
     /// Creates a pool that has not connected yet.
     pub fn new(environment: Environment, cancels: Cancels) -> Result<Self, ConnectError> {
-        let state = Arc::new(PoolState { cancels, ..PoolState::default() });
-        let manager =
-            Manager::from_connect(Config::new(), PoolConnector(state.clone()), ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_connect(Config::new(), Connector { cancels: cancels.clone() }, config);
         let inner = deadpool_postgres::Pool::builder(manager)
             .max_size(MOST_CONNECTIONS)
             .build()
             .map_err(|error| ConnectError::NoAttempt(error.to_string()))?;
-        Ok(Self { inner, state, environment })
+        Ok(Self { inner, environment, cancels, address: Arc::default(), open: Arc::default() })
     }
 
     /// A session: an idle one, or a new one with the current settings of the environment. One attempt: each address may take
@@ -82,14 +88,11 @@ impl Pool {
         self.open(target, timeout, Some(deadline), false).await
     }
 
-    /// Reads the settings and the files that they name, in a thread for blocking work. The time that a file may take is not part of a
-    /// connection's.
+    /// Reads the settings and the files that they name.
     pub(super) async fn read_target(&self) -> Result<ConnectTarget, ConnectError> {
-        let environment = self.environment.clone();
-        match tokio::task::spawn_blocking(move || ConnectTarget::of(&environment)).await {
-            Ok(target) => target.map_err(ConnectError::Settings),
-            Err(error) => Err(ConnectError::NoAttempt(error.to_string())),
-        }
+        let target = read_target(&self.environment).await?;
+        locked(&self.address).clone_from(&target.address);
+        Ok(target)
     }
 
     /// The same; a new session starts with the settings `defaults`, in the syntax of `options` (PostgreSQL manual, 34.1.2), to which
@@ -110,78 +113,84 @@ impl Pool {
         deadline: Option<Instant>,
         has_defaults: bool,
     ) -> Result<Session, ConnectError> {
-        let _turn = self.state.turn.lock().await;
-        *locked(&self.state.next) = Some((target, timeout, deadline));
-        match self.inner.get().await {
-            Ok(client) => {
-                let mut open = locked(&self.state.open);
-                let made = locked(&self.state.made).take();
-                let has_defaults = has_defaults && made.is_some();
-                if let Some(handle) = made {
-                    open.insert(Object::id(&client), handle);
-                }
-                let handle = open.get(&Object::id(&client)).cloned();
-                Ok(Session { client, handle, has_defaults, cancels: self.state.cancels.clone(), answered: Mutex::default() })
-            }
-            Err(PoolError::Backend(error)) => Err(locked(&self.state.failed).take().unwrap_or_else(|| error.into())),
-            Err(error) => Err(ConnectError::NoAttempt(error.to_string())),
-        }
+        let order = Arc::new(SessionOrder { target, timeout, deadline, made: Mutex::default() });
+        let lent = ORDER.scope(order.clone(), self.inner.get()).await;
+        let made = locked(&order.made).take().transpose()?;
+        let client = lent.map_err(|error| ConnectError::NoAttempt(error.to_string()))?;
+        let has_defaults = has_defaults && made.is_some();
+        let mut open = locked(&self.open);
+        open.retain(|_, handle| !handle.driver.is_finished());
+        open.extend(made.map(|handle| (Object::id(&client), handle)));
+        let handle = open.get(&Object::id(&client)).cloned();
+        let handle = handle.ok_or_else(|| ConnectError::NoAttempt("the pool's connection has just ended".to_owned()))?;
+        Ok(Session { client, handle, has_defaults, cancels: self.cancels.clone(), answered: Mutex::default() })
     }
 
-    /// The database for messages: the one connected to last, or that of the environment; never with its password.
+    /// The database for messages: that of the settings that were read last; never with its password.
     pub fn address(&self) -> String {
-        let last = locked(&self.state.next).as_ref().map(|(target, ..)| target.address.clone());
-        last.unwrap_or_else(|| Conninfo::resolve(&self.environment).map(|conninfo| conninfo.address()).unwrap_or_default())
+        locked(&self.address).clone()
     }
 }
 
 /// Makes the connections of the pool.
-struct PoolConnector(Arc<PoolState>);
+struct Connector {
+    cancels: Cancels,
+}
 
 type ForPool = Result<(Client, JoinHandle<()>), tokio_postgres::Error>;
 
-impl Connect for PoolConnector {
+impl Connect for Connector {
     fn connect(&self, _: &Config) -> Pin<Box<dyn Future<Output = ForPool> + Send + '_>> {
-        let next = locked(&self.0.next).clone();
+        let order = ORDER.get();
         Box::pin(async move {
-            let outcome = match next {
-                Some((target, timeout, deadline)) => {
-                    let application_name = application_name(None);
-                    let options = ConnectOptions { application_name: &application_name, timeout, deadline, on_notice: log_notice };
-                    connect(&target, options).await
-                }
-                None => Err(ConnectError::NoAttempt("nothing is decided".to_owned())),
-            };
-            match outcome {
-                Ok(OpenConnection { client, connection, handle }) => {
-                    let entry = self.0.cancels.enter(handle.clone());
-                    let unreplicated = Arc::new(AtomicBool::new(false));
-                    *locked(&self.0.made) = Some(SessionHandle { connection: handle.clone(), unreplicated: unreplicated.clone() });
-                    let terminate = TerminateOnDrop(handle.clone());
-                    tokio::spawn(async move {
-                        let _open = entry;
-                        let on_notice = |notice: &DbError| {
-                            if notice.routine() == Some(WAIT_FOR_STANDBYS) {
-                                unreplicated.store(true, Ordering::Relaxed);
-                            }
-                            log_notice(notice);
-                        };
-                        handle.drive(connection, on_notice).await;
-                    });
-                    // The pool aborts this task when it drops the client, which sends `Terminate`.
-                    let until_dropped = async move {
+            let application_name = application_name(None);
+            let SessionOrder { target, timeout, deadline, made } = &*order;
+            let options =
+                ConnectOptions { application_name: &application_name, timeout: *timeout, deadline: *deadline, on_notice: log_notice };
+            match connect(target, options).await {
+                Ok(connection) => {
+                    let (client, handle) = self.drive(connection);
+                    let terminate = TerminateOnDrop(handle.connection.clone());
+                    *locked(made) = Some(Ok(handle));
+                    let until_aborted = async move {
                         let _terminate = terminate;
                         std::future::pending().await
                     };
-                    Ok((client, tokio::spawn(until_dropped)))
+                    Ok((client, tokio::spawn(until_aborted)))
                 }
                 Err(error) => {
-                    *locked(&self.0.failed) = Some(error);
-                    closed_connection().await
+                    *locked(made) = Some(Err(error));
+                    Err(stand_in())
                 }
             }
         })
     }
+}
+
+impl Connector {
+    /// Drives a connection until it ends, and lists it among the open ones meanwhile.
+    fn drive(&self, OpenConnection { client, connection, handle }: OpenConnection) -> (Client, SessionHandle) {
+        let entry = self.cancels.enter(handle.clone());
+        let unreplicated = Arc::new(AtomicBool::new(false));
+        let (noticed, driven) = (unreplicated.clone(), handle.clone());
+        let driver = tokio::spawn(async move {
+            let _open = entry;
+            let on_notice = |notice: &DbError| {
+                if notice.routine() == Some(WAIT_FOR_STANDBYS) {
+                    noticed.store(true, Ordering::Relaxed);
+                }
+                log_notice(notice);
+            };
+            driven.drive(connection, on_notice).await;
+        });
+        (client, SessionHandle { connection: handle, unreplicated, driver: driver.abort_handle() })
+    }
+}
+
+/// The error that the pool gets for one that it does not know. It takes those of the driver only, which nobody else can construct: this
+/// one is that of a connection string.
+fn stand_in() -> tokio_postgres::Error {
+    "unknown=".parse::<Config>().expect_err("an unknown keyword")
 }
 
 /// Terminates a connection when dropped.
@@ -191,12 +200,6 @@ impl Drop for TerminateOnDrop {
     fn drop(&mut self) {
         self.0.terminate();
     }
-}
-
-/// An error for the pool, which takes only those of the driver, and these can't be constructed: a closed stream has one.
-async fn closed_connection() -> ForPool {
-    let (client, _) = Config::new().user("nobody").ssl_mode(SslMode::Disable).connect_raw(PgStream::closed(), PreTls).await?;
-    Ok((client, tokio::spawn(async {})))
 }
 
 /// Logs a notice of the server.
@@ -211,5 +214,22 @@ fn log_notice(notice: &DbError) {
             debug!(target: "pgmarch::server", "{severity}: {message}{detail}")
         }
         _ => info!(target: "pgmarch::server", "{severity}: {message}{detail}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_error_is_that_of_the_attempt() {
+        let variables = [("DATABASE_URL".into(), "postgres://u@127.0.0.1:1/d".into())];
+        let environment = Environment::new(crate::environment::PROGRAM, variables).expect("UTF-8");
+        let pool = Pool::new(environment, Cancels::default()).expect("a pool");
+        for _ in 0..=MOST_CONNECTIONS {
+            let error = pool.session(Duration::from_secs(60)).await.expect_err("no server");
+            assert!(matches!(error, ConnectError::Endpoint(_)), "{error}");
+        }
+        assert_eq!(pool.address(), "u@127.0.0.1:1/d");
     }
 }

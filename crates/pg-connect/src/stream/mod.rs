@@ -33,8 +33,6 @@ enum Transport {
     Plain(TcpStream),
     Local(UnixStream),
     Encrypted(Box<client::TlsStream<TcpStream>>),
-    /// No server: what is written is discarded, and there is nothing to read.
-    Closed,
 }
 
 /// An open stream.
@@ -55,11 +53,6 @@ impl PgStream {
     /// A stream over a socket that is already connected, such as one end of a pair.
     pub fn over(stream: UnixStream, policy: AuthPolicy) -> Self {
         Self::of(Transport::Local(stream), ProtocolGuard::new(policy))
-    }
-
-    /// A stream to no server: the driver finds it closed.
-    pub fn closed() -> Self {
-        Self::of(Transport::Closed, ProtocolGuard::new(AuthPolicy::default()))
     }
 
     /// Counts the messages whose rows are discarded.
@@ -104,7 +97,7 @@ impl PgStream {
     pub fn tls_version(&self) -> Option<&'static str> {
         match &self.transport {
             Transport::Encrypted(stream) => stream.get_ref().1.protocol_version().and_then(|version| version.as_str()),
-            Transport::Plain(_) | Transport::Local(_) | Transport::Closed => None,
+            Transport::Plain(_) | Transport::Local(_) => None,
         }
     }
 }
@@ -115,7 +108,6 @@ impl Transport {
             Transport::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Transport::Local(stream) => Pin::new(stream).poll_read(context, buffer),
             Transport::Encrypted(stream) => Pin::new(stream).poll_read(context, buffer),
-            Transport::Closed => Poll::Ready(Ok(())),
         }
     }
 
@@ -134,7 +126,6 @@ impl Transport {
             Transport::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Transport::Local(stream) => Pin::new(stream).poll_write(context, bytes),
             Transport::Encrypted(stream) => Pin::new(stream).poll_write(context, bytes),
-            Transport::Closed => Poll::Ready(Ok(bytes.len())),
         }
     }
 
@@ -143,7 +134,6 @@ impl Transport {
             Transport::Plain(stream) => Pin::new(stream).poll_flush(context),
             Transport::Local(stream) => Pin::new(stream).poll_flush(context),
             Transport::Encrypted(stream) => Pin::new(stream).poll_flush(context),
-            Transport::Closed => Poll::Ready(Ok(())),
         }
     }
 
@@ -152,7 +142,6 @@ impl Transport {
             Transport::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Transport::Local(stream) => Pin::new(stream).poll_shutdown(context),
             Transport::Encrypted(stream) => Pin::new(stream).poll_shutdown(context),
-            Transport::Closed => Poll::Ready(Ok(())),
         }
     }
 }
@@ -210,7 +199,7 @@ impl TlsStream for PgStream {
     fn channel_binding(&self) -> ChannelBinding {
         let digest = match &self.transport {
             Transport::Encrypted(stream) => stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).and_then(tls::end_point),
-            Transport::Plain(_) | Transport::Local(_) | Transport::Closed => None,
+            Transport::Plain(_) | Transport::Local(_) => None,
         };
         digest.map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
     }

@@ -1,4 +1,8 @@
 //! The sidecar's HTTP server: four paths. A client that sends slowly, too much or no HTTP loses its connection; others are not affected.
+//!
+//! A connection has one request, which has no body, and one answer. httparse reads the request's head, as it does for hyper; what a server
+//! built on hyper or axum would add (connections that stay open, bodies, upgrades, routes) is not used here, and the limits below, which
+//! protect the run beside it, would be written all the same.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

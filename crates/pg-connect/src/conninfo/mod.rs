@@ -1,5 +1,9 @@
 //! libpq's connection settings: a connection string, then a service file, then environment variables (PostgreSQL manual, 34.1.1,
 //! 34.17 and 34.15). The first source that sets a keyword decides it.
+//!
+//! No crate reads them all: tokio-postgres' own `Config` parses a connection string, but has neither certificates, password files and
+//! services nor `require_auth` and `requirepeer`; postgres-service reads service files, and pg-client-config those, a password file and
+//! ten of the variables, into that same `Config`. None tells which source a wrong value comes from, or what libpq takes and it does not.
 
 pub(crate) mod error;
 mod foreign;

@@ -146,7 +146,7 @@ fn start(cli: cli::Cli, host: Host) -> (Reporting, Result<(), Error>) {
     let environment = pg_connect::Environment::of_process(environment::PROGRAM)
         .map_err(|faults| faults.into_iter().map(config::error::ConfigFault::from).collect::<Vec<_>>());
     // Until the files that hold settings are read, and if they can't be.
-    let (reporting, _) = config::decide::decide(&environment.as_ref().map(|all| all.without_files()).unwrap_or_default());
+    let reporting = config::decide::reporting(environment.as_ref().unwrap_or(&pg_connect::Environment::default()));
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return (reporting, Err(system("no runtime")(error))),

@@ -4,7 +4,7 @@
 use std::borrow::Borrow;
 use std::time::Duration;
 
-pub(crate) use pg_connect::words::{chain, control_character, nearest, rough};
+pub(crate) use pg_connect::words::{chain, control_character, limit, nearest, rough};
 use tokio::time::Instant;
 
 /// The time until `deadline`, in whole seconds.

@@ -128,6 +128,26 @@ fn a_secret_that_never_comes_is_named_and_a_signal_does_not_wait_for_it() {
 }
 
 #[test]
+fn a_key_that_never_comes_is_named_however_short_the_time_for_a_server_is() {
+    let authority = Authority::new("ours");
+    authority.issue("server", &LOCAL);
+    authority.issue("client", &LOCAL);
+    let server = strict_server(&authority);
+    let folder = TempDir::new().expect("a folder");
+    let key = pipe(folder.path(), "key");
+    let base = format!("host=127.0.0.1 port={} dbname=postgres user=by_trust sslmode=verify-ca connect_timeout=1", server.port());
+    let url = format!("{base} sslrootcert={} sslcert={} sslkey={}", authority.root(), authority.path("client.crt"), key.display());
+    let project = project();
+    let status = || pgmarch_without_database(&project).in_folder(Path::new("/")).args(["status"]).url(&url);
+    let run = status().spawn();
+    wait_until_open(&run, &key);
+    run.signal("TERM");
+    run.wait().exits(143).within(Duration::from_secs(5));
+    let run = status().run().exits(2);
+    run.stderr_contains("the key of the certificate in sslcert can't be read (it is a pipe that nothing wrote to and closed within 10s");
+}
+
+#[test]
 fn the_sidecars_probes_are_answered_while_a_secret_never_comes() {
     let folder = TempDir::new().expect("a folder");
     let secret = folder.path().join("secret");

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use pg_connect::{ConnectError, Conninfo};
+use pg_connect::ConnectError;
 use tracing::{info, warn};
 
 use super::context::Context;
 use super::error::CommandError;
 use super::files::in_background;
 use crate::cli::Ignored;
-use crate::config::error::ConfigError;
 use crate::error::Error;
 use crate::ledger::{self, State};
 use crate::model::Catalog;
@@ -22,6 +21,7 @@ use crate::model::read::{Schemas, Scope};
 use crate::report::difference::Difference;
 use crate::revision::graph::{Graph, Node};
 use crate::runner::catalog_scope;
+use crate::session::settings::{environment_for, read_conninfo};
 use crate::session::{Pool, Session};
 use crate::sql::{Ident, QualifiedName};
 
@@ -37,8 +37,7 @@ pub(super) enum Model {
 impl Model {
     /// The model that the settings and the folder name, if there is one.
     pub(super) async fn find(context: &Context) -> Result<Option<Self>, Error> {
-        let url = context.environment.value("PGMARCH_MODEL_URL").map_err(|fault| Error::Config(ConfigError(vec![fault.into()])))?;
-        if url.is_some() {
+        if context.environment.is_set("PGMARCH_MODEL_URL") {
             return Ok(Some(Self::Database));
         }
         let folder = context.config.migrations.clone();
@@ -76,9 +75,7 @@ impl Model {
                 scratch.read().await?
             }
             Self::Database => {
-                let url = context.environment.value("PGMARCH_MODEL_URL").map_err(|fault| Error::Config(ConfigError(vec![fault.into()])))?;
-                let environment =
-                    url.map_or_else(|| context.environment.clone(), |url| context.environment.with("PGMARCH_DATABASE_URL", url));
+                let environment = environment_for(&context.environment, "PGMARCH_MODEL_URL").await.map_err(connect)?;
                 let pool = Pool::new(environment, context.cancels.clone()).map_err(connect)?;
                 let session = context.runner.connect(&pool, context.wait_deadline()).await?;
                 let scope = Scope { server: server_number(&session).await?, ..scope(context, scratch_server) };
@@ -151,9 +148,8 @@ pub(super) fn scope_of(state: &State, context: &Context) -> Scope {
 pub(super) async fn open_scratch_server(context: &Context) -> Result<ScratchServer, Error> {
     let scratch_server =
         ScratchServer::open(&context.environment, &context.config, &context.cancels, &context.leftovers, &context.runner.host).await?;
-    let elsewhere =
-        context.environment.value("PGMARCH_SCRATCH_URL").map_err(|fault| Error::Config(ConfigError(vec![fault.into()])))?.is_some();
-    if elsewhere && Conninfo::resolve(&context.environment).is_ok() {
+    let is_elsewhere = context.environment.is_set("PGMARCH_SCRATCH_URL");
+    if is_elsewhere && read_conninfo(&context.environment).await.is_ok() {
         match context.pool()?.session(Duration::from_secs(2)).await {
             Ok(session) => {
                 let target = server_number(&session).await?;

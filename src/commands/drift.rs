@@ -257,7 +257,7 @@ async fn replay(
     let below = graph.reach(&position.rows, Graph::prerequisites);
     let applied: Vec<&Revision> = below.nodes().filter(|node| !unapplied.contains(node)).map(|node| graph.revision(node)).collect();
     let given = existing_schemas(existing, &applied, state.ledger.version_table.schema.as_str());
-    let is_named = context.environment.value("PGMARCH_SCRATCH_URL").is_ok_and(|url| url.is_some());
+    let is_named = context.environment.is_set("PGMARCH_SCRATCH_URL");
     let scratch_server =
         ScratchServer::open(&context.environment, &context.config, &context.cancels, &context.leftovers, &context.runner.host)
             .await

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use pg_connect::file::{self, FileContent};
+use pg_connect::file::{self, FileContent, FileError, watched};
 use serde::Serialize;
 
 use super::context::Context;
@@ -51,6 +51,7 @@ pub async fn run(args: &cli::ImportArgs, context: &Context) -> Result<(), Error>
     if let Some(path) = taken {
         return Err(Error::Command(CommandError::Write { path, source: std::io::Error::from(std::io::ErrorKind::AlreadyExists) }));
     }
+    // On the reactor's thread: a signal that comes meanwhile leaves no half of them.
     let mut written: Vec<PathBuf> = Vec::new();
     for draft in &drafts {
         match draft.write(folder) {
@@ -138,9 +139,11 @@ fn read_version_files(folder: &Path) -> Result<Vec<VersionFile>, Error> {
             advice: "give --versions the folder with Alembic's revisions",
         })
     };
+    let listed = folder.to_owned();
+    let list = move || std::fs::read_dir(listed)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<PathBuf>, _>>();
+    let paths = watched(folder, move |_| list()).map_err(|_| unreadable(FileError::Stalled.to_string()))?;
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(error.to_string()))? {
-        let path = entry.map_err(|error| unreadable(error.to_string()))?.path();
+    for path in paths.map_err(|error: std::io::Error| unreadable(error.to_string()))? {
         if path.extension().is_some_and(|extension| extension == "py") {
             let text = file::read(&path, LARGEST_OUTPUT)
                 .and_then(FileContent::text)

@@ -3,14 +3,18 @@
 use std::fs;
 use std::path::Path;
 
+use pg_connect::file;
+
 use super::context::Context;
 use super::create::{describe, existing_graph, next};
 use super::error::CommandError;
+use super::files::in_background;
 use super::output::{answer, json};
 use crate::cli;
 use crate::error::Error;
 use crate::escape;
 use crate::revision::format::draft::{Draft, DraftSection, now};
+use crate::session::settings::read_conninfo;
 use crate::words::count;
 
 /// The text of the sections, for the author to replace.
@@ -20,7 +24,8 @@ const DOWN: &str = "-- Write the SQL that undoes it here. Example:\n-- DROP TABL
 /// Creates the folder and the file, and prints the next commands.
 pub async fn run(args: &cli::InitArgs, context: &Context) -> Result<(), Error> {
     let folder = &context.config.migrations;
-    let is_new = !folder.exists();
+    let named = folder.clone();
+    let is_new = !in_background(move || file::exists(&named)).await?;
     if !is_new && let Some(graph) = existing_graph(folder).await? {
         return Err(Error::Command(CommandError::Usage {
             problem: format!("{} has {} already", folder.display(), count(graph.len(), "revision")),
@@ -45,16 +50,16 @@ pub async fn run(args: &cli::InitArgs, context: &Context) -> Result<(), Error> {
     if args.json {
         return answer(&json(&created)?);
     }
-    answer(&format!("{}{}\n\n{}\n{}", new_folder(folder, is_new), escape::line(&created.path), created.text, next_steps(context)))
+    answer(&format!("{}{}\n\n{}\n{}", new_folder(folder, is_new), escape::line(&created.path), created.text, next_steps(context).await))
 }
 
 fn new_folder(folder: &Path, is_new: bool) -> String {
     if is_new { format!("{}/ (new folder)\n", escape::line(folder.display())) } else { String::new() }
 }
 
-fn next_steps(context: &Context) -> String {
+async fn next_steps(context: &Context) -> String {
     let set = "PGMARCH_DATABASE_URL=postgres://USER@HOST/DATABASE";
-    let url = if pg_connect::Conninfo::resolve(&context.environment).is_ok() { String::new() } else { format!("  export {set}\n") };
+    let url = if read_conninfo(&context.environment).await.is_ok() { String::new() } else { format!("  export {set}\n") };
     format!(
         "next: write the SQL of both sections, then\n  \
          pgmarch check --offline        the files alone\n{url}  \

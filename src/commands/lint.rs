@@ -1,7 +1,6 @@
 //! `lint`: risky statements in the revisions that are not applied yet, or in those that are named.
 
 use console::Term;
-use pg_connect::Conninfo;
 use serde::Serialize;
 
 use super::compare_inputs;
@@ -21,6 +20,7 @@ use crate::revision::line::line_at;
 use crate::revision::name::RevisionName;
 use crate::revision::{LineColumn, Revision};
 use crate::runner::{LedgerTexts, resolve_position};
+use crate::session::settings::read_conninfo;
 use crate::words::count;
 
 /// The server version to lint for without a database: the newest that pgmarch knows.
@@ -52,7 +52,7 @@ pub async fn run(args: &cli::LintArgs, context: &Context) -> Result<(), Error> {
     let named: Vec<Node> = resolve_names(args, &graph)?;
     let mut server = NEWEST_SERVER;
     let mut chosen = named.clone();
-    if named.is_empty() || Conninfo::resolve(&context.environment).is_ok() {
+    if named.is_empty() || read_conninfo(&context.environment).await.is_ok() {
         let pool = context.pool()?;
         let session = context.runner.connect(&pool, context.wait_deadline()).await?;
         let state = super::context::read_state(&session, context, Access::Read).await?;

@@ -2,15 +2,15 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use pg_connect::{ConnectTarget, Conninfo, Environment, SettingsError};
+use pg_connect::{ConnectTarget, Conninfo, Environment, SettingsError, file};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::error::ConfigFault;
 use super::settings::{self, RawSettings};
-use super::{Ahead, Changes, Config, LogFormat, Reporting, Snapshots, Transaction};
+use super::{Ahead, Changes, Config, LogFormat, Reporting, Snapshots, TerminationLog, Transaction};
 use crate::environment::PROGRAM;
 use crate::session::wait::RetryableRefusals;
 use crate::sql::{Ident, SearchPath, ServerTimeout, TableName};
@@ -236,6 +236,11 @@ fn connection_faults(environment: &Environment, anyway: bool) -> Vec<ConfigFault
     faults
 }
 
+/// How logs and failures are reported, until the files that hold settings are read, and if they can't be.
+pub fn reporting(environment: &Environment) -> Reporting {
+    Decider::default().reporting(&settings::read(&environment.without_files()).0)
+}
+
 impl Decider {
     fn reporting(&mut self, raw: &RawSettings) -> Reporting {
         let log = raw.log.clone().unwrap_or_else(|| "info".to_owned());
@@ -250,8 +255,8 @@ impl Decider {
         let choices = [("auto", auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
         let format = self.choice("PGMARCH_LOG_FORMAT", raw.log_format.clone(), "text, json or auto", &choices, auto);
         let termination_log = match &raw.termination_log {
-            Some(path) => Some(PathBuf::from(path)),
-            None => Path::new(TERMINATION_LOG).exists().then(|| PathBuf::from(TERMINATION_LOG)),
+            Some(path) => TerminationLog { path: PathBuf::from(path), is_named: true },
+            None => TerminationLog { path: PathBuf::from(TERMINATION_LOG), is_named: false },
         };
         Reporting { filter, format, termination_log }
     }
@@ -269,7 +274,7 @@ fn with_library(filter: Targets) -> Targets {
 
 fn default_migrations() -> PathBuf {
     let mounted = PathBuf::from("/migrations");
-    if mounted.is_dir() { mounted } else { PathBuf::from("./migrations") }
+    if file::is_folder(&mounted) { mounted } else { PathBuf::from("./migrations") }
 }
 
 #[cfg(test)]

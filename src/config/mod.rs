@@ -119,5 +119,14 @@ pub struct Reporting {
     /// The format of log lines.
     pub format: LogFormat,
     /// The file for Kubernetes' termination message.
-    pub termination_log: Option<PathBuf>,
+    pub termination_log: TerminationLog,
+}
+
+/// The file for Kubernetes' termination message.
+#[derive(Clone, Debug)]
+pub struct TerminationLog {
+    /// Where.
+    pub path: PathBuf,
+    /// Whether the settings name it; else it is the place where Kubernetes has it, and is written only if it is there.
+    pub is_named: bool,
 }

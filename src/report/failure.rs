@@ -24,9 +24,7 @@ pub(crate) fn print(failure: &Error, reporting: &Reporting) {
         LogFormat::Text => print_to_stderr(&text(failure, &Term::stderr())),
         LogFormat::Json => log::print_failure(&summary(failure), &report()),
     }
-    if let Some(path) = &reporting.termination_log {
-        report().write_termination(path);
-    }
+    report().write_termination(&reporting.termination_log);
 }
 
 /// If standard error is closed, the message is lost.

@@ -2,20 +2,25 @@
 
 use std::borrow::Cow;
 use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::time::Duration;
 
+use pg_connect::file::watched_within;
 use rustix::fs::OFlags;
 use serde::Serialize;
 use tracing::warn;
 
+use crate::config::TerminationLog;
 use crate::escape;
 use crate::exit::Exit;
 use crate::facts::{Blocker, FailureFacts};
+use crate::words::limit;
 
 /// The most bytes that Kubernetes keeps of a termination message (its documentation, "Customizing the termination message").
 const TERMINATION_BYTES: usize = 4096;
+/// How long writing it may take: whoever sent a signal may kill the process soon.
+const TERMINATION_TIMEOUT: Duration = Duration::from_secs(1);
 /// What is cut ends with this.
 const CUT: &str = "…";
 
@@ -91,14 +96,24 @@ impl FailureReport {
         object.trim_start_matches('{').strip_suffix('}').unwrap_or_default().to_owned()
     }
 
-    /// Writes the termination message.
-    pub(crate) fn write_termination(self, path: &Path) {
-        // A pipe without a reader is an error at once.
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    /// Writes the termination message. A file that does not answer in time does not keep the process from exiting.
+    pub(crate) fn write_termination(self, log: &TerminationLog) {
+        let TerminationLog { path, is_named } = log.clone();
         let text = self.bounded_json(TERMINATION_BYTES - 1) + "\n";
-        if let Err(problem) = options.open(path).and_then(|mut file| file.write_all(text.as_bytes())) {
-            warn!("the termination log {} can't be written: {problem}; set PGMARCH_TERMINATION_LOG to a file that can", path.display());
+        let write = move || {
+            // A pipe without a reader is an error at once.
+            let mut options = OpenOptions::new();
+            options.write(true).create(is_named).truncate(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+            match options.open(&path) {
+                Ok(mut file) => file.write_all(text.as_bytes()).map_err(|problem| problem.to_string()),
+                Err(problem) if !is_named && problem.kind() == ErrorKind::NotFound => Ok(()),
+                Err(problem) => Err(problem.to_string()),
+            }
+        };
+        let stalled = || format!("no answer within {}", limit(TERMINATION_TIMEOUT));
+        let written = watched_within(TERMINATION_TIMEOUT, &log.path, move |_| write()).unwrap_or_else(|_| Err(stalled()));
+        if let Err(problem) = written {
+            warn!("the termination log {} can't be written: {problem}; set PGMARCH_TERMINATION_LOG to a file that can", log.path.display());
         }
     }
 
@@ -151,6 +166,8 @@ impl FailureReport {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use serde_json::Value;
 
     use super::*;
@@ -196,6 +213,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_termination_log_that_is_not_named_is_written_only_where_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log");
+        let write = |is_named| {
+            report(1).write_termination(&TerminationLog { path: path.clone(), is_named });
+            std::fs::read_to_string(&path).unwrap_or_default().len()
+        };
+        assert_eq!(write(false), 0);
+        assert!(!path.exists() && write(true) > 0);
+        std::fs::write(&path, "").expect("emptied");
+        assert!(write(false) > 0);
     }
 
     #[test]

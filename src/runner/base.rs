@@ -71,7 +71,7 @@ impl Runner {
         &self.cancels
     }
 
-    /// Reads the revisions of `PGMARCH_MIGRATIONS`.
+    /// Reads the revisions of `PGMARCH_MIGRATIONS`. That may take time: asynchronous code calls it in a thread for blocking work.
     pub fn load_revisions(&self) -> Result<Graph, Error> {
         let graph = Graph::load(&self.config.migrations)?;
         self.notify_unread_folders(&graph);

@@ -10,6 +10,5 @@ pub fn application_name(revision: Option<&str>) -> String {
 
 /// The name of this host, in Kubernetes that of the pod: for the journal and for the holder of the run lock.
 pub fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -153,6 +153,26 @@ fn no_files_import_each_other() {
     }
 }
 
+/// Where files are read, listed or looked for without [`pg_connect::file::read`]: within [`pg_connect::file::watched`], or before a
+/// file is written.
+const FILES: [&str; 6] =
+    ["file/", "revision/folder/", "sidecar/fingerprint.rs", "model/prove/source.rs", "commands/import.rs", "commands/init.rs"];
+
+#[test]
+fn files_are_read_in_bounded_size_and_time() {
+    let is_listed = |file: &str| FILES.iter().any(|known| file.contains(&format!("/{known}")));
+    let words = ["fs::read", "fs::metadata", "File::open", ".exists()", ".is_dir()", ".is_file()", ".canonicalize(", "env::current_dir"];
+    let unbounded: Vec<String> = all_files()
+        .iter()
+        .filter(|(file, _)| !is_listed(file))
+        .flat_map(|(file, text)| {
+            let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+            words.iter().filter(move |word| program.contains(**word)).map(move |word| format!("{file}: {word}"))
+        })
+        .collect();
+    assert!(unbounded.is_empty(), "not by pg_connect::file: {unbounded:#?}");
+}
+
 #[test]
 fn the_map_names_every_module() {
     let lib = std::fs::read_to_string(root().join("src/lib.rs")).expect("lib.rs");

@@ -99,14 +99,15 @@ impl Environment {
         let mut faults = Vec::new();
         let mut supported = BTreeMap::new();
         for (name, value) in variables {
-            let Some(name) = name.to_str().filter(|name| program.reads(name)) else { continue };
-            match value.into_string() {
+            let shown = name.to_string_lossy();
+            if !program.reads(&shown) {
+                continue;
+            }
+            match (name.to_str(), value.into_string()) {
                 // An empty variable counts as unset, as for libpq: `FOO=` in a compose file means "nothing".
-                Ok(value) if value.is_empty() => {}
-                Ok(value) => {
-                    supported.insert(name.to_owned(), Secret::new(value));
-                }
-                Err(_) => faults.push(EnvironmentError::NotUtf8 { name: name.to_owned() }),
+                (Some(_), Ok(value)) if value.is_empty() => {}
+                (Some(name), Ok(value)) => drop(supported.insert(name.to_owned(), Secret::new(value))),
+                (None, _) | (_, Err(_)) => faults.push(EnvironmentError::NotUtf8 { name: shown.into_owned() }),
             }
         }
         if faults.is_empty() { Ok(Self { program, variables: supported, read: None }) } else { Err(faults) }
@@ -155,6 +156,11 @@ impl Environment {
     pub fn source(&self, name: &str) -> String {
         let file = format!("{name}_FILE");
         if self.variables.contains_key(&file) { file } else { name.to_owned() }
+    }
+
+    /// Whether `name` or `name_FILE` is set. No file is read.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.variables.contains_key(&self.source(name))
     }
 
     /// The value of a variable that has no `_FILE` form, such as `HOME`.
@@ -244,6 +250,19 @@ mod tests {
         std::fs::write(&path, "three").expect("written");
         assert_eq!(value(&second).expect_err("as before").to_string(), message);
         assert_eq!(value(&environment.for_one_try()).expect("readable").as_deref(), Some("three"));
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_named() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let program = Program { name: "example", prefix: "EXAMPLE_", connection_strings: &[] };
+        let bytes = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+        let variables =
+            [("PGUSER", &b"\xff"[..]), ("OTHER", b"\xff"), ("EXAMPLE_A", b"a")].map(|(name, value)| (name.into(), bytes(value)));
+        let variables = variables.into_iter().chain([(bytes(b"EXAMPLE_\xff"), "a".into())]);
+        let faults = Environment::new(program, variables).expect_err("two faults");
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(faults, ["PGUSER is not UTF-8; write it as UTF-8", "EXAMPLE_\u{fffd} is not UTF-8; write it as UTF-8"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Logins at a server that the test plays: what the library sends, and what it makes of the answers.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
@@ -106,6 +107,35 @@ fn a_session_is_cancelled_and_terminated_through_its_handle() {
     assert_eq!(query, (b'Q', b"SELECT\0".to_vec()));
     assert_eq!(cancel, [80_877_102_u32.to_be_bytes(), PID.to_be_bytes(), SECRET.to_be_bytes()].concat());
     assert_eq!(last, (b'X', Vec::new()));
+}
+
+#[test]
+fn certificates_are_read_once_for_all_hosts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let roots = folder.path().join("roots.crt");
+    let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    fs::write(&roots, certificate.cert.pem()).expect("written");
+    // Both accept TLS, and close the connection when the handshake begins. Until then the files are read.
+    let accept_tls = |replaced: Option<std::path::PathBuf>| {
+        serve(move |listener| {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let _request = read_startup(&mut stream);
+            stream.write_all(b"S").expect("sent");
+            stream.read_exact(&mut [0]).expect("a handshake");
+            if let Some(path) = replaced {
+                fs::write(path, "no certificate").expect("written");
+            }
+        })
+    };
+    let ((first, one), (second, other)) = (accept_tls(Some(roots.clone())), accept_tls(None));
+    let settings = format!("host=127.0.0.1,127.0.0.1 port={first},{second} user=u sslmode=require sslrootcert={}", roots.display());
+    let conninfo = pg_connect::Conninfo::parse(&settings).expect("sound");
+    let target = ConnectTarget::decide(&conninfo).expect("sound");
+    let error = runtime().block_on(connect(&target, OPTIONS)).err().expect("no session");
+    one.join().expect("no panic");
+    other.join().expect("no panic");
+    let ConnectError::Hosts(failed) = &error else { panic!("{error:?}") };
+    assert!(failed.len() == 2 && failed.iter().all(|(_, error)| matches!(error, ConnectError::Endpoint(_))), "{error:?}");
 }
 
 /// The error of a login that the server answers with `answers`, one for each message of the client.

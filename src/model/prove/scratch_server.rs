@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pg_connect::{ConnectError, Conninfo, Environment, EnvironmentError};
+use pg_connect::{ConnectError, Environment};
 use tokio_postgres::error::SqlState;
 use tracing::{debug, info, warn};
 
@@ -11,6 +11,7 @@ use super::scratch::{Scratch, ScratchError};
 use crate::config::Config;
 use crate::host::Host;
 use crate::model::read::{Scope, ViewedSearchPath};
+use crate::session::settings::{environment_for, read_conninfo};
 use crate::session::wait::for_server;
 use crate::session::{Cancels, Failure, Pool, Session};
 use crate::sql;
@@ -114,11 +115,7 @@ impl ScratchServer {
         leftovers: &Leftovers,
         host: &Host,
     ) -> Result<Self, ScratchError> {
-        let fault = |fault: EnvironmentError| ScratchError::settings(ConnectError::Settings(vec![fault.into()]));
-        let environment = match environment.value("PGMARCH_SCRATCH_URL").map_err(fault)? {
-            Some(url) => environment.with("PGMARCH_DATABASE_URL", url),
-            None => environment.clone(),
-        };
+        let environment = environment_for(environment, "PGMARCH_SCRATCH_URL").await.map_err(ScratchError::settings)?;
         let pool = Pool::new(environment.clone(), cancels.clone()).map_err(ScratchError::settings)?;
         let deadline = host.deadline(config.wait_timeout);
         let session = for_server(&pool, &config.wait_for, config.wait_timeout, deadline, host).await.map_err(ScratchError::Wait)?;
@@ -177,8 +174,7 @@ impl ScratchServer {
         })?;
         let close = sql!("REVOKE CONNECT ON DATABASE {name} FROM PUBLIC;\nALTER DATABASE {name} ALLOW_CONNECTIONS true", name = name);
         self.session.run(&Message::verbatim(close)).await?;
-        let fault = |faults| ScratchError::settings(ConnectError::Settings(faults));
-        let place = Conninfo::resolve(&self.environment).map_err(fault)?.with_database(name.as_str());
+        let place = read_conninfo(&self.environment).await.map_err(ScratchError::settings)?.with_database(name.as_str());
         let pool =
             Pool::new(self.environment.with("PGMARCH_DATABASE_URL", place.text()), self.cancels.clone()).map_err(ScratchError::settings)?;
         let session = pool.session(CONNECT_TIMEOUT).await.map_err(ScratchError::settings)?;

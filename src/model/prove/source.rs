@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use pg_connect::file::{self, FileError};
+use pg_connect::file::{self, FileError, watched};
 use tokio_postgres::error::SqlState;
 use tracing::info;
 
@@ -125,7 +125,7 @@ impl SourceError {
 /// Reads the model of a folder: `None` if there is none; or every fault.
 pub fn load(folder: &Path) -> Result<Option<Vec<Source>>, Vec<Fault>> {
     let (single, parts) = (folder.join("schema.sql"), folder.join("schema"));
-    let paths = match (file::exists(&single), parts.is_dir()) {
+    let paths = match (file::exists(&single), file::is_folder(&parts)) {
         (true, true) => return Err(vec![Fault { path: single, place: None, problem: FileProblem::TwoModels }]),
         (true, false) => vec![single],
         (false, true) => files(&parts)?,
@@ -142,14 +142,21 @@ pub fn load(folder: &Path) -> Result<Option<Vec<Source>>, Vec<Fault>> {
     if faults.is_empty() { Ok(Some(sources)) } else { Err(faults) }
 }
 
+/// The files of a folder and of those in it, in the order of their names.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Vec<Fault>> {
+    let path = folder.to_owned();
+    watched(folder, move |_| list(&path))
+        .unwrap_or_else(|path| Err(vec![Fault::of(&path, FileProblem::Stalled(FileError::Stalled.to_string()))]))
+}
+
+fn list(folder: &Path) -> Result<Vec<PathBuf>, Vec<Fault>> {
     let unreadable =
         |error: std::io::Error| vec![Fault { path: folder.to_owned(), place: None, problem: FileProblem::Unreadable(error.to_string()) }];
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         if path.is_dir() {
-            found.extend(files(&path)?);
+            found.extend(list(&path)?);
         } else if path.extension().is_some_and(|extension| extension == "sql") {
             found.push(path);
         }

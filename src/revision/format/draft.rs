@@ -82,7 +82,8 @@ impl Draft {
         format!("{}_{}.sql", self.id, slug(&self.message))
     }
 
-    /// Writes the file into `folder`. An existing file is not overwritten.
+    /// Writes the file into `folder`. An existing file is not overwritten. Commands call it on the reactor's thread, so that a signal
+    /// leaves no half of a file.
     pub(crate) fn write(&self, folder: &Path) -> std::io::Result<PathBuf> {
         let path = folder.join(self.file_name());
         let mut file = std::fs::File::create_new(&path)?;

@@ -1,8 +1,8 @@
 //! Reading a file in bounded size and time: the only way in which this library and its program read one.
 //!
 //! A mount that hangs, a pipe that nobody writes to, or a device must not hang the program. So each read is done in a thread of its
-//! own, which is left behind if it does not end. That thread may block: a caller in an asynchronous runtime calls from one of the
-//! runtime's threads for blocking work.
+//! own, which is left behind if it does not end. That thread may block, and the caller waits for it: in an asynchronous runtime it is one
+//! of the runtime's threads for blocking work.
 
 mod error;
 mod pipe;
@@ -16,7 +16,7 @@ use std::path::Path;
 
 pub use error::{FileError, READ_TIMEOUT};
 use pipe::read_pipe;
-pub use watch::{ReadingSlot, Readings, watched};
+pub use watch::{ReadingSlot, Readings, watched, watched_within};
 
 /// The largest file with a setting, a secret, or connection settings, in bytes.
 pub const LARGEST_SETTING: u64 = 1 << 20;
@@ -97,6 +97,13 @@ pub fn exists(path: &Path) -> bool {
     let path = path.to_owned();
     let named = path.clone();
     watched(&path, move |_| named.exists()).unwrap_or(true)
+}
+
+/// Whether there is a folder at a path. What does not answer counts as one, and then fails when it is read.
+pub fn is_folder(path: &Path) -> bool {
+    let path = path.to_owned();
+    let named = path.clone();
+    watched(&path, move |_| named.is_dir()).unwrap_or(true)
 }
 
 /// What it is, if it is no plain file.

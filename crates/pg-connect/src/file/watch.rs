@@ -81,7 +81,8 @@ pub fn watched<T: Send + 'static>(path: &Path, work: impl FnOnce(&Readings) -> T
     watched_within(READ_TIMEOUT + GRACE, path, work)
 }
 
-fn watched_within<T: Send + 'static>(
+/// The same with a time limit of the caller's.
+pub fn watched_within<T: Send + 'static>(
     timeout: Duration,
     path: &Path,
     work: impl FnOnce(&Readings) -> T + Send + 'static,

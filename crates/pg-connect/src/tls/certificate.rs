@@ -296,6 +296,25 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_certificate_makes_it_panic(place in 0..1000_usize, byte: u8, end in 0..1000_usize) {
+            let whole = rcgen::generate_simple_self_signed(["db.example".to_owned(), "10.0.0.1".to_owned()]).expect("a certificate");
+            let whole = whole.cert.der();
+            assert_eq!(ParsedCertificate::read(whole).expect("sound").names().list(), "db.example, 10.0.0.1");
+            let mut changed = whole.to_vec();
+            let place = place % changed.len();
+            changed[place] = byte;
+            changed.truncate(changed.len() - end / 100);
+            let changed = CertificateDer::from(changed);
+            drop(end_point(&changed));
+            if let Some(parsed) = ParsedCertificate::read(&changed) {
+                drop(parsed.names().list());
+                parsed.validity(Duration::from_secs(1));
+            }
+        }
+    }
+
     #[test]
     fn a_name_without_characters_is_no_name_for_messages() {
         assert_eq!(names(&[""], &[], None).list(), "no name at all");

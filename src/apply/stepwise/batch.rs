@@ -1,6 +1,9 @@
-//! How many statements, each in a transaction of its own, are sent in one message.
+//! Statements, each in a transaction of its own, that are sent in one message, and how many they are.
 
+use std::ops::Range;
 use std::time::Duration;
+
+use crate::apply::segments::SegmentedMessage;
 
 /// A message takes about this long. The answer comes only at its end, and so does what is logged about its statements.
 const TARGET: Duration = Duration::from_millis(100);
@@ -10,6 +13,20 @@ const MOST: usize = 128;
 pub(super) const MOST_BYTES: usize = 256 * 1024;
 /// The most by which a message has more statements than the one before.
 const GROWTH: usize = 4;
+
+/// A message with several statements, by their numbers.
+pub(super) struct Batch {
+    pub(super) statements: Range<usize>,
+    pub(super) message: SegmentedMessage,
+    /// Whether the last row is the one that the message before this one has written.
+    pub(super) follows_message: bool,
+}
+
+/// Statements that were committed and are not yet reported, and how long they took.
+pub(super) struct Unreported {
+    pub(super) statements: Range<usize>,
+    pub(super) took: Duration,
+}
 
 /// The number of statements of the next message: one at first, more while they take little time.
 pub(super) struct BatchSize(usize);

@@ -2,10 +2,9 @@
 
 use tracing::debug;
 
-use super::batch::BatchSize;
+use super::batch::{Batch, BatchSize, Unreported};
 use super::session::StepSession;
 use super::statements::StepStatements;
-use super::transactional::{Batch, Unreported};
 use crate::apply::bookkeeping::write;
 use crate::apply::error::ApplyError;
 use crate::apply::executor::Executor;

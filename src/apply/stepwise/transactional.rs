@@ -4,9 +4,8 @@
 //! While the server works on one message, pgmarch reports what the message before it has committed, and renders the next one.
 
 use std::ops::Range;
-use std::time::Duration;
 
-use super::batch::MOST_BYTES;
+use super::batch::{Batch, MOST_BYTES, Unreported};
 use super::execution::StepwiseExecution;
 use crate::apply::error::ApplyError;
 use crate::apply::pipeline::is_about_prepared;
@@ -23,20 +22,6 @@ use crate::sql::{Flush, Message};
 
 /// Preparing the record pays for at least so many statements.
 const OFTEN: usize = 4;
-
-/// A message with several statements, by their numbers.
-pub(super) struct Batch {
-    statements: Range<usize>,
-    message: SegmentedMessage,
-    /// Whether the last row is the one that the message before this one has written.
-    follows_message: bool,
-}
-
-/// Statements that were committed and are not yet reported, and how long they took.
-pub(super) struct Unreported {
-    statements: Range<usize>,
-    took: Duration,
-}
 
 impl StepwiseExecution<'_, '_> {
     /// Prepares what each statement from `next` on repeats.

@@ -1,5 +1,7 @@
 //! `status`: the version rows and what is pending. Creates nothing, locks nothing.
 
+use std::mem::ManuallyDrop;
+
 use super::context::Context;
 use super::database_view::{DatabaseView, read_entries};
 use super::error::CommandError;
@@ -20,7 +22,8 @@ use crate::runner::{LedgerTexts, is_sealed, resolve_position, verify_checksums};
 pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error> {
     let config = &context.config;
     let target = RevisionName::parse(&config.target)?;
-    let graph = load_graph(config).await?;
+    // The process ends with this command: freeing what is read of a long history would take longer than printing it.
+    let graph = ManuallyDrop::new(load_graph(config).await?);
     let pool = context.pool()?;
     let session = context.connect_to_show(&pool).await?;
     let mut state = super::context::read_state(&session, context, Access::Read).await?;
@@ -53,7 +56,8 @@ pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error
     let database = DatabaseView { address: pool.address(), session, state };
     let history = read_entries(&graph, &position, Some(&database)).await?;
     let DatabaseView { address, state, .. } = database;
-    let status = StatusReport {
+    let state = ManuallyDrop::new(state);
+    let status = ManuallyDrop::new(StatusReport {
         connection: address,
         server: state.server.version.clone(),
         version_table: state.ledger.version_table.plain(),
@@ -72,16 +76,18 @@ pub async fn run(words: &cli::StatusArgs, context: &Context) -> Result<(), Error
         at_target: plan.is_empty() && refusal.is_none(),
         refusal: refusal.as_ref().map(ToString::to_string),
         history,
-    };
+    });
     if words.json {
-        answer_json(&status)?
+        answer_json(&*status)?
     } else {
         answer(&status.text())?
     }
     match refusal {
         _ if !words.check => Ok(()),
         Some(refusal) => Err(refusal),
-        None if !status.at_target => Err(Error::Command(CommandError::Pending { target: status.target, pending: status.pending.len() })),
+        None if !status.at_target => {
+            Err(Error::Command(CommandError::Pending { target: status.target.clone(), pending: status.pending.len() }))
+        }
         None => Ok(()),
     }
 }

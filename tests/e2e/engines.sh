@@ -70,6 +70,8 @@ compiler_image() {
             lacking "$name can't be pulled, and debootstrap fails" "$log"
         mkdir -p "$folder" "$tree/usr/local/cargo/bin"
         tar --directory "$toolchain" --exclude './share' --exclude './lib/rustlib/src' --create . | tar --directory "$folder" --extract
+        RUSTUP_HOME=$tree/usr/local/rustup RUSTUP_TOOLCHAIN=$(basename "$folder") rustup target remove x86_64-unknown-linux-musl >"$log" 2>&1 ||
+            lacking "the toolchain can't be copied" "$log"
         cp --dereference "$(command -v rustup)" "$tree/usr/local/cargo/bin/rustup"
         for tool in cargo rustc; do ln -s rustup "$tree/usr/local/cargo/bin/$tool"; done
         cp /etc/ssl/certs/ca-certificates.crt "$tree/etc/ssl/certs/"
@@ -77,12 +79,7 @@ compiler_image() {
     fi
     tar --directory "$tree" --exclude './dev/*' --create . | docker import \
         --change 'ENV RUSTUP_HOME=/usr/local/rustup CARGO_HOME=/usr/local/cargo PATH=/usr/local/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
-        --change "ENV RUSTUP_TOOLCHAIN=$(basename "$folder")" --change 'LABEL pgmarch-e2e=stand-in' - "$name-whole" >"$log" 2>&1 || lacking "no image can be made" "$log"
-    docker build --quiet --tag "$name" - >"$log" 2>&1 <<EOF || lacking "no image can be made" "$log"
-FROM $name-whole
-RUN rustup target remove x86_64-unknown-linux-musl
-LABEL pgmarch-e2e=stand-in
-EOF
+        --change "ENV RUSTUP_TOOLCHAIN=$(basename "$folder")" --change 'LABEL pgmarch-e2e=stand-in' - "$name" >"$log" 2>&1 || lacking "no image can be made" "$log"
 }
 
 debian_mirror() {

@@ -134,11 +134,10 @@ fn push_check(message: &mut SegmentedMessage, rows: &VersionRows, ledger: &Ledge
 }
 
 fn push_commit(message: &mut SegmentedMessage, flush: Flush) {
-    let mut statements = commit(flush);
-    message.trailing_statements += statements.len();
-    let end = statements.pop().unwrap_or_default();
-    message.push_after(statements);
+    let [setting, end] = commit(flush);
+    message.push_after([setting]);
     message.push(SegmentKind::Commit, &end, 1);
+    message.trailing_statements += 2;
 }
 
 /// The duration of a step, from the rows of its message that are kept: the value in the journal.

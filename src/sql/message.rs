@@ -60,7 +60,7 @@ impl Message {
     /// A write transaction of pgmarch's: its answer means that it is on the server's disk.
     pub(crate) fn writing(ahead: impl IntoIterator<Item = Sql>, statements: impl IntoIterator<Item = Sql>) -> Self {
         let first = [Sql::of(BEGIN)].into_iter().chain(ahead).chain(safe_settings()).chain(no_timeouts());
-        Self::transaction(first.collect(), statements, commit(Flush::Now))
+        Self::transaction(first.collect(), statements, commit(Flush::Now).into())
     }
 
     fn transaction(first: Vec<Sql>, statements: impl IntoIterator<Item = Sql>, end: Vec<Sql>) -> Self {

@@ -52,19 +52,15 @@ pub(crate) enum Flush {
     Now,
     /// Earlier: a later commit of the same run is flushed, and with it this one.
     Later,
-    /// The same where the server flushes nothing (`fsync` is off): there a commit takes longer with `synchronous_commit` off, which
-    /// wakes the WAL writer each time.
-    LaterUnflushed,
 }
 
 /// The end of a transaction of pgmarch's, after [`safe_settings`]: its `synchronous_commit`, and `COMMIT`.
-pub(crate) fn commit(flush: Flush) -> Vec<Sql> {
+pub(crate) fn commit(flush: Flush) -> [Sql; 2] {
     let setting = match flush {
-        Flush::Now => Some(FLUSHED),
-        Flush::Later => Some("SET LOCAL synchronous_commit TO off"),
-        Flush::LaterUnflushed => None,
+        Flush::Now => FLUSHED,
+        Flush::Later => "SET LOCAL synchronous_commit TO off",
     };
-    setting.into_iter().chain(["COMMIT"]).map(Sql::of).collect()
+    [Sql::of(setting), Sql::of("COMMIT")]
 }
 
 /// Discards what a revision, or a failed attempt of one, left in its session: cursors, LISTEN, cached values of sequences,

@@ -42,7 +42,7 @@ pub(super) struct StepwiseExecution<'s, 'r> {
 impl<'s, 'r> StepwiseExecution<'s, 'r> {
     pub(super) fn new(executor: &'s Executor<'r>, step: &'s Step<'s>, was: Option<&UnfinishedRevision>) -> Self {
         Self {
-            session: StepSession { executor, step, pid: None, flushes: true },
+            session: StepSession { executor, step, pid: None },
             statements: StepStatements::of(step.sql()),
             journal_id: was.map(|was| was.journal_id),
             tables: None,

@@ -25,6 +25,7 @@ use crate::revision::statement::kind::StatementKind;
 use crate::sql;
 use crate::sql::{Message, Sql, discard};
 use execution::StepwiseExecution;
+use pooler::{BACKEND_PID, single_value};
 
 pub(super) use resume::{check_text, needs_session};
 pub(in crate::apply) use statements::StepStatements;
@@ -82,11 +83,7 @@ impl StepwiseExecution<'_, '_> {
         let role = config.role.as_ref().map(|role| sql!("SET ROLE {role}", role = *role));
         let path = config.search_path.as_ref().map(|path| sql!("SET search_path TO {path}", path = *path));
         self.session.ask(&Message::verbatim(Sql::join(settings.into_iter().chain(role).chain(path), ";\n"))).await?;
-        let answers = self.session.ask(&Message::of(Sql::of("SELECT pg_backend_pid(), current_setting('fsync')"))).await?;
-        if let Some([pid, fsync]) = answers.last().and_then(|rows| rows.first()).map(Vec::as_slice) {
-            self.session.pid = pid.as_deref().and_then(|pid| pid.parse().ok());
-            self.session.flushes = fsync.as_deref() != Some("off");
-        }
+        self.session.pid = single_value(self.session.ask(&Message::of(Sql::of(BACKEND_PID))).await?).and_then(|pid| pid.parse().ok());
         for number in 0..next {
             if *self.statements.kind(number) == StatementKind::Setting {
                 self.session.ask(&Message::verbatim(Sql::from_file(self.text(number)))).await?;

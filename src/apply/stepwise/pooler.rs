@@ -11,14 +11,14 @@ use crate::session::StatementResult;
 use crate::sql::{Message, Sql};
 
 /// Which backend answers.
-const BACKEND_PID: &str = "SELECT pg_backend_pid()";
+pub(super) const BACKEND_PID: &str = "SELECT pg_backend_pid()";
 /// The timeout of one query that looks for a pooler.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The number of queries: each finds a pooler in transaction mode unless its other clients happen to run in between.
 const PROBES: usize = 12;
 
 /// The one value of the last answer.
-fn single_value(answers: Vec<StatementResult>) -> Option<String> {
+pub(super) fn single_value(answers: Vec<StatementResult>) -> Option<String> {
     answers.into_iter().next_back()?.into_iter().next()?.into_iter().next()?
 }
 

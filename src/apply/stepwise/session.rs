@@ -18,8 +18,6 @@ pub(super) struct StepSession<'s, 'r> {
     pub(super) step: &'s Step<'s>,
     /// The backend of the session, where all statements must run on the same one.
     pub(super) pid: Option<i32>,
-    /// Whether the server flushes commits to its disk; what is not known to be off is on.
-    pub(super) flushes: bool,
 }
 
 impl<'s> StepSession<'s, '_> {

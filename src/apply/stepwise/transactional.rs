@@ -180,11 +180,7 @@ impl StepwiseExecution<'_, '_> {
             if is_last {
                 record.push(executor.ledger.last_statement_record(id));
             }
-            let flush = match (is_last, self.session.flushes) {
-                (true, _) => Flush::Now,
-                (false, true) => Flush::Later,
-                (false, false) => Flush::LaterUnflushed,
-            };
+            let flush = if is_last { Flush::Now } else { Flush::Later };
             push_statement(&mut message, ahead.clone(), self.statements.user_statement(number), settings.clone(), &record, flush);
         }
         Batch { statements, message, follows_message }

@@ -1,50 +1,97 @@
 //! Over every kind of object: the difference between an old and a new schema, applied, makes what the new one would
-//! have made; nothing differs then; and the way down brings the old back. Told by `pg_dump`, not by our own reader.
+//! have made; nothing differs then; the down migration restores the old one; rows keep their values, and inserts succeed between
+//! every two revisions. Observed by `pg_dump` and `to_jsonb`, not by our own reader.
+
+mod values;
 
 use std::fs;
 use std::path::Path;
 
 use crate::support::{Database, Project, pgmarch};
+use values::{Values, tables};
 
 /// One pair of schemas, from `tests/pairs/`.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Pair {
     pub(crate) name: String,
     pub(crate) old: String,
     pub(crate) new: String,
+    /// Run once in the old schema: what it inserts must be there after up and after down.
+    pub(crate) rows: String,
+    /// Must succeed in the old schema, in the new one and between every two revisions.
+    pub(crate) insert: String,
+    /// Must succeed in the new schema.
+    pub(crate) after: String,
+    /// Further arguments of `create`.
+    pub(crate) arguments: String,
     /// The first major version of PostgreSQL that knows what it is about.
     pub(crate) since: u32,
     /// Whether it is about things that a database has only once.
     pub(crate) alone: bool,
 }
 
-/// `--- name [18] [alone]`, the old schema, `-->`, the new one.
+/// `--- name [18] [alone]`, the old schema, `-->`, the new one; after either, sections that begin with a line of their name:
+/// `--rows`, `--insert`, `--after`, and `--arguments` with one line of words.
 fn pairs(file: &str) -> Vec<Pair> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pairs").join(file);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let blocks = format!("\n{text}");
-    let pair = |block: &str| {
-        let (head, body) = block.split_once('\n').unwrap_or((block, ""));
-        let body = format!("\n{body}");
-        let (old, new) = body.split_once("\n-->").unwrap_or_else(|| panic!("{head}: no line -->"));
-        let mut tags = head.split('[');
-        let name = tags.next().unwrap_or("").trim().to_string();
-        let tags: Vec<&str> = tags.map(|tag| tag.trim_end_matches([']', ' '])).collect();
-        let since = tags.iter().find_map(|tag| tag.parse().ok()).unwrap_or(13);
-        Pair { name, old: old.to_string(), new: new.to_string(), since, alone: tags.contains(&"alone") }
-    };
     blocks.split("\n--- ").skip(1).map(pair).collect()
+}
+
+fn pair(block: &str) -> Pair {
+    let (head, body) = block.split_once('\n').unwrap_or((block, ""));
+    let mut tags = head.split('[');
+    let name = tags.next().unwrap_or("").trim().to_string();
+    let tags: Vec<&str> = tags.map(|tag| tag.trim_end_matches([']', ' '])).collect();
+    let since = tags.iter().find_map(|tag| tag.parse().ok()).unwrap_or(13);
+    let mut pair = Pair { name, since, alone: tags.contains(&"alone"), ..Pair::default() };
+    let mut section = "old";
+    let mut is_pair = false;
+    for line in body.lines() {
+        match line {
+            "-->" => (section, is_pair) = ("new", true),
+            "--rows" | "--insert" | "--after" | "--arguments" => section = line,
+            _ => {
+                let text = match section {
+                    "old" => &mut pair.old,
+                    "new" => &mut pair.new,
+                    "--rows" => &mut pair.rows,
+                    "--insert" => &mut pair.insert,
+                    "--after" => &mut pair.after,
+                    _ => &mut pair.arguments,
+                };
+                *text += &format!("{line}\n");
+            }
+        }
+    }
+    assert!(is_pair, "{head}: no line -->");
+    assert!(pair.arguments.is_empty() || pair.alone, "{head}: a pair with arguments is alone");
+    pair
 }
 
 /// Several pairs as one, each in a schema of its own.
 pub(crate) fn together(pairs: &[Pair]) -> Pair {
+    let in_schemas = |text: fn(&Pair) -> &str| -> String {
+        let there = pairs.iter().enumerate().filter(|(_, pair)| !text(pair).trim().is_empty());
+        there.map(|(number, pair)| format!("SET search_path TO s{number};\n{}\n", text(pair))).collect()
+    };
     let side = |text: fn(&Pair) -> &str| -> String {
         let in_schema =
             |(number, pair): (usize, &Pair)| format!("CREATE SCHEMA s{number};\nSET search_path TO s{number};\n{}\n", text(pair));
         pairs.iter().enumerate().map(in_schema).collect()
     };
-    let name = pairs.iter().map(|pair| pair.name.as_str()).collect::<Vec<_>>().join(", ");
-    Pair { name, old: side(|pair| &pair.old), new: side(|pair| &pair.new), since: 13, alone: true }
+    Pair {
+        name: pairs.iter().map(|pair| pair.name.as_str()).collect::<Vec<_>>().join(", "),
+        old: side(|pair| &pair.old),
+        new: side(|pair| &pair.new),
+        rows: in_schemas(|pair| &pair.rows),
+        insert: in_schemas(|pair| &pair.insert),
+        after: in_schemas(|pair| &pair.after),
+        since: 13,
+        alone: true,
+        ..Pair::default()
+    }
 }
 
 /// The schema as `pg_dump` writes it, but for what no statement can bring about: the order of columns, and with it that
@@ -76,15 +123,15 @@ fn difference(what: &str, expected: &str, found: &str) -> Result<(), String> {
 
 /// Goes from old to new and back.
 pub(crate) fn round_trip(pair: &Pair) -> Result<(), String> {
-    go_and_return(pair, &["create", "the difference"])
+    go_and_return(pair, &[])
 }
 
 /// The same by way of what `--online` writes.
-fn careful_round_trip(pair: &Pair) -> Result<(), String> {
-    go_and_return(pair, &["create", "the difference", "--online"])
+pub(crate) fn online_round_trip(pair: &Pair) -> Result<(), String> {
+    go_and_return(pair, &["--online"])
 }
 
-fn go_and_return(pair: &Pair, create: &[&str]) -> Result<(), String> {
+fn go_and_return(pair: &Pair, options: &[&str]) -> Result<(), String> {
     let direct = Database::new();
     let migrated = Database::new();
     roles(&direct);
@@ -97,7 +144,10 @@ fn go_and_return(pair: &Pair, create: &[&str]) -> Result<(), String> {
     };
     run(&["upgrade"])?;
     let before = dump(&migrated);
-    let created = run(create)?;
+    try_psql(&migrated, "the rows", &pair.rows)?;
+    let rows = Values::of(&migrated);
+    let create: Vec<&str> = ["create", "the difference"].iter().chain(options).copied().chain(pair.arguments.split_whitespace()).collect();
+    let created = run(&create)?;
     let written = project.names().iter().filter(|name| name.ends_with(".sql")).count() - 2;
     let text = created.stdout.clone();
     let with_text = |error: String| format!("{error}\n{text}");
@@ -105,17 +155,37 @@ fn go_and_return(pair: &Pair, create: &[&str]) -> Result<(), String> {
         return Err(format!("nothing was written\n{text}"));
     }
     let stepwise = project.names().iter().any(|name| name.ends_with(".sql") && project.read(name).contains("transaction:false"));
-    if stepwise && !create.contains(&"--online") {
+    if stepwise && !options.contains(&"--online") {
         return Err(format!("a plain difference should need no step outside of a transaction\n{text}"));
     }
-    run(&["upgrade"])?;
+    let insert = |stage: &str| try_psql(&migrated, &format!("the insert {stage}"), &pair.insert).map_err(with_text);
+    insert("into the old schema")?;
+    for step in 1..=written {
+        run(&["upgrade", "+1"]).map_err(with_text)?;
+        insert(&format!("after revision {step} of {written}"))?;
+    }
     difference("up leads elsewhere than the new schema", &dump(&direct), &dump(&migrated)).map_err(with_text)?;
+    let in_new = Values::of(&migrated);
+    let kept = tables(&migrated);
+    rows.are_kept(&in_new, |table| kept.iter().any(|other| other == table)).map_err(|lost| with_text(format!("up: {lost}")))?;
+    try_psql(&migrated, "the insert into the new schema", &pair.after).map_err(with_text)?;
     let again = run(&["create", "nothing"])?;
     if !again.stdout.starts_with("nothing to do") {
         return Err(format!("there is still a difference\n{again}\n{text}"));
     }
-    run(&["downgrade", &format!("-{written}"), "--yes"])?;
-    difference("down does not bring the old back", &before, &dump(&migrated)).map_err(with_text)
+    for step in (0..written).rev() {
+        run(&["downgrade", "-1", "--yes"]).map_err(with_text)?;
+        insert(&format!("after the undoing of revision {} of {written}", step + 1))?;
+    }
+    difference("down does not restore the old schema", &before, &dump(&migrated)).map_err(with_text)?;
+    let kept = tables(&migrated);
+    let in_old = Values::of(&migrated);
+    in_new.are_kept(&in_old, |table| kept.iter().any(|other| other == table)).map_err(|lost| with_text(format!("down: {lost}")))
+}
+
+/// Runs SQL, if there is any.
+fn try_psql(database: &Database, what: &str, sql: &str) -> Result<(), String> {
+    if sql.trim().is_empty() { Ok(()) } else { database.try_psql(sql).map(drop).map_err(|error| format!("{what} fails: {error}")) }
 }
 
 /// The roles that rights are about; they belong to the server.
@@ -208,9 +278,14 @@ fn texts_with_the_words_of_statements_go_there_and_back() {
 }
 
 #[test]
-fn the_careful_form_goes_there_and_back_too() {
-    for file in ["tables.sql", "columns.sql", "constraints.sql", "indexes.sql", "views.sql", "texts.sql"] {
-        try_all_of(file, careful_round_trip);
+fn rows_keep_their_values_and_inserts_succeed() {
+    all_of("rows.sql");
+}
+
+#[test]
+fn the_online_form_goes_there_and_back_too() {
+    for file in ["tables.sql", "columns.sql", "constraints.sql", "indexes.sql", "views.sql", "texts.sql", "rows.sql"] {
+        try_all_of(file, online_round_trip);
     }
 }
 

@@ -124,8 +124,13 @@ impl Database {
     /// Feeds a script to `psql`, stopping at its first error, and returns what it printed.
     #[track_caller]
     pub(crate) fn psql(&self, script: &str) -> String {
+        self.try_psql(script).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, or what `psql` complains about.
+    pub(crate) fn try_psql(&self, script: &str) -> Result<String, String> {
         let options = ["--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--quiet"];
-        self.client("psql", &options, script)
+        self.try_client("psql", &options, script)
     }
 
     fn explain(&self) {
@@ -144,6 +149,10 @@ impl Database {
 
     #[track_caller]
     fn client(&self, program: &str, options: &[&str], input: &str) -> String {
+        self.try_client(program, options, input).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn try_client(&self, program: &str, options: &[&str], input: &str) -> Result<String, String> {
         let mut command = Command::new(installation::binary(program));
         command.args(options).arg(format!("--dbname={}", self.url()));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -154,8 +163,10 @@ impl Database {
         let feeder = thread::spawn(move || stdin.write_all(input.as_bytes()).ok());
         let output = child.wait_with_output().expect("wait for the client");
         feeder.join().expect("feed the client");
-        assert!(output.status.success(), "{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("the client writes UTF-8")
+        if !output.status.success() {
+            return Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)));
+        }
+        Ok(String::from_utf8(output.stdout).expect("the client writes UTF-8"))
     }
 }
 

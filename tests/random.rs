@@ -193,8 +193,9 @@ fn any_schema_goes_into_any_other_and_back() {
     let number = std::env::var("PGMARCH_TEST_RANDOM").ok().and_then(|number| number.parse().ok()).unwrap_or(PAIRS);
     let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let mut draw = || ddl(&schema().new_tree(&mut runner).expect("a schema").current());
-    let drawn: Vec<Pair> =
-        (0..number).map(|number| Pair { name: format!("random {number}"), old: draw(), new: draw(), since: 13, ..Pair::default() }).collect();
+    let drawn: Vec<Pair> = (0..number)
+        .map(|number| Pair { name: format!("random {number}"), old: draw(), new: draw(), since: 13, ..Pair::default() })
+        .collect();
     for batch in drawn.chunks(BATCH) {
         let Err(error) = round_trip(&together(batch)) else { continue };
         for pair in batch {

@@ -32,6 +32,8 @@ CREATE TABLE items (
 ALTER TABLE items ALTER name SET STORAGE EXTERNAL, ALTER name SET STATISTICS 100, ALTER name SET (n_distinct = 5), CLUSTER ON items_pkey;
 ALTER TABLE items OWNER TO {role};
 GRANT SELECT ON items TO PUBLIC;
+COMMENT ON SEQUENCE items_id_seq IS 'an identity';
+GRANT USAGE ON SEQUENCE items_id_seq TO PUBLIC;
 COMMENT ON TABLE items IS 'a table';
 CREATE TABLE days (day integer) PARTITION BY LIST (day);
 CREATE TABLE days_1 PARTITION OF days FOR VALUES IN (1);
@@ -40,6 +42,7 @@ CREATE SEQUENCE counter OWNED BY elsewhere.id;
 CREATE VIEW seen WITH (security_barrier) AS SELECT id, name COLLATE "POSIX" AS name FROM items;
 ALTER VIEW seen ALTER name SET DEFAULT 'x';
 COMMENT ON COLUMN seen.name IS 'a column';
+GRANT SELECT (name) ON seen TO PUBLIC;
 CREATE MATERIALIZED VIEW kept USING second AS SELECT 1 AS one;
 CREATE INDEX by_note ON items (lower(note));
 ALTER INDEX by_note ALTER COLUMN 1 SET STATISTICS 50;
@@ -49,6 +52,7 @@ CREATE POLICY own ON items USING (true) WITH CHECK (true);
 CREATE STATISTICS together ON name, note FROM items;
 ALTER STATISTICS together SET STATISTICS 10;
 CREATE EVENT TRIGGER watching ON ddl_command_end WHEN TAG IN ('COMMENT') EXECUTE FUNCTION watch();
+ALTER DEFAULT PRIVILEGES FOR ROLE {role} IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC;
 "#;
 
 /// Compares a row with what is read of it, and notes which fields have a value in an example.
@@ -109,7 +113,8 @@ fn each_field_of_each_kind_is_what_the_query_gives() {
     let without: Vec<&str> = examples.iter().filter(|(_, has_example)| !**has_example).map(|(path, _)| path.as_str()).collect();
     let later = [(14, ".definition.column.compression"), (18, ".definition.column.not_null.name")];
     let later = later.into_iter().filter(|(since, _)| major < *since).map(|(_, path)| path);
-    // Of attributes, only a view's columns have defaults.
-    let expected: Vec<&str> = later.chain([".definition.composite.attributes[].default"]).collect();
+    // Of attributes, only a view's columns have defaults and rights.
+    let of_views = [".definition.composite.attributes[].default", ".definition.composite.attributes[].grants"];
+    let expected: Vec<&str> = later.chain(of_views).collect();
     assert_eq!(without, expected, "the schema above has a value of each field");
 }

@@ -4,6 +4,7 @@
 //! - [`read`]: the catalog queries, and their rows into a [`Catalog`]; the schemas of a database.
 //! - [`compare`]: the differences between two catalogs, and the drift of a live database. Pure.
 //! - [`emit`]: what is done with each object, and in which order. Pure.
+//! - [`rights`]: who may do what with an object.
 //! - [`statement`]: a statement with its tags; [`hazard`]: what it may do.
 //! - [`prove`]: `schema.sql`, scratch databases, and the proof that the up migration leads to the model and the down migration back.
 //! - [`snapshot`]: the catalog that a run saves in the ledger.
@@ -15,6 +16,7 @@ mod index_text;
 pub mod kinds;
 pub mod prove;
 pub mod read;
+pub mod rights;
 pub mod snapshot;
 mod sql_text;
 pub mod statement;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use kinds::{Definition, ObjectKind};
+pub use rights::Grant;
 
 /// Which object: its kind and its full name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,9 +62,6 @@ impl fmt::Display for Key {
     }
 }
 
-/// A right of a role other than the owner: grantee, privilege, with grant option.
-pub type Grant = (String, String, bool);
-
 /// One object of a catalog.
 #[derive(Clone, Debug)]
 pub struct Object {
@@ -92,8 +92,8 @@ pub struct Properties {
     pub comment: Option<Box<str>>,
     /// Its owner, if it is not the role that reads.
     pub owner: Option<Box<str>>,
-    /// Rights of other roles than the owner.
-    pub grants: Box<[Grant]>,
+    /// All rights on it, if they are not PostgreSQL's own for a new object.
+    pub grants: Option<Box<[Grant]>>,
 }
 
 impl Properties {
@@ -137,9 +137,9 @@ impl ObjectContent {
         self.properties.as_ref()?.owner.as_deref()
     }
 
-    /// Rights of other roles than the owner.
-    pub fn grants(&self) -> &[Grant] {
-        self.properties.as_ref().map_or(&[], |properties| &properties.grants)
+    /// All rights on it, if they are not PostgreSQL's own for a new object.
+    pub fn grants(&self) -> Option<&[Grant]> {
+        self.properties.as_ref()?.grants.as_deref()
     }
 
     /// Its definition.
@@ -195,4 +195,6 @@ pub struct Attribute {
     pub collation: Option<String>,
     pub default: Option<String>,
     pub comment: Option<String>,
+    /// Rights on a view's column.
+    pub grants: Option<Vec<Grant>>,
 }

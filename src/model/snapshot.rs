@@ -11,8 +11,9 @@ use crate::session::Session;
 use crate::sql;
 use crate::sql::{Literal, Message, ServerTimeout, Sql};
 
-/// The format of the rows; rows of another format are not compared. Format 1, of pgmarch 0.1, has all schemas of the database.
-const FORMAT: u32 = 2;
+/// The format of the rows; rows of another format are not compared. Format 1, of pgmarch 0.1, has all schemas of the database; format 2
+/// has neither the owners' rights nor default privileges.
+const FORMAT: u32 = 3;
 
 /// The key of the advisory lock of a session that saves a snapshot: one at a time in each database, for all ledgers. The first eight
 /// bytes, big-endian, of the SHA-256 of `pgmarch-snapshot`.

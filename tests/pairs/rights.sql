@@ -166,3 +166,186 @@ CREATE PROCEDURE p() LANGUAGE sql AS 'SELECT 1';
 REVOKE ALL ON PROCEDURE p() FROM PUBLIC;
 CREATE AGGREGATE g(integer) (SFUNC = int4pl, STYPE = integer);
 GRANT EXECUTE ON FUNCTION g(integer) TO pair_reader WITH GRANT OPTION;
+--- default privileges of the schema go, and new objects have no further rights
+CREATE SCHEMA app;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT ALL ON TABLES TO pair_reader;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT EXECUTE ON FUNCTIONS TO pair_reader;
+CREATE TABLE app.a (id integer);
+-->
+CREATE SCHEMA app;
+CREATE TABLE app.a (id integer);
+GRANT ALL ON app.a TO pair_reader;
+CREATE TABLE app.b (id integer);
+CREATE FUNCTION app.f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+CREATE VIEW app.v AS SELECT id FROM app.b;
+--- default privileges everywhere go [alone]
+ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO pair_reader;
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES REVOKE USAGE ON TYPES FROM PUBLIC;
+CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+-->
+CREATE TABLE b (id integer);
+CREATE FUNCTION g() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+CREATE TYPE t AS ENUM ('a');
+--- a view that default privileges would open stays closed [alone]
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO pair_reader;
+CREATE TABLE a (id integer, s text);
+CREATE VIEW secret AS SELECT id, s FROM a;
+REVOKE ALL ON secret FROM pair_reader;
+-->
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO pair_reader;
+CREATE TABLE a (id bigint, s text);
+CREATE VIEW secret AS SELECT id, s FROM a;
+REVOKE ALL ON secret FROM pair_reader;
+--- default privileges everywhere and in a schema, of all classes [alone]
+CREATE TABLE before (x integer);
+CREATE FUNCTION before() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+-->
+ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO pair_reader;
+ALTER DEFAULT PRIVILEGES REVOKE ALL ON FUNCTIONS FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES REVOKE ALL ON TYPES FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO pair_reader;
+ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO pair_writer WITH GRANT OPTION;
+CREATE SCHEMA app;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT INSERT, UPDATE ON TABLES TO pair_writer;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO pair_reader WITH GRANT OPTION;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT ALL ON SEQUENCES TO pair_reader;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT EXECUTE ON FUNCTIONS TO pair_reader;
+CREATE TABLE before (x integer);
+REVOKE ALL ON before FROM pair_reader;
+CREATE FUNCTION before() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+GRANT ALL ON FUNCTION before() TO PUBLIC;
+CREATE TABLE app.a (id serial, n bigint GENERATED ALWAYS AS IDENTITY, x integer);
+CREATE TABLE public.a (id serial, n bigint GENERATED ALWAYS AS IDENTITY, x integer);
+CREATE TABLE app.closed (x integer);
+REVOKE ALL ON app.closed FROM pair_reader, pair_writer;
+GRANT SELECT (x) ON app.closed TO pair_reader;
+CREATE FUNCTION app.f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION public.f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+CREATE TYPE app.t AS ENUM ('a');
+CREATE DOMAIN app.d AS integer;
+GRANT USAGE ON DOMAIN app.d TO PUBLIC;
+CREATE MATERIALIZED VIEW app.m AS SELECT 1 AS x;
+CREATE SEQUENCE app.s;
+CREATE VIEW app.v AS SELECT 1 AS x, 2 AS y;
+--- default privileges of another role [alone]
+ALTER DEFAULT PRIVILEGES FOR ROLE pair_writer GRANT SELECT ON TABLES TO pair_reader;
+ALTER DEFAULT PRIVILEGES FOR ROLE pair_writer IN SCHEMA public GRANT ALL ON SEQUENCES TO pair_reader;
+-->
+ALTER DEFAULT PRIVILEGES FOR ROLE pair_writer REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE pair_writer REVOKE INSERT ON TABLES FROM pair_writer;
+ALTER DEFAULT PRIVILEGES FOR ROLE pair_writer IN SCHEMA public GRANT SELECT ON SEQUENCES TO pair_reader WITH GRANT OPTION;
+CREATE TABLE a (x integer);
+CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+CREATE TABLE b (x integer);
+ALTER TABLE b OWNER TO pair_writer;
+--- default privileges change with the objects [alone]
+CREATE SCHEMA app;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO pair_reader;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO pair_writer;
+CREATE TABLE app.gone (x integer);
+CREATE TABLE app.a (x integer, n integer);
+CREATE VIEW app.v AS SELECT x FROM app.a;
+-->
+CREATE SCHEMA app;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT UPDATE ON TABLES TO pair_writer;
+ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO pair_writer;
+CREATE TABLE app.a (x bigint, n integer NOT NULL GENERATED ALWAYS AS IDENTITY, later serial);
+CREATE VIEW app.v AS SELECT x FROM app.a;
+CREATE TABLE app.new (x integer);
+--- a schema with default privileges goes, another comes
+CREATE SCHEMA one;
+ALTER DEFAULT PRIVILEGES IN SCHEMA one GRANT SELECT ON TABLES TO pair_reader;
+CREATE TABLE one.a (x integer);
+-->
+CREATE SCHEMA two;
+ALTER DEFAULT PRIVILEGES IN SCHEMA two GRANT SELECT ON TABLES TO pair_reader;
+CREATE TABLE two.a (x integer);
+--- rights that the owner took from itself
+CREATE TABLE a (x integer);
+CREATE TABLE b (x integer);
+REVOKE INSERT, TRUNCATE ON b FROM CURRENT_USER;
+CREATE TABLE c (x integer);
+REVOKE ALL ON c FROM CURRENT_USER;
+CREATE VIEW v AS SELECT x FROM a;
+REVOKE UPDATE ON v FROM CURRENT_USER;
+CREATE SEQUENCE s;
+-->
+CREATE TABLE a (x bigint);
+REVOKE DELETE ON a FROM CURRENT_USER;
+GRANT SELECT (x) ON a TO CURRENT_USER;
+CREATE TABLE b (x integer);
+CREATE TABLE c (x integer);
+GRANT SELECT ON c TO pair_reader;
+CREATE VIEW v AS SELECT x FROM a;
+REVOKE UPDATE ON v FROM CURRENT_USER;
+CREATE SEQUENCE s;
+REVOKE ALL ON SEQUENCE s FROM CURRENT_USER;
+CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+REVOKE ALL ON FUNCTION f() FROM PUBLIC, CURRENT_USER;
+--- rights on columns of a view
+CREATE TABLE a (x integer, y integer);
+CREATE VIEW v AS SELECT x, y FROM a;
+GRANT SELECT (x) ON v TO pair_reader;
+GRANT UPDATE ON v TO pair_writer;
+GRANT UPDATE (y) ON v TO pair_writer;
+CREATE VIEW w AS SELECT 1 AS x;
+GRANT SELECT (x) ON w TO PUBLIC;
+-->
+CREATE TABLE a (x bigint, y integer);
+CREATE VIEW v AS SELECT x, y FROM a;
+GRANT SELECT (x) ON v TO pair_reader;
+GRANT UPDATE (y) ON v TO pair_writer;
+CREATE VIEW w AS SELECT 1 AS x, 2 AS z;
+GRANT SELECT (z), UPDATE (x) ON w TO pair_reader WITH GRANT OPTION;
+CREATE MATERIALIZED VIEW m AS SELECT 1 AS x;
+GRANT SELECT (x) ON m TO pair_reader;
+--- rights and comments on the sequence of an identity column
+CREATE TABLE a (id bigint GENERATED ALWAYS AS IDENTITY);
+GRANT USAGE ON SEQUENCE a_id_seq TO pair_reader;
+COMMENT ON SEQUENCE a_id_seq IS 'old';
+CREATE TABLE b (id bigint NOT NULL);
+-->
+CREATE TABLE a (id bigint GENERATED ALWAYS AS IDENTITY);
+GRANT SELECT ON SEQUENCE a_id_seq TO pair_writer;
+COMMENT ON SEQUENCE a_id_seq IS 'new';
+CREATE TABLE b (id bigint NOT NULL GENERATED BY DEFAULT AS IDENTITY);
+GRANT ALL ON SEQUENCE b_id_seq TO pair_reader;
+CREATE TABLE c (id bigint GENERATED ALWAYS AS IDENTITY);
+COMMENT ON SEQUENCE c_id_seq IS 'c';
+REVOKE ALL ON SEQUENCE c_id_seq FROM CURRENT_USER;
+--- grant options come and go
+CREATE TABLE a (x integer, y integer);
+GRANT SELECT, INSERT ON a TO pair_reader WITH GRANT OPTION;
+GRANT UPDATE ON a TO pair_writer;
+GRANT UPDATE (x) ON a TO pair_reader WITH GRANT OPTION;
+-->
+CREATE TABLE a (x integer, y integer);
+GRANT SELECT ON a TO pair_reader WITH GRANT OPTION;
+GRANT INSERT ON a TO pair_reader;
+GRANT UPDATE ON a TO pair_writer WITH GRANT OPTION;
+GRANT UPDATE (x), SELECT (y) ON a TO pair_reader;
+--- a role that has rights becomes the owner
+CREATE TABLE a (id bigint GENERATED ALWAYS AS IDENTITY, x integer);
+GRANT SELECT, INSERT ON a TO pair_writer WITH GRANT OPTION;
+GRANT SELECT (x) ON a TO pair_writer;
+GRANT SELECT ON a TO pair_reader;
+CREATE TABLE b (x integer);
+ALTER TABLE b OWNER TO pair_writer;
+GRANT SELECT ON b TO CURRENT_USER;
+REVOKE INSERT ON b FROM pair_writer;
+-->
+CREATE TABLE a (id bigint GENERATED ALWAYS AS IDENTITY, x integer);
+ALTER TABLE a OWNER TO pair_writer;
+GRANT SELECT ON a TO pair_reader;
+CREATE TABLE b (x integer);
+GRANT UPDATE ON b TO pair_writer;
+--- a role other than the owner may not use what it owned
+CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+REVOKE ALL ON FUNCTION f() FROM PUBLIC;
+ALTER FUNCTION f() OWNER TO pair_writer;
+-->
+CREATE FUNCTION f() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';
+REVOKE ALL ON FUNCTION f() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION f() TO pair_reader;
+ALTER FUNCTION f() OWNER TO pair_writer;

@@ -54,7 +54,7 @@ impl DriftScope {
     /// table may have created them.
     pub fn restrict(&self, made: &mut Catalog, live: &mut Catalog) -> usize {
         for catalog in [&mut *made, &mut *live] {
-            catalog.objects.retain(|key, _| self.holds(key));
+            catalog.objects.retain(|key, object| self.holds(key, object.definition()));
             for (key, object) in &mut catalog.objects {
                 if key.kind == ObjectKind::View {
                     object.content_mut().definition_mut().forget_data();
@@ -87,7 +87,12 @@ impl DriftScope {
         of_others
     }
 
-    fn holds(&self, key: &Key) -> bool {
+    fn holds(&self, key: &Key, definition: &Definition) -> bool {
+        if let Definition::DefaultPrivileges(privileges) = definition
+            && privileges.schema.is_none()
+        {
+            return true;
+        }
         match key.kind.facts().namespace {
             Namespace::Database => true,
             Namespace::Itself => self.schemas.contains(&*key.name) && !self.given.contains(&*key.name),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::model::{Catalog, Key, Object, ObjectKind, Properties};
+use crate::model::{Catalog, Grant, Key, Object, ObjectKind, Properties};
 
 /// How many likely renames are reported.
 const LIKELY_RENAMES: usize = 100;
@@ -72,27 +72,47 @@ pub fn compare(old: &Catalog, new: &Catalog) -> Vec<Change> {
     changes
 }
 
+/// Whether parts of the object that are no objects of their own have something that is not compared.
+fn has_ignored_parts(object: &Object, ignore: Ignore) -> bool {
+    let has = |comment: &Option<String>, grants: &Option<Vec<Grant>>| ignore.comments && comment.is_some() || ignore.grants && grants.is_some();
+    let definition = object.definition();
+    definition.attributes().iter().any(|attribute| has(&attribute.comment, &attribute.grants))
+        || definition.identity().is_some_and(|identity| has(&identity.comment, &identity.grants))
+}
+
+fn forget(ignore: Ignore, comment: &mut Option<String>, grants: &mut Option<Vec<Grant>>) {
+    comment.take_if(|_| ignore.comments);
+    grants.take_if(|_| ignore.grants);
+}
+
 impl Catalog {
     /// The catalog without properties that are not compared.
     pub fn ignoring(mut self, ignore: Ignore) -> Self {
+        if ignore.grants {
+            self.objects.retain(|key, _| key.kind != ObjectKind::DefaultPrivileges);
+        }
         // What has nothing to lose stays shared with other catalogs.
         for object in self.objects.values_mut() {
             if let Some(own) = &object.properties
                 && (ignore.owners && own.owner.is_some()
-                    || ignore.grants && !own.grants.is_empty()
+                    || ignore.grants && own.grants.is_some()
                     || ignore.comments && own.comment.is_some())
             {
                 let Properties { comment, owner, grants } = (**own).clone();
                 let kept = Properties {
                     comment: comment.filter(|_| !ignore.comments),
                     owner: owner.filter(|_| !ignore.owners),
-                    grants: if ignore.grants { Box::default() } else { grants },
+                    grants: grants.filter(|_| !ignore.grants),
                 };
                 object.content_mut().properties = kept.boxed();
             }
-            if ignore.comments && object.definition().attributes().iter().any(|attribute| attribute.comment.is_some()) {
-                let attributes = object.content_mut().definition_mut().attributes_mut();
-                attributes.iter_mut().for_each(|attribute| attribute.comment = None);
+            if has_ignored_parts(object, ignore) {
+                let definition = object.content_mut().definition_mut();
+                let attributes = definition.attributes_mut().iter_mut().map(|attribute| (&mut attribute.comment, &mut attribute.grants));
+                attributes.for_each(|(comment, grants)| forget(ignore, comment, grants));
+                if let Some(identity) = definition.identity_mut() {
+                    forget(ignore, &mut identity.comment, &mut identity.grants);
+                }
             }
         }
         self

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Emitter;
 use crate::model::kinds::context::Action;
-use crate::model::kinds::interface::{ObjectStep, StatementNode};
-use crate::model::{Catalog, Key, ObjectKind};
+use crate::model::kinds::interface::{Grants, ObjectStep, StatementNode};
+use crate::model::rights::RightsClass;
+use crate::model::{Catalog, Definition, Key, ObjectKind};
 
 /// The graph of all statements: for each, those that come before it.
 pub(super) struct Edges {
@@ -53,6 +54,7 @@ impl<'c> Emitter<'c> {
         let mut edges = Edges { hard: none.clone(), soft: none };
         self.old_edges(index, &mut edges);
         self.new_edges(index, &mut edges);
+        self.default_privileges_edges(index, &mut edges);
         let created = self.reserved_names(self.context.new, |key| self.context.is_created(key));
         for (name, dropped) in self.reserved_names(self.context.old, |key| self.context.is_dropped(key)) {
             if let Some(created) = created.get(&name) {
@@ -111,6 +113,10 @@ impl<'c> Emitter<'c> {
                 join(&mut edges.hard, at(ObjectStep::Drop, key), at(ObjectStep::Create, key));
                 join(&mut edges.hard, at(ObjectStep::Create, key), at(ObjectStep::DropRenamed, key));
             }
+            // REVOKE on a table revokes the same right on its columns.
+            if let Some(parent) = &object.parent {
+                join(&mut edges.hard, at(ObjectStep::SetProperties, parent), at(ObjectStep::SetProperties, key));
+            }
             if index.contains_key(&(ObjectStep::SetTableFlags, key)) {
                 for (part, _) in context.parts.of(key, ObjectKind::Index).chain(context.parts.of(key, ObjectKind::Constraint)) {
                     join(&mut edges.hard, at(ObjectStep::Create, part), at(ObjectStep::SetTableFlags, key));
@@ -126,6 +132,38 @@ impl<'c> Emitter<'c> {
                 let first = at(ObjectStep::Create, need).or_else(|| at(ObjectStep::Alter, need));
                 join(&mut edges.soft, first, at(step, whole.unwrap_or(key)));
             }
+        }
+    }
+
+    /// Default privileges of our own role are changed before that creates what they apply to.
+    fn default_privileges_edges(&self, index: &HashMap<StatementNode<'c>, usize>, edges: &mut Edges) {
+        let context = &self.context;
+        for (step, catalog) in [(ObjectStep::Drop, context.old), (ObjectStep::Alter, context.new), (ObjectStep::Create, context.new)] {
+            let own = catalog.objects.iter().filter_map(|(key, object)| match object.definition() {
+                Definition::DefaultPrivileges(privileges) if privileges.role.is_none() => Some((key, privileges)),
+                _ => None,
+            });
+            for (first, privileges) in own.filter(|(key, _)| index.contains_key(&(step, *key))) {
+                let applies = |key: &Key| privileges.schema.as_ref().is_none_or(|schema| schema == key.schema());
+                for key in context.new.objects.keys().filter(|key| applies(key)) {
+                    if let Some(then) = self.creates(key, privileges.class) {
+                        join(&mut edges.hard, self.at(index, step, first), self.at(index, then, key));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The step that creates the object, or an identity column's sequence with it, if its rights are of this class.
+    fn creates(&self, key: &'c Key, class: RightsClass) -> Option<ObjectStep> {
+        let context = &self.context;
+        let has_identity = |catalog: &Catalog| catalog.objects.get(key).is_some_and(|object| object.definition().identity().is_some());
+        match key.kind.facts().grants {
+            Grants::On(_, own) => (own == class && context.is_created(key)).then_some(ObjectStep::Create),
+            Grants::OnColumn if class != RightsClass::Sequences || !has_identity(context.new) => None,
+            Grants::OnColumn if context.is_created(key) => Some(ObjectStep::Create),
+            Grants::OnColumn => (!has_identity(context.old)).then_some(ObjectStep::Alter),
+            Grants::None => None,
         }
     }
 

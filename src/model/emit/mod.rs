@@ -7,6 +7,7 @@ mod circles;
 mod dependencies;
 mod order;
 mod properties;
+mod rights;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -1,12 +1,10 @@
 //! What every object can have: a comment, an owner, rights of other roles.
 
-use std::collections::BTreeMap;
-
+use super::rights::set_rights;
 use crate::model::kinds::context::EmitContext;
-use crate::model::kinds::interface::{Grants, Subject};
 use crate::model::sql_text::comment;
 use crate::model::statement::EmittedStatement;
-use crate::model::{Attribute, Catalog, Grant, Key, Object, ObjectKind};
+use crate::model::{Attribute, Key, Object};
 
 /// The statements that set them, where they differ from what the object has, or from what its CREATE gives it.
 pub(super) fn set_properties(key: &Key, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
@@ -28,49 +26,16 @@ pub(super) fn set_properties(key: &Key, context: &EmitContext<'_>) -> Vec<Emitte
         statements.push(EmittedStatement::comment(format!("COMMENT ON {address} IS {}", comment(new.comment()))));
     }
     statements.extend(attribute_comments(old, new));
+    statements.extend(identity_comment(old, new));
     statements
 }
 
-fn set_rights(subject: Subject<'_>, old: Option<&Object>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
-    let (key, new) = (subject.key, subject.object);
-    let facts = key.kind.facts();
-    let on = match facts.grants {
-        Grants::None => return Vec::new(),
-        Grants::On(words) => format!("{words}{}", subject.shown()),
-        Grants::OnColumn => subject.parent.to_owned(),
-    };
-    let right = |privilege: &str| match facts.grants {
-        Grants::OnColumn => format!("{privilege} ({})", subject.shown()),
-        Grants::None | Grants::On(_) => privilege.to_owned(),
-    };
-    let before: Vec<Grant> = match old {
-        Some(old) => old.grants().iter().filter(|grant| !is_revoked_with_table(new, grant, context)).cloned().collect(),
-        None => facts.initial_grant.map(|privilege| ("PUBLIC".to_owned(), privilege.to_owned(), false)).into_iter().collect(),
-    };
-    let difference = |from: &[Grant], other: &[Grant]| -> BTreeMap<(String, bool), Vec<String>> {
-        let mut grouped: BTreeMap<(String, bool), Vec<String>> = BTreeMap::new();
-        for (role, privilege, with_option) in from.iter().filter(|grant| !other.contains(grant)) {
-            grouped.entry((role.clone(), *with_option)).or_default().push(right(privilege));
-        }
-        grouped
-    };
-    let revoke = |((role, _), rights): ((String, bool), Vec<String>)| format!("REVOKE {} ON {on} FROM {role}", rights.join(", "));
-    let grant = |((role, with_option), rights): ((String, bool), Vec<String>)| {
-        let option = if with_option { " WITH GRANT OPTION" } else { "" };
-        format!("GRANT {} ON {on} TO {role}{option}", rights.join(", "))
-    };
-    let revoked = difference(&before, new.grants()).into_iter().map(revoke);
-    revoked.chain(difference(new.grants(), &before).into_iter().map(grant)).map(EmittedStatement::set_rights).collect()
-}
-
-/// Whether a right on a column goes with the same right on its table, which is revoked.
-fn is_revoked_with_table(column: &Object, (role, privilege, _): &Grant, context: &EmitContext<'_>) -> bool {
-    let Some(table) = column.parent.as_ref().filter(|_| column.definition().kind() == ObjectKind::Column) else { return false };
-    let has = |catalog: &Catalog| {
-        let table = catalog.objects.get(table);
-        table.is_some_and(|table| table.grants().iter().any(|other| other.0 == *role && other.1 == *privilege))
-    };
-    has(context.old) && !has(context.new)
+/// The comment on the sequence of an identity column.
+fn identity_comment(old: Option<&Object>, new: &Object) -> Option<EmittedStatement> {
+    let of = |object: &Object| object.definition().identity().map(|identity| (identity.sequence.0.clone(), identity.comment.clone()));
+    let (sequence, text) = of(new)?;
+    let before = old.and_then(of).and_then(|(_, text)| text);
+    (before != text).then(|| EmittedStatement::comment(format!("COMMENT ON SEQUENCE {sequence} IS {}", comment(text.as_deref()))))
 }
 
 /// Comments on the attributes of a composite type and on the columns of a view.

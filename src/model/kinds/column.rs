@@ -9,7 +9,7 @@ use crate::model::hazard::Danger;
 use crate::model::sql_text::{expression, ident, options, type_name, without_quoted};
 use crate::model::statement::EmittedStatement;
 use crate::model::type_change::{assigns, is_cast_directly, keeps_rows, may_lose};
-use crate::model::{Key, NotCompared, ObjectKind};
+use crate::model::{Grant, Key, NotCompared, ObjectKind};
 
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -48,6 +48,10 @@ pub struct IdentityColumn {
     pub always: bool,
     pub numbers: SequenceNumbers,
     pub sequence: NotCompared<String>,
+    /// `COMMENT ON` its sequence.
+    pub comment: Option<String>,
+    /// All rights on its sequence, if they are not PostgreSQL's own for a new one.
+    pub grants: Option<Vec<Grant>>,
 }
 
 impl ObjectDefinition for Column {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::context::EmitContext;
 use super::interface::{AlterRules, EnumLabels, Facts, Grants, ObjectDefinition, Subject};
 use crate::model::sql_text::{quote, renamed_away};
+use crate::model::rights::RightsClass;
 use crate::model::statement::EmittedStatement;
 
 /// A type that is an enum.
@@ -18,8 +19,7 @@ pub struct EnumType {
 
 /// What holds for enums, composite types and ranges.
 pub(super) const TYPE: Facts = Facts {
-    grants: Grants::On("TYPE "),
-    initial_grant: Some("USAGE"),
+    grants: Grants::On("TYPE ", RightsClass::Types),
     is_type: true,
     is_named_in_routines: true,
     can_be_renamed: true,

@@ -2,6 +2,7 @@
 
 use super::context::EmitContext;
 pub(in crate::model) use super::subject::Subject;
+use crate::model::rights::RightsClass;
 use crate::model::statement::EmittedStatement;
 use crate::model::{Attribute, Key, ObjectKind};
 
@@ -148,8 +149,6 @@ pub(in crate::model) struct Facts {
     pub(in crate::model) namespace: Namespace,
     /// Which rights there are on it.
     pub(in crate::model) grants: Grants,
-    /// The right that PUBLIC has on a new one (PostgreSQL manual, 5.8, table 5.2).
-    pub(in crate::model) initial_grant: Option<&'static str>,
     /// Whether it is a type, which can be renamed until no column uses it.
     pub(in crate::model) is_type: bool,
     /// Whether the text of a function may name it.
@@ -167,7 +166,6 @@ impl Facts {
             name,
             namespace: Namespace::Schema,
             grants: Grants::None,
-            initial_grant: None,
             is_type: false,
             is_named_in_routines: false,
             runs_code: false,
@@ -192,8 +190,8 @@ pub(in crate::model) enum Namespace {
 pub(in crate::model) enum Grants {
     /// There are no rights on it.
     None,
-    /// `ON` and these words, then the name.
-    On(&'static str),
+    /// `ON` and these words, then the name; and which rights there are.
+    On(&'static str, RightsClass),
     /// `SELECT (column) ON table`.
     OnColumn,
 }

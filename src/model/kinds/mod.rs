@@ -10,6 +10,7 @@ mod composite;
 pub(in crate::model) mod constraint;
 pub(in crate::model) mod context;
 mod default;
+mod default_privileges;
 mod domain;
 mod enum_type;
 mod event_trigger;
@@ -36,6 +37,7 @@ pub use column::{Column, IdentityColumn, NotNull};
 pub use composite::CompositeType;
 pub use constraint::Constraint;
 pub use default::ColumnDefault;
+pub use default_privileges::DefaultPrivileges;
 pub use domain::Domain;
 pub use enum_type::EnumType;
 pub use event_trigger::EventTrigger;
@@ -128,6 +130,7 @@ object_kinds! {
     Policy: Policy(Policy);
     Statistics: Statistics(ExtendedStatistics);
     EventTrigger: EventTrigger(EventTrigger);
+    DefaultPrivileges: DefaultPrivileges(DefaultPrivileges);
 }
 
 impl ObjectKind {
@@ -150,6 +153,14 @@ impl Definition {
 
     pub(in crate::model) fn as_column(&self) -> Option<&Column> {
         if let Self::Column(column) = self { Some(column) } else { None }
+    }
+
+    pub(in crate::model) fn identity(&self) -> Option<&IdentityColumn> {
+        self.as_column()?.identity.as_deref()
+    }
+
+    pub(in crate::model) fn identity_mut(&mut self) -> Option<&mut IdentityColumn> {
+        if let Self::Column(column) = self { column.identity.as_deref_mut() } else { None }
     }
 
     pub(in crate::model) fn as_default(&self) -> Option<&ColumnDefault> {

@@ -22,4 +22,5 @@ pub enum ObjectKind {
     Policy,
     Statistics,
     EventTrigger,
+    DefaultPrivileges,
 }

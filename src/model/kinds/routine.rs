@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, Subject, TypeChange};
 use crate::model::Key;
+use crate::model::rights::RightsClass;
 use crate::model::statement::EmittedStatement;
 
 /// A function or a procedure.
@@ -24,8 +25,7 @@ pub struct Routine {
 
 /// What holds for routines of all kinds.
 pub(super) const ROUTINE: Facts = Facts {
-    grants: Grants::On("ROUTINE "),
-    initial_grant: Some("EXECUTE"),
+    grants: Grants::On("ROUTINE ", RightsClass::Functions),
     is_named_in_routines: true,
     runs_code: true,
     ..Facts::of("routine")

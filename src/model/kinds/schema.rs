@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::interface::{Facts, Grants, Namespace, ObjectDefinition, Subject};
+use crate::model::rights::RightsClass;
 use crate::model::statement::EmittedStatement;
 
 /// A schema.
@@ -11,7 +12,7 @@ use crate::model::statement::EmittedStatement;
 pub struct Schema {}
 
 impl ObjectDefinition for Schema {
-    const FACTS: Facts = Facts { namespace: Namespace::Itself, grants: Grants::On("SCHEMA "), ..Facts::of("schema") };
+    const FACTS: Facts = Facts { namespace: Namespace::Itself, grants: Grants::On("SCHEMA ", RightsClass::Schemas), ..Facts::of("schema") };
 
     fn address(&self, subject: Subject<'_>) -> String {
         format!("SCHEMA {}", subject.shown())

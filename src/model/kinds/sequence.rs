@@ -8,6 +8,7 @@ use super::Definition;
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, ObjectStep, StatementNode, Subject};
 use crate::model::hazard::Danger;
+use crate::model::rights::RightsClass;
 use crate::model::statement::EmittedStatement;
 use crate::model::{Key, ObjectKind};
 
@@ -81,7 +82,7 @@ impl Sequence {
 
 impl ObjectDefinition for Sequence {
     const FACTS: Facts =
-        Facts { grants: Grants::On("SEQUENCE "), is_named_in_routines: true, can_be_renamed: true, ..Facts::of("sequence") };
+        Facts { grants: Grants::On("SEQUENCE ", RightsClass::Sequences), is_named_in_routines: true, can_be_renamed: true, ..Facts::of("sequence") };
 
     fn address(&self, subject: Subject<'_>) -> String {
         format!("SEQUENCE {}", subject.shown())

@@ -7,6 +7,7 @@ use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, Subj
 use crate::model::Attribute;
 use crate::model::hazard::Danger;
 use crate::model::sql_text::{lists, options};
+use crate::model::rights::RightsClass;
 use crate::model::statement::EmittedStatement;
 
 /// A view, materialized or not.
@@ -23,7 +24,7 @@ pub struct View {
 
 impl ObjectDefinition for View {
     const FACTS: Facts =
-        Facts { grants: Grants::On(""), is_named_in_routines: true, runs_code: true, can_be_renamed: true, ..Facts::of("view") };
+        Facts { grants: Grants::On("", RightsClass::Tables), is_named_in_routines: true, runs_code: true, can_be_renamed: true, ..Facts::of("view") };
 
     fn address(&self, subject: Subject<'_>) -> String {
         format!("{} {}", self.words(), subject.shown())

@@ -54,7 +54,7 @@ SELECT json_build_object(
     'id', json_build_array('pg_class', c.oid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname), 'shown', c.oid::regclass,
     'owner', nullif(quote_ident(pg_get_userbyid(c.relowner)), quote_ident(current_user)),
-    'grants', CASE WHEN c.relacl IS NOT NULL THEN {relation_grants} END,
+    'grants', {relation_grants},
     'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_class'::regclass AND remark.objoid = c.oid AND remark.objsubid = 0),
     'definition', CASE
         WHEN c.relkind = 'S' THEN (SELECT json_build_object('sequence', json_build_object(
@@ -74,7 +74,8 @@ SELECT json_build_object(
                     'name', quote_ident(a.attname), 'type', format_type(a.atttypid, a.atttypmod),
                     'collation', CASE WHEN a.attcollation <> b.typcollation THEN a.attcollation::regcollation::text END,
                     'default', (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum),
-                    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_class'::regclass AND remark.objoid = a.attrelid AND remark.objsubid = a.attnum)) ORDER BY a.attnum)
+                    'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_class'::regclass AND remark.objoid = a.attrelid AND remark.objsubid = a.attnum),
+                    'grants', {column_grants}) ORDER BY a.attnum)
                   FROM pg_attribute a JOIN pg_type b ON b.oid = a.atttypid
                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)))
         ELSE json_build_object('table', json_build_object(
@@ -99,7 +100,7 @@ SELECT json_build_object(
 SELECT json_build_object(
     'id', json_build_array('pg_class', c.oid::int8, a.attnum), 'parent', json_build_array('pg_class', c.oid::int8, 0),
     'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname), 'shown', quote_ident(a.attname),
-    'grants', CASE WHEN a.attacl IS NOT NULL THEN {column_grants} END,
+    'grants', {column_grants},
     'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_class'::regclass AND remark.objoid = c.oid AND remark.objsubid = a.attnum),
     'definition', json_build_object('column', json_build_object(
         'type', format_type(a.atttypid, a.atttypmod),
@@ -108,8 +109,10 @@ SELECT json_build_object(
         'identity', CASE WHEN a.attidentity <> '' THEN (
             SELECT json_build_object('always', a.attidentity = 'a', 'sequence', s.seqrelid::regclass,
                 'numbers', json_build_object('type', format_type(s.seqtypid, NULL), 'start', s.seqstart, 'increment', s.seqincrement,
-                    'min', s.seqmin, 'max', s.seqmax, 'cache', s.seqcache, 'cycle', s.seqcycle))
-              FROM pg_depend d JOIN pg_sequence s ON s.seqrelid = d.objid
+                    'min', s.seqmin, 'max', s.seqmax, 'cache', s.seqcache, 'cycle', s.seqcycle),
+                'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_class'::regclass AND remark.objoid = s.seqrelid AND remark.objsubid = 0),
+                'grants', {identity_grants})
+              FROM pg_depend d JOIN pg_sequence s ON s.seqrelid = d.objid JOIN pg_class q ON q.oid = s.seqrelid
              WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum AND d.deptype = 'i') END,
         'generated', CASE WHEN a.attgenerated <> '' THEN json_build_array(a.attgenerated::text, pg_get_expr(f.adbin, f.adrelid)) END,
         'storage', CASE WHEN a.attstorage <> t.typstorage THEN CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'm' THEN 'MAIN' WHEN 'e' THEN 'EXTERNAL' ELSE 'EXTENDED' END END,
@@ -253,3 +256,14 @@ SELECT json_build_object(
         'event', e.evtevent, 'tags', to_json(coalesce(e.evttags, '{}')), 'function', e.evtfoid::regproc, 'enabled', e.evtenabled::text)))
   FROM pg_event_trigger e
  WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e');
+
+SELECT json_build_object(
+    'id', json_build_array('pg_default_acl', d.oid::int8, 0),
+    'name', k.name, 'shown', k.name,
+    'definition', json_build_object('default_privileges', json_build_object(
+        'class', k.class, 'role', k.role, 'schema', quote_ident(n.nspname), 'grants', {default_grants})))
+  FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
+ CROSS JOIN LATERAL (SELECT CASE d.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions' WHEN 'T' THEN 'types' WHEN 'n' THEN 'schemas' ELSE 'large_objects' END,
+                            nullif(quote_ident(pg_get_userbyid(d.defaclrole)), quote_ident(current_user))) c (class, role)
+ CROSS JOIN LATERAL (SELECT c.class, c.role, coalesce(quote_ident(n.nspname) || '.', '') || c.class || coalesce(' for ' || c.role, '')) k (class, role, name)
+ WHERE d.defaclnamespace = 0 OR {own};

@@ -14,7 +14,7 @@ SELECT json_build_object('needs', json_build_array(
   FROM pg_depend d JOIN pg_class own ON own.oid = d.classid JOIN pg_class other ON other.oid = d.refclassid
  WHERE d.objid >= 16384 AND (d.refobjid >= 16384 OR d.refclassid = 'pg_namespace'::regclass) AND d.deptype IN ('n', 'a', 'i')
    AND d.classid IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_proc'::regclass, 'pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_rewrite'::regclass,
-                     'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_statistic_ext'::regclass, 'pg_event_trigger'::regclass, 'pg_extension'::regclass);
+                     'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_statistic_ext'::regclass, 'pg_event_trigger'::regclass, 'pg_extension'::regclass, 'pg_default_acl'::regclass);
 
 SELECT json_build_object('unknown', what || ' ' || name)
   FROM (SELECT 'pg_class'::regclass::oid, c.oid, CASE c.relkind WHEN 'f' THEN 'foreign table' ELSE 'relation of kind ' || c.relkind::text END, quote_ident(n.nspname) || '.' || quote_ident(c.relname)
@@ -25,16 +25,11 @@ SELECT json_build_object('unknown', what || ' ' || name)
           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {own} AND c.reltablespace <> 0
         UNION ALL SELECT 'pg_class'::regclass, x.oid, 'attached index', quote_ident(n.nspname) || '.' || quote_ident(x.relname) || ' (its name)'
           FROM pg_class x JOIN pg_namespace n ON n.oid = x.relnamespace JOIN pg_inherits h ON h.inhrelid = x.oid WHERE {own} AND x.relkind IN ('i', 'I') AND (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_class'::regclass AND remark.objoid = x.oid AND remark.objsubid = 0) IS NOT NULL
-        UNION ALL SELECT 'pg_class'::regclass, c.oid, 'rights on a column of the view', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname)
-          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid WHERE {own} AND c.relkind IN ('v', 'm') AND a.attacl IS NOT NULL
         UNION ALL SELECT 'pg_class'::regclass, c.oid, 'settings of a column of the materialized view', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname)
           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
          WHERE {own} AND c.relkind = 'm' AND a.attnum > 0 AND (a.attstattarget >= 0 OR a.attoptions IS NOT NULL OR a.attstorage <> t.typstorage)
         UNION ALL SELECT 'pg_class'::regclass, c.oid, 'clustering of the materialized view', quote_ident(n.nspname) || '.' || quote_ident(c.relname)
           FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {own} AND c.relkind = 'm' AND i.indisclustered
-        UNION ALL SELECT 'pg_class'::regclass, c.oid, 'rights and comment on the identity column''s sequence', quote_ident(n.nspname) || '.' || quote_ident(c.relname)
-          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'i'
-         WHERE {own} AND c.relkind = 'S' AND (c.relacl IS NOT NULL OR (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_class'::regclass AND remark.objoid = c.oid AND remark.objsubid = 0) IS NOT NULL)
         UNION ALL SELECT 'pg_trigger'::regclass, t.oid, 'state and comment of the partition''s trigger', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(t.tgname)
           FROM pg_trigger t JOIN pg_trigger p ON p.oid = t.tgparentid JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE {own} AND NOT p.tgisinternal AND (t.tgenabled <> p.tgenabled OR (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_trigger'::regclass AND remark.objoid = t.oid AND remark.objsubid = 0) IS NOT NULL)
@@ -61,7 +56,6 @@ SELECT json_build_object('unknown', what || ' ' || name)
         UNION ALL SELECT 'pg_foreign_server'::regclass, o.oid, 'foreign server', quote_ident(o.srvname) FROM pg_foreign_server o
         UNION ALL SELECT 'pg_user_mapping'::regclass, o.umid, 'user mapping', quote_ident(o.usename) || ' on ' || quote_ident(o.srvname) FROM pg_user_mappings o
         UNION ALL SELECT 'pg_publication'::regclass, o.oid, 'publication', quote_ident(o.pubname) FROM pg_publication o
-        UNION ALL SELECT 'pg_default_acl'::regclass, o.oid, 'default privileges', 'of ' || quote_ident(pg_get_userbyid(o.defaclrole)) FROM pg_default_acl o
         UNION ALL SELECT 'pg_db_role_setting'::regclass, o.setdatabase, 'setting of the database', split_part(unnest(o.setconfig), '=', 1) FROM pg_db_role_setting o WHERE o.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
         UNION ALL SELECT 'pg_seclabel'::regclass, o.objoid, 'security label', o.objtype || ' ' || o.objname FROM pg_seclabels o WHERE o.objoid >= 16384
        ) u (class, oid, what, name)

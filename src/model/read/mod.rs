@@ -191,25 +191,37 @@ impl Scope {
                 compression = compression,
                 version_schema = Literal(self.version_table.schema.as_str()),
                 version_name = Literal(self.version_table.name.as_str()),
-                schema_grants = grants("n.nspacl", "n", "n.nspowner"),
-                type_grants = grants("t.typacl", "T", "t.typowner"),
-                relation_grants = grants("c.relacl", "r", "c.relowner"),
-                column_grants = grants("a.attacl", "c", "c.relowner"),
-                routine_grants = grants("p.proacl", "f", "p.proowner"),
+                schema_grants = grants("n.nspacl", "'n'", "n.nspowner"),
+                type_grants = grants("t.typacl", "'T'", "t.typowner"),
+                relation_grants = grants("c.relacl", "(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END)::\"char\"", "c.relowner"),
+                identity_grants = grants("q.relacl", "'s'", "q.relowner"),
+                column_grants = grants("a.attacl", "'c'", "c.relowner"),
+                routine_grants = grants("p.proacl", "'f'", "p.proowner"),
+                default_grants = listed(Sql::of("d.defaclacl"), "d.defaclrole"),
             )
         };
         split(templates).statements.into_iter().map(|statement| fill(statement.range)).collect()
     }
 }
 
-/// A query for the rights of others than the owner.
+/// Rights as JSON: all of them, or NULL if they are those that PostgreSQL gives by itself.
 fn grants(acl: &'static str, kind: &'static str, owner: &'static str) -> Sql {
+    let built_in = sql!("acldefault({kind}, {owner})", kind = Sql::of(kind), owner = Sql::of(owner));
     sql!(
-        "(SELECT json_agg(json_build_array(CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END, g.privilege_type, g.is_grantable) \
-         ORDER BY g.grantee <> 0, pg_get_userbyid(g.grantee), g.privilege_type) \
-         FROM aclexplode(coalesce({acl}, acldefault('{kind}', {owner}))) g WHERE g.grantee <> {owner})",
+        "CASE WHEN {acl} IS NOT NULL THEN nullif({own}::text, {built_in}::text)::json END",
         acl = Sql::of(acl),
-        kind = Sql::of(kind),
+        own = listed(Sql::of(acl), owner),
+        built_in = listed(built_in, owner)
+    )
+}
+
+/// Each right of an access list. The owner and the role that reads have other names in other environments.
+fn listed(acl: Sql, owner: &'static str) -> Sql {
+    sql!(
+        "(SELECT coalesce(json_agg(json_build_array(q.grantee, q.privilege, q.with_option) ORDER BY q.grantee COLLATE \"C\", q.privilege COLLATE \"C\"), '[]') FROM \
+         (SELECT CASE WHEN g.grantee = {owner} THEN 'OWNER' WHEN g.grantee = 0 THEN 'PUBLIC' WHEN pg_get_userbyid(g.grantee) = current_user THEN 'CURRENT_USER' \
+         ELSE quote_ident(pg_get_userbyid(g.grantee)) END, g.privilege_type, bool_or(g.is_grantable) FROM aclexplode({acl}) g GROUP BY 1, 2) q (grantee, privilege, with_option))",
+        acl = acl,
         owner = Sql::of(owner)
     )
 }

@@ -156,7 +156,7 @@ impl CatalogRows {
         let properties = Properties {
             comment: row.comment.map(String::into_boxed_str),
             owner: row.owner.map(String::into_boxed_str),
-            grants: row.grants.unwrap_or_default().into_boxed_slice(),
+            grants: row.grants.map(Vec::into_boxed_slice),
         }
         .boxed();
         let is_same = |content: &ObjectContent| {

@@ -169,8 +169,7 @@ pub(super) fn changes<'g>(before: &'g [Grant], after: &'g [Grant]) -> Vec<Rights
 
 /// Rights after ALTER … OWNER TO: those of the old owner are the new one's, beside those that it had.
 pub(super) fn with_owner(grants: Vec<Grant>, owner: &str) -> Vec<Grant> {
-    let (own, mut rest): (Vec<Grant>, Vec<Grant>) =
-        grants.into_iter().partition(|grant| grant.grantee == OWNER || grant.grantee == owner);
+    let (own, mut rest): (Vec<Grant>, Vec<Grant>) = grants.into_iter().partition(|grant| grant.grantee == OWNER || grant.grantee == owner);
     let mut merged: BTreeMap<String, bool> = BTreeMap::new();
     for grant in own {
         *merged.entry(grant.privilege).or_default() |= grant.with_option;

@@ -88,9 +88,7 @@ impl DriftScope {
     }
 
     fn holds(&self, key: &Key, definition: &Definition) -> bool {
-        if let Definition::DefaultPrivileges(privileges) = definition
-            && privileges.schema.is_none()
-        {
+        if definition.as_default_privileges().is_some_and(|privileges| privileges.schema.is_none()) {
             return true;
         }
         match key.kind.facts().namespace {

@@ -74,7 +74,8 @@ pub fn compare(old: &Catalog, new: &Catalog) -> Vec<Change> {
 
 /// Whether parts of the object that are no objects of their own have something that is not compared.
 fn has_ignored_parts(object: &Object, ignore: Ignore) -> bool {
-    let has = |comment: &Option<String>, grants: &Option<Vec<Grant>>| ignore.comments && comment.is_some() || ignore.grants && grants.is_some();
+    let has =
+        |comment: &Option<String>, grants: &Option<Vec<Grant>>| ignore.comments && comment.is_some() || ignore.grants && grants.is_some();
     let definition = object.definition();
     definition.attributes().iter().any(|attribute| has(&attribute.comment, &attribute.grants))
         || definition.identity().is_some_and(|identity| has(&identity.comment, &identity.grants))

@@ -6,7 +6,7 @@ use super::Emitter;
 use crate::model::kinds::context::Action;
 use crate::model::kinds::interface::{Grants, ObjectStep, StatementNode};
 use crate::model::rights::RightsClass;
-use crate::model::{Catalog, Definition, Key, ObjectKind};
+use crate::model::{Catalog, Key, ObjectKind};
 
 /// The graph of all statements: for each, those that come before it.
 pub(super) struct Edges {
@@ -139,11 +139,8 @@ impl<'c> Emitter<'c> {
     fn default_privileges_edges(&self, index: &HashMap<StatementNode<'c>, usize>, edges: &mut Edges) {
         let context = &self.context;
         for (step, catalog) in [(ObjectStep::Drop, context.old), (ObjectStep::Alter, context.new), (ObjectStep::Create, context.new)] {
-            let own = catalog.objects.iter().filter_map(|(key, object)| match object.definition() {
-                Definition::DefaultPrivileges(privileges) if privileges.role.is_none() => Some((key, privileges)),
-                _ => None,
-            });
-            for (first, privileges) in own.filter(|(key, _)| index.contains_key(&(step, *key))) {
+            let own = catalog.objects.iter().filter_map(|(key, object)| Some((key, object.definition().as_default_privileges()?)));
+            for (first, privileges) in own.filter(|(key, own)| own.role.is_none() && index.contains_key(&(step, *key))) {
                 let applies = |key: &Key| privileges.schema.as_ref().is_none_or(|schema| schema == key.schema());
                 for key in context.new.objects.keys().filter(|key| applies(key)) {
                     if let Some(then) = self.creates(key, privileges.class) {

@@ -4,7 +4,7 @@ use crate::model::kinds::context::EmitContext;
 use crate::model::kinds::interface::{Grants, Subject};
 use crate::model::rights::{CURRENT_USER, Grant, RightsChange, RightsClass, RightsVerb, changes, merged, with_owner};
 use crate::model::statement::EmittedStatement;
-use crate::model::{Definition, Key, Object, ObjectKind};
+use crate::model::{Key, Object, ObjectKind};
 
 /// The statements that set the rights on an object and its columns. `old` is the object that stays.
 pub(super) fn set_rights(subject: Subject<'_>, old: Option<&Object>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
@@ -102,10 +102,7 @@ fn before_and_after(
 fn initial(class: RightsClass, key: &Key, context: &EmitContext<'_>) -> Vec<Grant> {
     let of = |name: String| {
         let key = Key { kind: ObjectKind::DefaultPrivileges, name: name.into() };
-        match context.new.objects.get(&key)?.definition() {
-            Definition::DefaultPrivileges(found) => Some(&found.grants),
-            _ => None,
-        }
+        Some(&context.new.objects.get(&key)?.definition().as_default_privileges()?.grants)
     };
     let everywhere = of(class.name().to_owned()).cloned().unwrap_or_else(|| class.built_in(context.options.server));
     let in_schema = of(format!("{}.{}", key.schema(), class.name())).filter(|_| key.kind != ObjectKind::Schema);

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::interface::{AlterRules, EnumLabels, Facts, Grants, ObjectDefinition, Subject};
-use crate::model::sql_text::{quote, renamed_away};
 use crate::model::rights::RightsClass;
+use crate::model::sql_text::{quote, renamed_away};
 use crate::model::statement::EmittedStatement;
 
 /// A type that is an enum.

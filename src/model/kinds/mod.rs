@@ -163,6 +163,10 @@ impl Definition {
         if let Self::Column(column) = self { column.identity.as_deref_mut() } else { None }
     }
 
+    pub(in crate::model) fn as_default_privileges(&self) -> Option<&DefaultPrivileges> {
+        if let Self::DefaultPrivileges(privileges) = self { Some(privileges) } else { None }
+    }
+
     pub(in crate::model) fn as_default(&self) -> Option<&ColumnDefault> {
         if let Self::Default(default) = self { Some(default) } else { None }
     }

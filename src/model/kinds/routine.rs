@@ -24,12 +24,8 @@ pub struct Routine {
 }
 
 /// What holds for routines of all kinds.
-pub(super) const ROUTINE: Facts = Facts {
-    grants: Grants::On("ROUTINE ", RightsClass::Functions),
-    is_named_in_routines: true,
-    runs_code: true,
-    ..Facts::of("routine")
-};
+pub(super) const ROUTINE: Facts =
+    Facts { grants: Grants::On("ROUTINE ", RightsClass::Functions), is_named_in_routines: true, runs_code: true, ..Facts::of("routine") };
 
 impl ObjectDefinition for Routine {
     const FACTS: Facts = ROUTINE;

@@ -81,8 +81,12 @@ impl Sequence {
 }
 
 impl ObjectDefinition for Sequence {
-    const FACTS: Facts =
-        Facts { grants: Grants::On("SEQUENCE ", RightsClass::Sequences), is_named_in_routines: true, can_be_renamed: true, ..Facts::of("sequence") };
+    const FACTS: Facts = Facts {
+        grants: Grants::On("SEQUENCE ", RightsClass::Sequences),
+        is_named_in_routines: true,
+        can_be_renamed: true,
+        ..Facts::of("sequence")
+    };
 
     fn address(&self, subject: Subject<'_>) -> String {
         format!("SEQUENCE {}", subject.shown())

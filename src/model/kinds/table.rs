@@ -7,8 +7,8 @@ use super::constraint::Constraint;
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, Subject};
 use crate::model::hazard::Danger;
-use crate::model::sql_text::{self, options};
 use crate::model::rights::RightsClass;
+use crate::model::sql_text::{self, options};
 use crate::model::statement::EmittedStatement;
 use crate::model::{Object, ObjectKind};
 
@@ -30,7 +30,8 @@ pub struct Table {
 }
 
 impl ObjectDefinition for Table {
-    const FACTS: Facts = Facts { grants: Grants::On("", RightsClass::Tables), is_named_in_routines: true, can_be_renamed: true, ..Facts::of("table") };
+    const FACTS: Facts =
+        Facts { grants: Grants::On("", RightsClass::Tables), is_named_in_routines: true, can_be_renamed: true, ..Facts::of("table") };
 
     fn address(&self, subject: Subject<'_>) -> String {
         format!("TABLE {}", subject.shown())

@@ -6,8 +6,8 @@ use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, Subject, TypeChange};
 use crate::model::Attribute;
 use crate::model::hazard::Danger;
-use crate::model::sql_text::{lists, options};
 use crate::model::rights::RightsClass;
+use crate::model::sql_text::{lists, options};
 use crate::model::statement::EmittedStatement;
 
 /// A view, materialized or not.
@@ -23,8 +23,13 @@ pub struct View {
 }
 
 impl ObjectDefinition for View {
-    const FACTS: Facts =
-        Facts { grants: Grants::On("", RightsClass::Tables), is_named_in_routines: true, runs_code: true, can_be_renamed: true, ..Facts::of("view") };
+    const FACTS: Facts = Facts {
+        grants: Grants::On("", RightsClass::Tables),
+        is_named_in_routines: true,
+        runs_code: true,
+        can_be_renamed: true,
+        ..Facts::of("view")
+    };
 
     fn address(&self, subject: Subject<'_>) -> String {
         format!("{} {}", self.words(), subject.shown())

@@ -184,25 +184,54 @@ pub(super) fn comment(text: Option<&str>) -> String {
     text.map_or_else(|| "NULL".to_owned(), quote)
 }
 
-/// The name that a type has until nothing uses it: with its schema if it needs it, and bare.
+/// The name that a type or a sequence has until nothing uses it: with its schema if it needs it, and bare.
 pub(super) fn renamed_away(shown: &str) -> (String, String) {
-    let (schema, name) = match shown.rsplit_once('.') {
-        Some((schema, name)) if !shown.ends_with('"') || schema.ends_with('"') || !schema.contains('"') => (format!("{schema}."), name),
-        _ => (String::new(), shown),
+    let name = bare_name(shown);
+    let bare = ident(&format!("{}_old", clipped(&unquoted(name), LONGEST_NAME - "_old".len())));
+    (format!("{}{bare}", &shown[..shown.len() - name.len()]), bare)
+}
+
+/// How many bytes a name has at most.
+const LONGEST_NAME: usize = 63;
+
+/// A name without its schema.
+pub(super) fn bare_name(shown: &str) -> &str {
+    let mut is_quoted = false;
+    let is_dot = |(_, character): &(usize, char)| {
+        is_quoted ^= *character == '"';
+        *character == '.' && !is_quoted
     };
-    let bare = ident(&format!("{}_old", name.trim_matches('"')));
-    (format!("{schema}{bare}"), bare)
+    let dot = shown.char_indices().filter(is_dot).last();
+    dot.map_or(shown, |(place, _)| &shown[place + 1..])
+}
+
+/// A name without its quotation marks.
+fn unquoted(name: &str) -> String {
+    name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).map_or_else(|| name.to_owned(), |inner| inner.replace("\"\"", "\""))
+}
+
+/// The beginning of a text, of at most so many bytes.
+fn clipped(text: &str, length: usize) -> &str {
+    let end = (0..=length.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
+}
+
+/// How the server names the sequence of a `serial` or identity column, if that name is free (`makeObjectName`).
+pub(super) fn usual_sequence_name(table: &str, column: &str) -> String {
+    let (table, column) = (unquoted(table), unquoted(column));
+    let (mut of_table, mut of_column) = (table.len(), column.len());
+    while of_table + of_column > LONGEST_NAME - "__seq".len() {
+        if of_table > of_column { of_table -= 1 } else { of_column -= 1 }
+    }
+    ident(&format!("{}_{}_seq", clipped(&table, of_table), clipped(&column, of_column)))
 }
 
 /// A name, quoted if it must be.
 pub(super) fn ident(name: &str) -> String {
-    let mut name = name.to_owned();
-    while name.len() > 63 {
-        name.pop();
-    }
+    let name = clipped(name, LONGEST_NAME);
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if plain { name } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 /// Storage options to SET and to RESET, each as a list.
@@ -217,6 +246,18 @@ pub(super) fn options(old: &[String], new: &[String]) -> (Option<String>, Option
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_may_need_quotation_marks_and_be_as_long_as_can_be() {
+        assert_eq!(renamed_away("mood"), ("mood_old".to_owned(), "mood_old".to_owned()));
+        assert_eq!(renamed_away("s.mood"), ("s.mood_old".to_owned(), "mood_old".to_owned()));
+        assert_eq!(renamed_away("\"S.x\".\"My \"\"mood\""), ("\"S.x\".\"My \"\"mood_old\"".to_owned(), "\"My \"\"mood_old\"".to_owned()));
+        assert_eq!(renamed_away(&"m".repeat(63)).1, format!("{}_old", "m".repeat(59)));
+        assert_eq!(usual_sequence_name("a", "id"), "a_id_seq");
+        assert_eq!(usual_sequence_name("\"Order\"", "\"Id\""), "\"Order_Id_seq\"");
+        assert_eq!(usual_sequence_name(&"t".repeat(60), "id"), format!("{}_id_seq", "t".repeat(56)));
+        assert_eq!(bare_name("\"a.b\".c"), "c");
+    }
 
     #[test]
     fn types_are_written_short() {

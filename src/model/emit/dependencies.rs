@@ -55,11 +55,12 @@ impl<'c> Emitter<'c> {
         self.old_edges(index, &mut edges);
         self.new_edges(index, &mut edges);
         self.default_privileges_edges(index, &mut edges);
-        let created = self.reserved_names(self.context.new, |key| self.context.is_created(key));
-        for (name, dropped) in self.reserved_names(self.context.old, |key| self.context.is_dropped(key)) {
-            if let Some(created) = created.get(&name) {
-                let (drop, create) = (self.at(index, ObjectStep::Drop, dropped), self.at(index, ObjectStep::Create, created));
-                join(&mut edges.hard, drop, create);
+        self.sequence_edges(index, &mut edges);
+        let taken = self.taken_names();
+        for (name, freed) in self.freed_names() {
+            if let Some(taken) = taken.get(&name) {
+                let (free, take) = (self.at(index, freed.0, freed.1), self.at(index, taken.0, taken.1));
+                join(&mut edges.hard, free, take);
             }
         }
         edges
@@ -103,7 +104,7 @@ impl<'c> Emitter<'c> {
         for (key, object) in &context.new.objects {
             let step = made(key);
             for need in object.needs() {
-                let is_attached = object.definition().is_attached_to(need.kind) && context.is_created(need);
+                let is_attached = object.definition().is_attached_to(need.kind) && (context.is_created(need) || context.is_created(key));
                 let then = if is_attached { ObjectStep::SetProperties } else { step };
                 join(&mut edges.hard, at(made(need), need), at(then, key));
             }
@@ -164,9 +165,54 @@ impl<'c> Emitter<'c> {
         }
     }
 
-    /// The names that objects have in their schemas, so that no two can have the same.
-    fn reserved_names(&self, catalog: &'c Catalog, is: impl Fn(&Key) -> bool) -> BTreeMap<String, &'c Key> {
-        let subjects = catalog.objects.keys().filter(|key| is(key)).filter_map(|key| catalog.subject(key));
-        subjects.filter_map(|subject| Some((subject.object.definition().reserved_name(subject)?, subject.key))).collect()
+    /// A position is copied while both sequences are there.
+    fn sequence_edges(&self, index: &HashMap<StatementNode<'c>, usize>, edges: &mut Edges) {
+        let at = |step, key| self.at(index, step, key);
+        for (sequence, columns) in &self.context.new_sources {
+            for column in columns.iter().filter(|column| self.is_identity(column)) {
+                join(&mut edges.hard, at(ObjectStep::Create, sequence), at(ObjectStep::Alter, column));
+            }
+        }
+        for (column, replaced) in &self.context.replaced_sequences {
+            let new = self.context.new_sources.iter().find(|(_, columns)| columns.contains(column));
+            let copy = new.map_or(at(ObjectStep::Alter, column), |(sequence, _)| at(ObjectStep::Create, sequence));
+            join(&mut edges.hard, at(ObjectStep::Drop, replaced), copy);
+            join(&mut edges.hard, copy, at(ObjectStep::DropRenamed, replaced));
+        }
+    }
+
+    /// Whether a column was an identity.
+    fn is_identity(&self, column: &Key) -> bool {
+        self.context.old.objects.get(column).and_then(|object| object.definition().as_column()).is_some_and(|column| column.identity.is_some())
+    }
+
+    /// The names in schemas that are free after a step, of which no two objects can have the same.
+    fn freed_names(&self) -> BTreeMap<String, StatementNode<'c>> {
+        let (old, context) = (self.context.old, &self.context);
+        let of = |key: &'c Key, step| old.subject(key).and_then(|it| Some((it.object.definition().reserved_name(it)?, (step, it.key))));
+        let dropped = old.objects.keys().filter(|key| context.is_dropped(key)).filter_map(|key| of(key, ObjectStep::Drop));
+        // A new sequence that continues an identity's renames that one itself.
+        let is_continued = |column: &Key| self.is_identity(column) && context.new_sources.values().flatten().any(|other| *other == column);
+        let altered = self.renamed_identities().filter(|key| !is_continued(key)).filter_map(|key| of(key, ObjectStep::Alter));
+        dropped.chain(altered).collect()
+    }
+
+    /// The names in schemas that a step takes.
+    fn taken_names(&self) -> BTreeMap<String, StatementNode<'c>> {
+        let (new, context) = (self.context.new, &self.context);
+        let of = |key: &'c Key, step| new.subject(key).and_then(|it| Some((it.object.definition().reserved_name(it)?, (step, it.key))));
+        let created = new.objects.keys().filter(|key| context.is_created(key)).filter_map(|key| of(key, ObjectStep::Create));
+        created.chain(self.renamed_identities().filter_map(|key| of(key, ObjectStep::Alter))).collect()
+    }
+
+    /// The columns that are altered so that the sequence of their identity has another name, or one before or after alone.
+    fn renamed_identities(&self) -> impl Iterator<Item = &'c Key> {
+        let sequence = |catalog: &'c Catalog, key: &Key| {
+            let column = catalog.objects.get(key)?.definition().as_column()?;
+            column.identity.as_ref().map(|identity| identity.sequence.as_str())
+        };
+        let is_renamed = move |key: &Key| sequence(self.context.old, key) != sequence(self.context.new, key);
+        let altered = self.context.actions.all().filter(|(key, action)| key.kind == ObjectKind::Column && *action == Action::Alter);
+        altered.map(|(key, _)| key).filter(move |key| is_renamed(key))
     }
 }

@@ -16,6 +16,7 @@ use super::kinds::constraint::referenced_tables;
 use super::kinds::context::{Action, Actions, EmitContext, Parts};
 use super::kinds::interface::{AlterRules, EnumLabels, ObjectStep, StatementNode};
 use super::kinds::sequence::find_serials;
+use super::kinds::sequence_position::{find_new_sources, find_replaced_sequences};
 use super::sql_text::literals;
 use super::statement::{EmitStage, EmittedStatement};
 use super::{Catalog, Definition, Key, ObjectKind};
@@ -54,8 +55,12 @@ fn emit_with(old: &Catalog, new: &Catalog, options: EmitOptions, labels: EnumLab
     let parts = Parts::of_catalog(new);
     let changed_names = changed_names(new, &actions);
     let circles = find_circles(&foreign_keys(old, &actions));
-    let (serials, inline) = (BTreeMap::new(), HashMap::new());
-    let mut context = EmitContext { old, new, parts, options, actions, changed_names, circles, serials, inline };
+    let (new_sources, replaced_sequences, serials, inline) = Default::default();
+    let mut context =
+        EmitContext { old, new, parts, options, actions, changed_names, circles, new_sources, replaced_sequences, serials, inline };
+    context.new_sources = find_new_sources(&context);
+    context.replaced_sequences = find_replaced_sequences(&context);
+    context.actions.renamed_away.extend(context.replaced_sequences.values());
     context.serials = find_serials(&context);
     group_by_stage(Emitter { context }.statements())
 }

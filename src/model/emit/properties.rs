@@ -32,7 +32,7 @@ pub(super) fn set_properties(key: &Key, context: &EmitContext<'_>) -> Vec<Emitte
 
 /// The comment on the sequence of an identity column.
 fn identity_comment(old: Option<&Object>, new: &Object) -> Option<EmittedStatement> {
-    let of = |object: &Object| object.definition().identity().map(|identity| (identity.sequence.0.clone(), identity.comment.clone()));
+    let of = |object: &Object| object.definition().identity().map(|identity| (identity.sequence.clone(), identity.comment.clone()));
     let (sequence, text) = of(new)?;
     let before = old.and_then(of).and_then(|(_, text)| text);
     (before != text).then(|| EmittedStatement::comment(format!("COMMENT ON SEQUENCE {sequence} IS {}", comment(text.as_deref()))))

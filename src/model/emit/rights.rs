@@ -53,7 +53,7 @@ fn set_rights_on_identity(subject: Subject<'_>, old: Option<&Object>, table: &Ob
         Some((old, old_table)) => transferred(all(&old.grants), old_table, table),
         None => of_new_owner(initial(class, subject.key, context), table),
     };
-    let on = Securable { on: format!("SEQUENCE {}", new.sequence.0), owner: owner_of(table), server };
+    let on = Securable { on: format!("SEQUENCE {}", new.sequence), owner: owner_of(table), server };
     changes(&before, &all(&new.grants)).iter().map(|change| on.set(class, change)).collect()
 }
 

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::context::{EmitContext, Form};
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, ObjectStep, StatementNode, Subject, TypeChange};
-use super::sequence::SequenceNumbers;
+use super::sequence_numbers::SequenceNumbers;
+use super::sequence_position::SequenceSource;
 use crate::model::hazard::Danger;
-use crate::model::sql_text::{expression, ident, options, type_name, without_quoted};
+use crate::model::sql_text::{bare_name, expression, ident, options, type_name, usual_sequence_name, without_quoted};
 use crate::model::statement::EmittedStatement;
 use crate::model::type_change::{assigns, is_cast_directly, keeps_rows, may_lose};
 use crate::model::{Grant, Key, NotCompared, ObjectKind};
@@ -47,7 +48,8 @@ pub struct NotNull {
 pub struct IdentityColumn {
     pub always: bool,
     pub numbers: SequenceNumbers,
-    pub sequence: NotCompared<String>,
+    /// Its sequence's name.
+    pub sequence: String,
     /// `COMMENT ON` its sequence.
     pub comment: Option<String>,
     /// All rights on its sequence, if they are not PostgreSQL's own for a new one.
@@ -133,8 +135,8 @@ impl ObjectDefinition for Column {
 
     /// The name of its identity's sequence.
     fn reserved_name(&self, subject: Subject<'_>) -> Option<String> {
-        let sequence = &self.identity.as_ref()?.sequence.0;
-        Some(if sequence.contains('.') { sequence.clone() } else { format!("{}.{sequence}", subject.key.schema()) })
+        let identity = self.identity.as_ref()?;
+        Some(format!("{}.{}", subject.key.schema(), bare_name(&identity.sequence)))
     }
 }
 
@@ -146,7 +148,7 @@ impl Column {
         words.push(if serial { serial_name(&self.type_name).to_owned() } else { type_name(&self.type_name) });
         words.extend(self.collation.as_ref().map(|collation| format!("COLLATE {collation}")));
         words.extend(self.compression.as_ref().map(|method| format!("COMPRESSION {method}")));
-        words.extend(self.identity.as_deref().map(IdentityColumn::words));
+        words.extend(self.identity.as_deref().map(|identity| identity.words(subject)));
         if let Some((kind, text)) = &self.generated {
             words.push(format!("GENERATED ALWAYS AS ({text}) {}", if *kind == 'v' { "VIRTUAL" } else { "STORED" }));
         }
@@ -195,12 +197,16 @@ impl Column {
         statements.extend(change_not_null(subject, context, old.not_null.as_ref(), new.not_null.as_ref()));
         match (&old.identity, &new.identity) {
             (None, Some(identity)) => {
-                let add = alter(&format!("ADD {}", identity.words()));
                 // An identity needs NOT NULL, which the online form sets afterwards.
                 let waits = context.options.form == Form::Online && old.not_null.is_none();
-                statements.push(if waits { add.later() } else { add });
+                let add = add_identity(identity, subject, context);
+                statements.extend(add.into_iter().map(|statement| if waits { statement.later() } else { statement }));
             }
             (Some(old), Some(new)) if old != new => {
+                if old.sequence != new.sequence {
+                    let to = bare_name(&new.sequence);
+                    statements.push(EmittedStatement::rename(format!("ALTER SEQUENCE {} RENAME TO {to}", old.sequence)));
+                }
                 let words = old.alterations(new);
                 if !words.is_empty() {
                     statements.push(alter(&words.join(" ")));
@@ -252,9 +258,12 @@ impl Column {
 }
 
 impl IdentityColumn {
-    fn words(&self) -> String {
-        let usual = SequenceNumbers::by_default(&self.numbers.type_name);
-        let words = usual.options(&self.numbers);
+    fn words(&self, subject: Subject<'_>) -> String {
+        let mut words = self.numbers.options_of_new();
+        let name = bare_name(&self.sequence);
+        if name != usual_sequence_name(bare_name(subject.parent), subject.shown()) {
+            words.insert(0, format!("SEQUENCE NAME {}", self.sequence));
+        }
         let options = if words.is_empty() { String::new() } else { format!(" ({})", words.join(" ")) };
         format!("GENERATED {} AS IDENTITY{options}", if self.always { "ALWAYS" } else { "BY DEFAULT" })
     }
@@ -265,6 +274,16 @@ impl IdentityColumn {
         let generated = (self.always != new.always).then(|| set(new.always));
         generated.into_iter().chain(self.numbers.options(&new.numbers).into_iter().map(|word| format!("SET {word}"))).collect()
     }
+}
+
+/// ADD GENERATED: its sequence continues that of the column's default, or after the values that the column has.
+fn add_identity(identity: &IdentityColumn, subject: Subject<'_>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
+    let mut statements = vec![alter_column(subject, &format!("ADD {}", identity.words(subject)))];
+    if let Some(new) = SequenceSource::of(context.new, subject.key) {
+        statements.extend(new.continue_from(&[subject.key], context));
+        statements.extend(new.advance(subject.key, context));
+    }
+    statements
 }
 
 fn alter_column(subject: Subject<'_>, what: &str) -> EmittedStatement {

@@ -111,6 +111,10 @@ pub(in crate::model) struct EmitContext<'c> {
     pub(in crate::model) changed_names: HashMap<&'c str, Vec<&'c Key>>,
     /// The circle of foreign keys that each table before is in, if it is in one.
     pub(in crate::model) circles: HashMap<&'c Key, usize>,
+    /// Sequences that columns which may have rows begin to take their values from, with those columns.
+    pub(in crate::model) new_sources: BTreeMap<&'c Key, Vec<&'c Key>>,
+    /// Columns whose new sequence continues one that is dropped, with that one.
+    pub(in crate::model) replaced_sequences: BTreeMap<&'c Key, &'c Key>,
     /// Sequences that `serial` creates, with their columns.
     pub(in crate::model) serials: BTreeMap<&'c Key, &'c Key>,
     /// Constraints that are written inside the CREATE of their table or domain.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::{Action, EmitContext};
 use super::interface::{AlterRules, Effect, Facts, ObjectDefinition, ObjectStep, StatementNode, Subject, TypeChange};
+use super::sequence_position::SequenceSource;
 use crate::model::sql_text::expression;
 use crate::model::statement::EmittedStatement;
 use crate::model::{Catalog, Key};
@@ -26,11 +27,18 @@ impl ObjectDefinition for ColumnDefault {
         true
     }
 
+    /// SET DEFAULT; a sequence then continues after the values that the column has.
     fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
         let Some(column) = column(context.new, subject) else { return Vec::new() };
         let Some(definition) = column.object.definition().as_column() else { return Vec::new() };
         let default = expression(&self.expression, &definition.type_name);
-        vec![EmittedStatement::alter(format!("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {default}", column.parent, column.shown()))]
+        let set = EmittedStatement::alter(format!("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {default}", column.parent, column.shown()));
+        let source = SequenceSource::of(context.new, column.key);
+        let is_new = |source: &SequenceSource<'c>| {
+            source.key.and_then(|sequence| context.new_sources.get(sequence)).is_some_and(|columns| columns.contains(&column.key))
+        };
+        let advance = source.filter(is_new).and_then(|source| source.advance(column.key, context));
+        [set].into_iter().chain(advance).collect()
     }
 
     fn drop<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {

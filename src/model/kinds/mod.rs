@@ -24,6 +24,8 @@ mod routine;
 mod rule;
 mod schema;
 pub(in crate::model) mod sequence;
+mod sequence_numbers;
+pub(in crate::model) mod sequence_position;
 mod statistics;
 pub(in crate::model) mod subject;
 mod table;
@@ -49,7 +51,8 @@ pub use range::RangeType;
 pub use routine::Routine;
 pub use rule::Rule;
 pub use schema::Schema;
-pub use sequence::{Sequence, SequenceNumbers};
+pub use sequence::Sequence;
+pub use sequence_numbers::SequenceNumbers;
 pub use statistics::ExtendedStatistics;
 pub use table::Table;
 pub use trigger::Trigger;
@@ -165,6 +168,22 @@ impl Definition {
 
     pub(in crate::model) fn as_default_privileges(&self) -> Option<&DefaultPrivileges> {
         if let Self::DefaultPrivileges(privileges) = self { Some(privileges) } else { None }
+    }
+
+    pub(in crate::model) fn as_domain(&self) -> Option<&Domain> {
+        if let Self::Domain(domain) = self { Some(domain) } else { None }
+    }
+
+    pub(in crate::model) fn as_sequence(&self) -> Option<&Sequence> {
+        if let Self::Sequence(sequence) = self { Some(sequence) } else { None }
+    }
+
+    pub(in crate::model) fn as_constraint(&self) -> Option<&Constraint> {
+        if let Self::Constraint(constraint) = self { Some(constraint) } else { None }
+    }
+
+    pub(in crate::model) fn as_index(&self) -> Option<&Index> {
+        if let Self::Index(index) = self { Some(index) } else { None }
     }
 
     pub(in crate::model) fn as_default(&self) -> Option<&ColumnDefault> {

@@ -6,9 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Definition;
 use super::context::EmitContext;
+use super::enum_type::{drop_or_rename, drop_renamed};
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, ObjectStep, StatementNode, Subject};
+use super::sequence_numbers::SequenceNumbers;
+use super::sequence_position::SequenceSource;
 use crate::model::hazard::Danger;
 use crate::model::rights::RightsClass;
+use crate::model::sql_text::renamed_away;
 use crate::model::statement::EmittedStatement;
 use crate::model::{Key, ObjectKind};
 
@@ -20,58 +24,6 @@ pub struct Sequence {
     pub unlogged: bool,
     /// Table's full name, table as shown, column as shown.
     pub owned_by: Option<(String, String, String)>,
-}
-
-/// How a sequence counts.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[allow(missing_docs, reason = "the catalog's own words")]
-pub struct SequenceNumbers {
-    #[serde(rename = "type")]
-    pub type_name: String,
-    pub start: i64,
-    pub increment: i64,
-    pub min: i64,
-    pub max: i64,
-    pub cache: i64,
-    pub cycle: bool,
-}
-
-impl SequenceNumbers {
-    /// How a sequence of a type counts by default (PostgreSQL manual, CREATE SEQUENCE).
-    pub(super) fn by_default(type_name: &str) -> Self {
-        let max = match type_name {
-            "smallint" => i64::from(i16::MAX),
-            "integer" => i64::from(i32::MAX),
-            _ => i64::MAX,
-        };
-        Self { type_name: type_name.to_owned(), start: 1, increment: 1, min: 1, max, cache: 1, cycle: false }
-    }
-
-    /// The type's option, if it changes to that of `new`.
-    pub(super) fn type_option(&self, new: &Self) -> Option<String> {
-        (self.type_name != new.type_name).then(|| format!("AS {}", new.type_name))
-    }
-
-    /// The other options that lead to `new`.
-    pub(super) fn options(&self, new: &Self) -> Vec<String> {
-        let retyped = self.type_name != new.type_name;
-        let mut words = Vec::new();
-        for (word, before, after, is_bound) in [
-            ("INCREMENT BY", self.increment, new.increment, false),
-            ("MINVALUE", self.min, new.min, true),
-            ("MAXVALUE", self.max, new.max, true),
-            ("START WITH", self.start, new.start, false),
-            ("CACHE", self.cache, new.cache, false),
-        ] {
-            if before != after || (retyped && is_bound) {
-                words.push(format!("{word} {after}"));
-            }
-        }
-        if self.cycle != new.cycle {
-            words.push(if new.cycle { "CYCLE" } else { "NO CYCLE" }.to_owned());
-        }
-        words
-    }
 }
 
 impl Sequence {
@@ -96,24 +48,40 @@ impl ObjectDefinition for Sequence {
         true
     }
 
-    fn create<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
-        let mut words = vec![format!("CREATE {}SEQUENCE {}", if self.unlogged { "UNLOGGED " } else { "" }, subject.shown())];
-        let mut usual = SequenceNumbers::by_default(&self.numbers.type_name);
-        if self.numbers.increment < 0 {
-            (usual.min, usual.max) = (-usual.max - 1, -1);
-        }
+    /// CREATE, at the position of those that it replaces.
+    fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let shown = subject.shown();
+        let mut words = vec![format!("CREATE {}SEQUENCE {shown}", if self.unlogged { "UNLOGGED " } else { "" })];
         if self.numbers.type_name != "bigint" {
             words.push(format!("AS {}", self.numbers.type_name));
         }
-        // By default it starts at the minimum, or downwards at the maximum.
-        usual.start = if self.numbers.increment < 0 { self.numbers.max } else { self.numbers.min };
-        words.extend(usual.options(&self.numbers));
-        vec![EmittedStatement::create(words.join(" "))]
+        words.extend(self.numbers.options_of_new());
+        let mut statements = vec![EmittedStatement::create(words.join(" "))];
+        let columns = context.new_sources.get(subject.key).map(Vec::as_slice).unwrap_or_default();
+        if let Some(new) = columns.first().and_then(|column| SequenceSource::of(context.new, column)) {
+            let is_identity = |column: &&Key| SequenceSource::of(context.old, column).is_some_and(|old| old.key.is_none() && old.name == shown);
+            if columns.iter().any(is_identity) {
+                let rename = format!("ALTER SEQUENCE {shown} RENAME TO {}", renamed_away(shown).1);
+                statements.insert(0, EmittedStatement::rename(rename));
+            }
+            statements.extend(new.continue_from(columns, context));
+        }
+        statements
     }
 
-    fn drop<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
-        let statement = EmittedStatement::drop(format!("DROP SEQUENCE {}", subject.shown()));
-        vec![statement.with(Danger::DataLoss, "where the sequence stood is gone")]
+    /// DROP; if another sequence continues it, when that has its position.
+    fn drop<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        drop_or_rename("SEQUENCE", subject, context)
+            .into_iter()
+            .map(|statement| match context.actions.is_renamed_away(subject.key) {
+                true => statement,
+                false => statement.with(Danger::DataLoss, "the sequence's position is lost"),
+            })
+            .collect()
+    }
+
+    fn drop_renamed(&self, subject: Subject<'_>) -> Vec<EmittedStatement> {
+        drop_renamed("SEQUENCE", subject)
     }
 
     fn alter<'c>(&self, new: &Self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
@@ -140,10 +108,6 @@ impl ObjectDefinition for Sequence {
 
     fn rename(&self, _table: &str, from: &str, to: &str) -> Option<String> {
         Some(format!("ALTER SEQUENCE {from} RENAME TO {to}"))
-    }
-
-    fn followed_table<'o>(&'o self, _parent: Option<&'o Key>) -> Option<&'o str> {
-        self.owner().map(|(table, _)| table)
     }
 
     fn when_dropped(&self, new: &Self, _dependency: ObjectKind) -> Effect {

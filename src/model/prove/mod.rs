@@ -110,7 +110,8 @@ pub async fn prove(
     if !followers.is_empty() {
         let up: Vec<EmittedStatement> = followers.iter().map(|rename| EmittedStatement::rename(&rename.up)).collect();
         execute(scratch, "up", SectionMode::Transaction, &up).await?;
-        from = scratch.read().await?.ignoring(ignore);
+        let before = std::mem::replace(&mut from, scratch.read().await?.ignoring(ignore));
+        before_renames.get_or_insert(before);
         renamed.extend(followers);
     }
     let mut groups = emit(&from, model, options);

@@ -1,7 +1,10 @@
 //! The renames of `--rename`, and the names of constraints, indexes and sequences that follow them. Pure.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use thiserror::Error;
 
+use crate::model::kinds::interface::Subject;
 use crate::model::{Catalog, Key, Object, ObjectKind};
 
 /// `--rename` of an object that does not exist.
@@ -55,12 +58,12 @@ impl Rename {
     }
 }
 
-/// Constraints, indexes and owned sequences of tables that were renamed or had a column renamed, if the model has them under another
-/// name. They are renamed as well: a sequence keeps its value.
+/// Objects that the model has under another name only. They are renamed: sequences of the same columns, which keep their positions, and
+/// constraints and indexes of tables that were renamed or had a column renamed.
 pub fn followers(renamed: &[Rename], from: &Catalog, model: &Catalog) -> Vec<Rename> {
     let touched = |table: &str| renamed.iter().any(|rename| rename.table.as_deref() == Some(table));
     let mut come: Vec<(&Key, &Object)> = model.objects.iter().filter(|(key, _)| !from.objects.contains_key(*key)).collect();
-    let mut followers = Vec::new();
+    let mut followers: Vec<Rename> = renamed_sequences(from, model).into_iter().filter_map(|(old, new)| follow(old, new)).collect();
     for (key, object) in from.objects.iter().filter(|(key, _)| !model.objects.contains_key(*key)) {
         let Some(table) = followed_table(object).filter(|table| touched(table)) else { continue };
         let same = |(other, theirs): &(&Key, &Object)| {
@@ -69,21 +72,56 @@ pub fn followers(renamed: &[Rename], from: &Catalog, model: &Catalog) -> Vec<Ren
                 && object.definition().is_same_without_name(key, theirs.definition(), other)
         };
         let Some(number) = come.iter().position(same) else { continue };
-        let (other, theirs) = come.swap_remove(number);
-        let parent = from.subject(key).map_or("", |subject| subject.parent);
-        let rename = |from: &Object, to: &str| object.definition().rename(parent, &from.shown, to);
-        let both = rename(object, new_name(other, theirs)).zip(rename(theirs, new_name(key, object)));
-        followers.extend(both.map(|(up, down)| Rename { up, down, table: None }));
+        let pair = from.subject(key).zip(model.subject(come.swap_remove(number).0));
+        followers.extend(pair.and_then(|(old, new)| follow(old, new)));
     }
     followers
+}
+
+/// The rename of an object to its name in the model.
+fn follow(old: Subject<'_>, new: Subject<'_>) -> Option<Rename> {
+    let rename = |from: &str, to: Subject<'_>| {
+        let bare = if to.key.kind == ObjectKind::Constraint { to.shown() } else { to.key.bare() };
+        old.object.definition().rename(old.parent, from, bare)
+    };
+    let (up, down) = rename(old.shown(), new).zip(rename(new.shown(), old))?;
+    Some(Rename { up, down, table: None })
+}
+
+/// Sequences under two names, both in one schema, that the same columns own or take their values from.
+fn renamed_sequences<'c>(from: &'c Catalog, model: &'c Catalog) -> Vec<(Subject<'c>, Subject<'c>)> {
+    let (before, mut after) = (columns_of_sequences(from), BTreeMap::new());
+    for (sequence, columns) in columns_of_sequences(model) {
+        after.entry(columns).or_insert_with(Vec::new).push(sequence);
+    }
+    let mut pairs = Vec::new();
+    for (old, columns) in &before {
+        let Some(new) = after.get_mut(columns).filter(|new| !new.contains(old)).and_then(Vec::pop) else { continue };
+        if !from.objects.contains_key(new) && old.schema() == new.schema() {
+            pairs.extend(from.subject(old).zip(model.subject(new)));
+        }
+    }
+    pairs
+}
+
+/// For each sequence the columns that own it or take their values from it.
+fn columns_of_sequences(catalog: &Catalog) -> BTreeMap<&Key, BTreeSet<String>> {
+    let mut columns: BTreeMap<&Key, BTreeSet<String>> = BTreeMap::new();
+    for (key, object) in &catalog.objects {
+        if let Some((table, _, column)) = object.definition().as_sequence().and_then(|sequence| sequence.owned_by.as_ref()) {
+            columns.entry(key).or_default().insert(format!("{table}.{column}"));
+        }
+        if object.definition().as_default().is_some() {
+            let sequences = object.needs().filter(|need| need.kind == ObjectKind::Sequence);
+            for sequence in sequences {
+                columns.entry(sequence).or_default().insert(key.name.to_string());
+            }
+        }
+    }
+    columns
 }
 
 /// The table whose rename an object's name follows.
 fn followed_table(object: &Object) -> Option<&str> {
     object.definition().followed_table(object.parent.as_ref())
-}
-
-/// The name after RENAME TO.
-fn new_name<'o>(key: &'o Key, object: &'o Object) -> &'o str {
-    if key.kind == ObjectKind::Constraint { &object.shown } else { key.bare() }
 }

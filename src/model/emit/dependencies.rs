@@ -183,7 +183,12 @@ impl<'c> Emitter<'c> {
 
     /// Whether a column was an identity.
     fn is_identity(&self, column: &Key) -> bool {
-        self.context.old.objects.get(column).and_then(|object| object.definition().as_column()).is_some_and(|column| column.identity.is_some())
+        self.context
+            .old
+            .objects
+            .get(column)
+            .and_then(|object| object.definition().as_column())
+            .is_some_and(|column| column.identity.is_some())
     }
 
     /// The names in schemas that are free after a step, of which no two objects can have the same.

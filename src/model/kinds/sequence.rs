@@ -59,7 +59,8 @@ impl ObjectDefinition for Sequence {
         let mut statements = vec![EmittedStatement::create(words.join(" "))];
         let columns = context.new_sources.get(subject.key).map(Vec::as_slice).unwrap_or_default();
         if let Some(new) = columns.first().and_then(|column| SequenceSource::of(context.new, column)) {
-            let is_identity = |column: &&Key| SequenceSource::of(context.old, column).is_some_and(|old| old.key.is_none() && old.name == shown);
+            let is_identity =
+                |column: &&Key| SequenceSource::of(context.old, column).is_some_and(|old| old.key.is_none() && old.name == shown);
             if columns.iter().any(is_identity) {
                 let rename = format!("ALTER SEQUENCE {shown} RENAME TO {}", renamed_away(shown).1);
                 statements.insert(0, EmittedStatement::rename(rename));

@@ -96,7 +96,9 @@ impl<'c> SequenceSource<'c> {
         let table = subject.object.parent.as_ref()?;
         Some(match is_indexed(table, own, context) {
             true => statement,
-            false => statement.with(Danger::Scan, "no index has the column in front: every row is read to find where the sequence continues"),
+            false => {
+                statement.with(Danger::Scan, "no index has the column in front: every row is read to find where the sequence continues")
+            }
         })
     }
 }
@@ -153,7 +155,8 @@ pub(in crate::model) fn find_replaced_sequences<'c>(context: &EmitContext<'c>) -
         let sequence = SequenceSource::of(context.old, column)?.key.filter(|sequence| context.is_dropped(sequence))?;
         let new = SequenceSource::of(context.new, column)?;
         let subject = context.old.subject(sequence)?;
-        let is_dropped_alone = !context.new.objects.contains_key(sequence) && subject.object.definition().dropped_by(subject, context).is_none();
+        let is_dropped_alone =
+            !context.new.objects.contains_key(sequence) && subject.object.definition().dropped_by(subject, context).is_none();
         (is_dropped_alone && new.key.is_none_or(|key| context.is_created(key))).then_some((column, sequence))
     });
     replaced.collect()

@@ -27,6 +27,8 @@ pub enum Danger {
     Lock,
     /// It fails if existing rows do not fit.
     MayFail,
+    /// Roles may do more or less than before with what exists, or with what will be created.
+    AuthorizationChange,
 }
 
 impl Danger {
@@ -38,6 +40,7 @@ impl Danger {
             Self::Scan => "scan",
             Self::Lock => "lock",
             Self::MayFail => "may fail",
+            Self::AuthorizationChange => "authorization change",
         }
     }
 }

@@ -146,6 +146,30 @@ impl RightsChange<'_> {
     }
 }
 
+impl RightsChange<'_> {
+    /// What it does, in a sentence: `rights` as in its SQL.
+    pub(super) fn effect(&self, rights: &str) -> String {
+        let who = match self.grantee {
+            OWNER => "the owner",
+            PUBLIC => "every role",
+            CURRENT_USER => "the role that runs this",
+            role => role,
+        };
+        let rights = if rights == "ALL" { "all rights" } else { rights };
+        match self.verb {
+            RightsVerb::Revoke => format!("{who} loses {rights}"),
+            RightsVerb::RevokeOption => format!("{who} may no longer grant {rights} to others"),
+            RightsVerb::Grant => format!("{who} gets {rights}"),
+            RightsVerb::GrantWithOption => format!("{who} gets {rights}, and may grant it to others"),
+        }
+    }
+
+    /// Whether another one is about one of the same rights of the same role.
+    pub(super) fn overlaps(&self, other: &RightsChange<'_>) -> bool {
+        self.grantee == other.grantee && self.privileges.iter().any(|privilege| other.privileges.contains(privilege))
+    }
+}
+
 /// The statements that lead from some rights to others: what is revoked first.
 pub(super) fn changes<'g>(before: &'g [Grant], after: &'g [Grant]) -> Vec<RightsChange<'g>> {
     let find = |list: &[Grant], grant: &Grant| {

@@ -1,6 +1,7 @@
 //! What every object can have: a comment, an owner, rights of other roles.
 
 use super::rights::set_rights;
+use crate::model::hazard::Danger;
 use crate::model::kinds::context::EmitContext;
 use crate::model::sql_text::comment;
 use crate::model::statement::EmittedStatement;
@@ -15,7 +16,13 @@ pub(super) fn set_properties(key: &Key, context: &EmitContext<'_>) -> Vec<Emitte
     let address = new.definition().address(subject);
     if old.and_then(|old| old.owner()) != new.owner() {
         let owner = new.owner().unwrap_or("CURRENT_USER");
-        statements.push(EmittedStatement::set_owner(format!("ALTER {address} OWNER TO {owner}")));
+        let statement = EmittedStatement::set_owner(format!("ALTER {address} OWNER TO {owner}"));
+        let is_change = context.old.objects.get(key).is_some_and(|old| old.owner() != new.owner());
+        let text = match new.owner() {
+            Some(owner) => format!("{owner} gets all rights of the owner, the present owner loses them"),
+            None => "the role that runs this gets all rights of the owner, the present owner loses them".to_owned(),
+        };
+        statements.push(if is_change { statement.with(Danger::AuthorizationChange, &text) } else { statement });
     }
     statements.extend(set_rights(subject, old, context));
     let before = match old {

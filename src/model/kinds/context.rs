@@ -137,6 +137,11 @@ impl<'c> EmitContext<'c> {
         matches!(self.action(key), Action::Drop | Action::Recreate)
     }
 
+    /// Whether there was one of this key before, with the same definition: if it is recreated, nothing changes.
+    pub(in crate::model) fn is_same_as_before(&self, key: &Key) -> bool {
+        self.old.objects.get(key).zip(self.new.objects.get(key)).is_some_and(|(old, new)| old.has_same_definition(new))
+    }
+
     /// Whether there is a CREATE for what an object is a part of.
     pub(in crate::model) fn is_part_of_created(&self, object: &Object) -> bool {
         object.parent.as_ref().is_some_and(|parent| self.is_created(parent))

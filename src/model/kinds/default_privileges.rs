@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::interface::{AlterRules, Facts, ObjectDefinition, Subject};
-use crate::model::Key;
-use crate::model::kinds::object_kind::ObjectKind;
-use crate::model::rights::{CURRENT_USER, Grant, RightsClass, changes};
+use crate::model::hazard::Danger;
+use crate::model::rights::{CURRENT_USER, Grant, RightsChange, RightsClass, changes};
 use crate::model::statement::EmittedStatement;
+use crate::model::{Key, ObjectKind};
 
 /// The rights on the objects of one class that a role creates: everywhere, or in one schema.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -34,16 +34,16 @@ impl ObjectDefinition for DefaultPrivileges {
         true
     }
 
-    fn create<'c>(&self, _subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
-        self.change(&self.initial(context), &self.grants, context)
+    fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        self.change(&self.initial(context), &self.grants, subject, context)
     }
 
-    fn drop<'c>(&self, _subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
-        self.change(&self.grants, &self.initial(context), context)
+    fn drop<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        self.change(&self.grants, &self.initial(context), subject, context)
     }
 
-    fn alter<'c>(&self, new: &Self, _subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
-        self.change(&self.grants, &new.grants, context)
+    fn alter<'c>(&self, new: &Self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        self.change(&self.grants, &new.grants, subject, context)
     }
 
     /// Those of a schema are dropped with it.
@@ -62,13 +62,20 @@ impl DefaultPrivileges {
         if self.schema.is_some() { Vec::new() } else { self.class.built_in(context.options.server) }
     }
 
-    fn change(&self, before: &[Grant], after: &[Grant], context: &EmitContext<'_>) -> Vec<EmittedStatement> {
+    fn change(&self, before: &[Grant], after: &[Grant], subject: Subject<'_>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
         let role = self.role.as_ref().map(|role| format!(" FOR ROLE {role}")).unwrap_or_default();
         let schema = self.schema.as_ref().map(|schema| format!(" IN SCHEMA {schema}")).unwrap_or_default();
         let owner = self.role.as_deref().unwrap_or(CURRENT_USER);
-        let statement = |what: String| EmittedStatement::set_rights(format!("ALTER DEFAULT PRIVILEGES{role}{schema} {what}"));
-        let listed = |privileges: &[&str]| self.class.listed(privileges, context.options.server);
-        let changes = changes(before, after);
-        changes.iter().map(|change| statement(change.sql(&listed(&change.privileges), self.class.words(), owner))).collect()
+        let creator = self.role.as_deref().unwrap_or("the role that runs this");
+        let objects = self.class.words().to_ascii_lowercase();
+        let is_in_new_schema = subject.object.needs().any(|need| need.kind == ObjectKind::Schema && context.is_created(need));
+        let statement = |change: &RightsChange<'_>| {
+            let rights = self.class.listed(&change.privileges, context.options.server);
+            let what = change.sql(&rights, self.class.words(), owner);
+            let statement = EmittedStatement::set_rights(format!("ALTER DEFAULT PRIVILEGES{role}{schema} {what}"));
+            let text = format!("on {objects} that {creator} will create, {}", change.effect(&rights));
+            if is_in_new_schema { statement } else { statement.with(Danger::AuthorizationChange, &text) }
+        };
+        changes(before, after).iter().map(statement).collect()
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, ObjectDefinition, Subject, TypeChange};
+use crate::model::hazard::Danger;
 use crate::model::sql_text::{lists, parenthesised};
 use crate::model::statement::EmittedStatement;
 
@@ -34,7 +35,7 @@ impl ObjectDefinition for Policy {
         self.permissive == new.permissive && self.command == new.command && stays(&self.using, &new.using) && stays(&self.check, &new.check)
     }
 
-    fn create<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+    fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
         let mut sql = format!("CREATE POLICY {} ON {}", subject.shown(), subject.parent);
         if !self.permissive {
             sql += " AS RESTRICTIVE";
@@ -51,11 +52,21 @@ impl ObjectDefinition for Policy {
         if let Some(check) = &self.check {
             sql += &format!(" WITH CHECK {}", parenthesised(&lists(check)));
         }
-        vec![EmittedStatement::create(sql)]
+        let create = EmittedStatement::create(sql);
+        let is_first = context.is_part_of_created(subject.object) || context.is_same_as_before(subject.key);
+        let only = if self.permissive { "the rows" } else { "only those rows" };
+        let text = format!("{} may {} {only} of {} that the policy allows", self.who(), self.may(), subject.parent);
+        vec![if is_first { create } else { create.with(Danger::AuthorizationChange, &text) }]
     }
 
-    fn drop<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
-        vec![EmittedStatement::drop(format!("DROP POLICY {} ON {}", subject.shown(), subject.parent))]
+    fn drop<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let drop = EmittedStatement::drop(format!("DROP POLICY {} ON {}", subject.shown(), subject.parent));
+        let (who, may, table) = (self.who(), self.may(), subject.parent);
+        let text = match self.permissive {
+            true => format!("{who} may no longer {may} rows of {table} that only this policy allows"),
+            false => format!("{who} may {may} rows of {table} that this policy forbids"),
+        };
+        vec![if context.is_same_as_before(subject.key) { drop } else { drop.with(Danger::AuthorizationChange, &text) }]
     }
 
     fn alter<'c>(&self, new: &Self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
@@ -68,7 +79,8 @@ impl ObjectDefinition for Policy {
                 sql += &format!(" {word} {}", parenthesised(&lists(new)));
             }
         }
-        vec![EmittedStatement::alter(sql)]
+        let text = format!("which rows of {} {} may {}, is decided differently", subject.parent, new.who(), new.may());
+        vec![EmittedStatement::alter(sql).with(Danger::AuthorizationChange, &text)]
     }
 
     fn when_retyped(&self, _change: &TypeChange<'_>) -> Effect {
@@ -78,5 +90,23 @@ impl ObjectDefinition for Policy {
     /// Its name is unique in its table.
     fn reserved_name(&self, _subject: Subject<'_>) -> Option<String> {
         None
+    }
+}
+
+impl Policy {
+    /// Its roles in a sentence.
+    fn who(&self) -> String {
+        if self.roles == ["PUBLIC"] { "every role".to_owned() } else { self.roles.join(", ") }
+    }
+
+    /// What it is about, in a sentence.
+    fn may(&self) -> &'static str {
+        match self.command.as_str() {
+            "SELECT" => "read",
+            "INSERT" => "insert",
+            "UPDATE" => "update",
+            "DELETE" => "delete",
+            _ => "read and change",
+        }
     }
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::Definition;
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, Subject, TypeChange};
-use crate::model::Key;
+use crate::model::hazard::Danger;
 use crate::model::rights::RightsClass;
 use crate::model::statement::EmittedStatement;
+use crate::model::{Key, NotCompared};
 
 /// A function or a procedure.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -21,6 +23,8 @@ pub struct Routine {
     pub result: Option<String>,
     pub language: String,
     pub trigger: bool,
+    /// Part of the definition.
+    pub security_definer: NotCompared<bool>,
 }
 
 /// What holds for routines of all kinds.
@@ -38,8 +42,17 @@ impl ObjectDefinition for Routine {
         self.kind == new.kind && self.arguments == new.arguments && self.result == new.result
     }
 
-    fn create<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
-        vec![EmittedStatement::create(self.create_or_replace(subject.shown()))]
+    fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let create = EmittedStatement::create(self.create_or_replace(subject.shown()));
+        let old = context.old.objects.get(subject.key).map(|old| old.definition());
+        let was = matches!(old, Some(Definition::Routine(old)) if old.security_definer.0);
+        vec![match (was, self.security_definer.0) {
+            (false, true) => create.with(Danger::AuthorizationChange, "it runs with the rights of its owner, whoever calls it"),
+            (true, false) => {
+                create.with(Danger::AuthorizationChange, "it no longer runs with the rights of its owner, but with the caller's")
+            }
+            (true, true) | (false, false) => create,
+        }]
     }
 
     fn drop<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {

@@ -216,10 +216,23 @@ impl Table {
 }
 
 fn row_security(name: &str, old: Option<&Table>, new: &Table) -> Vec<EmittedStatement> {
-    let switch = |was: bool, is: bool, on: &str, off: &str| {
-        (was != is).then(|| EmittedStatement::alter(format!("ALTER TABLE {name} {} ROW LEVEL SECURITY", if is { on } else { off })))
+    let switch = |was: bool, is: bool, on: (&str, &str), off: (&str, &str)| {
+        let (word, text) = if is { on } else { off };
+        let statement = EmittedStatement::alter(format!("ALTER TABLE {name} {word} ROW LEVEL SECURITY"));
+        let tagged = if old.is_some() { statement.with(Danger::AuthorizationChange, text) } else { statement };
+        (was != is).then_some(tagged)
     };
-    let enable = switch(old.is_some_and(|old| old.row_security), new.row_security, "ENABLE", "DISABLE");
-    let force = switch(old.is_some_and(|old| old.force_row_security), new.force_row_security, "FORCE", "NO FORCE");
+    let enable = switch(
+        old.is_some_and(|old| old.row_security),
+        new.row_security,
+        ("ENABLE", "other roles than the owner see and change only the rows that a policy allows"),
+        ("DISABLE", "policies no longer apply: roles with rights on the table see and change all rows"),
+    );
+    let force = switch(
+        old.is_some_and(|old| old.force_row_security),
+        new.force_row_security,
+        ("FORCE", "policies apply to the owner too"),
+        ("NO FORCE", "policies no longer apply to the owner"),
+    );
     enable.into_iter().chain(force).collect()
 }

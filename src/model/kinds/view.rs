@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Definition;
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, Subject, TypeChange};
 use crate::model::Attribute;
@@ -61,9 +62,12 @@ impl ObjectDefinition for View {
         self.attributes().len() <= new.attributes().len() && self.attributes().iter().zip(new.attributes()).all(same)
     }
 
-    fn create<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+    fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
         let defaults = self.attributes().iter().filter(|column| column.default.is_some());
-        [self.create_view(subject.shown(), false)].into_iter().chain(defaults.map(|column| set_default(subject.shown(), column))).collect()
+        let before = context.old.objects.get(subject.key).map(|old| old.definition());
+        let before = if let Some(Definition::View(before)) = before { Some(before) } else { None };
+        let create = self.change_security(before, self.create_view(subject.shown(), false));
+        [create].into_iter().chain(defaults.map(|column| set_default(subject.shown(), column))).collect()
     }
 
     fn drop<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
@@ -88,7 +92,7 @@ impl ObjectDefinition for View {
             return statements;
         }
         if self.definition != new.definition || self.options != new.options {
-            statements.push(new.create_view(shown, true));
+            statements.push(new.change_security(Some(self), new.create_view(shown, true)));
         }
         let default = |name: &str| self.attributes().iter().find(|column| column.name == name).and_then(|column| column.default.as_ref());
         let changed = new.attributes().iter().filter(|column| default(&column.name) != column.default.as_ref());
@@ -108,6 +112,34 @@ impl ObjectDefinition for View {
 impl View {
     fn words(&self) -> &'static str {
         if self.materialized { "MATERIALIZED VIEW" } else { "VIEW" }
+    }
+
+    /// Whether an option is on.
+    fn is_on(&self, option: &str) -> bool {
+        let value = self.options.iter().find_map(|set| set.strip_prefix(option)?.strip_prefix('='));
+        value.is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "true" | "on" | "yes" | "1"))
+    }
+
+    /// The statement that creates or replaces the view, tagged if roles may then read more or less than through the old one.
+    fn change_security(&self, old: Option<&Self>, statement: EmittedStatement) -> EmittedStatement {
+        let Some(old) = old else { return statement };
+        let options = [
+            (
+                "security_invoker",
+                "the view reads its tables with the rights of the role that queries it",
+                "the view reads its tables with the rights of its owner",
+            ),
+            (
+                "security_barrier",
+                "functions in a query no longer see rows that the view hides",
+                "functions in a query can see rows that the view hides",
+            ),
+        ];
+        options.into_iter().fold(statement, |statement, (option, on, off)| match (old.is_on(option), self.is_on(option)) {
+            (false, true) => statement.with(Danger::AuthorizationChange, on),
+            (true, false) => statement.with(Danger::AuthorizationChange, off),
+            (true, true) | (false, false) => statement,
+        })
     }
 
     fn create_view(&self, shown: &str, replace: bool) -> EmittedStatement {

@@ -169,7 +169,7 @@ SELECT json_build_object(
         'kind', CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END,
         'definition', pg_get_functiondef(p.oid), 'schema', quote_ident(n.nspname),
         'arguments', pg_get_function_arguments(p.oid), 'result', pg_get_function_result(p.oid),
-        'language', l.lanname, 'trigger', p.prorettype IN ('trigger'::regtype, 'event_trigger'::regtype))))
+        'language', l.lanname, 'security_definer', p.prosecdef, 'trigger', p.prorettype IN ('trigger'::regtype, 'event_trigger'::regtype))))
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
  WHERE {own} AND p.prokind IN ('f', 'p', 'w')
    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype IN ('e', 'i'));

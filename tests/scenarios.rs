@@ -3,6 +3,7 @@
 mod ahead;
 mod alembic;
 mod answers;
+mod authorization;
 mod catalog_rows;
 mod certain_failures;
 mod changed;

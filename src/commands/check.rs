@@ -59,7 +59,7 @@ async fn compare_model(
     context: &Context,
 ) -> Result<(), Error> {
     let (wanted, made) = match made {
-        Some(made) => (model.read(scratch_server, context, ignore).await?, made.ignoring(ignore)),
+        Some(made) => (model.read(scratch_server, context, ignore).await?.with_ignored_of(&made, ignore), made),
         None => {
             let (wanted, _scratch, made) =
                 compare_inputs::read_both(model, scratch_server, Some(graph), &graph.heads(), context, ignore).await?;

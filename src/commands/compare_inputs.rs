@@ -195,12 +195,12 @@ pub(super) async fn read_both(
 ) -> Result<(Catalog, Scratch, Catalog), Error> {
     let made = async {
         let scratch = revisions(scratch_server, graph, heads, context).await?;
-        let made = scratch.read().await?.ignoring(ignore);
+        let made = scratch.read().await?;
         Ok::<_, Error>((scratch, made))
     };
     let (wanted, made) = tokio::join!(model.read(scratch_server, context, ignore), made);
     let (wanted, (scratch, made)) = (wanted?, made?);
-    Ok((wanted, scratch, made))
+    Ok((wanted.with_ignored_of(&made, ignore), scratch, made))
 }
 
 /// The properties named by `--ignore`.
@@ -214,7 +214,7 @@ pub(super) fn ignored_properties(words: &[Ignored]) -> Ignore {
 
 /// The differences for a report, and how many objects differ.
 pub(super) fn difference(old: &Catalog, new: &Catalog, server: u32) -> (Difference, usize) {
-    let parts = emit(old, new, EmitOptions { server, form: Form::Plain });
+    let parts = emit(old, new, EmitOptions { server, form: Form::Plain, ignore: Ignore::default() });
     let statements: Vec<_> = parts.iter().flat_map(|part| &part.statements).collect();
     let changes = compare(old, new);
     (Difference::new(&changes, &statements, old.likely_renames(new)), changes.len())

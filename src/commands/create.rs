@@ -90,9 +90,9 @@ async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Co
     let changes = compare(&before, &wanted);
     let not_compared: Vec<String> = before.unknown.union(&wanted.unknown).cloned().collect();
     let form = if words.online { Form::Online } else { Form::Plain };
-    let options = EmitOptions { server: scratch_server.server, form };
+    let options = EmitOptions { server: scratch_server.server, form, ignore };
     let renames = if words.rename.is_empty() { before.likely_renames(&wanted) } else { Vec::new() };
-    let proven = prove(&scratch, before, &wanted, &words.rename, options, ignore).await?;
+    let proven = prove(&scratch, before, &wanted, &words.rename, options).await?;
     let statements: Vec<_> = proven.iter().flat_map(|step| &step.up).collect();
     let difference = Difference::new(&changes, &statements, renames);
     let mut created = Vec::new();

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::escape;
 use crate::ledger::Access;
 use crate::model::Catalog;
-use crate::model::compare::{Ignore, compare};
+use crate::model::compare::compare;
 use crate::model::emit::{EmitOptions, Form, StatementGroup, emit, script};
 use crate::model::prove::scratch::read;
 use crate::model::prove::scratch_server::ScratchServer;
@@ -58,17 +58,17 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
         version_table: state.ledger.version_table.clone(),
         ..compare_inputs::scope(context, &scratch_server)
     };
-    let live = read(&session, &scope).await?.ignoring(ignore);
-    let wanted = model.read(&scratch_server, context, ignore).await?;
+    let live = read(&session, &scope).await?;
+    let wanted = model.read(&scratch_server, context, ignore).await?.with_ignored_of(&live, ignore);
     let form = if words.online { Form::Online } else { Form::Plain };
-    let options = EmitOptions { server: state.server.number, form };
+    let options = EmitOptions { server: state.server.number, form, ignore };
     let groups = emit(&live, &wanted, options);
     let changes = compare(&live, &wanted);
     let outcome = if groups.is_empty() {
         None
     } else {
         match compare_inputs::untrusted_owner(&live, &session, context).await? {
-            None => prove_on_copy(&scratch_server, &live, &wanted, &groups, options, ignore, context).await?,
+            None => prove_on_copy(&scratch_server, &live, &wanted, &groups, options, context).await?,
             untrusted => untrusted,
         }
     };
@@ -112,10 +112,12 @@ async fn prove_on_copy(
     wanted: &Catalog,
     groups: &[StatementGroup],
     options: EmitOptions,
-    ignore: Ignore,
     context: &Context,
 ) -> Result<Option<String>, Error> {
     let scratch = scratch_server.database("copy", compare_inputs::scope(context, scratch_server)).await?;
+    // The roles that it names need not exist on the scratch server.
+    let ignore = options.ignore;
+    let (live, wanted) = (&live.clone().ignoring(ignore), &wanted.clone().ignoring(ignore));
     let empty = scratch.read().await?.ignoring(ignore);
     let plain = EmitOptions { form: Form::Plain, ..options };
     for (what, groups) in

@@ -6,12 +6,14 @@
 //! - [`emit`]: what is done with each object, and in which order. Pure.
 //! - [`rights`]: who may do what with an object.
 //! - [`statement`]: a statement with its tags; [`hazard`]: what it may do.
+//! - [`ignore`]: properties that are not compared.
 //! - [`prove`]: `schema.sql`, scratch databases, and the proof that the up migration leads to the model and the down migration back.
 //! - [`snapshot`]: the catalog that a run saves in the ledger.
 
 pub mod compare;
 pub mod emit;
 pub mod hazard;
+pub mod ignore;
 mod index_text;
 pub mod kinds;
 pub mod prove;

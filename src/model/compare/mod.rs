@@ -6,21 +6,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::model::{Catalog, Grant, Key, Object, ObjectKind, Properties};
+pub use crate::model::ignore::Ignore;
+use crate::model::{Catalog, Key, Object, ObjectKind};
 
 /// How many likely renames are reported.
 const LIKELY_RENAMES: usize = 100;
-
-/// Properties that are not compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ignore {
-    /// Owners.
-    pub owners: bool,
-    /// Rights.
-    pub grants: bool,
-    /// `COMMENT ON`.
-    pub comments: bool,
-}
 
 /// How an object differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -72,53 +62,7 @@ pub fn compare(old: &Catalog, new: &Catalog) -> Vec<Change> {
     changes
 }
 
-/// Whether parts of the object that are no objects of their own have something that is not compared.
-fn has_ignored_parts(object: &Object, ignore: Ignore) -> bool {
-    let has =
-        |comment: &Option<String>, grants: &Option<Vec<Grant>>| ignore.comments && comment.is_some() || ignore.grants && grants.is_some();
-    let definition = object.definition();
-    definition.attributes().iter().any(|attribute| has(&attribute.comment, &attribute.grants))
-        || definition.identity().is_some_and(|identity| has(&identity.comment, &identity.grants))
-}
-
-fn forget(ignore: Ignore, comment: &mut Option<String>, grants: &mut Option<Vec<Grant>>) {
-    comment.take_if(|_| ignore.comments);
-    grants.take_if(|_| ignore.grants);
-}
-
 impl Catalog {
-    /// The catalog without properties that are not compared.
-    pub fn ignoring(mut self, ignore: Ignore) -> Self {
-        if ignore.grants {
-            self.objects.retain(|key, _| key.kind != ObjectKind::DefaultPrivileges);
-        }
-        // What has nothing to lose stays shared with other catalogs.
-        for object in self.objects.values_mut() {
-            if let Some(own) = &object.properties
-                && (ignore.owners && own.owner.is_some()
-                    || ignore.grants && own.grants.is_some()
-                    || ignore.comments && own.comment.is_some())
-            {
-                let Properties { comment, owner, grants } = (**own).clone();
-                let kept = Properties {
-                    comment: comment.filter(|_| !ignore.comments),
-                    owner: owner.filter(|_| !ignore.owners),
-                    grants: grants.filter(|_| !ignore.grants),
-                };
-                object.content_mut().properties = kept.boxed();
-            }
-            if has_ignored_parts(object, ignore) {
-                let definition = object.content_mut().definition_mut();
-                let attributes = definition.attributes_mut().iter_mut().map(|attribute| (&mut attribute.comment, &mut attribute.grants));
-                attributes.for_each(|(comment, grants)| forget(ignore, comment, grants));
-                if let Some(identity) = definition.identity_mut() {
-                    forget(ignore, &mut identity.comment, &mut identity.grants);
-                }
-            }
-        }
-        self
-    }
-
     /// Pairs that may be renames: a dropped column and a new one of the same type in the same table, a dropped table and a new one with
     /// the same columns. They are reported, the first `LIKELY_RENAMES` of them, and only applied with `--rename`.
     pub fn likely_renames(&self, new: &Self) -> Vec<String> {

@@ -12,6 +12,7 @@ mod rights;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::compare::compare;
+use super::ignore::Ignore;
 use super::kinds::constraint::referenced_tables;
 use super::kinds::context::{Action, Actions, EmitContext, Parts};
 use super::kinds::interface::{AlterRules, EnumLabels, ObjectStep, StatementNode};
@@ -42,7 +43,7 @@ pub fn emit(old: &Catalog, new: &Catalog, options: EmitOptions) -> Vec<Statement
 
 /// The same in one transaction: a down migration is one section. An enum whose new values are used at once is recreated.
 pub fn emit_at_once(old: &Catalog, new: &Catalog, server: u32) -> Vec<StatementGroup> {
-    let options = EmitOptions { server, form: Form::Plain };
+    let options = EmitOptions { server, form: Form::Plain, ignore: Ignore::default() };
     let groups = emit_with(old, new, options, EnumLabels::Added);
     if groups.len() > 1 { emit_with(old, new, options, EnumLabels::Recreated) } else { groups }
 }

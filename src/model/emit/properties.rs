@@ -2,6 +2,7 @@
 
 use super::rights::set_rights;
 use crate::model::hazard::Danger;
+use crate::model::ignore::Ignore;
 use crate::model::kinds::context::EmitContext;
 use crate::model::sql_text::comment;
 use crate::model::statement::EmittedStatement;
@@ -14,7 +15,8 @@ pub(super) fn set_properties(key: &Key, context: &EmitContext<'_>) -> Vec<Emitte
     let old = context.old.objects.get(key).filter(|_| !context.is_created(key));
     let mut statements = new.definition().attach(old.map(|old| old.definition()), subject, context);
     let address = new.definition().address(subject);
-    if old.and_then(|old| old.owner()) != new.owner() {
+    let ignore = if context.old.objects.contains_key(key) { Ignore::default() } else { context.options.ignore };
+    if !ignore.owners && old.and_then(|old| old.owner()) != new.owner() {
         let owner = new.owner().unwrap_or("CURRENT_USER");
         let statement = EmittedStatement::set_owner(format!("ALTER {address} OWNER TO {owner}"));
         let is_change = context.old.objects.get(key).is_some_and(|old| old.owner() != new.owner());
@@ -24,12 +26,14 @@ pub(super) fn set_properties(key: &Key, context: &EmitContext<'_>) -> Vec<Emitte
         };
         statements.push(if is_change { statement.with(Danger::AuthorizationChange, &text) } else { statement });
     }
-    statements.extend(set_rights(subject, old, context));
+    if !ignore.grants {
+        statements.extend(set_rights(subject, old, context));
+    }
     let before = match old {
         Some(old) => old.comment(),
         None => new.definition().initial_comment(),
     };
-    if before != new.comment() {
+    if !ignore.comments && before != new.comment() {
         statements.push(EmittedStatement::comment(format!("COMMENT ON {address} IS {}", comment(new.comment()))));
     }
     statements.extend(attribute_comments(old, new));

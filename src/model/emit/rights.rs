@@ -75,8 +75,11 @@ fn set_rights_on_identity(subject: Subject<'_>, old: Option<&Object>, table: &Ob
         let identity = column.definition().identity()?;
         Some(transferred(identity.grants.clone().unwrap_or_else(|| class.built_in(server)), old_table?, table))
     };
-    let before = old.and_then(rights).unwrap_or_else(|| of_new_owner(initial(class, subject.key, context), table));
     let was = context.old.objects.get(subject.key).and_then(rights);
+    if was.is_none() && context.options.ignore.grants {
+        return Vec::new();
+    }
+    let before = old.and_then(rights).unwrap_or_else(|| of_new_owner(initial(class, subject.key, context), table));
     let after = new.grants.clone().unwrap_or_else(|| class.built_in(server));
     let securable = Securable { on: format!("SEQUENCE {}", new.sequence), owner: owner_of(table) };
     securable.set(&before, &after, was.as_deref(), |rights| class.listed(rights, server))

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::subject::Subject;
+use crate::model::ignore::Ignore;
 use crate::model::{Catalog, Key, Object, ObjectKind};
 
 /// Which form of a statement is wanted.
@@ -22,6 +23,8 @@ pub struct EmitOptions {
     pub server: u32,
     /// Plain or online.
     pub form: Form,
+    /// What new objects have as CREATE gives it.
+    pub ignore: Ignore,
 }
 
 /// What is done with an object.

@@ -13,8 +13,9 @@ use thiserror::Error;
 
 use crate::exit::{Exit, Explain};
 use crate::model::Catalog;
-use crate::model::compare::{Change, Ignore, compare};
+use crate::model::compare::{Change, compare};
 use crate::model::emit::{EmitOptions, StatementGroup, emit, emit_at_once};
+use crate::model::ignore::Ignore;
 use crate::model::statement::EmittedStatement;
 use crate::revision::SectionMode;
 use rename::{Rename, RenameError};
@@ -94,7 +95,6 @@ pub async fn prove(
     model: &Catalog,
     renames: &[String],
     options: EmitOptions,
-    ignore: Ignore,
 ) -> Result<Vec<ProvenMigration>, ProofError> {
     let mut renamed: Vec<Rename> = Vec::new();
     // A catalog may have thousands of tables: only those before and after the renames are kept.
@@ -102,19 +102,20 @@ pub async fn prove(
     for typed in renames {
         let rename = Rename::find(typed, &from)?;
         execute(scratch, "up", SectionMode::Transaction, &[EmittedStatement::rename(&rename.up)]).await?;
-        let before = std::mem::replace(&mut from, scratch.read().await?.ignoring(ignore));
+        let before = std::mem::replace(&mut from, scratch.read().await?);
         before_renames.get_or_insert(before);
         renamed.push(rename);
     }
-    let followers = rename::followers(&renamed, &from, model);
+    let followers = rename::followers(&renamed, &from, &with_ignored(Cow::Borrowed(model), &from, options));
     if !followers.is_empty() {
         let up: Vec<EmittedStatement> = followers.iter().map(|rename| EmittedStatement::rename(&rename.up)).collect();
         execute(scratch, "up", SectionMode::Transaction, &up).await?;
-        let before = std::mem::replace(&mut from, scratch.read().await?.ignoring(ignore));
+        let before = std::mem::replace(&mut from, scratch.read().await?);
         before_renames.get_or_insert(before);
         renamed.extend(followers);
     }
-    let mut groups = emit(&from, model, options);
+    let wanted = with_ignored(Cow::Borrowed(model), &from, options);
+    let mut groups = emit(&from, &wanted, options);
     if groups.is_empty() && !renamed.is_empty() {
         groups.push(StatementGroup { mode: SectionMode::Transaction, statements: Vec::new() });
     }
@@ -122,9 +123,12 @@ pub async fn prove(
     let mut states = vec![from];
     for group in &groups {
         execute(scratch, "up", group.mode, &group.statements).await?;
-        states.push(scratch.read().await?.ignoring(ignore));
+        states.push(scratch.read().await?);
     }
-    let remainder = compare(states.last().unwrap_or(model), model);
+    let remainder = match (states.first(), states.last()) {
+        (Some(first), Some(last)) => compare(last, &with_ignored(with_ignored(Cow::Borrowed(model), last, options), first, options)),
+        _ => Vec::new(),
+    };
     if !remainder.is_empty() {
         return Err(ProofError::Remains { way: "up", remainder });
     }
@@ -144,7 +148,7 @@ pub async fn prove(
             up.splice(0..0, done);
             back = before_renames.as_ref().unwrap_or(back);
         }
-        let remainder = compare(&scratch.read().await?.ignoring(ignore), back);
+        let remainder = compare(&scratch.read().await?, back);
         if !remainder.is_empty() {
             return Err(ProofError::Remains { way: "down", remainder });
         }
@@ -152,6 +156,14 @@ pub async fn prove(
     }
     proven.reverse();
     Ok(proven)
+}
+
+/// A catalog with what is not compared as in another one.
+fn with_ignored<'c>(catalog: Cow<'c, Catalog>, other: &Catalog, options: EmitOptions) -> Cow<'c, Catalog> {
+    match options.ignore == Ignore::default() {
+        true => catalog,
+        false => Cow::Owned(catalog.into_owned().with_ignored_of(other, options.ignore)),
+    }
 }
 
 async fn execute(scratch: &Scratch, way: &'static str, mode: SectionMode, statements: &[EmittedStatement]) -> Result<(), ProofError> {

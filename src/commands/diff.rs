@@ -90,11 +90,13 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
         answer(&format!("{}\n{}", escape::line(same), unknown(&not_compared)))?;
     } else {
         let mut text = String::new();
-        for group in &groups {
-            if group.mode == SectionMode::Stepwise {
-                text += "\n-- Each of these on its own, outside of a transaction:\n\n";
-            }
-            text += &script(&group.statements);
+        for (number, group) in groups.iter().enumerate() {
+            let sql = script(&group.statements);
+            text += &match group.mode {
+                SectionMode::Stepwise => format!("\n-- Each of these on its own, outside of a transaction:\n\n{sql}"),
+                SectionMode::Transaction if number > 0 => format!("\n-- These in one transaction:\n\nBEGIN;\n\n{sql}\nCOMMIT;\n"),
+                SectionMode::Transaction => sql,
+            };
         }
         answer(&format!("{text}{}{}", difference.renames_text(), unknown(&not_compared)))?;
     }

@@ -29,6 +29,8 @@ pub enum Danger {
     MayFail,
     /// Roles may do more or less than before with what exists, or with what will be created.
     AuthorizationChange,
+    /// A constraint or a unique index is missing until a later statement that runs on its own, or a later revision.
+    ProtectionGap,
 }
 
 impl Danger {
@@ -41,6 +43,7 @@ impl Danger {
             Self::Lock => "lock",
             Self::MayFail => "may fail",
             Self::AuthorizationChange => "authorization change",
+            Self::ProtectionGap => "protection gap",
         }
     }
 }

@@ -42,10 +42,22 @@ pub(super) fn is_on_only(definition: &str) -> bool {
     IndexDefinition::parse(definition).is_some_and(|index| index.is_on_only)
 }
 
+/// The columns of a unique B-tree index, and what follows them.
+pub(super) fn unique_columns(definition: &str) -> Option<&str> {
+    let index = IndexDefinition::parse(definition)?;
+    (index.create == "CREATE UNIQUE INDEX" && index.method == "btree" && !index.is_on_only).then_some(index.rest)
+}
+
 /// An index definition without the default access method.
 pub(super) fn create_index(definition: &str, concurrently: bool) -> String {
+    create_index_as(definition, concurrently, None)
+}
+
+/// The same under another name.
+pub(super) fn create_index_as(definition: &str, concurrently: bool, other_name: Option<&str>) -> String {
     let text = lists(definition);
     let Some(IndexDefinition { create, name, table, method, rest, .. }) = IndexDefinition::parse(&text) else { return text };
+    let name = other_name.unwrap_or(name);
     let concurrently = if concurrently { " CONCURRENTLY" } else { "" };
     let method = if method == "btree" { String::new() } else { format!(" USING {method}") };
     format!("{create}{concurrently} {name} ON {table}{method} {rest}")

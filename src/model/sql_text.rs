@@ -226,6 +226,16 @@ pub(super) fn usual_sequence_name(table: &str, column: &str) -> String {
     ident(&format!("{}_{}_seq", clipped(&table, of_table), clipped(&column, of_column)))
 }
 
+/// A name in SQL with something at its end, also if it is as long as names can be.
+pub(super) fn with_suffix(name: &str, suffix: &str) -> String {
+    let quoted = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let mut bare = quoted.map_or_else(|| name.to_owned(), |quoted| quoted.replace("\"\"", "\""));
+    while bare.len() + suffix.len() > 63 {
+        bare.pop();
+    }
+    ident(&(bare + suffix))
+}
+
 /// A name, quoted if it must be.
 pub(super) fn ident(name: &str) -> String {
     let name = clipped(name, LONGEST_NAME);

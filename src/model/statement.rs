@@ -1,4 +1,5 @@
-//! A statement that pgmarch writes, with its tags: what it does, what it may do to data and other sessions, when it runs.
+//! A statement that pgmarch writes, with its tags: what it does, what it may do to data and other sessions, in which kind of section it
+//! runs.
 
 use super::hazard::{Danger, Hazard};
 
@@ -14,7 +15,7 @@ pub struct EmittedStatement {
     pub hazards: Vec<Hazard>,
     /// What it does.
     pub(super) operation: Operation,
-    /// When it runs.
+    /// In which kind of section it runs.
     pub(super) stage: EmitStage,
 }
 
@@ -41,20 +42,27 @@ pub(super) enum Operation {
     Comment,
 }
 
-/// When a statement runs: those of one stage share a revision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// In which kind of section a statement runs.
+///
+/// Transactions and sections of single steps take turns (see `emit/stages.rs`): each statement is in the first section of its kind after
+/// all that must come before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EmitStage {
-    /// First: a new value of an enum can't be used in the transaction that adds it.
+    /// In a transaction before all others: a new value of an enum can't be used in the transaction that adds it.
     EnumValue,
-    /// In the transaction.
-    Main,
-    /// Afterwards, each statement on its own, outside of a transaction.
-    Later,
+    /// In a transaction.
+    Transaction,
+    /// On its own, outside of a transaction.
+    Stepwise,
+    /// The same, and no other object waits for it: `VALIDATE CONSTRAINT`.
+    Afterwards,
+    /// Wherever all that must come before it has run: nothing else must happen at the same moment.
+    Either,
 }
 
 impl EmittedStatement {
     fn of(operation: Operation, sql: impl Into<String>) -> Self {
-        Self { sql: sql.into(), hazards: Vec::new(), operation, stage: EmitStage::Main }
+        Self { sql: sql.into(), hazards: Vec::new(), operation, stage: EmitStage::Transaction }
     }
 
     /// `CREATE`, but that of an enum.
@@ -108,10 +116,24 @@ impl EmittedStatement {
         self
     }
 
-    /// In the stage after the transaction.
-    pub(super) fn later(mut self) -> Self {
-        self.stage = EmitStage::Later;
-        self
+    /// On its own, outside of a transaction.
+    pub(super) fn stepwise(self) -> Self {
+        Self { stage: EmitStage::Stepwise, ..self }
+    }
+
+    /// On its own, outside of a transaction, and no other object waits for it.
+    pub(super) fn afterwards(self) -> Self {
+        Self { stage: EmitStage::Afterwards, ..self }
+    }
+
+    /// In a transaction or on its own.
+    pub(super) fn in_either(self) -> Self {
+        Self { stage: EmitStage::Either, ..self }
+    }
+
+    /// Whether no other object waits for it.
+    pub(super) fn is_afterwards(&self) -> bool {
+        self.stage == EmitStage::Afterwards
     }
 
     /// The value that it adds to an enum.

@@ -3,26 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Emitter;
-use crate::model::kinds::context::Action;
+use super::edges::{Edges, join};
+use crate::model::kinds::context::{Action, Form};
 use crate::model::kinds::interface::{Grants, ObjectStep, StatementNode};
 use crate::model::rights::RightsClass;
 use crate::model::{Catalog, Key, ObjectKind};
-
-/// The graph of all statements: for each, those that come before it.
-pub(super) struct Edges {
-    /// By dependencies.
-    pub(super) hard: Vec<BTreeSet<usize>>,
-    /// By preference: these give way to dependencies.
-    pub(super) soft: Vec<BTreeSet<usize>>,
-}
-
-fn join(edges: &mut [BTreeSet<usize>], first: Option<usize>, then: Option<usize>) {
-    if let (Some(first), Some(then)) = (first, then)
-        && first != then
-    {
-        edges[then].insert(first);
-    }
-}
 
 impl<'c> Emitter<'c> {
     /// The statement in which a step is done: a column of a new table in the table's CREATE, a dropped table's index in its DROP.
@@ -34,13 +19,16 @@ impl<'c> Emitter<'c> {
                 Some(column) => Some((ObjectStep::Create, *column)),
                 None => definition.created_by(subject, context),
             }),
-            ObjectStep::Drop => {
-                of(context.old).and_then(|(subject, definition)| Some((ObjectStep::Drop, definition.dropped_by(subject, context)?)))
-            }
+            ObjectStep::Drop => match context.replacements.adopter(key) {
+                Some(constraint) => Some((ObjectStep::Create, constraint)),
+                None => {
+                    of(context.old).and_then(|(subject, definition)| Some((ObjectStep::Drop, definition.dropped_by(subject, context)?)))
+                }
+            },
             ObjectStep::Alter => {
                 of(context.new).and_then(|(subject, definition)| Some((ObjectStep::Alter, definition.altered_by(subject, context)?)))
             }
-            ObjectStep::SetProperties | ObjectStep::SetTableFlags | ObjectStep::DropRenamed => None,
+            ObjectStep::Build | ObjectStep::SetProperties | ObjectStep::SetTableFlags | ObjectStep::DropRenamed => None,
         };
         match next {
             Some((step, next)) if next != key => self.emitting_object(step, next),
@@ -51,7 +39,7 @@ impl<'c> Emitter<'c> {
     /// What comes before what.
     pub(super) fn edges(&self, nodes: &[StatementNode<'c>], index: &HashMap<StatementNode<'c>, usize>) -> Edges {
         let none = vec![BTreeSet::new(); nodes.len()];
-        let mut edges = Edges { hard: none.clone(), soft: none };
+        let mut edges = Edges { hard: none.clone(), soft: none.clone(), finished: none };
         self.old_edges(index, &mut edges);
         self.new_edges(index, &mut edges);
         self.default_privileges_edges(index, &mut edges);
@@ -66,7 +54,7 @@ impl<'c> Emitter<'c> {
         edges
     }
 
-    fn at(&self, index: &HashMap<StatementNode<'c>, usize>, step: ObjectStep, key: &'c Key) -> Option<usize> {
+    pub(super) fn at(&self, index: &HashMap<StatementNode<'c>, usize>, step: ObjectStep, key: &'c Key) -> Option<usize> {
         index.get(&self.emitting_object(step, key)).copied()
     }
 
@@ -89,10 +77,29 @@ impl<'c> Emitter<'c> {
                     } else if context.action(key) == Action::Alter {
                         join(&mut edges.hard, at(ObjectStep::Alter, key), at(ObjectStep::Drop, need));
                     }
-                } else if context.action(need) == Action::Alter && context.is_dropped(key) {
+                } else if context.action(need) == Action::Alter && context.is_dropped(key) && self.is_dropped_before_alter(key, need) {
                     join(&mut edges.hard, at(ObjectStep::Drop, key), at(ObjectStep::Alter, need));
                 }
             }
+        }
+    }
+
+    /// Whether an object that is dropped stands in the way of an ALTER. What is built beside a constraint or an index needs that ALTER,
+    /// and comes before the DROP.
+    fn is_dropped_before_alter(&self, key: &Key, need: &Key) -> bool {
+        let context = &self.context;
+        if context.replacements.adopter(key).is_some() {
+            return false;
+        }
+        if context.options.form == Form::Plain || !matches!(key.kind, ObjectKind::Index | ObjectKind::Constraint) {
+            return true;
+        }
+        let column = |catalog: &'c Catalog| catalog.objects.get(need).and_then(|object| object.definition().as_column());
+        match column(context.old).zip(column(context.new)) {
+            Some((before, after)) => {
+                context.actions.is_retyped(need) || before.has_other_values(after) || before.not_null.is_some() && after.not_null.is_none()
+            }
+            None => need.kind != ObjectKind::Table,
         }
     }
 
@@ -103,7 +110,11 @@ impl<'c> Emitter<'c> {
         let made = |key: &Key| if context.is_created(key) { ObjectStep::Create } else { ObjectStep::Alter };
         for (key, object) in &context.new.objects {
             let step = made(key);
+            let is_built = context.replacements.built.contains_key(key);
             for need in object.needs() {
+                if is_built {
+                    join(&mut edges.hard, at(made(need), need), at(ObjectStep::Build, key));
+                }
                 let is_attached = object.definition().is_attached_to(need.kind) && (context.is_created(need) || context.is_created(key));
                 let then = if is_attached { ObjectStep::SetProperties } else { step };
                 join(&mut edges.hard, at(made(need), need), at(then, key));

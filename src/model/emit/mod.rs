@@ -5,9 +5,13 @@
 mod actions;
 mod circles;
 mod dependencies;
+mod edges;
 mod order;
 mod properties;
+mod protection;
+mod replacements;
 mod rights;
+mod stages;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -23,6 +27,8 @@ use super::statement::{EmitStage, EmittedStatement};
 use super::{Catalog, Definition, Key, ObjectKind};
 use crate::revision::SectionMode;
 use circles::find_circles;
+use edges::Edges;
+use stages::{NodeSections, Section, SectionRules};
 
 pub use super::kinds::context::{EmitOptions, Form};
 pub use super::statement::script;
@@ -56,14 +62,27 @@ fn emit_with(old: &Catalog, new: &Catalog, options: EmitOptions, labels: EnumLab
     let parts = Parts::of_catalog(new);
     let changed_names = changed_names(new, &actions);
     let circles = find_circles(&foreign_keys(old, &actions));
-    let (new_sources, replaced_sequences, serials, inline) = Default::default();
-    let mut context =
-        EmitContext { old, new, parts, options, actions, changed_names, circles, new_sources, replaced_sequences, serials, inline };
+    let (new_sources, replaced_sequences, serials, inline, replacements) = Default::default();
+    let mut context = EmitContext {
+        old,
+        new,
+        parts,
+        options,
+        actions,
+        changed_names,
+        circles,
+        new_sources,
+        replaced_sequences,
+        serials,
+        inline,
+        replacements,
+    };
     context.new_sources = find_new_sources(&context);
     context.replaced_sequences = find_replaced_sequences(&context);
     context.actions.renamed_away.extend(context.replaced_sequences.values());
     context.serials = find_serials(&context);
-    group_by_stage(Emitter { context }.statements())
+    context.replacements = replacements::find(&context);
+    group_by_section(Emitter { context, gaps: BTreeSet::new() }.statements())
 }
 
 /// Objects that change and that the text of a function may name, by their names without schema.
@@ -95,25 +114,26 @@ fn foreign_keys<'c>(old: &'c Catalog, actions: &Actions<'c>) -> BTreeMap<&'c Key
 }
 
 /// Values of enums go first, on their own, if another statement may use one.
-fn group_by_stage(statements: Vec<EmittedStatement>) -> Vec<StatementGroup> {
-    let values: Vec<String> = statements.iter().filter_map(EmittedStatement::added_enum_value).flat_map(literals).collect();
+fn group_by_section(statements: Vec<(Section, EmittedStatement)>) -> Vec<StatementGroup> {
+    let added = statements.iter().filter_map(|(_, statement)| statement.added_enum_value());
+    let values: Vec<String> = added.flat_map(literals).collect();
     let is_used = statements
         .iter()
-        .filter(|statement| statement.may_use_enum_values())
-        .any(|statement| values.iter().any(|value| statement.sql.contains(value.as_str())));
-    let stage = |statement: &EmittedStatement| {
-        if statement.stage == EmitStage::EnumValue && !is_used { EmitStage::Main } else { statement.stage }
+        .filter(|(_, statement)| statement.may_use_enum_values())
+        .any(|(_, statement)| values.iter().any(|value| statement.sql.contains(value.as_str())));
+    let place = |(section, statement): &(Section, EmittedStatement)| {
+        (!(is_used && *section == 0 && statement.stage == EmitStage::EnumValue), *section)
     };
     let mut sorted = statements;
-    sorted.sort_by_key(stage);
-    let mut groups: Vec<(EmitStage, StatementGroup)> = Vec::new();
+    sorted.sort_by_key(place);
+    let mut groups: Vec<((bool, Section), StatementGroup)> = Vec::new();
     for statement in sorted {
-        let stage = stage(&statement);
+        let (place, (section, statement)) = (place(&statement), statement);
         match groups.last_mut() {
-            Some((last, group)) if *last == stage => group.statements.push(statement),
+            Some((last, group)) if *last == place => group.statements.push(statement),
             _ => {
-                let mode = if stage == EmitStage::Later { SectionMode::Stepwise } else { SectionMode::Transaction };
-                groups.push((stage, StatementGroup { mode, statements: vec![statement] }));
+                let mode = if section % 2 == 0 { SectionMode::Transaction } else { SectionMode::Stepwise };
+                groups.push((place, StatementGroup { mode, statements: vec![statement] }));
             }
         }
     }
@@ -123,27 +143,71 @@ fn group_by_stage(statements: Vec<EmittedStatement>) -> Vec<StatementGroup> {
 /// Puts the statements of all objects in order.
 struct Emitter<'c> {
     context: EmitContext<'c>,
+    /// Steps that can't share a transaction, though they should.
+    gaps: BTreeSet<(usize, usize)>,
 }
 
 impl<'c> Emitter<'c> {
-    fn statements(&mut self) -> Vec<EmittedStatement> {
-        let nodes = self.nodes();
-        let index: HashMap<StatementNode<'c>, usize> = nodes.iter().enumerate().map(|(number, node)| (*node, number)).collect();
-        let edges = self.edges(&nodes, &index);
-        let ordered = order::order(&edges.hard, &edges.soft);
-        let late = self.late(&nodes, &edges.hard, &ordered);
-        self.find_inline(&nodes, &index, &edges.hard, &ordered, &late);
+    /// Every statement with its section, in order.
+    fn statements(&mut self) -> Vec<(Section, EmittedStatement)> {
+        loop {
+            let nodes = self.nodes();
+            let index: HashMap<StatementNode<'c>, usize> = nodes.iter().enumerate().map(|(number, node)| (*node, number)).collect();
+            let mut edges = self.edges(&nodes, &index);
+            if self.context.options.form == Form::Online && !self.build_beside(&nodes, &index, &mut edges) {
+                continue;
+            }
+            let ordered = order::order(&edges.hard, &edges.soft);
+            let Some(sections) = self.sections(&nodes, &index, &edges, &ordered) else { continue };
+            return self.write_all(&nodes, &index, &edges, &ordered, &sections);
+        }
+    }
+
+    fn write_all(
+        &mut self,
+        nodes: &[StatementNode<'c>],
+        index: &HashMap<StatementNode<'c>, usize>,
+        edges: &Edges,
+        ordered: &[usize],
+        sections: &[NodeSections],
+    ) -> Vec<(Section, EmittedStatement)> {
+        self.find_inline(nodes, index, &edges.hard, ordered, sections);
         let inline: BTreeSet<&Key> = self.context.inline.values().flatten().copied().collect();
         let mut statements = Vec::new();
-        for number in ordered {
+        for number in ordered.iter().copied() {
             let (step, key) = nodes[number];
             if step == ObjectStep::Create && inline.contains(key) {
                 continue;
             }
-            let written = self.write(step, key);
-            statements.extend(written.into_iter().map(|statement| if late[number] { statement.later() } else { statement }));
+            let own = &sections[number];
+            // A statement that only the final text has is in the section of its node.
+            let places = own.statements.iter().copied().chain(std::iter::repeat(own.first));
+            statements.extend(places.zip(self.with_gap(number, (step, key), self.write(step, key))));
         }
         statements
+    }
+
+    /// The sections of each node. `None`: what keeps statements apart that belong together is now done in a transaction, so try again.
+    fn sections(
+        &mut self,
+        nodes: &[StatementNode<'c>],
+        index: &HashMap<StatementNode<'c>, usize>,
+        edges: &Edges,
+        ordered: &[usize],
+    ) -> Option<Vec<NodeSections>> {
+        if self.context.options.form == Form::Plain {
+            return Some(vec![NodeSections::default(); nodes.len()]);
+        }
+        let statements: Vec<Vec<EmittedStatement>> = nodes.iter().map(|(step, key)| self.write(*step, key)).collect();
+        let together = self.together(index);
+        let rules = SectionRules { statements: &statements, ordered, before: &edges.hard, finished: &edges.finished, together: &together };
+        match rules.assign() {
+            Ok(sections) => Some(sections),
+            Err(apart) => {
+                self.keep_together(nodes, &apart);
+                None
+            }
+        }
     }
 
     /// The statements of one step.
@@ -152,32 +216,23 @@ impl<'c> Emitter<'c> {
         let before = context.old.objects.get(key).map(|object| object.definition());
         let of = |catalog: &'c Catalog| catalog.subject(key).map(|subject| (subject, subject.object.definition()));
         let written = match step {
+            ObjectStep::Build => of(context.new).map(|(subject, definition)| definition.build(subject, context)),
             ObjectStep::Drop => of(context.old).map(|(subject, definition)| definition.drop(subject, context)),
             ObjectStep::Alter => of(context.new).zip(before).map(|((subject, new), old)| old.alter(new, subject, context)),
             ObjectStep::Create => of(context.new).map(|(subject, definition)| definition.create(subject, context)),
+            // A comment on an index or a constraint is all that it has.
+            ObjectStep::SetProperties if matches!(key.kind, ObjectKind::Index | ObjectKind::Constraint) => {
+                Some(properties::set_properties(key, context).into_iter().map(EmittedStatement::in_either).collect())
+            }
             ObjectStep::SetProperties => Some(properties::set_properties(key, context)),
             ObjectStep::SetTableFlags => {
                 let old = before.filter(|_| !context.is_created(key));
-                of(context.new).map(|(subject, definition)| definition.set_flags(old, subject, context))
+                let written = of(context.new).map(|(subject, definition)| definition.set_flags(old, subject, context));
+                written.map(|flags| flags.into_iter().map(EmittedStatement::in_either).collect())
             }
             ObjectStep::DropRenamed => of(context.old).map(|(subject, definition)| definition.drop_renamed(subject)),
         };
         written.unwrap_or_default()
-    }
-
-    /// Which steps come afterwards: those of indexes that are built or dropped CONCURRENTLY, and what depends on them.
-    fn late(&self, nodes: &[StatementNode<'c>], before: &[BTreeSet<usize>], ordered: &[usize]) -> Vec<bool> {
-        let mut late = vec![false; nodes.len()];
-        if self.context.options.form == Form::Plain {
-            return late;
-        }
-        for number in ordered {
-            let (step, key) = nodes[*number];
-            let begins_late = || self.write(step, key).first().is_some_and(|first| first.stage == EmitStage::Later);
-            late[*number] =
-                before[*number].iter().any(|need| late[*need]) || (matches!(step, ObjectStep::Create | ObjectStep::Drop) && begins_late());
-        }
-        late
     }
 
     /// Every step that has a statement of its own, in the order in which it would read best.
@@ -193,6 +248,9 @@ impl<'c> Emitter<'c> {
                 Action::Recreate => &[ObjectStep::Drop, ObjectStep::Create],
             };
             nodes.extend(steps.iter().map(|step| self.emitting_object(*step, key)));
+            if context.replacements.built.contains_key(key) {
+                nodes.insert((ObjectStep::Build, key));
+            }
             if context.actions.is_renamed_away(key) {
                 nodes.insert((ObjectStep::DropRenamed, key));
             }
@@ -208,7 +266,7 @@ impl<'c> Emitter<'c> {
             let (oid, sub) = catalog.objects.get(*key).map_or((0, 0), |object| object.position);
             match step {
                 ObjectStep::Drop => (0, -i64::from(oid), -sub, *step),
-                ObjectStep::Alter | ObjectStep::Create | ObjectStep::SetProperties | ObjectStep::SetTableFlags => {
+                ObjectStep::Build | ObjectStep::Alter | ObjectStep::Create | ObjectStep::SetProperties | ObjectStep::SetTableFlags => {
                     (1, i64::from(oid), sub, *step)
                 }
                 ObjectStep::DropRenamed => (2, i64::from(oid), sub, *step),
@@ -224,7 +282,7 @@ impl<'c> Emitter<'c> {
         index: &HashMap<StatementNode<'c>, usize>,
         before: &[BTreeSet<usize>],
         ordered: &[usize],
-        late: &[bool],
+        sections: &[NodeSections],
     ) {
         let mut turn = vec![0; nodes.len()];
         for (number, node) in ordered.iter().enumerate() {
@@ -235,7 +293,7 @@ impl<'c> Emitter<'c> {
             let Some(object) = self.context.new.objects.get(key).filter(|object| object.definition().can_be_inline()) else { continue };
             let Some(parent) = &object.parent else { continue };
             let Some(whole) = index.get(&(ObjectStep::Create, parent)) else { continue };
-            if late[*at] == late[*whole] && before[*at].iter().all(|need| turn[*need] <= turn[*whole]) {
+            if sections[*at].first == sections[*whole].first && before[*at].iter().all(|need| turn[*need] <= turn[*whole]) {
                 turn[*at] = turn[*whole];
                 self.context.inline.entry(parent).or_default().push(key);
             }

@@ -194,13 +194,16 @@ impl Column {
         if changes_type {
             statements.push(old.change_type(new, subject, retyped));
         }
-        statements.extend(change_not_null(subject, context, old.not_null.as_ref(), new.not_null.as_ref()));
+        let not_null = change_not_null(subject, context, old.not_null.as_ref(), new.not_null.as_ref());
+        let (not_null, later): (Vec<EmittedStatement>, Vec<EmittedStatement>) = not_null.into_iter().partition(|it| !it.is_afterwards());
+        statements.extend(not_null);
+        let mut afterwards = later;
         match (&old.identity, &new.identity) {
             (None, Some(identity)) => {
                 // An identity needs NOT NULL, which the online form sets afterwards.
                 let waits = context.options.form == Form::Online && old.not_null.is_none();
                 let add = add_identity(identity, subject, context);
-                statements.extend(add.into_iter().map(|statement| if waits { statement.later() } else { statement }));
+                if waits { afterwards.extend(add) } else { statements.extend(add) }
             }
             (Some(old), Some(new)) if old != new => {
                 if old.sequence != new.sequence {
@@ -227,7 +230,13 @@ impl Column {
         let (set, reset) = options(&old.options, &new.options);
         statements.extend(set.map(|set| alter(&format!("SET ({set})"))));
         statements.extend(reset.map(|reset| alter(&format!("RESET ({reset})"))));
+        statements.extend(afterwards);
         statements
+    }
+
+    /// Whether its values, or how they are ordered, differ from those of another definition.
+    pub(in crate::model) fn has_other_values(&self, other: &Self) -> bool {
+        self.type_name != other.type_name || self.collation != other.collation || self.generated != other.generated
     }
 
     fn change_type(&self, new: &Self, subject: Subject<'_>, retyped: bool) -> EmittedStatement {
@@ -312,9 +321,9 @@ fn change_not_null(subject: Subject<'_>, context: &EmitContext<'_>, old: Option<
                 let check = ident(&format!("{}_{}_not_null_check", bare.trim_matches('"'), name.trim_matches('"')));
                 return vec![
                     alter(format!("ADD CONSTRAINT {check} CHECK ({name} IS NOT NULL) NOT VALID")),
-                    alter(format!("VALIDATE CONSTRAINT {check}")).later(),
-                    alter_column(subject, "SET NOT NULL").later(),
-                    alter(format!("DROP CONSTRAINT {check}")).later(),
+                    alter(format!("VALIDATE CONSTRAINT {check}")).afterwards(),
+                    alter_column(subject, "SET NOT NULL").afterwards(),
+                    alter(format!("DROP CONSTRAINT {check}")).afterwards(),
                 ];
             }
             if is_plain {

@@ -1,10 +1,11 @@
 //! Constraints of tables and domains.
 use serde::{Deserialize, Serialize};
 
-use super::Definition;
-use super::context::{EmitContext, Form};
-use super::interface::{AlterRules, Effect, Facts, ObjectDefinition, Subject, TypeChange};
+use super::context::{Action, EmitContext, Form};
+use super::interface::{AlterRules, Effect, Facts, ObjectDefinition, ObjectStep, Subject, TypeChange};
+use super::{Definition, Index};
 use crate::model::hazard::Danger;
+use crate::model::index_text::unique_columns;
 use crate::model::sql_text::{self, options};
 use crate::model::statement::EmittedStatement;
 use crate::model::{Catalog, Key, Object, ObjectKind};
@@ -36,19 +37,46 @@ impl ObjectDefinition for Constraint {
         self.kind == new.kind && (self.definition == new.definition || self.definition == format!("{} NOT VALID", new.definition))
     }
 
+    fn build<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let Some(replacement) = context.replacements.built.get(subject.key) else { return Vec::new() };
+        let (on, table, name) = (on(subject), subject.parent, &replacement.built_as);
+        if let Some(unique) = UniqueColumns::of(self) {
+            return vec![unique.create_index(name, table, self)];
+        }
+        let definition = sql_text::constraint(&self.definition);
+        vec![
+            EmittedStatement::alter(format!("ALTER {on} {table} ADD CONSTRAINT {name} {definition} NOT VALID")).stepwise(),
+            EmittedStatement::alter(format!("ALTER {on} {table} VALIDATE CONSTRAINT {name}")).stepwise(),
+        ]
+    }
+
+    fn can_be_built_beside<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> bool {
+        // While the key that a foreign key refers to is there, another foreign key would depend on it as well.
+        let is_dropped_key = |need: &Key| matches!(need.kind, ObjectKind::Constraint | ObjectKind::Index) && context.is_dropped(need);
+        let keeps_key = || !context.old.objects.get(subject.key).is_some_and(|old| old.needs().any(is_dropped_key));
+        match self.kind {
+            'c' => self.is_checked(),
+            'f' => self.is_checked() && self.can_be_validated_later(subject, context) && keeps_key(),
+            _ => UniqueColumns::of(self).is_some() && !is_partitioned(subject.object, context),
+        }
+    }
+
     fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
         let (shown, table, on) = (subject.shown(), subject.parent, on(subject));
         let definition = &sql_text::constraint(&self.definition);
         let is_new = context.is_part_of_created(subject.object);
         let add = EmittedStatement::alter(format!("ALTER {on} {table} ADD CONSTRAINT {shown} {definition}"));
-        let checked = !is_new && !definition.ends_with(" NOT VALID") && !definition.ends_with(" NOT ENFORCED");
-        let partitioned = is_partitioned(subject.object, context);
-        // Before PostgreSQL 18 a foreign key of a partitioned table can't be NOT VALID.
-        let in_steps = context.options.form == Form::Online && !(self.kind == 'f' && partitioned && context.options.server < 180_000);
+        let checked = !is_new && self.is_checked();
+        let in_steps = context.options.form == Form::Online && self.can_be_validated_later(subject, context);
         let mut statements = match self.kind {
+            'c' | 'f' if let Some(replacement) = context.replacements.built.get(subject.key) => {
+                let name = &replacement.built_as;
+                let renamed = (name != shown).then(|| format!("ALTER {on} {table} RENAME CONSTRAINT {name} TO {shown}"));
+                renamed.map(EmittedStatement::rename).into_iter().collect()
+            }
             'c' | 'f' if checked && in_steps => vec![
-                EmittedStatement::alter(format!("ALTER {on} {table} ADD CONSTRAINT {shown} {definition} NOT VALID")),
-                EmittedStatement::alter(format!("ALTER {on} {table} VALIDATE CONSTRAINT {shown}")).later(),
+                EmittedStatement::alter(format!("ALTER {on} {table} ADD CONSTRAINT {shown} {definition} NOT VALID")).in_either(),
+                EmittedStatement::alter(format!("ALTER {on} {table} VALIDATE CONSTRAINT {shown}")).afterwards(),
             ],
             'c' if checked => {
                 vec![add.with(Danger::Scan, "every row is checked under ACCESS EXCLUSIVE; it fails if one does not fit")]
@@ -57,17 +85,16 @@ impl ObjectDefinition for Constraint {
                 let text = "every row is looked up under SHARE ROW EXCLUSIVE on both tables; it fails if one does not fit";
                 vec![add.with(Danger::Scan, text)]
             }
-            'p' | 'u' | 'x' if !is_new => self.add_with_index(subject, context, add, partitioned),
+            'p' | 'u' | 'x' if !is_new => return self.add_with_index(subject, context, add),
             _ => vec![add],
         };
-        if let Some(options) = self.index_options.as_ref().filter(|options| !options.is_empty()) {
-            statements.push(EmittedStatement::alter(format!("ALTER INDEX {} SET ({})", index_name(subject), options.join(", "))));
-        }
+        statements.extend(self.set_index_options(subject));
         statements
     }
 
-    fn drop<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
-        vec![EmittedStatement::drop(format!("ALTER {} {} DROP CONSTRAINT {}", on(subject), subject.parent, subject.shown()))]
+    fn drop<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let drop = EmittedStatement::drop(format!("ALTER {} {} DROP CONSTRAINT {}", on(subject), subject.parent, subject.shown()));
+        vec![if context.action(subject.key) == Action::Drop { drop.in_either() } else { drop }]
     }
 
     fn alter<'c>(&self, new: &Self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
@@ -124,34 +151,81 @@ impl ObjectDefinition for Constraint {
 }
 
 impl Constraint {
+    /// Whether existing rows are checked.
+    fn is_checked(&self) -> bool {
+        !self.definition.ends_with(" NOT VALID") && !self.definition.ends_with(" NOT ENFORCED")
+    }
+
+    /// Before PostgreSQL 18 a foreign key of a partitioned table can't be NOT VALID.
+    fn can_be_validated_later(&self, subject: Subject<'_>, context: &EmitContext<'_>) -> bool {
+        !(self.kind == 'f' && is_partitioned(subject.object, context) && context.options.server < 180_000)
+    }
+
+    /// Whether a unique index can become this constraint's.
+    pub(in crate::model) fn can_adopt(&self, index: &Index) -> bool {
+        let has_no_options = self.index_options.as_ref().is_none_or(Vec::is_empty);
+        let columns = UniqueColumns::of(self).map(|unique| unique.columns);
+        has_no_options && index.valid && columns.is_some() && columns.as_deref() == unique_columns(&index.definition)
+    }
+
     /// A unique index can be built while other sessions write, and then become the constraint's.
-    fn add_with_index(
-        &self,
-        subject: Subject<'_>,
-        context: &EmitContext<'_>,
-        add: EmittedStatement,
-        partitioned: bool,
-    ) -> Vec<EmittedStatement> {
+    fn add_with_index<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>, add: EmittedStatement) -> Vec<EmittedStatement> {
         let (shown, table) = (subject.shown(), subject.parent);
-        let plain = self.definition.strip_prefix("PRIMARY KEY ").or_else(|| self.definition.strip_prefix("UNIQUE "));
-        let columns = plain.filter(|columns| {
-            columns.starts_with('(')
-                && columns.ends_with(')')
-                && !columns.ends_with(" WITHOUT OVERLAPS)")
-                && context.options.form == Form::Online
-                && !partitioned
-                && self.index_options.as_ref().is_none_or(Vec::is_empty)
-        });
-        match columns {
-            Some(columns) => {
-                let word = if self.kind == 'p' { "PRIMARY KEY" } else { "UNIQUE" };
-                vec![
-                    EmittedStatement::create(format!("CREATE UNIQUE INDEX CONCURRENTLY {shown} ON {table} {columns}")).later(),
-                    EmittedStatement::alter(format!("ALTER TABLE {table} ADD CONSTRAINT {shown} {word} USING INDEX {shown}")).later(),
-                ]
-            }
-            None => vec![add.with(Danger::Lock, "its index is built under ACCESS EXCLUSIVE; it fails if two rows are alike")],
+        let replacements = &context.replacements;
+        let built = replacements.built.get(subject.key).map(|replacement| replacement.built_as.as_str());
+        let adopted = replacements.adopted.get(subject.key).map(|index| index.bare());
+        let unique = UniqueColumns::of(self);
+        if let (Some(index), Some(unique)) = (built.or(adopted), &unique) {
+            return vec![unique.add_constraint(shown, table, index)];
         }
+        let in_steps = context.options.form == Form::Online
+            && context.action(subject.key) == Action::Create
+            && !is_partitioned(subject.object, context)
+            && !replacements.is_in_transaction(ObjectStep::Create, subject.key);
+        if let Some(unique) = unique.filter(|_| in_steps) {
+            return vec![unique.create_index(shown, table, self), unique.add_constraint(shown, table, shown)];
+        }
+        let add = add.with(Danger::Lock, "its index is built under ACCESS EXCLUSIVE; it fails if two rows are alike");
+        [add].into_iter().chain(self.set_index_options(subject)).collect()
+    }
+
+    fn set_index_options(&self, subject: Subject<'_>) -> Option<EmittedStatement> {
+        let options = self.index_options.as_ref().filter(|options| !options.is_empty())?;
+        Some(EmittedStatement::alter(format!("ALTER INDEX {} SET ({})", index_name(subject), options.join(", "))))
+    }
+}
+
+/// A primary key or a unique constraint, as what CREATE UNIQUE INDEX and ADD CONSTRAINT … USING INDEX say.
+struct UniqueColumns {
+    word: &'static str,
+    /// As in CREATE INDEX.
+    columns: String,
+    /// ` DEFERRABLE` and the like.
+    deferral: &'static str,
+}
+
+impl UniqueColumns {
+    fn of(constraint: &Constraint) -> Option<Self> {
+        let words = ["PRIMARY KEY", "UNIQUE"];
+        let strip = |word: &'static str| Some((word, constraint.definition.strip_prefix(word)?.strip_prefix(' ')?));
+        let (word, rest) = words.into_iter().find_map(strip)?;
+        let (nulls, rest) = rest.strip_prefix("NULLS NOT DISTINCT ").map_or(("", rest), |rest| (" NULLS NOT DISTINCT", rest));
+        let deferrals = [" DEFERRABLE INITIALLY DEFERRED", " DEFERRABLE"];
+        let (deferral, columns) =
+            deferrals.into_iter().find_map(|deferral| Some((deferral, rest.strip_suffix(deferral)?))).unwrap_or(("", rest));
+        let is_plain = columns.starts_with('(') && columns.ends_with(')') && !columns.contains(" WITHOUT OVERLAPS)");
+        is_plain.then(|| Self { word, columns: format!("{columns}{nulls}"), deferral })
+    }
+
+    fn create_index(&self, name: &str, table: &str, constraint: &Constraint) -> EmittedStatement {
+        let options = constraint.index_options.as_ref().filter(|options| !options.is_empty());
+        let with = options.map(|options| format!(" WITH ({})", options.join(", "))).unwrap_or_default();
+        EmittedStatement::create(format!("CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} {}{with}", self.columns)).stepwise()
+    }
+
+    fn add_constraint(&self, name: &str, table: &str, index: &str) -> EmittedStatement {
+        let Self { word, deferral, .. } = self;
+        EmittedStatement::alter(format!("ALTER TABLE {table} ADD CONSTRAINT {name} {word} USING INDEX {index}{deferral}")).in_either()
     }
 }
 

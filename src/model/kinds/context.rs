@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::replacement::Replacements;
 use super::subject::Subject;
 use crate::model::ignore::Ignore;
 use crate::model::{Catalog, Key, Object, ObjectKind};
@@ -122,6 +123,8 @@ pub(in crate::model) struct EmitContext<'c> {
     pub(in crate::model) serials: BTreeMap<&'c Key, &'c Key>,
     /// Constraints that are written inside the CREATE of their table or domain.
     pub(in crate::model) inline: HashMap<&'c Key, Vec<&'c Key>>,
+    /// Constraints and indexes that take the place of others.
+    pub(in crate::model) replacements: Replacements<'c>,
 }
 
 impl<'c> EmitContext<'c> {

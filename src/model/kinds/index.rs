@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::context::{Action, EmitContext, Form};
-use super::interface::{AlterRules, Facts, ObjectDefinition, Subject};
+use super::interface::{AlterRules, Facts, ObjectDefinition, ObjectStep, Subject};
 use crate::model::Key;
 use crate::model::hazard::Danger;
-use crate::model::index_text::{create_index, is_on_only};
+use crate::model::index_text::{create_index, create_index_as, is_on_only};
 use crate::model::statement::EmittedStatement;
 
 /// An index that no constraint has.
@@ -35,25 +35,43 @@ impl ObjectDefinition for Index {
         self.table == new.table && self.definition == new.definition && self.valid == new.valid
     }
 
+    fn build<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let Some(replacement) = context.replacements.built.get(subject.key) else { return Vec::new() };
+        vec![EmittedStatement::create(create_index_as(&self.definition, true, Some(&replacement.built_as))).stepwise()]
+    }
+
+    fn can_be_built_beside<'c>(&self, _subject: Subject<'c>, _context: &EmitContext<'c>) -> bool {
+        self.valid && !is_on_only(&self.definition)
+    }
+
     fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
         let create = |concurrently: bool| EmittedStatement::create(create_index(&self.definition, concurrently));
-        let is_new = context.is_part_of_created(subject.object);
-        let first = match (is_new, context.options.form) {
-            (false, Form::Online) if !is_on_only(&self.definition) => create(true).later(),
-            (true, _) => create(false),
-            (false, _) => create(false).with(Danger::Lock, "nobody can write to the table until the index is built"),
+        let first = match context.replacements.built.get(subject.key) {
+            Some(replacement) if replacement.built_as == subject.key.bare() => None,
+            Some(replacement) => {
+                let schema = subject.shown().strip_suffix(subject.key.bare()).unwrap_or_default();
+                let sql = format!("ALTER INDEX {schema}{} RENAME TO {}", replacement.built_as, subject.key.bare());
+                Some(EmittedStatement::rename(sql).in_either())
+            }
+            None if context.is_part_of_created(subject.object) => Some(create(false)),
+            None if self.is_stepwise(ObjectStep::Create, subject, context) && context.action(subject.key) == Action::Create => {
+                Some(create(true).stepwise())
+            }
+            None => Some(create(false).with(Danger::Lock, "nobody can write to the table until the index is built")),
         };
-        [first].into_iter().chain(self.statistics.iter().map(|statistics| set_statistics(subject, *statistics))).collect()
+        let statistics = self.statistics.iter().map(|statistics| set_statistics(subject, *statistics).in_either());
+        first.into_iter().chain(statistics).collect()
     }
 
     fn drop<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
         let shown = subject.shown();
-        // One that is recreated is in the way of another statement.
-        vec![match (context.options.form, context.action(subject.key)) {
-            (Form::Online, Action::Drop) if !is_on_only(&self.definition) => {
-                EmittedStatement::drop(format!("DROP INDEX CONCURRENTLY {shown}")).later()
-            }
-            _ => EmittedStatement::drop(format!("DROP INDEX {shown}")),
+        // One that is recreated in a transaction is in the way of another statement.
+        let stays_until_built = context.action(subject.key) == Action::Drop || context.replacements.built.contains_key(subject.key);
+        let concurrently =
+            stays_until_built && !context.replacements.is_swapped(subject.key) && self.is_stepwise(ObjectStep::Drop, subject, context);
+        vec![match concurrently {
+            true => EmittedStatement::drop(format!("DROP INDEX CONCURRENTLY {shown}")).stepwise(),
+            false => EmittedStatement::drop(format!("DROP INDEX {shown}")),
         }]
     }
 
@@ -77,6 +95,13 @@ impl ObjectDefinition for Index {
 
     fn dropped_by<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Option<&'c Key> {
         context.dropped_with_table_or_column(subject)
+    }
+}
+
+impl Index {
+    /// Whether a step is done CONCURRENTLY.
+    fn is_stepwise<'c>(&self, step: ObjectStep, subject: Subject<'c>, context: &EmitContext<'c>) -> bool {
+        context.options.form == Form::Online && !is_on_only(&self.definition) && !context.replacements.is_in_transaction(step, subject.key)
     }
 }
 

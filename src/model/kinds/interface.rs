@@ -1,6 +1,7 @@
 //! What every kind of object implements: its statements, and its dependencies as data.
 
 use super::context::EmitContext;
+pub(in crate::model) use super::step::{ObjectStep, StatementNode};
 pub(in crate::model) use super::subject::Subject;
 use crate::model::rights::RightsClass;
 use crate::model::statement::EmittedStatement;
@@ -52,6 +53,12 @@ pub(in crate::model) trait ObjectDefinition: PartialEq + Clone {
     /// CREATE.
     fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement>;
 
+    /// What is built beside the object that it replaces, under the name that `context.replacements` has: [`Self::create`] then puts it in
+    /// that object's place.
+    fn build<'c>(&self, _subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        Vec::new()
+    }
+
     /// DROP.
     fn drop<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement>;
 
@@ -78,6 +85,11 @@ pub(in crate::model) trait ObjectDefinition: PartialEq + Clone {
     /// ALTER … RENAME: `table` is the table it is a part of, `from` its name in SQL, `to` its new name without a schema.
     fn rename(&self, _table: &str, _from: &str, _to: &str) -> Option<String> {
         None
+    }
+
+    /// Whether [`Self::build`] can build it while the object that it replaces is there.
+    fn can_be_built_beside<'c>(&self, _subject: Subject<'c>, _context: &EmitContext<'c>) -> bool {
+        false
     }
 
     // Renames.
@@ -242,23 +254,3 @@ impl TypeChange<'_> {
         [self.old, self.new].iter().all(|name| matches!(*name, "smallint" | "integer" | "bigint"))
     }
 }
-
-/// What is done with an object, in the order in which it reads best.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::model) enum ObjectStep {
-    /// DROP, or a rename until nothing uses it.
-    Drop,
-    /// ALTER.
-    Alter,
-    /// CREATE.
-    Create,
-    /// Comment, owner, rights.
-    SetProperties,
-    /// What names parts of a table: its replica identity.
-    SetTableFlags,
-    /// DROP of a type that was renamed.
-    DropRenamed,
-}
-
-/// One step for one object: a node of the graph whose order the statements have.
-pub(in crate::model) type StatementNode<'c> = (ObjectStep, &'c Key);

@@ -20,6 +20,7 @@ pub(in crate::model) mod interface;
 pub(in crate::model) mod object_kind;
 mod policy;
 mod range;
+pub(in crate::model) mod replacement;
 mod routine;
 mod rule;
 mod schema;
@@ -27,6 +28,7 @@ pub(in crate::model) mod sequence;
 mod sequence_numbers;
 pub(in crate::model) mod sequence_position;
 mod statistics;
+mod step;
 pub(in crate::model) mod subject;
 mod table;
 mod trigger;
@@ -223,6 +225,14 @@ impl Definition {
 
     pub(in crate::model) fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
         dispatch!(self, it => it.create(subject, context))
+    }
+
+    pub(in crate::model) fn build<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        dispatch!(self, it => it.build(subject, context))
+    }
+
+    pub(in crate::model) fn can_be_built_beside<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> bool {
+        dispatch!(self, it => it.can_be_built_beside(subject, context))
     }
 
     pub(in crate::model) fn drop<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {

@@ -290,6 +290,11 @@ fn the_online_form_goes_there_and_back_too() {
 }
 
 #[test]
+fn types_change_in_steps_and_back() {
+    try_all_of("online_types.sql", online_round_trip);
+}
+
+#[test]
 fn there_are_pairs_for_every_kind_of_object() {
     let files = ["tables", "columns", "constraints", "indexes", "types", "views", "routines", "rights", "global"];
     let pairs: Vec<Pair> = files.iter().flat_map(|file| pairs(&format!("{file}.sql"))).collect();

@@ -63,6 +63,14 @@ pub(super) fn create_index_as(definition: &str, concurrently: bool, other_name: 
     format!("{create}{concurrently} {name} ON {table}{method} {rest}")
 }
 
+/// The same index under another name and built concurrently, its text from the columns on changed.
+pub(super) fn copy_index(definition: &str, name: &str, change: impl Fn(&str) -> String) -> Option<String> {
+    let text = lists(definition);
+    let IndexDefinition { create, table, method, rest, .. } = IndexDefinition::parse(&text)?;
+    let method = if method == "btree" { String::new() } else { format!(" USING {method}") };
+    Some(format!("{create} CONCURRENTLY {name} ON {table}{method} {}", change(rest)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@
 //! - [`read`]: the catalog queries, and their rows into a [`Catalog`]; the schemas of a database.
 //! - [`compare`]: the differences between two catalogs, and the drift of a live database. Pure.
 //! - [`emit`]: what is done with each object, and in which order. Pure.
+//! - [`retype`]: a column's type that changes in steps. Pure.
 //! - [`rights`]: who may do what with an object.
 //! - [`statement`]: a statement with its tags; [`hazard`]: what it may do.
 //! - [`ignore`]: properties that are not compared.
@@ -18,6 +19,7 @@ mod index_text;
 pub mod kinds;
 pub mod prove;
 pub mod read;
+pub mod retype;
 pub mod rights;
 pub mod snapshot;
 mod sql_text;

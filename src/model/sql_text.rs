@@ -192,7 +192,7 @@ pub(super) fn renamed_away(shown: &str) -> (String, String) {
 }
 
 /// How many bytes a name has at most.
-const LONGEST_NAME: usize = 63;
+pub(super) const LONGEST_NAME: usize = 63;
 
 /// A name without its schema.
 pub(super) fn bare_name(shown: &str) -> &str {
@@ -206,12 +206,12 @@ pub(super) fn bare_name(shown: &str) -> &str {
 }
 
 /// A name without its quotation marks.
-fn unquoted(name: &str) -> String {
+pub(super) fn unquoted(name: &str) -> String {
     name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).map_or_else(|| name.to_owned(), |inner| inner.replace("\"\"", "\""))
 }
 
 /// The beginning of a text, of at most so many bytes.
-fn clipped(text: &str, length: usize) -> &str {
+pub(super) fn clipped(text: &str, length: usize) -> &str {
     let end = (0..=length.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or_default()]
 }

@@ -13,6 +13,8 @@ pub struct EmittedStatement {
     pub sql: String,
     /// What it may do.
     pub hazards: Vec<Hazard>,
+    /// What a reader should know besides.
+    pub(super) note: Option<&'static str>,
     /// What it does.
     pub(super) operation: Operation,
     /// In which kind of section it runs.
@@ -62,7 +64,7 @@ pub(super) enum EmitStage {
 
 impl EmittedStatement {
     fn of(operation: Operation, sql: impl Into<String>) -> Self {
-        Self { sql: sql.into(), hazards: Vec::new(), operation, stage: EmitStage::Transaction }
+        Self { sql: sql.into(), hazards: Vec::new(), note: None, operation, stage: EmitStage::Transaction }
     }
 
     /// `CREATE`, but that of an enum.
@@ -161,9 +163,12 @@ pub fn script(statements: &[EmittedStatement]) -> String {
     let mut text = String::new();
     let mut large_before = false;
     for statement in statements {
-        let large = statement.sql.contains('\n') || !statement.hazards.is_empty();
+        let large = statement.sql.contains('\n') || !statement.hazards.is_empty() || statement.note.is_some();
         if !text.is_empty() && (large || large_before) {
             text.push('\n');
+        }
+        if let Some(note) = statement.note {
+            text += &format!("-- {note}\n");
         }
         for hazard in &statement.hazards {
             text += &format!("-- {hazard}\n");

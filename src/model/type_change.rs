@@ -43,6 +43,24 @@ pub(super) fn may_lose(old: &str, new: &str) -> bool {
     !widens.contains(&(old, new)) && new != "text"
 }
 
+/// Whether every value of one type has an equal one of the other, though the table is rewritten.
+pub(super) fn widens_in_a_rewrite(old: &str, new: &str) -> bool {
+    match old {
+        "smallint" => matches!(new, "integer" | "bigint" | "numeric" | "text"),
+        "integer" => matches!(new, "bigint" | "numeric" | "text"),
+        "bigint" => matches!(new, "numeric" | "text"),
+        "real" => new == "double precision",
+        "date" => new == "timestamp without time zone",
+        "uuid" => new == "text",
+        _ => false,
+    }
+}
+
+/// Whether values of other types are cast to it explicitly.
+pub(super) fn is_text(name: &str) -> bool {
+    name == "text"
+}
+
 /// Whether a value is cast directly, not through text.
 pub(super) fn is_cast_directly(old: &str, new: &str) -> bool {
     matches!(bare_type(old).as_str(), "text" | "character varying" | "character")

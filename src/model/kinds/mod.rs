@@ -31,7 +31,7 @@ mod statistics;
 mod step;
 pub(in crate::model) mod subject;
 mod table;
-mod trigger;
+pub(in crate::model) mod trigger;
 mod view;
 
 use serde::{Deserialize, Serialize};

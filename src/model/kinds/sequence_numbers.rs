@@ -18,7 +18,7 @@ pub struct SequenceNumbers {
 
 impl SequenceNumbers {
     /// How a sequence of a type counts by default (PostgreSQL manual, CREATE SEQUENCE).
-    pub(super) fn by_default(type_name: &str) -> Self {
+    pub(in crate::model) fn by_default(type_name: &str) -> Self {
         let max = match type_name {
             "smallint" => i64::from(i16::MAX),
             "integer" => i64::from(i32::MAX),
@@ -28,7 +28,7 @@ impl SequenceNumbers {
     }
 
     /// The options of a new sequence of this type that counts like this.
-    pub(super) fn options_of_new(&self) -> Vec<String> {
+    pub(in crate::model) fn options_of_new(&self) -> Vec<String> {
         let mut usual = Self::by_default(&self.type_name);
         if self.increment < 0 {
             (usual.min, usual.max) = (-usual.max - 1, -1);

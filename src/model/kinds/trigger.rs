@@ -56,7 +56,7 @@ pub(super) fn enable(word: &str, subject: Subject<'_>, old: char, new: char) -> 
 }
 
 /// In which sessions a trigger fires.
-pub(super) fn firing(enabled: char) -> &'static str {
+pub(in crate::model) fn firing(enabled: char) -> &'static str {
     match enabled {
         'D' => "DISABLE",
         'R' => "ENABLE REPLICA",

@@ -14,8 +14,9 @@ use thiserror::Error;
 use crate::exit::{Exit, Explain};
 use crate::model::Catalog;
 use crate::model::compare::{Change, compare};
-use crate::model::emit::{EmitOptions, StatementGroup, emit, emit_at_once};
+use crate::model::emit::{EmitOptions, StatementGroup, emit_at_once};
 use crate::model::ignore::Ignore;
+use crate::model::retype::groups::NextGroups;
 use crate::model::statement::EmittedStatement;
 use crate::revision::SectionMode;
 use rename::{Rename, RenameError};
@@ -115,15 +116,27 @@ pub async fn prove(
         renamed.extend(followers);
     }
     let wanted = with_ignored(Cow::Borrowed(model), &from, options);
-    let mut groups = emit(&from, &wanted, options);
+    // The catalog before each group, and after the last.
+    let mut next = NextGroups::of(&from, &wanted, options);
+    let (mut groups, mut states) = (Vec::new(), vec![from]);
+    while let Some(emitted) = states.last().and_then(|state| next.next(groups.len(), state)) {
+        for group in emitted {
+            match execute(scratch, "up", group.mode, &group.statements).await {
+                Err(ProofError::Fails { .. }) if next.give_up_steps() => {
+                    groups.clear();
+                    states.truncate(1);
+                    undo(scratch, &states[0], options.server).await?;
+                    break;
+                }
+                outcome => outcome?,
+            }
+            states.push(scratch.read().await?);
+            groups.push(group);
+        }
+    }
     if groups.is_empty() && !renamed.is_empty() {
         groups.push(StatementGroup { mode: SectionMode::Transaction, statements: Vec::new() });
-    }
-    // The catalog before each group, and after the last.
-    let mut states = vec![from];
-    for group in &groups {
-        execute(scratch, "up", group.mode, &group.statements).await?;
-        states.push(scratch.read().await?);
+        states.extend(states.last().cloned());
     }
     let remainder = match (states.first(), states.last()) {
         (Some(first), Some(last)) => compare(last, &with_ignored(with_ignored(Cow::Borrowed(model), last, options), first, options)),
@@ -137,7 +150,7 @@ pub async fn prove(
     // that a foreign key depends on.
     let mut current = states.pop().unwrap_or_default();
     for (number, group) in groups.into_iter().enumerate().rev() {
-        let downs = emit_at_once(&current, &states[number], options.server);
+        let downs = next.down(number, &current, &states[number]);
         let down_mode = if downs.len() > 1 { SectionMode::Stepwise } else { SectionMode::Transaction };
         let mut down: Vec<EmittedStatement> = downs.into_iter().flat_map(|group| group.statements).collect();
         execute(scratch, "down", down_mode, &down).await?;
@@ -168,6 +181,15 @@ fn with_ignored<'c>(catalog: Cow<'c, Catalog>, other: &Catalog, options: EmitOpt
         true => catalog,
         false => Cow::Owned(catalog.into_owned().with_ignored_of(other, options.ignore)),
     }
+}
+
+/// Undoes steps of which one failed.
+async fn undo(scratch: &Scratch, start: &Catalog, server: u32) -> Result<(), ProofError> {
+    for group in emit_at_once(&scratch.read().await?, start, server) {
+        execute(scratch, "down", group.mode, &group.statements).await?;
+    }
+    let remainder = compare(&scratch.read().await?, start);
+    if remainder.is_empty() { Ok(()) } else { Err(ProofError::Remains { way: "down", remainder }) }
 }
 
 async fn execute(scratch: &Scratch, way: &'static str, mode: SectionMode, statements: &[EmittedStatement]) -> Result<(), ProofError> {

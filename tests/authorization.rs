@@ -153,3 +153,19 @@ fn what_is_ignored_is_as_before_when_its_object_is_recreated() {
     pgmarch(&database, &project).args(["downgrade", "-1", "--yes"]).run().exits(0);
     assert_eq!(database.dump_without_ledger(), before);
 }
+
+#[test]
+fn lint_finds_what_opens_or_closes_rows() {
+    let database = database();
+    let sql = "ALTER TABLE a DISABLE ROW LEVEL SECURITY;\nGRANT SELECT ON a TO PUBLIC;";
+    let project = Project::new().revision("001", "CREATE TABLE a (x integer);", "DROP TABLE a;").revision(
+        "002",
+        sql,
+        "REVOKE SELECT ON a FROM PUBLIC; ALTER TABLE a ENABLE ROW LEVEL SECURITY;",
+    );
+    let run = pgmarch(&database, &project).args(["lint", "002"]).run().exits(1);
+    run.stdout_contains("disable-row-security").stdout_contains("grant-to-public").stdout_contains("GRANT SELECT ON a TO PUBLIC");
+    let ignoring = format!("-- pgmarch-ignore disable-row-security, grant-to-public\n{sql}");
+    let project = Project::new().revision("001", &ignoring, "SELECT 1;");
+    pgmarch(&database, &project).args(["lint", "001"]).run().exits(0);
+}

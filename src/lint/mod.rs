@@ -1,27 +1,19 @@
-//! Risky statements in a revision: squawk's rules for the server's version, without those that do not apply to pgmarch. Knows no
-//! database.
+//! Risky statements in a revision: squawk's rules for the server's version, without those that do not apply to pgmarch, and rules about
+//! who may do what. Knows no database.
 
-use std::ops::Range;
+mod authorization;
+mod finding;
+
 use std::str::FromStr;
 
 use squawk_linter::{Linter, Rule, Version};
 use squawk_syntax::SourceFile;
+use squawk_syntax::ast::AstNode as _;
 
 use crate::revision::line::{line_at, lines};
 use crate::revision::{Revision, SectionMode};
 
-/// One finding of a rule in a revision.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Finding {
-    /// The rule's name: squawk's or pgmarch's.
-    pub rule: String,
-    /// What was found.
-    pub message: String,
-    /// What to do instead.
-    pub help: Option<String>,
-    /// Its byte range in the file's text.
-    pub range: Range<usize>,
-}
+pub(crate) use finding::Finding;
 
 /// The rules of squawk that are off, and why.
 pub(crate) const OFF: &[(Rule, &str)] = &[
@@ -57,8 +49,9 @@ pub(crate) fn lint(revision: &Revision, server: u32) -> Vec<Finding> {
     linter.settings.pg_version = Version::from_str(&format!("{}.0", server / 10_000)).unwrap_or_default();
     linter.settings.assume_in_transaction = revision.up.mode == SectionMode::Transaction;
     let start = revision.up.range.start;
+    let parsed = SourceFile::parse(sql);
     let mut findings: Vec<Finding> = linter
-        .lint(&SourceFile::parse(sql), sql)
+        .lint(&parsed, sql)
         .into_iter()
         .map(|violation| Finding {
             rule: violation.code.to_string(),
@@ -67,6 +60,8 @@ pub(crate) fn lint(revision: &Revision, server: u32) -> Vec<Finding> {
             range: start + usize::from(violation.text_range.start())..start + usize::from(violation.text_range.end()),
         })
         .collect();
+    let own = authorization::findings(parsed.tree().syntax()).into_iter();
+    findings.extend(own.map(|finding| Finding { range: start + finding.range.start..start + finding.range.end, ..finding }));
     if revision.down.is_none() && !revision.irreversible {
         findings.push(Finding {
             rule: MISSING_DOWN.to_owned(),

@@ -134,6 +134,28 @@ fn the_first_revision_comes_from_the_model_too() {
 }
 
 #[test]
+fn hazards_name_the_labels_and_attributes_that_are_removed() {
+    let database = Database::new();
+    let types = |labels: &str, attributes: &str| {
+        format!(
+            "CREATE TYPE mood AS ENUM ({labels});\nCREATE TYPE pair AS ({attributes});\n\
+             CREATE TABLE t (id integer PRIMARY KEY, m mood, ms mood[], p pair);\n"
+        )
+    };
+    let project = Project::new().child("001", "base", &types("'sad', 'it''s ok', 'glad'", "x integer, y integer"), "SELECT 1;");
+    let project = project.file("schema.sql", &types("'glad', 'sad'", "x bigint"));
+    upgrade(&database, &project);
+    database.execute("INSERT INTO t VALUES (1, 'sad', '{sad}', ROW(1, 2)), (2, 'it''s ok', NULL, NULL)");
+    let run = pgmarch(&database, &project).args(["create", "less"]).run().exits(0);
+    let run = run.stdout_contains("-- may fail: it fails if a row has 'it''s ok', which mood no longer has\nALTER TABLE t ALTER COLUMN m ");
+    run.stdout_contains("-- data loss: the values of the attribute y of pair are lost\n");
+    pgmarch(&database, &project).args(["upgrade"]).run().exits(6).stderr_contains("invalid input value for enum mood: \"it's ok\"");
+    database.execute("UPDATE t SET m = 'glad' WHERE m = 'it''s ok'");
+    upgrade(&database, &project);
+    assert_eq!(database.one("SELECT m || ms::text || p::text FROM t WHERE id = 1"), "sad{sad}(1)");
+}
+
+#[test]
 fn a_rename_is_pointed_out_and_done_only_when_told() {
     let database = Database::new();
     let renamed = project("CREATE TABLE a (id integer PRIMARY KEY, x integer, title text);\n");

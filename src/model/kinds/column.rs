@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::context::{EmitContext, Form};
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, ObjectStep, StatementNode, Subject, TypeChange};
 use super::sequence_numbers::SequenceNumbers;
-use super::sequence_position::SequenceSource;
+use super::sequence_position::{SequenceSource, change_numbers};
+use super::value_conversion::{MAY_NOT_FIT, NamedType, ValueConversion};
 use crate::model::hazard::Danger;
 use crate::model::sql_text::{bare_name, expression, ident, options, type_name, usual_sequence_name, without_quoted};
 use crate::model::statement::EmittedStatement;
@@ -192,7 +193,7 @@ impl Column {
         let retyped = context.actions.is_retyped(subject.key);
         let changes_type = retyped || old.type_name != new.type_name || old.collation != new.collation;
         if changes_type {
-            statements.push(old.change_type(new, subject, retyped));
+            statements.extend(old.change_type(new, subject, retyped, context));
         }
         let not_null = change_not_null(subject, context, old.not_null.as_ref(), new.not_null.as_ref());
         let (not_null, later): (Vec<EmittedStatement>, Vec<EmittedStatement>) = not_null.into_iter().partition(|it| !it.is_afterwards());
@@ -211,8 +212,13 @@ impl Column {
                     statements.push(EmittedStatement::rename(format!("ALTER SEQUENCE {} RENAME TO {to}", old.sequence)));
                 }
                 let words = old.alterations(new);
-                if !words.is_empty() {
-                    statements.push(alter(&words.join(" ")));
+                let write = |restart: Option<&str>| {
+                    let words: Vec<&str> = words.iter().map(String::as_str).chain(restart).collect();
+                    (!words.is_empty()).then(|| alter(&words.join(" ")))
+                };
+                statements.extend(change_numbers(&new.sequence, (&old.numbers, &new.numbers), write));
+                if (old.numbers.increment < 0) != (new.numbers.increment < 0) {
+                    statements.extend(SequenceSource::of(context.new, subject.key).and_then(|source| source.advance(subject.key, context)));
                 }
             }
             _ => {}
@@ -239,7 +245,7 @@ impl Column {
         self.type_name != other.type_name || self.collation != other.collation || self.generated != other.generated
     }
 
-    fn change_type(&self, new: &Self, subject: Subject<'_>, retyped: bool) -> EmittedStatement {
+    fn change_type(&self, new: &Self, subject: Subject<'_>, retyped: bool, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
         let (old, name, target) = (self, subject.shown(), type_name(&new.type_name));
         let mut what = format!("TYPE {target}");
         match (&old.collation, &new.collation) {
@@ -247,21 +253,34 @@ impl Column {
             (Some(_), None) => what += " COLLATE pg_catalog.\"default\"",
             (None, None) => {}
         }
-        if retyped || !assigns(&old.type_name, &new.type_name) {
+        let is_converted = retyped || !assigns(&old.type_name, &new.type_name);
+        let before = context.old.objects.get(subject.key).filter(|_| is_converted);
+        let conversion = before.map(|before| {
+            let from = NamedType { catalog: context.old, user: before, name: &old.type_name };
+            let to = NamedType { catalog: context.new, user: subject.object, name: &new.type_name };
+            ValueConversion::of_column(name, from, to, context)
+        });
+        if let Some((_, Some(expression))) = &conversion {
+            what += &format!(" USING {expression}");
+        } else if is_converted {
             let is_direct = !retyped && is_cast_directly(&old.type_name, &new.type_name);
             what += &if is_direct { format!(" USING {name}::{target}") } else { format!(" USING {name}::text::{target}") };
         }
         let statement = alter_column(subject, &what);
         if !retyped && keeps_rows(&old.type_name, &new.type_name) {
-            return match old.collation == new.collation {
+            return vec![match old.collation == new.collation {
                 true => statement,
                 false => statement.with(Danger::Lock, "indexes on the column are built anew under ACCESS EXCLUSIVE"),
-            };
+            }];
         }
         let statement = statement.with(Danger::Rewrite, "the table and its indexes are written anew under ACCESS EXCLUSIVE");
-        match may_lose(&old.type_name, &new.type_name) || retyped {
-            true => statement.with(Danger::MayFail, "a value that does not fit the new type makes it fail"),
-            false => statement,
+        match conversion {
+            Some((mut conversion, _)) => {
+                let hazards = std::mem::take(&mut conversion.hazards);
+                conversion.around(hazards.into_iter().fold(statement, |statement, hazard| statement.with(hazard.kind, &hazard.text)))
+            }
+            None if may_lose(&old.type_name, &new.type_name) => vec![statement.with(Danger::MayFail, MAY_NOT_FIT)],
+            None => vec![statement],
         }
     }
 }

@@ -32,6 +32,7 @@ mod step;
 pub(in crate::model) mod subject;
 mod table;
 pub(in crate::model) mod trigger;
+mod value_conversion;
 mod view;
 
 use serde::{Deserialize, Serialize};
@@ -170,6 +171,18 @@ impl Definition {
 
     pub(in crate::model) fn as_default_privileges(&self) -> Option<&DefaultPrivileges> {
         if let Self::DefaultPrivileges(privileges) = self { Some(privileges) } else { None }
+    }
+
+    pub(in crate::model) fn as_enum(&self) -> Option<&EnumType> {
+        if let Self::Enum(enum_type) = self { Some(enum_type) } else { None }
+    }
+
+    pub(in crate::model) fn as_composite(&self) -> Option<&CompositeType> {
+        if let Self::Composite(composite) = self { Some(composite) } else { None }
+    }
+
+    pub(in crate::model) fn as_range(&self) -> Option<&RangeType> {
+        if let Self::Range(range) = self { Some(range) } else { None }
     }
 
     pub(in crate::model) fn as_domain(&self) -> Option<&Domain> {

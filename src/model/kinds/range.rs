@@ -22,12 +22,12 @@ impl RangeType {
     }
 
     /// The name of its multirange type.
-    fn multirange(&self) -> Option<&str> {
+    pub(super) fn multirange(&self) -> Option<&str> {
         self.option("multirange_type_name = ")
     }
 
     /// The type of its bounds.
-    fn subtype(&self) -> Option<&str> {
+    pub(super) fn subtype(&self) -> Option<&str> {
         self.option("subtype = ")
     }
 }

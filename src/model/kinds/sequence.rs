@@ -9,7 +9,7 @@ use super::context::EmitContext;
 use super::enum_type::{drop_or_rename, drop_renamed};
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, ObjectStep, StatementNode, Subject};
 use super::sequence_numbers::SequenceNumbers;
-use super::sequence_position::SequenceSource;
+use super::sequence_position::{SequenceSource, change_numbers};
 use crate::model::hazard::Danger;
 use crate::model::rights::RightsClass;
 use crate::model::sql_text::renamed_away;
@@ -85,12 +85,19 @@ impl ObjectDefinition for Sequence {
         drop_renamed("SEQUENCE", subject)
     }
 
-    fn alter<'c>(&self, new: &Self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+    fn alter<'c>(&self, new: &Self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
         let shown = subject.shown();
-        let mut statements = Vec::new();
-        let words: Vec<String> = self.numbers.type_option(&new.numbers).into_iter().chain(self.numbers.options(&new.numbers)).collect();
-        if !words.is_empty() {
-            statements.push(EmittedStatement::alter(format!("ALTER SEQUENCE {shown} {}", words.join(" "))));
+        let mut words: Vec<String> = self.numbers.type_option(&new.numbers).into_iter().collect();
+        words.extend(self.numbers.options(&new.numbers));
+        let write = |restart: Option<&str>| {
+            let words: Vec<&str> = words.iter().map(String::as_str).chain(restart).collect();
+            (!words.is_empty()).then(|| EmittedStatement::alter(format!("ALTER SEQUENCE {shown} {}", words.join(" "))))
+        };
+        let mut statements = change_numbers(shown, (&self.numbers, &new.numbers), write);
+        if (self.numbers.increment < 0) != (new.numbers.increment < 0) {
+            for column in context.new_sources.get(subject.key).into_iter().flatten() {
+                statements.extend(SequenceSource::of(context.new, column).and_then(|source| source.advance(column, context)));
+            }
         }
         if self.unlogged != new.unlogged {
             let what = if new.unlogged { "UNLOGGED" } else { "LOGGED" };

@@ -103,6 +103,30 @@ impl<'c> SequenceSource<'c> {
     }
 }
 
+/// `ALTER SEQUENCE` or `ALTER TABLE … ALTER COLUMN`, with other bounds or another direction: what comes before it so that the position
+/// is within the bounds, and the statement, which `write` completes.
+pub(super) fn change_numbers(
+    name: &str,
+    (old, new): (&SequenceNumbers, &SequenceNumbers),
+    write: impl Fn(Option<&str>) -> Option<EmittedStatement>,
+) -> Vec<EmittedStatement> {
+    if (old.increment < 0) != (new.increment < 0) || new.min > old.max || new.max < old.min {
+        let restarted = write(Some("RESTART"));
+        return restarted.map(|it| it.with(Danger::DataLoss, "the sequence's position is lost: it has none in the new bounds")).into_iter().collect();
+    }
+    let (outside, is_narrower, beyond) = match new.increment < 0 {
+        true => (format!("> {}", new.max), new.max < old.max, new.min > old.min),
+        false => (format!("< {}", new.min), new.min > old.min, new.max < old.max),
+    };
+    let start = new.start;
+    let moved = (is_narrower && (old.min..=old.max).contains(&start))
+        .then(|| EmittedStatement::alter(format!("SELECT setval({}, {start}, false) FROM {name} WHERE last_value {outside}", quote(name))));
+    let limit = if new.increment < 0 { new.min } else { new.max };
+    let text = format!("it fails if the sequence is beyond {limit}");
+    let changed = write(None).map(|it| if beyond { it.with(Danger::MayFail, &text) } else { it });
+    moved.into_iter().chain(changed).collect()
+}
+
 /// The number type that a column's values have; none if they are no numbers that a sequence can count.
 fn number_type<'c>(catalog: &'c Catalog, object: &'c Object, type_name: &'c str) -> Option<&'c str> {
     if matches!(type_name, "smallint" | "integer" | "bigint") {
@@ -134,14 +158,20 @@ fn stays(column: &Key, context: &EmitContext<'_>) -> bool {
     context.old.objects.contains_key(column) && matches!(context.action(column), Action::Keep | Action::Alter)
 }
 
-/// The sequences that a column takes its values from afterwards and did not before, with those columns.
+/// Whether a sequence counts in the other direction afterwards.
+fn turns(sequence: &Key, context: &EmitContext<'_>) -> bool {
+    let is_downwards = |catalog: &Catalog| catalog.objects.get(sequence).and_then(|it| Some(it.definition().as_sequence()?.numbers.increment < 0));
+    is_downwards(context.old).zip(is_downwards(context.new)).is_some_and(|(old, new)| old != new)
+}
+
+/// The sequences whose values are new to a column that takes them, with those columns.
 pub(in crate::model) fn find_new_sources<'c>(context: &EmitContext<'c>) -> BTreeMap<&'c Key, Vec<&'c Key>> {
     let mut columns: BTreeMap<&Key, Vec<&Key>> = BTreeMap::new();
     for object in context.new.objects.values().filter(|object| object.definition().as_default().is_some()) {
         let Some(column) = object.parent.as_ref().filter(|column| stays(column, context)) else { continue };
         let Some(sequence) = SequenceSource::of(context.new, column).and_then(|source| source.key) else { continue };
         let before = SequenceSource::of(context.old, column).and_then(|source| source.key);
-        if before != Some(sequence) || context.is_created(sequence) {
+        if before != Some(sequence) || context.is_created(sequence) || turns(sequence, context) {
             columns.entry(sequence).or_default().push(column);
         }
     }

@@ -112,7 +112,10 @@ pub(super) fn change_numbers(
 ) -> Vec<EmittedStatement> {
     if (old.increment < 0) != (new.increment < 0) || new.min > old.max || new.max < old.min {
         let restarted = write(Some("RESTART"));
-        return restarted.map(|it| it.with(Danger::DataLoss, "the sequence's position is lost: it has none in the new bounds")).into_iter().collect();
+        return restarted
+            .map(|it| it.with(Danger::DataLoss, "the sequence's position is lost: it has none in the new bounds"))
+            .into_iter()
+            .collect();
     }
     let (outside, is_narrower, beyond) = match new.increment < 0 {
         true => (format!("> {}", new.max), new.max < old.max, new.min > old.min),
@@ -160,7 +163,8 @@ fn stays(column: &Key, context: &EmitContext<'_>) -> bool {
 
 /// Whether a sequence counts in the other direction afterwards.
 fn turns(sequence: &Key, context: &EmitContext<'_>) -> bool {
-    let is_downwards = |catalog: &Catalog| catalog.objects.get(sequence).and_then(|it| Some(it.definition().as_sequence()?.numbers.increment < 0));
+    let is_downwards =
+        |catalog: &Catalog| catalog.objects.get(sequence).and_then(|it| Some(it.definition().as_sequence()?.numbers.increment < 0));
     is_downwards(context.old).zip(is_downwards(context.new)).is_some_and(|(old, new)| old != new)
 }
 

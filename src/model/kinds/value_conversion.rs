@@ -99,12 +99,7 @@ pub(super) struct ValueConversion<'e, 'c> {
 
 impl<'e, 'c> ValueConversion<'e, 'c> {
     /// The conversion of a column from one type to another, and the expression that does it; none if the text of a value is right.
-    pub(super) fn of_column(
-        column: &str,
-        old: NamedType<'c>,
-        new: NamedType<'c>,
-        context: &'e EmitContext<'c>,
-    ) -> (Self, Option<String>) {
+    pub(super) fn of_column(column: &str, old: NamedType<'c>, new: NamedType<'c>, context: &'e EmitContext<'c>) -> (Self, Option<String>) {
         let mut conversion = Self { context, functions: Vec::new(), hazards: Vec::new() };
         let expression = conversion.convert(column, old, new);
         (conversion, expression)
@@ -135,7 +130,10 @@ impl<'e, 'c> ValueConversion<'e, 'c> {
                 let removed: Vec<String> =
                     before.labels.iter().filter(|label| !after.labels.contains(label)).map(|label| quote(label)).collect();
                 if !removed.is_empty() {
-                    self.hazard(Danger::MayFail, format!("it fails if a row has {}, which {} no longer has", removed.join(" or "), object.shown));
+                    self.hazard(
+                        Danger::MayFail,
+                        format!("it fails if a row has {}, which {} no longer has", removed.join(" or "), object.shown),
+                    );
                 }
                 None
             }
@@ -227,10 +225,8 @@ END",
         let name = format!("pg_temp.{}", ident(&format!("{}_{what}", unquoted(bare_name(new.0.name)))));
         let from = format!("{}{}", old.0.name_while_converted(self.context), old.1);
         let tag = if body.contains("$$") { "$body$" } else { "$$" };
-        let text = format!(
-            "CREATE FUNCTION {name}(before {from}) RETURNS {}{} LANGUAGE plpgsql STRICT AS {tag}\n{body}{tag}",
-            new.0.name, new.1
-        );
+        let text =
+            format!("CREATE FUNCTION {name}(before {from}) RETURNS {}{} LANGUAGE plpgsql STRICT AS {tag}\n{body}{tag}", new.0.name, new.1);
         let signature = format!("{name}({from})");
         if !self.functions.iter().any(|(known, _)| *known == signature) {
             self.functions.push((signature, text));

@@ -245,6 +245,46 @@ fn the_online_form_blocks_no_other_session() {
 }
 
 #[test]
+fn a_wider_type_is_reached_in_steps() {
+    let database = Database::new();
+    let table = |id: &str| {
+        format!(
+            "CREATE TABLE a (id {id} PRIMARY KEY, x text);
+             CREATE TABLE b (a {id} REFERENCES a);
+             CREATE POLICY p ON b USING (a > 0);"
+        )
+    };
+    let project = Project::new().child("001", "base", &table("integer"), "DROP TABLE b, a;").file("schema.sql", &table("bigint"));
+    upgrade(&database, &project);
+    database.execute("INSERT INTO a SELECT i, 'a' FROM generate_series(1, 5000) i; INSERT INTO b SELECT id FROM a");
+    pgmarch(&database, &project).args(["create", "wide", "--online"]).run().exits(0);
+    let text: Vec<String> = project.names().iter().filter(|name| name.contains("wide")).map(|name| project.read(name)).collect();
+    let up = |number: usize| text[number].split_once("-- migrate:down").map_or("", |(up, _)| up);
+    assert_eq!(text.len(), 4, "{text:?}");
+    for (number, statement) in [
+        (0, "ALTER TABLE a ADD COLUMN id_bigint bigint;"),
+        (0, "BEFORE INSERT OR UPDATE ON a FOR EACH ROW"),
+        (1, "COMMIT;"),
+        (1, "CREATE UNIQUE INDEX CONCURRENTLY a_pkey_new ON a (id_bigint);"),
+        (2, "name the columns in INSERT and COPY\nLOCK TABLE a, b IN ACCESS EXCLUSIVE MODE;"),
+        (2, "ALTER TABLE a ADD CONSTRAINT a_pkey PRIMARY KEY USING INDEX a_pkey;"),
+        (2, "ALTER TABLE b ADD CONSTRAINT b_a_fkey FOREIGN KEY (a) REFERENCES a(id) NOT VALID;"),
+        (3, "ALTER TABLE b VALIDATE CONSTRAINT b_a_fkey;"),
+    ] {
+        assert!(up(number).contains(statement), "{statement}\n{}", up(number));
+    }
+    for hazard in ["-- rewrite", "-- data loss", "-- scan", "-- authorization change", "-- protection gap"] {
+        assert!((0..4).all(|number| !up(number).contains(hazard)), "{hazard}\n{text:?}");
+    }
+    upgrade(&database, &project);
+    assert_eq!(database.one("SELECT count(*) FROM a JOIN b ON a.id = b.a WHERE pg_typeof(b.a) = 'bigint'::regtype"), "5000");
+    // A value that the old type can't hold stops the down migration, and nothing is lost.
+    database.execute("INSERT INTO a (id) VALUES (3000000000)");
+    pgmarch(&database, &project).args(["downgrade", "-2", "--yes"]).run().stderr_contains("integer out of range");
+    assert_eq!(database.one("SELECT max(id) FROM a"), "3000000000");
+}
+
+#[test]
 fn what_needs_an_index_that_is_built_afterwards_comes_afterwards_too() {
     let database = Database::new();
     let project = Project::new()

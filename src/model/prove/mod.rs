@@ -119,31 +119,19 @@ pub async fn prove(
     // The catalog before each group, and after the last.
     let mut next = NextGroups::of(&from, &wanted, options);
     let (mut groups, mut states) = (Vec::new(), vec![from]);
-    while let Some(emitted) = states.last().and_then(|state| next.next(groups.len(), state)) {
-        for group in emitted {
-            match execute(scratch, "up", group.mode, &group.statements).await {
-                Err(ProofError::Fails { .. }) if next.give_up_steps() => {
-                    groups.clear();
-                    states.truncate(1);
-                    undo(scratch, &states[0], options.server).await?;
-                    break;
-                }
-                outcome => outcome?,
+    loop {
+        match up(scratch, model, options, &mut next, (&mut groups, &mut states)).await {
+            Err(error @ (ProofError::Fails { .. } | ProofError::Remains { .. })) if next.give_up_steps() => {
+                groups.clear();
+                states.truncate(1);
+                undo(scratch, &states[0], options.server).await.map_err(|_| error)?;
             }
-            states.push(scratch.read().await?);
-            groups.push(group);
+            outcome => break outcome?,
         }
     }
     if groups.is_empty() && !renamed.is_empty() {
         groups.push(StatementGroup { mode: SectionMode::Transaction, statements: Vec::new() });
         states.extend(states.last().cloned());
-    }
-    let remainder = match (states.first(), states.last()) {
-        (Some(first), Some(last)) => compare(last, &with_ignored(with_ignored(Cow::Borrowed(model), last, options), first, options)),
-        _ => Vec::new(),
-    };
-    if !remainder.is_empty() {
-        return Err(ProofError::Remains { way: "up", remainder });
     }
     let mut proven = Vec::new();
     // What is there, which may differ from the state before in what is not compared: of two unique keys with the same columns, the one
@@ -183,7 +171,29 @@ fn with_ignored<'c>(catalog: Cow<'c, Catalog>, other: &Catalog, options: EmitOpt
     }
 }
 
-/// Undoes steps of which one failed.
+/// Executes the up migrations: the groups, and the catalog before each and after the last, are added.
+async fn up(
+    scratch: &Scratch,
+    model: &Catalog,
+    options: EmitOptions,
+    next: &mut NextGroups<'_>,
+    (groups, states): (&mut Vec<StatementGroup>, &mut Vec<Catalog>),
+) -> Result<(), ProofError> {
+    while let Some(emitted) = states.last().and_then(|state| next.next(groups.len(), state)) {
+        for group in emitted {
+            execute(scratch, "up", group.mode, &group.statements).await?;
+            states.push(scratch.read().await?);
+            groups.push(group);
+        }
+    }
+    let remainder = match (states.first(), states.last()) {
+        (Some(first), Some(last)) => compare(last, &with_ignored(with_ignored(Cow::Borrowed(model), last, options), first, options)),
+        _ => Vec::new(),
+    };
+    if remainder.is_empty() { Ok(()) } else { Err(ProofError::Remains { way: "up", remainder }) }
+}
+
+/// Undoes the up migrations that did not lead to the model.
 async fn undo(scratch: &Scratch, start: &Catalog, server: u32) -> Result<(), ProofError> {
     for group in emit_at_once(&scratch.read().await?, start, server) {
         execute(scratch, "down", group.mode, &group.statements).await?;

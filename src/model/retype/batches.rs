@@ -52,7 +52,9 @@ $$",
     let statement = EmittedStatement::alter(sql);
     match before.is_empty() {
         true => statement,
-        false => statement.with(Danger::Lock, "writers wait for each batch: what this table does at an UPDATE is off in it"),
+        false => {
+            statement.with(Danger::Lock, "writers wait for each batch: the table's UPDATE triggers and forced row security are off in it")
+        }
     }
 }
 

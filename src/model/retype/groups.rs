@@ -47,11 +47,11 @@ impl<'m> NextGroups<'m> {
         Some(groups)
     }
 
-    /// Whether types were to be changed in steps; from now on they are changed at once.
+    /// Whether types were to be changed in steps; from now on they are changed at once, and all groups are emitted again.
     pub fn give_up_steps(&mut self) -> bool {
-        let in_steps = self.plan.is_some() && !matches!(self.stage, GroupStage::Done);
+        let in_steps = self.plan.take().is_some();
         if in_steps {
-            (self.plan, self.stage) = (None, GroupStage::Rest);
+            self.stage = GroupStage::Rest;
         }
         in_steps
     }

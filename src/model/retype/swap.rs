@@ -49,9 +49,9 @@ impl RetypePlan {
             without.objects.remove(&table.trigger_key());
             without.objects.remove(&table.function_key());
         }
-        // Whatever is dropped here is created again.
-        statements
-            .extend(emit(&from, &without, self.options(Form::Plain)).into_iter().flat_map(|group| group.statements).map(without_data_loss));
+        statements.extend(
+            emit(&from, &without, self.options(Form::Plain)).into_iter().flat_map(|group| group.statements).map(without_lasting_hazards),
+        );
         for (table, column) in self.columns() {
             statements.extend(self.rename(table, &column.second, &column.name));
             statements.extend(set_default(before, table, column));
@@ -68,7 +68,9 @@ impl RetypePlan {
         let mut groups = vec![StatementGroup { mode: SectionMode::Transaction, statements }];
         for group in emit(&self.renamed(without, &target), &target, self.options(Form::Online)) {
             match groups.as_mut_slice() {
-                [swap] if group.mode == SectionMode::Transaction => swap.statements.extend(group.statements),
+                [swap] if group.mode == SectionMode::Transaction => {
+                    swap.statements.extend(group.statements.into_iter().map(without_lasting_hazards));
+                }
                 _ => groups.push(group),
             }
         }
@@ -192,7 +194,8 @@ pub(super) fn plain(column: &Column) -> Column {
     Column { identity, storage: None, compression: None, statistics: None, options: Vec::new(), ..column.clone() }
 }
 
-pub(super) fn without_data_loss(mut statement: EmittedStatement) -> EmittedStatement {
-    statement.hazards.retain(|hazard| hazard.kind != Danger::DataLoss);
+/// What is dropped is created again in the same transaction: nothing is lost, and nobody gets other rights.
+pub(super) fn without_lasting_hazards(mut statement: EmittedStatement) -> EmittedStatement {
+    statement.hazards.retain(|hazard| !matches!(hazard.kind, Danger::DataLoss | Danger::AuthorizationChange));
     statement
 }

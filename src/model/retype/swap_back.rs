@@ -2,7 +2,7 @@
 
 use super::dependents::{Dependents, foreign_keys, owned_sequences, release};
 use super::plan::{RetypePlan, RetypedColumn, RetypedTable};
-use super::swap::{NAMED_NOT_NULL, plain, set_default, without_data_loss};
+use super::swap::{NAMED_NOT_NULL, plain, set_default, without_lasting_hazards};
 use crate::model::emit::{Form, emit};
 use crate::model::hazard::Danger;
 use crate::model::kinds::{Column, NotNull};
@@ -34,20 +34,20 @@ impl RetypePlan {
         let mut without = from.clone();
         without.objects.retain(|key, _| !gone.contains(key));
         let emitted = |from: &Catalog, to: &Catalog| emit(from, to, options).into_iter().flat_map(|group| group.statements);
-        statements.extend(emitted(&from, &without).map(without_data_loss));
+        statements.extend(emitted(&from, &without).map(without_lasting_hazards));
         for (table, column) in self.columns() {
             statements.extend(self.bring_back(table, column));
             statements.extend(set_default(before, table, column));
             self.put_back(&mut without, column, before);
         }
-        statements.extend(emitted(&without, before));
+        statements.extend(emitted(&without, before).map(without_lasting_hazards));
         statements
     }
 
     /// From the catalog after a step before the swap to the one before it: the values are in the first columns too.
     pub(super) fn remove(&self, after: &Catalog, before: &Catalog) -> Vec<EmittedStatement> {
         let statements = emit(after, before, self.options(Form::Plain)).into_iter().flat_map(|group| group.statements);
-        statements.map(without_data_loss).collect()
+        statements.map(without_lasting_hazards).collect()
     }
 
     /// A column of the old type with all values: a generated column is filled when it is added, and no trigger sees it.

@@ -283,8 +283,13 @@ fn rows_keep_their_values_and_inserts_succeed() {
 }
 
 #[test]
+fn protection_that_changes_is_never_missing() {
+    all_of("online.sql");
+}
+
+#[test]
 fn the_online_form_goes_there_and_back_too() {
-    for file in ["tables.sql", "columns.sql", "constraints.sql", "indexes.sql", "views.sql", "texts.sql", "rows.sql"] {
+    for file in ["tables.sql", "columns.sql", "constraints.sql", "indexes.sql", "views.sql", "texts.sql", "rows.sql", "online.sql"] {
         try_all_of(file, online_round_trip);
     }
 }

@@ -49,16 +49,19 @@ pub(super) fn unique_columns(definition: &str) -> Option<&str> {
 }
 
 /// An index definition without the default access method.
-pub(super) fn create_index(definition: &str, concurrently: bool) -> String {
-    create_index_as(definition, concurrently, None)
+pub(super) fn create_index(definition: &str) -> String {
+    create(definition, "", None)
 }
 
-/// The same under another name.
-pub(super) fn create_index_as(definition: &str, concurrently: bool, other_name: Option<&str>) -> String {
+/// The same CONCURRENTLY, and under another name if there is one.
+pub(super) fn create_index_concurrently(definition: &str, other_name: Option<&str>) -> String {
+    create(definition, " CONCURRENTLY", other_name)
+}
+
+fn create(definition: &str, concurrently: &str, other_name: Option<&str>) -> String {
     let text = lists(definition);
     let Some(IndexDefinition { create, name, table, method, rest, .. }) = IndexDefinition::parse(&text) else { return text };
     let name = other_name.unwrap_or(name);
-    let concurrently = if concurrently { " CONCURRENTLY" } else { "" };
     let method = if method == "btree" { String::new() } else { format!(" USING {method}") };
     format!("{create}{concurrently} {name} ON {table}{method} {rest}")
 }
@@ -77,11 +80,11 @@ mod tests {
 
     #[test]
     fn an_index_names_only_an_unusual_method() {
-        assert_eq!(create_index("CREATE INDEX i ON ONLY t USING btree (a)", true), "CREATE INDEX CONCURRENTLY i ON t (a)");
-        assert_eq!(create_index("CREATE INDEX i ON t USING gin (a)", false), "CREATE INDEX i ON t USING gin (a)");
+        assert_eq!(create_index_concurrently("CREATE INDEX i ON ONLY t USING btree (a)", None), "CREATE INDEX CONCURRENTLY i ON t (a)");
+        assert_eq!(create_index("CREATE INDEX i ON t USING gin (a)"), "CREATE INDEX i ON t USING gin (a)");
         let quoted = "CREATE UNIQUE INDEX \" ON ONLY \" ON ONLY s.\"a USING b\" USING btree ((a || ' USING btree ('::text))";
         assert_eq!(
-            create_index(quoted, true),
+            create_index_concurrently(quoted, None),
             "CREATE UNIQUE INDEX CONCURRENTLY \" ON ONLY \" ON s.\"a USING b\" ((a || ' USING btree ('::text))"
         );
         assert!(is_on_only(quoted) && !is_on_only("CREATE INDEX i ON t USING btree ((a || ' ON ONLY '::text))"));

@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::context::{EmitContext, Form};
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, ObjectStep, StatementNode, Subject, TypeChange};
+use super::not_null::{NotNull, alter_column, change_not_null, set_not_null_in_steps};
 use super::sequence_numbers::SequenceNumbers;
 use super::sequence_position::{SequenceSource, change_numbers};
 use super::value_conversion::{MAY_NOT_FIT, NamedType, ValueConversion};
 use crate::model::hazard::Danger;
-use crate::model::sql_text::{bare_name, expression, ident, options, type_name, usual_sequence_name, without_quoted};
+use crate::model::sql_text::{bare_name, expression, options, type_name, usual_sequence_name, without_quoted};
 use crate::model::statement::EmittedStatement;
 use crate::model::type_change::{assigns, is_cast_directly, keeps_rows, may_lose};
 use crate::model::{Grant, Key, NotCompared, ObjectKind};
@@ -31,16 +32,6 @@ pub struct Column {
     pub options: Vec<String>,
     /// Whether it comes from a parent table alone.
     pub inherited: NotCompared<bool>,
-}
-
-/// NOT NULL, which is a constraint with a name from PostgreSQL 18 on.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[allow(missing_docs, reason = "the catalog's own words")]
-pub struct NotNull {
-    /// A name other than the one the server would choose.
-    pub name: Option<String>,
-    pub valid: bool,
-    pub no_inherit: bool,
 }
 
 /// `GENERATED … AS IDENTITY`.
@@ -74,6 +65,9 @@ impl ObjectDefinition for Column {
 
     /// ADD COLUMN.
     fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        if let Some(statements) = self.create_in_steps(subject, context) {
+            return statements;
+        }
         let sql = format!("ALTER TABLE {} ADD COLUMN {}", subject.parent, self.words(subject, context, false));
         let mut add = EmittedStatement::alter(sql);
         let default = context.new.default_of(subject.key).map(|(_, default)| default);
@@ -144,6 +138,11 @@ impl ObjectDefinition for Column {
 impl Column {
     /// `name type … NOT NULL`, as in CREATE TABLE and ADD COLUMN.
     pub(super) fn words(&self, subject: Subject<'_>, context: &EmitContext<'_>, is_primary: bool) -> String {
+        let default = context.new.default_of(subject.key).map(|(_, default)| default);
+        self.words_with_default(subject, context, is_primary, default)
+    }
+
+    fn words_with_default(&self, subject: Subject<'_>, context: &EmitContext<'_>, is_primary: bool, default: Option<&str>) -> String {
         let serial = is_serial(subject, context);
         let mut words = vec![subject.shown().to_owned()];
         words.push(if serial { serial_name(&self.type_name).to_owned() } else { type_name(&self.type_name) });
@@ -166,10 +165,48 @@ impl Column {
                 words.push("NO INHERIT".to_owned());
             }
         }
-        if let (false, Some((_, default))) = (serial, context.new.default_of(subject.key)) {
+        if let (false, Some(default)) = (serial, default) {
             words.push(format!("DEFAULT {}", expression(default, &self.type_name)));
         }
         words.join(" ")
+    }
+
+    /// ADD COLUMN without what would write every row, or fail because of rows, under a lock that blocks other sessions. A default whose value
+    /// differs from row to row is set for new rows first, and then fills those that are there; NOT NULL comes last.
+    fn create_in_steps(&self, subject: Subject<'_>, context: &EmitContext<'_>) -> Option<Vec<EmittedStatement>> {
+        let is_plain = self.identity.is_none() && self.generated.is_none() && !is_serial(subject, context);
+        if context.options.form == Form::Plain || !is_plain {
+            return None;
+        }
+        let default = context.new.default_of(subject.key).map(|(_, default)| default);
+        let fills = default.filter(|default| is_volatile(default));
+        let is_usual = |not_null: &NotNull| not_null.name.is_none() && not_null.valid && !not_null.no_inherit;
+        let not_null = self.not_null.as_ref().filter(|not_null| is_usual(not_null) && (default.is_none() || fills.is_some()));
+        if fills.is_none() && not_null.is_none() {
+            return None;
+        }
+        let column = Self { not_null: self.not_null.clone().filter(|_| not_null.is_none()), ..self.clone() };
+        let (table, name) = (subject.parent, subject.shown());
+        let words = column.words_with_default(subject, context, false, default.filter(|_| fills.is_none()));
+        let mut statements = vec![EmittedStatement::alter(format!("ALTER TABLE {table} ADD COLUMN {words}"))];
+        if let Some(default) = fills {
+            statements.push(alter_column(subject, &format!("SET DEFAULT {}", expression(default, &self.type_name))));
+        }
+        statements.extend(self.rest_of_create(subject, context));
+        if fills.is_some() {
+            let fill = EmittedStatement::alter(format!("UPDATE {table} SET {name} = DEFAULT WHERE {name} IS NULL"));
+            let text = "other sessions that write to the same rows wait until all are filled; triggers of UPDATE fire";
+            statements.push(fill.with(Danger::Lock, text).afterwards());
+        }
+        if not_null.is_some() {
+            let checked = set_not_null_in_steps(subject).into_iter().map(EmittedStatement::afterwards);
+            let text = "rows that are there have no value: give them one before this revision runs";
+            let warn = |(number, statement): (usize, EmittedStatement)| {
+                if number == 0 && fills.is_none() { statement.with(Danger::MayFail, text) } else { statement }
+            };
+            statements.extend(checked.enumerate().map(warn));
+        }
+        Some(statements)
     }
 
     /// What a new column needs that its words in the CREATE can't say.
@@ -312,48 +349,6 @@ fn add_identity(identity: &IdentityColumn, subject: Subject<'_>, context: &EmitC
         statements.extend(new.advance(subject.key, context));
     }
     statements
-}
-
-fn alter_column(subject: Subject<'_>, what: &str) -> EmittedStatement {
-    EmittedStatement::alter(format!("ALTER TABLE {} ALTER COLUMN {} {what}", subject.parent, subject.shown()))
-}
-
-fn change_not_null(subject: Subject<'_>, context: &EmitContext<'_>, old: Option<&NotNull>, new: Option<&NotNull>) -> Vec<EmittedStatement> {
-    let (table, name) = (subject.parent, subject.shown());
-    let alter = |what: String| EmittedStatement::alter(format!("ALTER TABLE {table} {what}"));
-    let bare = table.rsplit('.').next().unwrap_or(table);
-    match (old, new) {
-        _ if old == new => Vec::new(),
-        (_, None) => vec![alter_column(subject, "DROP NOT NULL")],
-        (Some(old), Some(new)) if old.name != new.name && old.valid == new.valid && old.no_inherit == new.no_inherit => {
-            let of = |not_null: &NotNull| not_null.name.clone().unwrap_or_else(|| format!("{bare}_{name}_not_null"));
-            vec![EmittedStatement::rename(format!("ALTER TABLE {table} RENAME CONSTRAINT {} TO {}", of(old), of(new)))]
-        }
-        (Some(_), Some(_)) => {
-            let dropped = change_not_null(subject, context, old, None);
-            dropped.into_iter().chain(change_not_null(subject, context, None, new)).collect()
-        }
-        (None, Some(new)) => {
-            let scan = "every row is read under ACCESS EXCLUSIVE; it fails if one is NULL";
-            let is_plain = new.name.is_none() && new.valid && !new.no_inherit;
-            if is_plain && context.options.form == Form::Online {
-                let check = ident(&format!("{}_{}_not_null_check", bare.trim_matches('"'), name.trim_matches('"')));
-                return vec![
-                    alter(format!("ADD CONSTRAINT {check} CHECK ({name} IS NOT NULL) NOT VALID")),
-                    alter(format!("VALIDATE CONSTRAINT {check}")).afterwards(),
-                    alter_column(subject, "SET NOT NULL").afterwards(),
-                    alter(format!("DROP CONSTRAINT {check}")).afterwards(),
-                ];
-            }
-            if is_plain {
-                return vec![alter_column(subject, "SET NOT NULL").with(Danger::Scan, scan)];
-            }
-            let constraint = new.name.as_ref().map(|name| format!("CONSTRAINT {name} ")).unwrap_or_default();
-            let no_inherit = if new.no_inherit { " NO INHERIT" } else { "" };
-            let add = format!("ADD {constraint}NOT NULL {name}{no_inherit}");
-            vec![if new.valid { alter(add).with(Danger::Scan, scan) } else { alter(add + " NOT VALID") }]
-        }
-    }
 }
 
 fn is_serial(subject: Subject<'_>, context: &EmitContext<'_>) -> bool {

@@ -20,6 +20,9 @@ pub struct Constraint {
     pub index_options: Option<Vec<String>>,
 }
 
+/// What a VALIDATE may do.
+const NO_FIT: &str = "it fails if a row does not fit";
+
 impl ObjectDefinition for Constraint {
     const FACTS: Facts = Facts::of("constraint");
 
@@ -46,7 +49,7 @@ impl ObjectDefinition for Constraint {
         let definition = sql_text::constraint(&self.definition);
         vec![
             EmittedStatement::alter(format!("ALTER {on} {table} ADD CONSTRAINT {name} {definition} NOT VALID")).stepwise(),
-            EmittedStatement::alter(format!("ALTER {on} {table} VALIDATE CONSTRAINT {name}")).stepwise(),
+            EmittedStatement::alter(format!("ALTER {on} {table} VALIDATE CONSTRAINT {name}")).with(Danger::MayFail, NO_FIT).stepwise(),
         ]
     }
 
@@ -76,7 +79,9 @@ impl ObjectDefinition for Constraint {
             }
             'c' | 'f' if checked && in_steps => vec![
                 EmittedStatement::alter(format!("ALTER {on} {table} ADD CONSTRAINT {shown} {definition} NOT VALID")).in_either(),
-                EmittedStatement::alter(format!("ALTER {on} {table} VALIDATE CONSTRAINT {shown}")).afterwards(),
+                EmittedStatement::alter(format!("ALTER {on} {table} VALIDATE CONSTRAINT {shown}"))
+                    .with(Danger::MayFail, NO_FIT)
+                    .afterwards(),
             ],
             'c' if checked => {
                 vec![add.with(Danger::Scan, "every row is checked under ACCESS EXCLUSIVE; it fails if one does not fit")]
@@ -220,7 +225,8 @@ impl UniqueColumns {
     fn create_index(&self, name: &str, table: &str, constraint: &Constraint) -> EmittedStatement {
         let options = constraint.index_options.as_ref().filter(|options| !options.is_empty());
         let with = options.map(|options| format!(" WITH ({})", options.join(", "))).unwrap_or_default();
-        EmittedStatement::create(format!("CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} {}{with}", self.columns)).stepwise()
+        let create = EmittedStatement::create(format!("CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} {}{with}", self.columns));
+        create.with(Danger::MayFail, "it fails if two rows are alike").stepwise()
     }
 
     fn add_constraint(&self, name: &str, table: &str, index: &str) -> EmittedStatement {

@@ -6,7 +6,7 @@ use super::context::{Action, EmitContext, Form};
 use super::interface::{AlterRules, Facts, ObjectDefinition, ObjectStep, Subject};
 use crate::model::Key;
 use crate::model::hazard::Danger;
-use crate::model::index_text::{create_index, create_index_as, is_on_only};
+use crate::model::index_text::{create_index, create_index_concurrently, is_on_only};
 use crate::model::statement::EmittedStatement;
 
 /// An index that no constraint has.
@@ -37,7 +37,7 @@ impl ObjectDefinition for Index {
 
     fn build<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
         let Some(replacement) = context.replacements.built.get(subject.key) else { return Vec::new() };
-        vec![EmittedStatement::create(create_index_as(&self.definition, true, Some(&replacement.built_as))).stepwise()]
+        vec![self.create_concurrently(Some(&replacement.built_as))]
     }
 
     fn can_be_built_beside<'c>(&self, _subject: Subject<'c>, _context: &EmitContext<'c>) -> bool {
@@ -45,7 +45,7 @@ impl ObjectDefinition for Index {
     }
 
     fn create<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
-        let create = |concurrently: bool| EmittedStatement::create(create_index(&self.definition, concurrently));
+        let create = EmittedStatement::create(create_index(&self.definition));
         let first = match context.replacements.built.get(subject.key) {
             Some(replacement) if replacement.built_as == subject.key.bare() => None,
             Some(replacement) => {
@@ -53,11 +53,11 @@ impl ObjectDefinition for Index {
                 let sql = format!("ALTER INDEX {schema}{} RENAME TO {}", replacement.built_as, subject.key.bare());
                 Some(EmittedStatement::rename(sql).in_either())
             }
-            None if context.is_part_of_created(subject.object) => Some(create(false)),
+            None if context.is_part_of_created(subject.object) => Some(create),
             None if self.is_stepwise(ObjectStep::Create, subject, context) && context.action(subject.key) == Action::Create => {
-                Some(create(true).stepwise())
+                Some(self.create_concurrently(None))
             }
-            None => Some(create(false).with(Danger::Lock, "nobody can write to the table until the index is built")),
+            None => Some(create.with(Danger::Lock, "nobody can write to the table until the index is built")),
         };
         let statistics = self.statistics.iter().map(|statistics| set_statistics(subject, *statistics).in_either());
         first.into_iter().chain(statistics).collect()
@@ -99,6 +99,11 @@ impl ObjectDefinition for Index {
 }
 
 impl Index {
+    fn create_concurrently(&self, name: Option<&str>) -> EmittedStatement {
+        let create = EmittedStatement::create(create_index_concurrently(&self.definition, name)).stepwise();
+        if self.unique { create.with(Danger::MayFail, "it fails if two rows are alike") } else { create }
+    }
+
     /// Whether a step is done CONCURRENTLY.
     fn is_stepwise<'c>(&self, step: ObjectStep, subject: Subject<'c>, context: &EmitContext<'c>) -> bool {
         context.options.form == Form::Online && !is_on_only(&self.definition) && !context.replacements.is_in_transaction(step, subject.key)

@@ -59,15 +59,19 @@ impl Rename {
 }
 
 /// Objects that the model has under another name only. They are renamed: sequences of the same columns, which keep their positions, and
-/// constraints and indexes of tables that were renamed or had a column renamed.
+/// constraints and indexes of tables. Whether a constraint or an index has another name is no guess: its definition is the same.
 pub fn followers(renamed: &[Rename], from: &Catalog, model: &Catalog) -> Vec<Rename> {
     let touched = |table: &str| renamed.iter().any(|rename| rename.table.as_deref() == Some(table));
+    let is_table = |parent: &Key| parent.kind == ObjectKind::Table;
+    let taken: BTreeSet<Option<String>> = from.objects.keys().map(|key| reserved_name(from, key)).collect();
     let mut come: Vec<(&Key, &Object)> = model.objects.iter().filter(|(key, _)| !from.objects.contains_key(*key)).collect();
     let mut followers: Vec<Rename> = renamed_sequences(from, model).into_iter().filter_map(|(old, new)| follow(old, new)).collect();
     for (key, object) in from.objects.iter().filter(|(key, _)| !model.objects.contains_key(*key)) {
-        let Some(table) = followed_table(object).filter(|table| touched(table)) else { continue };
+        let is_part = matches!(key.kind, ObjectKind::Constraint | ObjectKind::Index) && object.parent.as_ref().is_some_and(is_table);
+        let Some(table) = followed_table(object).filter(|table| is_part || touched(table)) else { continue };
         let same = |(other, theirs): &(&Key, &Object)| {
             other.kind == key.kind
+                && !taken.contains(&reserved_name(model, other))
                 && followed_table(theirs) == Some(table)
                 && object.definition().is_same_without_name(key, theirs.definition(), other)
         };
@@ -76,6 +80,11 @@ pub fn followers(renamed: &[Rename], from: &Catalog, model: &Catalog) -> Vec<Ren
         followers.extend(pair.and_then(|(old, new)| follow(old, new)));
     }
     followers
+}
+
+/// The name that an object takes in its schema.
+fn reserved_name(catalog: &Catalog, key: &Key) -> Option<String> {
+    catalog.subject(key).and_then(|subject| subject.object.definition().reserved_name(subject))
 }
 
 /// The rename of an object to its name in the model.

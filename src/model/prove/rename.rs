@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 use crate::model::kinds::interface::Subject;
+use crate::model::sql_text::{bare_name, renamed_away};
 use crate::model::{Catalog, Key, Object, ObjectKind};
 
 /// `--rename` of an object that does not exist.
@@ -66,6 +67,7 @@ pub fn followers(renamed: &[Rename], from: &Catalog, model: &Catalog) -> Vec<Ren
     let taken: BTreeSet<Option<String>> = from.objects.keys().map(|key| reserved_name(from, key)).collect();
     let mut come: Vec<(&Key, &Object)> = model.objects.iter().filter(|(key, _)| !from.objects.contains_key(*key)).collect();
     let mut followers: Vec<Rename> = renamed_sequences(from, model).into_iter().filter_map(|(old, new)| follow(old, new)).collect();
+    followers.extend(exchanged_identities(from, model));
     for (key, object) in from.objects.iter().filter(|(key, _)| !model.objects.contains_key(*key)) {
         let is_part = matches!(key.kind, ObjectKind::Constraint | ObjectKind::Index) && object.parent.as_ref().is_some_and(is_table);
         let Some(table) = followed_table(object).filter(|table| is_part || touched(table)) else { continue };
@@ -111,6 +113,35 @@ fn renamed_sequences<'c>(from: &'c Catalog, model: &'c Catalog) -> Vec<(Subject<
         }
     }
     pairs
+}
+
+/// Sequences of identity columns that have each other's names, as after an exchange of tables: they are renamed by way of another name.
+fn exchanged_identities(from: &Catalog, model: &Catalog) -> Vec<Rename> {
+    let sequence = |object: &Object| object.definition().identity().map(|identity| identity.sequence.clone());
+    let mut moves: BTreeMap<String, String> = BTreeMap::new();
+    for (key, object) in &from.objects {
+        let to = model.objects.get(key).and_then(sequence);
+        moves.extend(sequence(object).zip(to).filter(|(from, to)| from != to));
+    }
+    let rename = |from: &str, to: &str| Rename {
+        up: format!("ALTER SEQUENCE {from} RENAME TO {}", bare_name(to)),
+        down: format!("ALTER SEQUENCE {to} RENAME TO {}", bare_name(from)),
+        table: None,
+    };
+    let mut renames = Vec::new();
+    while let Some((first, second)) = moves.pop_first() {
+        let mut circle = vec![first.clone(), second];
+        while let Some(next) = circle.last().and_then(|last| moves.remove(last)) {
+            circle.push(next);
+        }
+        if circle.pop().is_some_and(|last| last == first) {
+            let (aside, _) = renamed_away(&first);
+            renames.push(rename(&first, &aside));
+            renames.extend((1..circle.len()).rev().map(|number| rename(&circle[number], &circle[(number + 1) % circle.len()])));
+            renames.push(rename(&aside, &circle[1]));
+        }
+    }
+    renames
 }
 
 /// For each sequence the columns that own it or take their values from it.

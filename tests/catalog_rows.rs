@@ -43,7 +43,9 @@ CREATE VIEW seen WITH (security_barrier) AS SELECT id, name COLLATE "POSIX" AS n
 ALTER VIEW seen ALTER name SET DEFAULT 'x';
 COMMENT ON COLUMN seen.name IS 'a column';
 GRANT SELECT (name) ON seen TO PUBLIC;
-CREATE MATERIALIZED VIEW kept USING second AS SELECT 1 AS one;
+CREATE MATERIALIZED VIEW kept USING second AS SELECT 1 AS one, 'x'::text AS word;
+CREATE INDEX by_word ON kept (word);
+ALTER MATERIALIZED VIEW kept ALTER word SET STORAGE EXTERNAL, ALTER word SET STATISTICS 100, ALTER word SET (n_distinct = 5), CLUSTER ON by_word;
 CREATE INDEX by_note ON items (lower(note));
 ALTER INDEX by_note ALTER COLUMN 1 SET STATISTICS 50;
 CREATE TRIGGER touching BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION touch();
@@ -94,6 +96,7 @@ fn each_field_of_each_kind_is_what_the_query_gives() {
     database.execute(&SCHEMA.replace("{role}", &database.role("owner", &[]).name));
     if major >= 14 {
         database.execute("ALTER TABLE items ALTER note SET COMPRESSION pglz");
+        database.execute("ALTER MATERIALIZED VIEW kept ALTER word SET COMPRESSION pglz");
     }
     let project = Project::new().revision("001", "SELECT 1;", "SELECT 1;");
     pgmarch(&database, &project).env("PGMARCH_SNAPSHOT", "on").run().exits(0);
@@ -111,10 +114,19 @@ fn each_field_of_each_kind_is_what_the_query_gives() {
     }
     assert_eq!(found, kinds(), "the schema above has an object of each kind");
     let without: Vec<&str> = examples.iter().filter(|(_, has_example)| !**has_example).map(|(path, _)| path.as_str()).collect();
-    let later = [(14, ".definition.column.compression"), (18, ".definition.column.not_null.name")];
+    let later = [
+        (14, ".definition.column.compression"),
+        (14, ".definition.view.columns[].settings.compression"),
+        (18, ".definition.column.not_null.name"),
+    ];
     let later = later.into_iter().filter(|(since, _)| major < *since).map(|(_, path)| path);
-    // Of attributes, only a view's columns have defaults and rights.
-    let of_views = [".definition.composite.attributes[].default", ".definition.composite.attributes[].grants"];
-    let expected: Vec<&str> = later.chain(of_views).collect();
+    // Of attributes, only a view's columns have defaults, rights and settings.
+    let of_views = [
+        ".definition.composite.attributes[].default",
+        ".definition.composite.attributes[].grants",
+        ".definition.composite.attributes[].settings",
+    ];
+    let mut expected: Vec<&str> = later.chain(of_views).collect();
+    expected.sort_unstable();
     assert_eq!(without, expected, "the schema above has a value of each field");
 }

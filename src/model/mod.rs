@@ -201,4 +201,17 @@ pub struct Attribute {
     pub comment: Option<String>,
     /// Rights on a view's column.
     pub grants: Option<Vec<Grant>>,
+    /// Settings of a materialized view's column, if it has any.
+    pub settings: Option<AttributeSettings>,
+}
+
+/// Settings of a column of a materialized view.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[allow(missing_docs, reason = "the catalog's own words")]
+pub struct AttributeSettings {
+    pub storage: Option<String>,
+    pub usual_storage: NotCompared<String>,
+    pub compression: Option<String>,
+    pub statistics: Option<i32>,
+    pub options: Vec<String>,
 }

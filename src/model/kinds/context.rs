@@ -148,6 +148,13 @@ impl<'c> EmitContext<'c> {
         self.old.objects.get(key).zip(self.new.objects.get(key)).is_some_and(|(old, new)| old.has_same_definition(new))
     }
 
+    /// Whether there is a CREATE for an index of a table or materialized view, or for the constraint that it belongs to.
+    pub(in crate::model) fn has_created_index(&self, whole: &Key, index: &str) -> bool {
+        let is = |(_, object): (_, &Object)| object.shown.rsplit('.').next() == Some(index);
+        let of = |kind| self.parts.of(whole, kind).filter(|(part, _)| self.is_created(part)).any(is);
+        of(ObjectKind::Index) || of(ObjectKind::Constraint)
+    }
+
     /// Whether there is a CREATE for what an object is a part of.
     pub(in crate::model) fn is_part_of_created(&self, object: &Object) -> bool {
         object.parent.as_ref().is_some_and(|parent| self.is_created(parent))

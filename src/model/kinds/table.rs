@@ -10,7 +10,7 @@ use crate::model::hazard::Danger;
 use crate::model::rights::RightsClass;
 use crate::model::sql_text::{self, options};
 use crate::model::statement::EmittedStatement;
-use crate::model::{Object, ObjectKind};
+use crate::model::ObjectKind;
 
 /// A table without its parts.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -95,11 +95,7 @@ impl ObjectDefinition for Table {
     /// Replica identity and clustering, which name an index.
     fn set_flags<'c>(&self, old: Option<&Self>, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
         let alter = |what: String| EmittedStatement::alter(format!("ALTER TABLE {} {what}", subject.shown()));
-        let is_recreated = |index: &str| {
-            let is = |(_, object): (_, &Object)| object.shown.rsplit('.').next() == Some(index);
-            let of = |kind| context.parts.of(subject.key, kind).filter(|(part, _)| context.is_created(part)).any(is);
-            of(ObjectKind::Index) || of(ObjectKind::Constraint)
-        };
+        let is_recreated = |index: &str| context.has_created_index(subject.key, index);
         let mut statements = Vec::new();
         let before = old.map_or("DEFAULT", |old| old.replica_identity.as_str());
         let again = self.replica_identity.strip_prefix("USING INDEX ").is_some_and(is_recreated);

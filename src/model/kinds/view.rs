@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::Definition;
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, Subject, TypeChange};
-use crate::model::Attribute;
 use crate::model::hazard::Danger;
 use crate::model::rights::RightsClass;
 use crate::model::sql_text::{lists, options};
 use crate::model::statement::EmittedStatement;
+use crate::model::{Attribute, AttributeSettings};
 
 /// A view, materialized or not.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -20,6 +20,7 @@ pub struct View {
     pub definition: String,
     pub options: Vec<String>,
     pub access_method: Option<String>,
+    pub clustered_on: Option<String>,
     pub columns: Option<Vec<Attribute>>,
 }
 
@@ -67,7 +68,9 @@ impl ObjectDefinition for View {
         let before = context.old.objects.get(subject.key).map(|old| old.definition());
         let before = if let Some(Definition::View(before)) = before { Some(before) } else { None };
         let create = self.change_security(before, self.create_view(subject.shown(), false));
-        [create].into_iter().chain(defaults.map(|column| set_default(subject.shown(), column))).collect()
+        let defaults = defaults.map(|column| set_default(subject.shown(), column));
+        let settings = self.attributes().iter().flat_map(|column| change_settings(subject.shown(), None, column));
+        [create].into_iter().chain(defaults).chain(settings).collect()
     }
 
     fn drop<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
@@ -85,6 +88,10 @@ impl ObjectDefinition for View {
             let (set, reset) = options(&self.options, &new.options);
             statements.extend(set.map(|set| EmittedStatement::alter(format!("ALTER MATERIALIZED VIEW {shown} SET ({set})"))));
             statements.extend(reset.map(|reset| EmittedStatement::alter(format!("ALTER MATERIALIZED VIEW {shown} RESET ({reset})"))));
+            for column in new.attributes() {
+                let before = self.attributes().iter().find(|before| before.name == column.name);
+                statements.extend(change_settings(shown, before, column));
+            }
             if self.populated != new.populated {
                 let how = if new.populated { "" } else { " WITH NO DATA" };
                 statements.push(EmittedStatement::alter(format!("REFRESH MATERIALIZED VIEW {shown}{how}")));
@@ -98,6 +105,16 @@ impl ObjectDefinition for View {
         let changed = new.attributes().iter().filter(|column| default(&column.name) != column.default.as_ref());
         statements.extend(changed.map(|column| set_default(shown, column)));
         statements
+    }
+
+    /// The clustering of a materialized view, which names an index.
+    fn set_flags<'c>(&self, old: Option<&Self>, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+        let what = match (old.and_then(|old| old.clustered_on.as_deref()), self.clustered_on.as_deref()) {
+            (old, Some(new)) if old != Some(new) || context.has_created_index(subject.key, new) => format!("CLUSTER ON {new}"),
+            (Some(_), None) => "SET WITHOUT CLUSTER".to_owned(),
+            _ => return Vec::new(),
+        };
+        vec![EmittedStatement::alter(format!("ALTER MATERIALIZED VIEW {} {what}", subject.shown()))]
     }
 
     fn rename(&self, _table: &str, from: &str, to: &str) -> Option<String> {
@@ -159,4 +176,27 @@ impl View {
 fn set_default(view: &str, column: &Attribute) -> EmittedStatement {
     let what = column.default.as_ref().map_or_else(|| "DROP DEFAULT".to_owned(), |default| format!("SET DEFAULT {default}"));
     EmittedStatement::alter(format!("ALTER VIEW {view} ALTER COLUMN {} {what}", column.name))
+}
+
+/// From the settings of a materialized view's column to those of `new`.
+fn change_settings(view: &str, old: Option<&Attribute>, new: &Attribute) -> Vec<EmittedStatement> {
+    let (before, after) = (old.and_then(|old| old.settings.as_ref()), new.settings.as_ref());
+    let Some(any) = after.or(before).filter(|_| before != after) else { return Vec::new() };
+    let none = AttributeSettings { storage: None, compression: None, statistics: None, options: Vec::new(), ..any.clone() };
+    let (before, after) = (before.unwrap_or(&none), after.unwrap_or(&none));
+    let mut words = Vec::new();
+    if before.storage != after.storage {
+        words.push(format!("SET STORAGE {}", after.storage.as_ref().unwrap_or(&after.usual_storage.0)));
+    }
+    if before.compression != after.compression {
+        words.push(format!("SET COMPRESSION {}", after.compression.as_deref().unwrap_or("default")));
+    }
+    if before.statistics != after.statistics {
+        words.push(format!("SET STATISTICS {}", after.statistics.unwrap_or(-1)));
+    }
+    let (set, reset) = options(&before.options, &after.options);
+    words.extend(set.map(|set| format!("SET ({set})")));
+    words.extend(reset.map(|reset| format!("RESET ({reset})")));
+    let alter = |what: String| EmittedStatement::alter(format!("ALTER MATERIALIZED VIEW {view} ALTER COLUMN {} {what}", new.name));
+    words.into_iter().map(alter).collect()
 }

@@ -70,12 +70,17 @@ SELECT json_build_object(
             'materialized', c.relkind = 'm', 'populated', c.relispopulated,
             'definition', pg_get_viewdef(c.oid), 'options', to_json(coalesce(c.reloptions, '{}')),
             'access_method', (SELECT m.amname FROM pg_am m WHERE m.oid = c.relam AND m.amname <> 'heap'),
+            'clustered_on', (SELECT quote_ident(x.relname) FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisclustered),
             'columns', (SELECT json_agg(json_build_object(
                     'name', quote_ident(a.attname), 'type', format_type(a.atttypid, a.atttypmod),
                     'collation', CASE WHEN a.attcollation <> b.typcollation THEN a.attcollation::regcollation::text END,
                     'default', (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum),
                     'comment', (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_class'::regclass AND remark.objoid = a.attrelid AND remark.objsubid = a.attnum),
-                    'grants', {column_grants}) ORDER BY a.attnum)
+                    'grants', {column_grants},
+                    'settings', CASE WHEN c.relkind = 'm' AND (a.attstorage <> b.typstorage OR {compression} IS NOT NULL OR a.attstattarget >= 0 OR a.attoptions IS NOT NULL) THEN json_build_object(
+                        'storage', CASE WHEN a.attstorage <> b.typstorage THEN CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'm' THEN 'MAIN' WHEN 'e' THEN 'EXTERNAL' ELSE 'EXTENDED' END END,
+                        'usual_storage', CASE b.typstorage WHEN 'p' THEN 'PLAIN' WHEN 'm' THEN 'MAIN' WHEN 'e' THEN 'EXTERNAL' ELSE 'EXTENDED' END,
+                        'compression', {compression}, 'statistics', nullif(a.attstattarget, -1), 'options', to_json(coalesce(a.attoptions, '{}'))) END) ORDER BY a.attnum)
                   FROM pg_attribute a JOIN pg_type b ON b.oid = a.atttypid
                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)))
         ELSE json_build_object('table', json_build_object(

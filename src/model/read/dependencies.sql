@@ -25,11 +25,6 @@ SELECT json_build_object('unknown', what || ' ' || name)
           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {own} AND c.reltablespace <> 0
         UNION ALL SELECT 'pg_class'::regclass, x.oid, 'attached index', quote_ident(n.nspname) || '.' || quote_ident(x.relname) || ' (its name)'
           FROM pg_class x JOIN pg_namespace n ON n.oid = x.relnamespace JOIN pg_inherits h ON h.inhrelid = x.oid WHERE {own} AND x.relkind IN ('i', 'I') AND (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_class'::regclass AND remark.objoid = x.oid AND remark.objsubid = 0) IS NOT NULL
-        UNION ALL SELECT 'pg_class'::regclass, c.oid, 'settings of a column of the materialized view', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname)
-          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
-         WHERE {own} AND c.relkind = 'm' AND a.attnum > 0 AND (a.attstattarget >= 0 OR a.attoptions IS NOT NULL OR a.attstorage <> t.typstorage)
-        UNION ALL SELECT 'pg_class'::regclass, c.oid, 'clustering of the materialized view', quote_ident(n.nspname) || '.' || quote_ident(c.relname)
-          FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {own} AND c.relkind = 'm' AND i.indisclustered
         UNION ALL SELECT 'pg_trigger'::regclass, t.oid, 'state and comment of the partition''s trigger', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(t.tgname)
           FROM pg_trigger t JOIN pg_trigger p ON p.oid = t.tgparentid JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE {own} AND NOT p.tgisinternal AND (t.tgenabled <> p.tgenabled OR (SELECT remark.description FROM pg_description remark WHERE remark.classoid = 'pg_trigger'::regclass AND remark.objoid = t.oid AND remark.objsubid = 0) IS NOT NULL)

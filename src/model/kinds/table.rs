@@ -6,11 +6,11 @@ use super::Definition;
 use super::constraint::Constraint;
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, Subject};
+use crate::model::ObjectKind;
 use crate::model::hazard::Danger;
 use crate::model::rights::RightsClass;
 use crate::model::sql_text::{self, options};
 use crate::model::statement::EmittedStatement;
-use crate::model::ObjectKind;
 
 /// A table without its parts.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

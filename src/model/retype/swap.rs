@@ -3,7 +3,7 @@
 use super::dependents::{Dependents, foreign_keys, owned_sequences, release};
 use super::plan::{RetypePlan, RetypedColumn, RetypedTable};
 use crate::model::emit::{EmitOptions, Form, StatementGroup, emit};
-use crate::model::hazard::Danger;
+use crate::model::hazard::{Danger, Hazard};
 use crate::model::ignore::Ignore;
 use crate::model::kinds::{Column, IdentityColumn, NotNull, SequenceNumbers};
 use crate::model::sql_text::{bare_name, expression};
@@ -63,6 +63,11 @@ impl RetypePlan {
         statements.extend(indexes.flat_map(|index| &index.succeed).map(EmittedStatement::alter));
         if let Some(first) = statements.first_mut() {
             first.note = Some("the second columns replace the first, at the end of their tables: name the columns in INSERT and COPY");
+            let is_filled = |key: &&Key| matches!(before.objects.get(*key).map(|object| object.definition()), Some(Definition::View(view)) if view.materialized);
+            if gone.iter().any(is_filled) {
+                let text = "materialized views of the tables are filled again while other sessions wait";
+                first.hazards.push(Hazard::new(Danger::Lock, text));
+            }
         }
         let target = self.target(before);
         let mut groups = vec![StatementGroup { mode: SectionMode::Transaction, statements }];

@@ -51,6 +51,7 @@ mod random;
 mod reading;
 mod rights;
 mod round_trips;
+mod scope;
 mod scripts;
 mod server_parser;
 mod settings;

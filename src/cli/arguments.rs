@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::comparison::ComparisonArgs;
+
 /// Arguments of `upgrade`.
 #[derive(Debug, Default, Args)]
 pub struct UpgradeArgs {
@@ -121,7 +123,7 @@ pub struct CreateArgs {
     #[arg(required = true)]
     pub message: Vec<String>,
     /// Write an empty revision, to be filled in by hand.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["ignore", "only", "scope"])]
     pub manual: bool,
     /// Write the careful form: what would make others wait goes into a revision of its own, in small steps.
     #[arg(long, conflicts_with = "manual")]
@@ -129,9 +131,9 @@ pub struct CreateArgs {
     /// A column or table that has a new name, so that its values are kept: table.old=new, old=new; may be given several times.
     #[arg(long, value_name = "OLD=NEW", conflicts_with = "manual")]
     pub rename: Vec<String>,
-    /// What not to compare: owners, grants, comments; comma separated.
-    #[arg(long, value_enum, value_delimiter = ',', hide_possible_values = true, conflicts_with = "manual")]
-    pub ignore: Vec<Ignored>,
+    /// What is compared.
+    #[command(flatten)]
+    pub comparison: ComparisonArgs,
     /// The id of the revision [default: the next one in the style of the folder, in an empty folder the time in UTC].
     #[arg(long, value_name = "ID")]
     pub id: Option<String>,
@@ -184,23 +186,12 @@ pub struct CheckArgs {
     /// Look at the files alone, without a database: the graph, one head, headers, names, both directions.
     #[arg(long)]
     pub offline: bool,
-    /// What not to compare: owners, grants, comments; comma separated.
-    #[arg(long, value_enum, value_delimiter = ',', hide_possible_values = true)]
-    pub ignore: Vec<Ignored>,
+    /// What is compared.
+    #[command(flatten)]
+    pub comparison: ComparisonArgs,
     /// Answer with one JSON object.
     #[arg(long)]
     pub json: bool,
-}
-
-/// What a comparison can leave out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Ignored {
-    /// Who owns what.
-    Owners,
-    /// Who may do what.
-    Grants,
-    /// COMMENT ON.
-    Comments,
 }
 
 /// Arguments of `diff`.
@@ -209,9 +200,9 @@ pub struct DiffArgs {
     /// Write the careful form: what would make others wait comes afterwards, in small steps.
     #[arg(long)]
     pub online: bool,
-    /// What not to compare: owners, grants, comments; comma separated.
-    #[arg(long, value_enum, value_delimiter = ',', hide_possible_values = true)]
-    pub ignore: Vec<Ignored>,
+    /// What is compared.
+    #[command(flatten)]
+    pub comparison: ComparisonArgs,
     /// Answer with one JSON object.
     #[arg(long)]
     pub json: bool,

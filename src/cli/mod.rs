@@ -1,15 +1,17 @@
 //! The command line: each command's arguments and its help. Parses, and does nothing else.
 
 mod arguments;
+mod comparison;
 mod help;
 
 use std::ffi::OsString;
 
 pub use arguments::{
-    CheckArgs, CreateArgs, DiffArgs, DowngradeArgs, HistoryArgs, Ignored, ImportArgs, InitArgs, LintArgs, MergeArgs, RepairArgs, ShowArgs,
+    CheckArgs, CreateArgs, DiffArgs, DowngradeArgs, HistoryArgs, ImportArgs, InitArgs, LintArgs, MergeArgs, RepairArgs, ShowArgs,
     StampArgs, StatusArgs, UpgradeArgs, WaitArgs,
 };
 use clap::{Parser, Subcommand};
+pub use comparison::ComparisonArgs;
 
 /// Brings a PostgreSQL database to the revision that a deployment needs, and lets what depends on it start only then.
 #[derive(Debug, Parser)]
@@ -96,7 +98,7 @@ pub enum Command {
             "pgmarch create 'Rename' --rename services.title=name",
             "pgmarch create --manual 'Fill in'    # an empty one",
         ],
-        &["MIGRATIONS", "MODEL_URL", "SCRATCH_URL", "SEARCH_PATH"],
+        &["MIGRATIONS", "MODEL_URL", "MODEL_COMMAND", "MODEL_TIMEOUT", "MODEL_SCOPE", "SCRATCH_URL", "SEARCH_PATH"],
     ))]
     Create(CreateArgs),
     /// Create the folder of migrations and a first migration; overwrites nothing.
@@ -150,7 +152,7 @@ pub enum Command {
             "pgmarch check                        # files, ledger, database and model",
             "pgmarch check --ignore owners        # leave out what others look after",
         ],
-        &["WAIT_TIMEOUT", "REQUIRE_DOWN", "MODEL_URL", "SCRATCH_URL"],
+        &["WAIT_TIMEOUT", "REQUIRE_DOWN", "MODEL_URL", "MODEL_COMMAND", "MODEL_TIMEOUT", "MODEL_SCOPE", "SCRATCH_URL"],
     ))]
     Check(CheckArgs),
     /// Wait until the database is at the target; changes nothing.
@@ -176,7 +178,7 @@ pub enum Command {
             "pgmarch diff                         # what a database that was changed by hand lacks",
             "pgmarch diff --online > catch-up.sql",
         ],
-        &["WAIT_TIMEOUT", "MODEL_URL", "SCRATCH_URL", "SEARCH_PATH"],
+        &["WAIT_TIMEOUT", "MODEL_URL", "MODEL_COMMAND", "MODEL_TIMEOUT", "MODEL_SCOPE", "SCRATCH_URL", "SEARCH_PATH"],
     ))]
     Diff(DiffArgs),
     /// Show what may hurt in revisions that are not applied yet: exit 1 when there is anything.

@@ -16,7 +16,8 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::ledger::Access;
 use crate::model::Catalog;
-use crate::model::compare::Ignore;
+use crate::model::compare::scope::ComparisonScope;
+use crate::model::prove::ProofError;
 use crate::model::prove::scratch_server::ScratchServer;
 use crate::plan::refused::certain_failures;
 use crate::report::check::{CheckFinding, CheckReport};
@@ -31,18 +32,18 @@ pub async fn run(words: &cli::CheckArgs, context: &Context) -> Result<(), Error>
     let (mut check, graph) = check_files(&context.config).await?;
     let sound = !check.findings.iter().any(|finding| finding.stops_upgrade);
     if let (Some(graph), true, false) = (&graph, sound, words.offline) {
-        let ignore = compare_inputs::ignored_properties(&words.ignore);
         // Errors of the model's files come before a connection.
         let model = Model::find(context).await?;
+        let comparison = compare_inputs::comparison(&words.comparison, model.as_ref(), context);
         let mut scratch_server = None;
-        let replayed = check_database(&mut check, graph, ignore, &mut scratch_server, context).await?;
+        let replayed = check_database(&mut check, graph, &comparison, &mut scratch_server, context).await?;
         if let Some(model) = model {
             let scratch_server = match scratch_server {
                 Some(scratch_server) => scratch_server,
                 None => compare_inputs::open_scratch_server(context).await?,
             };
             let made = replayed.and_then(|replayed| replayed.catalog_of(graph, &compare_inputs::scope(context, &scratch_server)));
-            compare_model(&mut check, &model, made, &scratch_server, graph, ignore, context).await?;
+            compare_model(&mut check, &model, made, &scratch_server, graph, &comparison, context).await?;
         }
     }
     print_findings(&check, words.json)
@@ -55,11 +56,12 @@ async fn compare_model(
     made: Option<Catalog>,
     scratch_server: &ScratchServer,
     graph: &Graph,
-    ignore: Ignore,
+    comparison: &ComparisonScope,
     context: &Context,
 ) -> Result<(), Error> {
+    let ignore = comparison.properties();
     let (wanted, made) = match made {
-        Some(made) => (model.read(scratch_server, context, ignore).await?.with_ignored_of(&made, ignore), made),
+        Some(made) => (model.read(scratch_server, context, ignore).await?, made),
         None => {
             let (wanted, _scratch, made) =
                 compare_inputs::read_both(model, scratch_server, Some(graph), &graph.heads(), context, ignore).await?;
@@ -67,6 +69,10 @@ async fn compare_model(
         }
     };
     check.checked.push("model");
+    let scoped = comparison.complete(wanted, &made, scratch_server.server);
+    scoped.check_schemas().map_err(ProofError::Scope)?;
+    let wanted = scoped.catalog;
+    check.left_alone = scoped.left_alone;
     let unknown: BTreeSet<String> = check.not_compared.drain(..).chain(made.unknown.union(&wanted.unknown).cloned()).collect();
     check.not_compared = unknown.into_iter().collect();
     let (difference, count) = difference(&made, &wanted, scratch_server.server);
@@ -85,7 +91,7 @@ async fn compare_model(
 async fn check_database(
     check: &mut CheckReport,
     graph: &Graph,
-    ignore: Ignore,
+    comparison: &ComparisonScope,
     scratch_server: &mut Option<ScratchServer>,
     context: &Context,
 ) -> Result<Option<Replayed>, Error> {
@@ -133,7 +139,7 @@ async fn check_database(
     let unfinished = state.contents().map(|contents| contents.unfinished.as_slice()).unwrap_or_default();
     check.findings.extend(invalid_indexes::find(&session, &pool.address(), unfinished).await?);
     let live = Live { address: &pool.address(), session: &session, state: &state, position: position.as_ref() };
-    drift::compare(check, &live, ignore, scratch_server, context).await
+    drift::compare(check, &live, comparison, scratch_server, context).await
 }
 
 /// Prints the findings; the exit code tells whether there are any.

@@ -8,10 +8,12 @@ use tracing::{info, warn};
 use super::context::Context;
 use super::error::CommandError;
 use super::files::in_background;
-use crate::cli::Ignored;
+use crate::cli::ComparisonArgs;
+use crate::config::ModelScope;
 use crate::error::Error;
 use crate::ledger::{self, State};
 use crate::model::Catalog;
+use crate::model::compare::scope::ComparisonScope;
 use crate::model::compare::{Ignore, compare};
 use crate::model::emit::{EmitOptions, Form, emit};
 use crate::model::prove::scratch::{Scratch, ScratchError, read, server_number};
@@ -200,15 +202,19 @@ pub(super) async fn read_both(
     };
     let (wanted, made) = tokio::join!(model.read(scratch_server, context, ignore), made);
     let (wanted, (scratch, made)) = (wanted?, made?);
-    Ok((wanted.with_ignored_of(&made, ignore), scratch, made))
+    Ok((wanted, scratch, made))
 }
 
-/// The properties named by `--ignore`.
-pub(super) fn ignored_properties(words: &[Ignored]) -> Ignore {
-    Ignore {
-        owners: words.contains(&Ignored::Owners),
-        grants: words.contains(&Ignored::Grants),
-        comments: words.contains(&Ignored::Comments),
+/// What is compared with a model: by default its source decides what it can express.
+pub(super) fn comparison(words: &ComparisonArgs, model: Option<&Model>, context: &Context) -> ComparisonScope {
+    let by_source = match model {
+        Some(Model::Database) => ModelScope::Orm,
+        Some(Model::Files(_)) | None => ModelScope::All,
+    };
+    ComparisonScope {
+        model: words.scope.or(context.config.model_scope).unwrap_or(by_source),
+        ignored: words.ignore.clone(),
+        only: words.only.clone(),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::cli;
 use crate::error::Error;
 use crate::escape;
 use crate::model::compare::compare;
+use crate::model::compare::left_alone::LeftAlone;
 use crate::model::emit::{EmitOptions, Form, script};
 use crate::model::prove::prove;
 use crate::report::difference::{Difference, unknown};
@@ -49,6 +50,8 @@ struct FromModel {
     difference: Difference,
     /// Objects that exist and are not compared.
     not_compared: Vec<String>,
+    /// What the model lacks and stays as it is.
+    left_alone: LeftAlone,
 }
 
 /// Writes the revision and prints the next steps.
@@ -79,20 +82,23 @@ fn write(draft: &Draft, context: &Context) -> Result<Created, Error> {
 
 /// Writes the difference between revisions and model as the next revision, or as several if one transaction can't contain it.
 async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Context) -> Result<(), Error> {
-    let ignore = compare_inputs::ignored_properties(&words.ignore);
     // Errors that need no connection come first: no head, two heads, no next id, no model.
     let first = draft(words, graph, DraftSection::default(), None)?;
     let model = Model::find(context).await?.ok_or_else(|| Model::missing(context))?;
+    let comparison = compare_inputs::comparison(&words.comparison, Some(&model), context);
     let below = first.revises.iter().chain(&first.depends_on);
     let heads: Vec<Node> = graph.map(|graph| below.filter_map(|id| graph.node(id.as_str())).collect()).unwrap_or_default();
     let scratch_server = compare_inputs::open_scratch_server(context).await?;
-    let (wanted, scratch, before) = compare_inputs::read_both(&model, &scratch_server, graph, &heads, context, ignore).await?;
-    let changes = compare(&before, &wanted);
+    let (wanted, scratch, before) =
+        compare_inputs::read_both(&model, &scratch_server, graph, &heads, context, comparison.properties()).await?;
+    let scoped = comparison.complete(wanted, &before, scratch_server.server);
+    let (wanted, left_alone) = (&scoped.catalog, scoped.left_alone.clone());
+    let changes = compare(&before, wanted);
     let not_compared: Vec<String> = before.unknown.union(&wanted.unknown).cloned().collect();
     let form = if words.online { Form::Online } else { Form::Plain };
-    let options = EmitOptions { server: scratch_server.server, form, ignore };
-    let renames = if words.rename.is_empty() { before.likely_renames(&wanted) } else { Vec::new() };
-    let proven = prove(&scratch, before, &wanted, &words.rename, options).await?;
+    let options = EmitOptions { server: scratch_server.server, form, ignore: comparison.properties() };
+    let renames = if words.rename.is_empty() { before.likely_renames(wanted) } else { Vec::new() };
+    let proven = prove(&scratch, before, scoped, &words.rename, options, &comparison).await?;
     let statements: Vec<_> = proven.iter().flat_map(|step| &step.up).collect();
     let difference = Difference::new(&changes, &statements, renames);
     let mut created = Vec::new();
@@ -106,17 +112,18 @@ async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Co
         }
     }
     if words.json {
-        return answer(&json(&FromModel { created, difference, not_compared })?);
+        return answer(&json(&FromModel { created, difference, not_compared, left_alone })?);
     }
     if created.is_empty() {
-        return answer(&format!("nothing to do: the revisions lead to {}\n{}", escape::line(model.name(context)), unknown(&not_compared)));
+        let name = escape::line(model.name(context));
+        return answer(&format!("nothing to do: the revisions lead to {name}\n{}{}", unknown(&not_compared), left_alone.text()));
     }
     let files: String = created.iter().map(|created| format!("{}\n\n{}\n", escape::line(&created.path), created.text)).collect();
     let steps = "proven in scratch databases: up leads to the model, down leads back\nnext: read it, then\n  \
                  pgmarch lint                   what may hurt\n  \
                  pgmarch upgrade                run it\n  \
                  pgmarch downgrade -1           and back\n";
-    answer(&format!("{files}{}{}{steps}", difference.renames_text(), unknown(&not_compared)))
+    answer(&format!("{files}{}{}{}{steps}", difference.renames_text(), unknown(&not_compared), left_alone.text()))
 }
 
 /// The revision after the one that was just written.

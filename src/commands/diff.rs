@@ -13,7 +13,10 @@ use crate::escape;
 use crate::ledger::Access;
 use crate::model::Catalog;
 use crate::model::compare::compare;
+use crate::model::compare::left_alone::LeftAlone;
+use crate::model::compare::scoped_model::ScopedModel;
 use crate::model::emit::{EmitOptions, Form, StatementGroup, emit, script};
+use crate::model::prove::ProofError;
 use crate::model::prove::scratch::read;
 use crate::model::prove::scratch_server::ScratchServer;
 use crate::model::read::{Scope, ViewedSearchPath};
@@ -29,13 +32,16 @@ struct DiffReport {
     proven: bool,
     /// Objects that exist and are not compared.
     not_compared: Vec<String>,
+    /// What the model lacks and stays as it is.
+    left_alone: LeftAlone,
 }
 
 /// Prints the statements; exit code 1 if there is a difference.
 pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> {
     let config = &context.config;
-    let ignore = compare_inputs::ignored_properties(&words.ignore);
     let model = Model::find(context).await?.ok_or_else(|| Model::missing(context))?;
+    let comparison = compare_inputs::comparison(&words.comparison, Some(&model), context);
+    let ignore = comparison.properties();
     let pool = context.pool()?;
     let session = context.runner.connect(&pool, context.wait_deadline()).await?;
     let state = super::context::read_state(&session, context, Access::Read).await?;
@@ -59,16 +65,17 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
         ..compare_inputs::scope(context, &scratch_server)
     };
     let live = read(&session, &scope).await?;
-    let wanted = model.read(&scratch_server, context, ignore).await?.with_ignored_of(&live, ignore);
+    let scoped = comparison.complete(model.read(&scratch_server, context, ignore).await?, &live, state.server.number);
+    scoped.check().map_err(ProofError::Scope)?;
     let form = if words.online { Form::Online } else { Form::Plain };
     let options = EmitOptions { server: state.server.number, form, ignore };
-    let groups = emit(&live, &wanted, options);
-    let changes = compare(&live, &wanted);
+    let groups = emit(&live, &scoped.catalog, options);
+    let changes = compare(&live, &scoped.catalog);
     let outcome = if groups.is_empty() {
         None
     } else {
         match compare_inputs::untrusted_owner(&live, &session, context).await? {
-            None => prove_on_copy(&scratch_server, &live, &wanted, &groups, options, context).await?,
+            None => prove_on_copy(&scratch_server, &live, &scoped, &groups, options, context).await?,
             untrusted => untrusted,
         }
     };
@@ -80,14 +87,14 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
         }
     };
     let statements = groups.iter().flat_map(|group| &group.statements).collect::<Vec<_>>();
-    let difference = Difference::new(&changes, &statements, live.likely_renames(&wanted));
+    let difference = Difference::new(&changes, &statements, live.likely_renames(&scoped.catalog));
     let found = changes.len();
-    let not_compared: Vec<String> = live.unknown.union(&wanted.unknown).cloned().collect();
+    let not_compared: Vec<String> = live.unknown.union(&scoped.catalog.unknown).cloned().collect();
     if words.json {
-        answer(&json(&DiffReport { difference, proven, not_compared })?)?;
+        answer(&json(&DiffReport { difference, proven, not_compared, left_alone: scoped.left_alone })?)?;
     } else if found == 0 {
         let same = format!("{} is as {} says", pool.address(), model.name(context));
-        answer(&format!("{}\n{}", escape::line(same), unknown(&not_compared)))?;
+        answer(&format!("{}\n{}{}", escape::line(same), unknown(&not_compared), scoped.left_alone.text()))?;
     } else {
         let mut text = String::new();
         for (number, group) in groups.iter().enumerate() {
@@ -98,7 +105,7 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
                 SectionMode::Transaction => sql,
             };
         }
-        answer(&format!("{text}{}{}", difference.renames_text(), unknown(&not_compared)))?;
+        answer(&format!("{text}{}{}{}", difference.renames_text(), unknown(&not_compared), scoped.left_alone.text()))?;
     }
     if found == 0 {
         Ok(())
@@ -111,7 +118,7 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
 async fn prove_on_copy(
     scratch_server: &ScratchServer,
     live: &Catalog,
-    wanted: &Catalog,
+    wanted: &ScopedModel,
     groups: &[StatementGroup],
     options: EmitOptions,
     context: &Context,
@@ -119,7 +126,7 @@ async fn prove_on_copy(
     let scratch = scratch_server.database("copy", compare_inputs::scope(context, scratch_server)).await?;
     // The roles that it names need not exist on the scratch server.
     let ignore = options.ignore;
-    let (live, wanted) = (&live.clone().ignoring(ignore), &wanted.clone().ignoring(ignore));
+    let live = &live.clone().ignoring(ignore);
     let empty = scratch.read().await?.ignoring(ignore);
     let plain = EmitOptions { form: Form::Plain, ..options };
     for (what, groups) in
@@ -133,7 +140,8 @@ async fn prove_on_copy(
             }
         }
     }
-    let remainder = compare(&scratch.read().await?.ignoring(ignore), wanted);
+    let result = scratch.read().await?.ignoring(ignore);
+    let remainder = compare(&result, &wanted.settled(&result).into_owned().ignoring(ignore));
     let remains = remainder.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     Ok((!remainder.is_empty()).then(|| format!("on a copy the statements leave: {remains}")))
 }

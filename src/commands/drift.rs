@@ -11,8 +11,8 @@ use super::context::Context;
 use crate::error::Error;
 use crate::ledger::{ReadError, State};
 use crate::model::Catalog;
-use crate::model::compare::Ignore;
 use crate::model::compare::drift::{BY_ENVIRONMENT, DriftScope};
+use crate::model::compare::scope::ComparisonScope;
 use crate::model::prove::scratch::{ScratchError, read};
 use crate::model::prove::scratch_server::ScratchServer;
 use crate::model::read::database_schemas::{DatabaseSchemas, SchemaEntry};
@@ -109,11 +109,12 @@ fn replay_skipped(error: ScratchError, is_named: bool) -> ReplaySkipped {
 pub(super) async fn compare(
     check: &mut CheckReport,
     live: &Live<'_>,
-    ignore: Ignore,
+    comparison: &ComparisonScope,
     scratch_server: &mut Option<ScratchServer>,
     context: &Context,
 ) -> Result<Option<Replayed>, Error> {
     let Live { address, session, state, .. } = *live;
+    let (comparison, ignore) = (comparison.without_model(), comparison.properties());
     if state.rows.is_empty() {
         info!("the database is at base: there is nothing to compare it with");
         return Ok(None);
@@ -169,6 +170,7 @@ pub(super) async fn compare(
         let drift_scope = DriftScope { schemas: known, given: BTreeSet::new(), shared: shared.clone() };
         let (mut then, mut now) = (snapshot.clone().ignoring(ignore), live.clone());
         drift_scope.restrict(&mut then, &mut now);
+        let now = comparison.complete(now, &then, server).catalog;
         let (difference, count) = difference(&then, &now, server);
         if count > 0 {
             let were = if count == 1 { "1 object was" } else { &format!("{count} objects were") };
@@ -191,6 +193,7 @@ pub(super) async fn compare(
             None => live.ignoring(BY_ENVIRONMENT),
         };
         let left_out = drift_scope.restrict(&mut made, &mut now);
+        let now = comparison.complete(now, &made, server).catalog;
         if left_out > 0 {
             info!(
                 "{left_out} objects were not compared, as another version table is in the same schema: its revisions may have created them"

@@ -1,145 +1,21 @@
 //! From the environment to [`Config`]: every setting is decided and checked, and all faults are reported at once.
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pg_connect::{ConnectTarget, Conninfo, Environment, SettingsError, file};
+use pg_connect::{ConnectTarget, Environment, SettingsError, file};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use super::decider::Decider;
 use super::error::ConfigFault;
 use super::settings::{self, RawSettings};
-use super::{Ahead, Changes, Config, LogFormat, Reporting, Snapshots, TerminationLog, Transaction};
-use crate::environment::PROGRAM;
+use super::{Ahead, Changes, Config, LogFormat, ModelScope, Reporting, Snapshots, TerminationLog, Transaction};
 use crate::session::wait::RetryableRefusals;
 use crate::sql::{Ident, SearchPath, ServerTimeout, TableName};
 
 /// Where Kubernetes reads a container's termination message (its documentation, "Determine the Reason for Pod Failure").
 const TERMINATION_LOG: &str = "/dev/termination-log";
-
-/// Collects faults while values are decided, so that all are reported at once.
-#[derive(Default)]
-struct Decider(Vec<ConfigFault>);
-
-impl Decider {
-    fn duration(&mut self, name: &'static str, value: Option<String>, default: Duration) -> Duration {
-        let Some(value) = value else { return default };
-        match value.trim() {
-            "0" => Duration::ZERO,
-            text => humantime::parse_duration(text).unwrap_or_else(|_| {
-                self.0.push(ConfigFault::Duration { name, value });
-                default
-            }),
-        }
-    }
-
-    /// A duration that PostgreSQL gets: rounding one would mean another, and less than a millisecond would mean none.
-    fn server_timeout(&mut self, name: &'static str, value: Option<String>, default: ServerTimeout) -> ServerTimeout {
-        let Some(value) = value else { return default };
-        let duration = self.duration(name, Some(value.clone()), default.duration());
-        ServerTimeout::exactly(duration).unwrap_or_else(|| {
-            self.0.push(ConfigFault::ServerTimeout { name, value });
-            default
-        })
-    }
-
-    fn choice<T: Copy>(
-        &mut self,
-        name: &'static str,
-        value: Option<String>,
-        expected: &'static str,
-        choices: &[(&str, T)],
-        default: T,
-    ) -> T {
-        let Some(value) = value else { return default };
-        match choices.iter().find(|(word, _)| *word == value.trim()) {
-            Some((_, choice)) => *choice,
-            None => {
-                self.0.push(ConfigFault::Choice { name, value, expected });
-                default
-            }
-        }
-    }
-
-    /// The words of a command. A quoted one would be taken apart at its blanks.
-    fn command(&mut self, value: Option<String>) -> Vec<String> {
-        let value = value.unwrap_or_default();
-        let words = value.split_whitespace().map(str::to_owned).collect();
-        if value.contains(['"', '\'', '\\']) {
-            let expected = "words separated by blanks, without quotes or backslashes, which have no meaning there";
-            self.0.push(ConfigFault::Choice { name: "PGMARCH_COMMAND", value, expected });
-        }
-        words
-    }
-
-    fn listen(&mut self, value: Option<String>) -> SocketAddr {
-        let default = SocketAddr::from(([0, 0, 0, 0], 8080));
-        let Some(value) = value else { return default };
-        value.trim().parse().unwrap_or_else(|_| {
-            self.0.push(ConfigFault::Choice {
-                name: "PGMARCH_LISTEN",
-                value,
-                expected: "an IP address and a port, such as 0.0.0.0:8080 or [::]:8080",
-            });
-            default
-        })
-    }
-
-    /// Zero is refused: the probes would never be updated.
-    fn check_every(&mut self, value: Option<String>) -> Duration {
-        let default = Duration::from_secs(30);
-        let written = value.clone();
-        let decided = self.duration("PGMARCH_CHECK_EVERY", value, default);
-        if decided.is_zero() {
-            let value = written.unwrap_or_default();
-            self.0.push(ConfigFault::Choice { name: "PGMARCH_CHECK_EVERY", value, expected: "a duration above zero, such as 30s" });
-        }
-        decided
-    }
-
-    /// The search path: `PGMARCH_SEARCH_PATH`, or the `schema` that Prisma's connection strings have. Both may be set if the path begins
-    /// with that schema. It is set by `SET`, as Prisma does it, because a pooler may refuse it in `options`.
-    fn search_path(&mut self, environment: &Environment, own: Option<SearchPath>) -> Option<SearchPath> {
-        // A string that can't be read is a fault only when it is used.
-        let set = PROGRAM.connection_strings.iter().find_map(|name| match environment.value(name) {
-            Ok(Some(text)) => Some((*name, Conninfo::parse(text.reveal()))),
-            Ok(None) | Err(_) => None,
-        });
-        let Some((url, Ok(conninfo))) = set else { return own };
-        let Some(schema) = conninfo.schema() else { return own };
-        let Some(schema) = Ident::parse(schema) else {
-            self.0.push(ConfigFault::Schema(url));
-            return own;
-        };
-        let options = conninfo.get("options").map(str::to_owned).or_else(|| {
-            let variable = environment.value("PGOPTIONS").ok().flatten();
-            variable.map(|options| options.reveal().to_owned())
-        });
-        // Some drivers take `search-path` too, and so does the server (PostgreSQL manual, 20.1.4).
-        if options.is_some_and(|options| options.to_ascii_lowercase().replace('-', "_").contains("search_path")) {
-            self.0.push(ConfigFault::TwoSearchPaths { url, other: "options" });
-        }
-        match own {
-            None => Some(SearchPath::of(schema)),
-            Some(own) => {
-                if own.first() != Some(&schema) {
-                    self.0.push(ConfigFault::TwoSearchPaths { url, other: "PGMARCH_SEARCH_PATH" });
-                }
-                Some(own)
-            }
-        }
-    }
-
-    fn name<T>(&mut self, name: &'static str, value: Option<String>, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let value = value?;
-        let parsed = parse(&value);
-        if parsed.is_none() {
-            self.0.push(ConfigFault::Name { name, value });
-        }
-        parsed
-    }
-}
 
 /// Decides every setting, or returns all faults. Reporting is decided in any case.
 pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<ConfigFault>>) {
@@ -178,6 +54,12 @@ pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<Confi
             let own = decider.name("PGMARCH_SEARCH_PATH", raw.search_path, SearchPath::parse);
             decider.search_path(environment, own)
         },
+        model_command: raw.model_command.filter(|command| !command.trim().is_empty()),
+        model_timeout: decider.interval("PGMARCH_MODEL_TIMEOUT", raw.model_timeout, Duration::from_secs(300)),
+        model_scope: raw.model_scope.and_then(|scope| {
+            let choices = ModelScope::WORDS.map(|(word, scope)| (word, Some(scope)));
+            decider.choice("PGMARCH_MODEL_SCOPE", Some(scope), "all or orm", &choices, None)
+        }),
         snapshot: decider.choice(
             "PGMARCH_SNAPSHOT",
             raw.snapshot,
@@ -196,7 +78,7 @@ pub fn decide(environment: &Environment) -> (Reporting, Result<Config, Vec<Confi
         confirmed: decider.choice("PGMARCH_CONFIRM", raw.confirm, "yes, or leave it out", &[("yes", true)], false),
         require_down: decider.choice("PGMARCH_REQUIRE_DOWN", raw.require_down, "true or false", &[("true", true), ("false", false)], false),
         listen: decider.listen(raw.listen),
-        check_every: decider.check_every(raw.check_every),
+        check_every: decider.interval("PGMARCH_CHECK_EVERY", raw.check_every, Duration::from_secs(30)),
         changes: decider.choice(
             "PGMARCH_APPLY_CHANGES",
             raw.apply_changes,
@@ -281,6 +163,7 @@ fn default_migrations() -> PathBuf {
 mod tests {
     use super::*;
     use crate::config::settings::SETTINGS;
+    use crate::environment::PROGRAM;
 
     fn environment(pairs: &[(&str, &str)]) -> Environment {
         Environment::new(PROGRAM, pairs.iter().map(|(name, value)| ((*name).into(), (*value).into()))).expect("UTF-8")
@@ -300,6 +183,7 @@ mod tests {
             ("PGMARCH_LOCK_TIMEOUT", config.lock_timeout.duration()),
             ("PGMARCH_RETRY_FOR", config.retry_for),
             ("PGMARCH_CHECK_EVERY", config.check_every),
+            ("PGMARCH_MODEL_TIMEOUT", config.model_timeout),
         ] {
             let setting = SETTINGS.iter().find(|setting| setting.name == name).expect("a setting");
             assert_eq!(humantime::parse_duration(setting.default).ok(), Some(value), "{name}");
@@ -339,6 +223,8 @@ mod tests {
     #[test]
     fn a_sidecar_that_never_looks_or_listens_nowhere_is_refused() {
         assert!(faults(&[("PGMARCH_CHECK_EVERY", "0")])[0].contains("write a duration above zero"));
+        assert!(faults(&[("PGMARCH_MODEL_TIMEOUT", "0")])[0].contains("write a duration above zero"));
+        assert!(faults(&[("PGMARCH_MODEL_SCOPE", "django")])[0].contains("write all or orm"));
         assert!(faults(&[("PGMARCH_LISTEN", ":8080")])[0].contains("write an IP address and a port"));
         assert!(faults(&[("PGMARCH_APPLY_CHANGES", "yes")])[0].contains("write true or false"));
         assert!(faults(&[("PGMARCH_COMMAND", "create 'Add users'")])[0].contains("write words separated by blanks"));

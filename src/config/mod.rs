@@ -1,6 +1,8 @@
-//! Settings, decided and checked: [`Config`]. [`settings`] reads them from the environment, [`decide`](mod@decide) checks them.
+//! Settings, decided and checked: [`Config`]. [`settings`] reads them from the environment, [`decide`](mod@decide) checks them, value by
+//! value in [`decider`].
 
 pub mod decide;
+mod decider;
 pub mod error;
 #[cfg(test)]
 mod properties;
@@ -75,6 +77,12 @@ pub struct Config {
     pub role: Option<Ident>,
     /// The search path of the revisions, as SQL takes it.
     pub search_path: Option<SearchPath>,
+    /// A shell command that fills a scratch database with the model.
+    pub model_command: Option<String>,
+    /// How long that may run; never zero.
+    pub model_timeout: Duration,
+    /// What the model can express; by default its source decides.
+    pub model_scope: Option<ModelScope>,
     /// Whether a run saves a snapshot of the catalog; by default the command decides.
     pub snapshot: Option<Snapshots>,
     /// Further roles that may own pgmarch's tables and the code on them, beside those that have such rights anyway.
@@ -91,6 +99,20 @@ pub struct Config {
     pub check_every: Duration,
     /// What the sidecar does when the folder changes.
     pub changes: Changes,
+}
+
+/// What a model can express.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelScope {
+    /// Everything: what it lacks is dropped.
+    All,
+    /// What an ORM expresses; of the rest, what it lacks is left alone.
+    Orm,
+}
+
+impl ModelScope {
+    /// The words for both.
+    pub const WORDS: [(&str, Self); 2] = [("all", Self::All), ("orm", Self::Orm)];
 }
 
 /// Whether a run that changed something saves a snapshot of the catalog.

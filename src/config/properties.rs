@@ -15,11 +15,12 @@ use crate::host::Host;
 /// Settings that hold a duration, and whether PostgreSQL gets it.
 type DurationOf = fn(&Config) -> Duration;
 
-const DURATIONS: [(&str, bool, DurationOf); 6] = [
+const DURATIONS: [(&str, bool, DurationOf); 7] = [
     ("PGMARCH_WAIT_TIMEOUT", false, |config| config.wait_timeout),
     ("PGMARCH_RUN_LOCK_TIMEOUT", false, |config| config.run_lock_timeout),
     ("PGMARCH_RETRY_FOR", false, |config| config.retry_for),
     ("PGMARCH_CHECK_EVERY", false, |config| config.check_every),
+    ("PGMARCH_MODEL_TIMEOUT", false, |config| config.model_timeout),
     ("PGMARCH_LOCK_TIMEOUT", true, |config| config.lock_timeout.duration()),
     ("PGMARCH_STATEMENT_TIMEOUT", true, |config| config.statement_timeout.duration()),
 ];
@@ -64,9 +65,10 @@ proptest! {
         match decided(name, &value) {
             Ok(config) => {
                 let host = Host::default();
+                let now = host.now();
                 for (_, is_sent, duration) in DURATIONS {
                     // Each wait has a deadline, and what the server gets fits there.
-                    prop_assert!(host.deadline(duration(&config)) >= host.now() || duration(&config).is_zero());
+                    prop_assert!(host.deadline(duration(&config)) >= now || duration(&config).is_zero());
                     prop_assert!(!is_sent || duration(&config) <= Duration::from_millis(2_147_483_647));
                 }
             }

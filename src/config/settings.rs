@@ -46,6 +46,9 @@ settings! {
     ledger_schema, "PGMARCH_LEDGER_SCHEMA", "pgmarch", "schema of the ledger";
     role, "PGMARCH_ROLE", "", "role to SET ROLE to, for revisions and bookkeeping";
     model_url, "PGMARCH_MODEL_URL", "", "a database that holds the model, instead of schema.sql: what an ORM made";
+    model_command, "PGMARCH_MODEL_COMMAND", "", "a shell command that fills the scratch database at DATABASE_URL with the model, instead of schema.sql: an ORM's";
+    model_timeout, "PGMARCH_MODEL_TIMEOUT", "5m", "how long that command may run";
+    model_scope, "PGMARCH_MODEL_SCOPE", "all for schema.sql, orm for PGMARCH_MODEL_URL and PGMARCH_MODEL_COMMAND", "what the model has: all, or orm: what no ORM expresses (functions, policies, rights…) is left alone where the model lacks it";
     scratch_url, "PGMARCH_SCRATCH_URL", "", "where create, check and diff may make databases for a moment; default: the same server";
     search_path, "PGMARCH_SEARCH_PATH", "", "search path of the revisions";
     snapshot, "PGMARCH_SNAPSHOT", "on in sidecar, off in other commands", "whether a run that changed something saves a snapshot of the catalog for check: on, off";

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::difference::Difference;
 use crate::escape;
+use crate::model::compare::left_alone::LeftAlone;
 use crate::revision::{Fault, LineColumn};
 
 /// One finding of a check.
@@ -93,6 +94,9 @@ pub(crate) struct CheckReport {
     /// Objects that are not compared.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_compared: Vec<String>,
+    /// What the model lacks and stays as it is.
+    #[serde(skip_serializing_if = "LeftAlone::is_empty")]
+    pub left_alone: LeftAlone,
 }
 
 impl CheckReport {
@@ -132,6 +136,7 @@ impl CheckReport {
             let _ = writeln!(text, "{number} without a down migration: {ids} (PGMARCH_REQUIRE_DOWN=true makes that a finding)");
         }
         text += &super::difference::unknown(&self.not_compared);
+        text += &self.left_alone.text();
         text
     }
 }

@@ -4,36 +4,10 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::Ignore;
+use super::scoped_model::with_parts;
+use super::version_tables::is_version_table;
 use crate::model::kinds::interface::Namespace;
 use crate::model::{Catalog, Definition, Key, ObjectKind, Properties};
-
-/// Version tables of other migration tools and frameworks.
-const VERSION_TABLES: [&str; 24] = [
-    "alembic_version",
-    "ar_internal_metadata",
-    "atlas_schema_revisions",
-    "databasechangelog",
-    "databasechangeloglock",
-    "django_migrations",
-    "doctrine_migration_versions",
-    "flyway_schema_history",
-    "goose_db_version",
-    "gorp_migrations",
-    "knex_migrations",
-    "knex_migrations_lock",
-    "migrate_version",
-    "mikro_orm_migrations",
-    "pgmigrations",
-    "refinery_schema_history",
-    "schema_migrations",
-    "schema_version",
-    "schemaversions",
-    "\"SequelizeMeta\"",
-    "\"__EFMigrationsHistory\"",
-    "__diesel_schema_migrations",
-    "_prisma_migrations",
-    "_sqlx_migrations",
-];
 
 /// Which objects of a live database are compared with its revisions.
 #[derive(Clone, Debug, Default)]
@@ -110,32 +84,15 @@ fn is_environment(key: &Key, live: &Catalog, made: &Catalog) -> bool {
                     .parents
                     .iter()
                     .any(|(parent, _)| made.objects.contains_key(&Key { kind: ObjectKind::Table, name: parent.as_str().into() }));
-            is_partition || VERSION_TABLES.contains(&key.bare())
+            is_partition || is_version_table(key, live)
         }
         _ => false,
     }
 }
 
 /// Removes objects, with their parts and the sequences of their columns.
-fn without(catalog: &mut Catalog, mut out: BTreeSet<Key>) {
-    loop {
-        let is_part = |parent: &Option<Key>| parent.as_ref().is_some_and(|parent| out.contains(parent));
-        let is_counter = |definition: &Definition| {
-            let Definition::Sequence(sequence) = definition else { return false };
-            let owner = sequence.owned_by.as_ref().map(|(table, ..)| Key { kind: ObjectKind::Table, name: table.as_str().into() });
-            is_part(&owner)
-        };
-        let more: Vec<Key> = catalog
-            .objects
-            .iter()
-            .filter(|(key, object)| !out.contains(*key) && (is_part(&object.parent) || is_counter(object.definition())))
-            .map(|(key, _)| key.clone())
-            .collect();
-        if more.is_empty() {
-            break;
-        }
-        out.extend(more);
-    }
+fn without(catalog: &mut Catalog, out: BTreeSet<Key>) {
+    let out = with_parts(catalog, out);
     catalog.objects.retain(|key, _| !out.contains(key));
 }
 

@@ -1,6 +1,14 @@
 //! The differences between two catalogs. Pure.
 
 pub mod drift;
+pub mod ignored;
+pub mod left_alone;
+mod obstacles;
+mod orm;
+mod orm_rights;
+pub mod scope;
+pub mod scoped_model;
+mod version_tables;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

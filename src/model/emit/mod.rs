@@ -10,7 +10,7 @@ mod order;
 mod properties;
 mod protection;
 mod replacements;
-mod rights;
+pub(super) mod rights;
 mod stages;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

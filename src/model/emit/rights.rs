@@ -5,7 +5,7 @@ use crate::model::kinds::context::EmitContext;
 use crate::model::kinds::interface::{Grants, Subject};
 use crate::model::rights::{CURRENT_USER, Grant, RightsChange, RightsClass, RightsVerb, changes, merged, with_owner};
 use crate::model::statement::EmittedStatement;
-use crate::model::{Attribute, Key, Object, ObjectKind};
+use crate::model::{Attribute, Catalog, Key, Object, ObjectKind};
 
 /// The statements that set the rights on an object and its columns. `old` is the object that stays.
 pub(super) fn set_rights(subject: Subject<'_>, old: Option<&Object>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
@@ -138,11 +138,16 @@ fn all_rights(object: &Object, class: RightsClass, server: u32) -> Vec<Grant> {
 /// The rights on a new object of the role that runs the statements: PostgreSQL's own or those of its default privileges, and beside
 /// these those in the schema. Default privileges are changed before anything that they apply to is created.
 fn initial(class: RightsClass, key: &Key, context: &EmitContext<'_>) -> Vec<Grant> {
+    initial_rights(class, key, context.new, context.options.server)
+}
+
+/// The same under the default privileges of a catalog.
+pub(in crate::model) fn initial_rights(class: RightsClass, key: &Key, catalog: &Catalog, server: u32) -> Vec<Grant> {
     let of = |name: String| {
         let key = Key { kind: ObjectKind::DefaultPrivileges, name: name.into() };
-        Some(&context.new.objects.get(&key)?.definition().as_default_privileges()?.grants)
+        Some(&catalog.objects.get(&key)?.definition().as_default_privileges()?.grants)
     };
-    let everywhere = of(class.name().to_owned()).cloned().unwrap_or_else(|| class.built_in(context.options.server));
+    let everywhere = of(class.name().to_owned()).cloned().unwrap_or_else(|| class.built_in(server));
     let in_schema = of(format!("{}.{}", key.schema(), class.name())).filter(|_| key.kind != ObjectKind::Schema);
     match in_schema {
         Some(further) => merged(everywhere, further),

@@ -13,6 +13,8 @@ use thiserror::Error;
 
 use crate::exit::{Exit, Explain};
 use crate::model::Catalog;
+use crate::model::compare::scope::ComparisonScope;
+use crate::model::compare::scoped_model::{ScopeError, ScopedModel};
 use crate::model::compare::{Change, compare};
 use crate::model::emit::{EmitOptions, StatementGroup, emit_at_once};
 use crate::model::ignore::Ignore;
@@ -62,6 +64,9 @@ pub enum ProofError {
     /// `--rename` of an object that does not exist.
     #[error(transparent)]
     Rename(#[from] RenameError),
+    /// What is not compared stands in the way.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
 }
 
 impl Explain for ProofError {
@@ -69,6 +74,7 @@ impl Explain for ProofError {
         match self {
             Self::Scratch(error) => error.exit(),
             Self::Rename(_) => Exit::Usage,
+            Self::Scope(error) => error.exit(),
             Self::Fails { .. } | Self::Remains { .. } => Exit::No,
         }
     }
@@ -77,6 +83,7 @@ impl Explain for ProofError {
         match self {
             Self::Scratch(error) => error.next_step(),
             Self::Rename(_) => "nothing was written".into(),
+            Self::Scope(error) => error.next_step(),
             Self::Fails { .. } | Self::Remains { .. } => {
                 "nothing was written; write this revision with `pgmarch create --manual MESSAGE`, or change the model in smaller steps"
                     .into()
@@ -93,9 +100,10 @@ fn first_line(sql: &str) -> &str {
 pub async fn prove(
     scratch: &Scratch,
     start: Catalog,
-    model: &Catalog,
+    mut model: ScopedModel,
     renames: &[String],
     options: EmitOptions,
+    scope: &ComparisonScope,
 ) -> Result<Vec<ProvenMigration>, ProofError> {
     let mut renamed: Vec<Rename> = Vec::new();
     // A catalog may have thousands of tables: only those before and after the renames are kept.
@@ -107,20 +115,24 @@ pub async fn prove(
         before_renames.get_or_insert(before);
         renamed.push(rename);
     }
-    let followers = rename::followers(&renamed, &from, &with_ignored(Cow::Borrowed(model), &from, options));
+    if !renamed.is_empty() {
+        model = scope.complete(model.into_model(), &from, options.server);
+    }
+    let followers = rename::followers(&renamed, &from, &model.catalog);
     if !followers.is_empty() {
         let up: Vec<EmittedStatement> = followers.iter().map(|rename| EmittedStatement::rename(&rename.up)).collect();
         execute(scratch, "up", SectionMode::Transaction, &up).await?;
         let before = std::mem::replace(&mut from, scratch.read().await?);
         before_renames.get_or_insert(before);
         renamed.extend(followers);
+        model = scope.complete(model.into_model(), &from, options.server);
     }
-    let wanted = with_ignored(Cow::Borrowed(model), &from, options);
+    model.check()?;
     // The catalog before each group, and after the last.
-    let mut next = NextGroups::of(&from, &wanted, options);
+    let mut next = NextGroups::of(&from, &model.catalog, options);
     let (mut groups, mut states) = (Vec::new(), vec![from]);
     loop {
-        match up(scratch, model, options, &mut next, (&mut groups, &mut states)).await {
+        match up(scratch, &model, options, &mut next, (&mut groups, &mut states)).await {
             Err(error @ (ProofError::Fails { .. } | ProofError::Remains { .. })) if next.give_up_steps() => {
                 groups.clear();
                 states.truncate(1);
@@ -174,7 +186,7 @@ fn with_ignored<'c>(catalog: Cow<'c, Catalog>, other: &Catalog, options: EmitOpt
 /// Executes the up migrations: the groups, and the catalog before each and after the last, are added.
 async fn up(
     scratch: &Scratch,
-    model: &Catalog,
+    model: &ScopedModel,
     options: EmitOptions,
     next: &mut NextGroups<'_>,
     (groups, states): (&mut Vec<StatementGroup>, &mut Vec<Catalog>),
@@ -187,7 +199,7 @@ async fn up(
         }
     }
     let remainder = match (states.first(), states.last()) {
-        (Some(first), Some(last)) => compare(last, &with_ignored(with_ignored(Cow::Borrowed(model), last, options), first, options)),
+        (Some(first), Some(last)) => compare(last, &with_ignored(with_ignored(model.settled(last), last, options), first, options)),
         _ => Vec::new(),
     };
     if remainder.is_empty() { Ok(()) } else { Err(ProofError::Remains { way: "up", remainder }) }

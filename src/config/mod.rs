@@ -1,5 +1,5 @@
 //! Settings, decided and checked: [`Config`]. [`settings`] reads them from the environment, [`decide`](mod@decide) checks them, value by
-//! value in [`decider`].
+//! value in `decider`.
 
 pub mod decide;
 mod decider;

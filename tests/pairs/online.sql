@@ -128,3 +128,13 @@ CREATE TABLE a (x integer PRIMARY KEY, y integer);
 ALTER TABLE a ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON a AS RESTRICTIVE USING (x > 2);
 CREATE VIEW v AS SELECT x, y, count(*) AS n FROM a GROUP BY x;
+
+--- a unique constraint goes with a column, and another one comes
+CREATE TABLE a (x integer, y integer DEFAULT 1, UNIQUE (x, y));
+--rows
+INSERT INTO a VALUES (1, 1);
+--insert
+INSERT INTO a (x) SELECT max(x) + 1 FROM a;
+DO $$BEGIN INSERT INTO a (x) VALUES (1); RAISE 'nothing protects a'; EXCEPTION WHEN unique_violation THEN END$$;
+-->
+CREATE TABLE a (x integer, CONSTRAINT one UNIQUE (x));

@@ -51,7 +51,12 @@ impl<'c> Emitter<'c> {
         for (key, action) in self.context.actions.all() {
             let Some(object) = self.context.old.objects.get(key).filter(|_| action == Action::Drop) else { continue };
             let (Some(table), Some(protection)) = (&object.parent, Protection::of(object.definition())) else { continue };
-            let Some(drop) = index.get(&(ObjectStep::Drop, key)).copied() else { continue };
+            // A unique index also goes with one of its columns.
+            let drop = match protection {
+                Protection::Duplicates => self.at(index, ObjectStep::Drop, key),
+                Protection::Values | Protection::MissingKeys => index.get(&(ObjectStep::Drop, key)).copied(),
+            };
+            let Some(drop) = drop else { continue };
             if protection == Protection::Duplicates {
                 dropped.entry(table).or_default().push(drop);
             }

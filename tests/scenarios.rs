@@ -41,6 +41,7 @@ mod marchproxy;
 mod markers;
 mod messages;
 mod model;
+mod model_command;
 mod offline;
 mod own_tables;
 mod pairs;

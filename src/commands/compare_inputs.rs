@@ -16,6 +16,7 @@ use crate::model::Catalog;
 use crate::model::compare::scope::ComparisonScope;
 use crate::model::compare::{Ignore, compare};
 use crate::model::emit::{EmitOptions, Form, emit};
+use crate::model::prove::model_command::fill;
 use crate::model::prove::scratch::{Scratch, ScratchError, read, server_number};
 use crate::model::prove::scratch_server::ScratchServer;
 use crate::model::prove::source::{self, Source};
@@ -34,16 +35,25 @@ pub(super) enum Model {
     Files(Vec<Source>),
     /// `PGMARCH_MODEL_URL`.
     Database,
+    /// `PGMARCH_MODEL_COMMAND`.
+    Command(String),
 }
 
 impl Model {
     /// The model that the settings and the folder name, if there is one.
     pub(super) async fn find(context: &Context) -> Result<Option<Self>, Error> {
-        if context.environment.is_set("PGMARCH_MODEL_URL") {
-            return Ok(Some(Self::Database));
-        }
         let folder = context.config.migrations.clone();
-        Ok(in_background(move || source::load(&folder)).await??.map(Self::Files))
+        let database = context.environment.is_set("PGMARCH_MODEL_URL").then_some(Self::Database);
+        let command = context.config.model_command.clone().map(Self::Command);
+        let files = in_background(move || source::load(&folder)).await??.map(Self::Files);
+        let mut models = [files, database, command].into_iter().flatten();
+        match (models.next(), models.next()) {
+            (Some(one), Some(other)) => Err(Error::Command(CommandError::Usage {
+                problem: format!("there are two models: {} and {}", one.name(context), other.name(context)),
+                advice: "keep one of schema.sql (or the folder schema), PGMARCH_MODEL_URL and PGMARCH_MODEL_COMMAND",
+            })),
+            (model, _) => Ok(model),
+        }
     }
 
     /// Its name in messages.
@@ -54,6 +64,7 @@ impl Model {
                 _ => context.config.migrations.join("schema").display().to_string(),
             },
             Self::Database => "the database of PGMARCH_MODEL_URL".to_owned(),
+            Self::Command(_) => "what PGMARCH_MODEL_COMMAND creates".to_owned(),
         }
     }
 
@@ -61,10 +72,10 @@ impl Model {
     pub(super) fn missing(context: &Context) -> Error {
         Error::Command(CommandError::Usage {
             problem: format!(
-                "there is no model: neither {0}/schema.sql nor a folder {0}/schema, and PGMARCH_MODEL_URL is not set",
+                "there is no model: neither {0}/schema.sql nor a folder {0}/schema, and neither PGMARCH_MODEL_URL nor PGMARCH_MODEL_COMMAND is set",
                 context.config.migrations.display()
             ),
-            advice: "write the schema as it should be into schema.sql, or set PGMARCH_MODEL_URL to a database that has it; `create --manual` needs none",
+            advice: "write the schema as it should be into schema.sql, or set PGMARCH_MODEL_COMMAND to the command of an ORM that creates it, or PGMARCH_MODEL_URL to a database that has it; `create --manual` needs none",
         })
     }
 
@@ -74,6 +85,12 @@ impl Model {
             Self::Files(sources) => {
                 let scratch = scratch_server.database("model", scope(context, scratch_server)).await?;
                 scratch.load(sources).await?;
+                scratch.read().await?
+            }
+            Self::Command(command) => {
+                let (scratch, url) = scratch_server.database_for_command("model", scope(context, scratch_server)).await?;
+                let filled = fill(command, &url, context.config.model_timeout).await;
+                filled.map_err(|error| Error::Command(CommandError::Usage { problem: error.to_string(), advice: error.advice() }))?;
                 scratch.read().await?
             }
             Self::Database => {
@@ -208,7 +225,7 @@ pub(super) async fn read_both(
 /// What is compared with a model: by default its source decides what it can express.
 pub(super) fn comparison(words: &ComparisonArgs, model: Option<&Model>, context: &Context) -> ComparisonScope {
     let by_source = match model {
-        Some(Model::Database) => ModelScope::Orm,
+        Some(Model::Database | Model::Command(_)) => ModelScope::Orm,
         Some(Model::Files(_)) | None => ModelScope::All,
     };
     ComparisonScope {

@@ -4,7 +4,7 @@
 use pg_connect::{ConnectError, ConnectTarget, Conninfo, Environment, SettingsError};
 
 /// Where and how to connect, decided now.
-pub(super) async fn read_target(environment: &Environment) -> Result<ConnectTarget, ConnectError> {
+pub(crate) async fn read_target(environment: &Environment) -> Result<ConnectTarget, ConnectError> {
     in_background(environment, ConnectTarget::of).await
 }
 

@@ -112,6 +112,11 @@ impl SearchPath {
         Self(vec![schema])
     }
 
+    /// Its schemas.
+    pub(crate) fn schemas(&self) -> &[Ident] {
+        &self.0
+    }
+
     /// Its first schema.
     pub(crate) fn first(&self) -> Option<&Ident> {
         self.0.first()

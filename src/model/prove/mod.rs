@@ -1,6 +1,7 @@
 //! The proof, in a scratch database and before a file is written, that the up migration leads to the model and the down migration back.
 
 mod lock_table;
+pub mod model_command;
 pub mod rename;
 pub mod scratch;
 pub mod scratch_refusal;

@@ -102,7 +102,7 @@ const PART: usize = 200;
 pub struct Scratch {
     session: Session,
     scope: Scope,
-    name: Ident,
+    pub(super) name: Ident,
     /// Keeps the connection open.
     _pool: Pool,
 }

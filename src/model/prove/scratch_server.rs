@@ -3,15 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pg_connect::{ConnectError, Environment};
+use pg_connect::{ConnectError, Environment, Secret};
 use tokio_postgres::error::SqlState;
 use tracing::{debug, info, warn};
 
+use super::model_command;
 use super::scratch::{Scratch, ScratchError};
 use crate::config::Config;
 use crate::host::Host;
 use crate::model::read::{Scope, ViewedSearchPath};
-use crate::session::settings::{environment_for, read_conninfo};
+use crate::session::settings::{environment_for, read_conninfo, read_target};
 use crate::session::wait::for_server;
 use crate::session::{Cancels, Failure, Pool, Session};
 use crate::sql;
@@ -153,6 +154,31 @@ impl ScratchServer {
             }
         }
         Ok(())
+    }
+
+    /// A scratch database that a command may fill, and where it finds it: a URL with the password. The command connects by itself, and
+    /// finds what a revision finds: the search path of the settings, with its schemas, and the role.
+    pub async fn database_for_command(&self, what: &str, scope: Scope) -> Result<(Scratch, Secret), ScratchError> {
+        let (role, path) = (scope.role.clone(), scope.search_path.clone());
+        let scratch = self.database(what, scope).await?;
+        let name = &scratch.name;
+        let mut statements: Vec<Sql> =
+            role.iter().map(|role| sql!("ALTER DATABASE {name} SET role TO {role}", name = *name, role = *role)).collect();
+        let mut missing = Vec::new();
+        if let ViewedSearchPath::Settings(path) = &path {
+            statements.push(sql!("ALTER DATABASE {name} SET search_path TO {path}", name = *name, path = *path));
+            let exists = |schema: &&Ident| matches!(schema.as_str(), "public" | "$user") || schema.as_str().starts_with("pg_");
+            missing.extend(path.schemas().iter().filter(|schema| !exists(schema)).cloned());
+        }
+        scratch.furnish(&missing).await?;
+        if !statements.is_empty() {
+            self.session.run(&Message::verbatim(Sql::join(statements, ";\n"))).await?;
+        }
+        let conninfo = read_conninfo(&self.environment).await.map_err(ScratchError::settings)?.with_database(scratch.name.as_str());
+        let environment = self.environment.with("PGMARCH_DATABASE_URL", conninfo.text());
+        let target = read_target(&environment).await.map_err(ScratchError::settings)?;
+        let url = model_command::url(&conninfo, &target);
+        Ok((scratch, url))
     }
 
     /// A new, empty database.

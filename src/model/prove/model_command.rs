@@ -88,10 +88,9 @@ pub async fn fill(command: &str, database: &Secret, timeout: Duration) -> Result
         }
     }
     shell.env("DATABASE_URL", database.reveal());
-    let mut child = shell.spawn().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => ModelCommandError::NoShell,
-        _ => ModelCommandError::Start(error),
-    })?;
+    let is_missing = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    let mut child =
+        shell.spawn().map_err(|error| if is_missing(&error) { ModelCommandError::NoShell } else { ModelCommandError::Start(error) })?;
     let group = ProcessGroup(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
     let output = RefCell::new(VecDeque::new());
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());

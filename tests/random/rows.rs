@@ -47,6 +47,8 @@ fn insert(number: usize, table: &Table, later: Option<&Table>, (schema, new): (&
         match (column, other) {
             (None, Some(Some(added))) => fits_by_itself(added).then_some(())?,
             (None, _) => {}
+            // The down migration adds it again.
+            (Some(column), Some(None)) if !fits_by_itself(column) => return None,
             (Some(column), other) => {
                 let other = other.flatten();
                 values.push((format!("c{place}"), value(column, other, (schema, new), row)?));

@@ -22,7 +22,9 @@ pub(super) fn of(old: &Schema, new: &Schema) -> (String, String) {
     }
     for number in &filled {
         let (table, later) = (&old.tables[*number], &new.tables[*number]);
-        let target = table.refers.filter(|target| filled.contains(target) && (!later.exists || later.refers.is_none_or(|other| other == *target)));
+        // A table that is dropped is empty when the down migration has created it again.
+        let stays = |target: &usize| filled.contains(target) && new.tables[*target].exists;
+        let target = table.refers.filter(|target| stays(target) && (!later.exists || later.refers.is_none_or(|other| other == *target)));
         if let Some(target) = target {
             writeln!(rows, "UPDATE t{number} SET other = (SELECT min(id) FROM t{target});").expect("a string");
         }

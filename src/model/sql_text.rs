@@ -185,9 +185,9 @@ pub(super) fn comment(text: Option<&str>) -> String {
 }
 
 /// The name that a type or a sequence has until nothing uses it: with its schema if it needs it, and bare.
-pub(super) fn renamed_away(shown: &str) -> (String, String) {
+pub(super) fn renamed_away(shown: &str, suffix: &str) -> (String, String) {
     let name = bare_name(shown);
-    let bare = ident(&format!("{}_old", clipped(&unquoted(name), LONGEST_NAME - "_old".len())));
+    let bare = ident(&format!("{}{suffix}", clipped(&unquoted(name), LONGEST_NAME - suffix.len())));
     (format!("{}{bare}", &shown[..shown.len() - name.len()]), bare)
 }
 
@@ -259,10 +259,10 @@ mod tests {
 
     #[test]
     fn a_name_may_need_quotation_marks_and_be_as_long_as_can_be() {
-        assert_eq!(renamed_away("mood"), ("mood_old".to_owned(), "mood_old".to_owned()));
-        assert_eq!(renamed_away("s.mood"), ("s.mood_old".to_owned(), "mood_old".to_owned()));
-        assert_eq!(renamed_away("\"S.x\".\"My \"\"mood\""), ("\"S.x\".\"My \"\"mood_old\"".to_owned(), "\"My \"\"mood_old\"".to_owned()));
-        assert_eq!(renamed_away(&"m".repeat(63)).1, format!("{}_old", "m".repeat(59)));
+        assert_eq!(renamed_away("mood", "_old"), ("mood_old".to_owned(), "mood_old".to_owned()));
+        assert_eq!(renamed_away("s.mood", "_old"), ("s.mood_old".to_owned(), "mood_old".to_owned()));
+        assert_eq!(renamed_away("\"S.x\".\"My \"\"mood\"", "_old"), ("\"S.x\".\"My \"\"mood_old\"".to_owned(), "\"My \"\"mood_old\"".to_owned()));
+        assert_eq!(renamed_away(&"m".repeat(63), "_old2").1, format!("{}_old2", "m".repeat(58)));
         assert_eq!(usual_sequence_name("a", "id"), "a_id_seq");
         assert_eq!(usual_sequence_name("\"Order\"", "\"Id\""), "\"Order_Id_seq\"");
         assert_eq!(usual_sequence_name(&"t".repeat(60), "id"), format!("{}_id_seq", "t".repeat(56)));

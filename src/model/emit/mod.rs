@@ -24,7 +24,7 @@ use super::kinds::sequence::find_serials;
 use super::kinds::sequence_position::{find_new_sources, find_replaced_sequences};
 use super::sql_text::literals;
 use super::statement::{EmitStage, EmittedStatement};
-use super::{Catalog, Definition, Key, ObjectKind};
+use super::{Catalog, Definition, Key, Object, ObjectKind};
 use crate::revision::SectionMode;
 use circles::find_circles;
 use edges::Edges;
@@ -70,6 +70,7 @@ fn emit_with(old: &Catalog, new: &Catalog, options: EmitOptions, labels: EnumLab
         options,
         actions,
         changed_names,
+        old_suffix: free_suffix(&[old, new]),
         circles,
         new_sources,
         replaced_sequences,
@@ -95,6 +96,19 @@ fn changed_names<'c>(new: &'c Catalog, actions: &Actions<'c>) -> HashMap<&'c str
         }
     }
     names
+}
+
+/// The end of the temporary names of what is dropped last: no object has a name that ends so.
+fn free_suffix(catalogs: &[&Catalog]) -> String {
+    let is_taken = |suffix: &str| catalogs.iter().flat_map(|catalog| catalog.objects.values()).any(|object| has_suffix(object, suffix));
+    let suffixes = ["_old".to_owned()].into_iter().chain((2..).map(|number| format!("_old{number}")));
+    suffixes.into_iter().find(|suffix| !is_taken(suffix)).unwrap_or_default()
+}
+
+fn has_suffix(object: &Object, suffix: &str) -> bool {
+    let ends = |name: &str| name.trim_end_matches('"').ends_with(suffix);
+    let name = object.shown.split('(').next().unwrap_or_default();
+    ends(name) || object.definition().identity().is_some_and(|identity| ends(&identity.sequence))
 }
 
 /// The tables that each table refers to by a foreign key, if a table is dropped.
@@ -230,7 +244,7 @@ impl<'c> Emitter<'c> {
                 let written = of(context.new).map(|(subject, definition)| definition.set_flags(old, subject, context));
                 written.map(|flags| flags.into_iter().map(EmittedStatement::in_either).collect())
             }
-            ObjectStep::DropRenamed => of(context.old).map(|(subject, definition)| definition.drop_renamed(subject)),
+            ObjectStep::DropRenamed => of(context.old).map(|(subject, definition)| definition.drop_renamed(subject, context)),
         };
         written.unwrap_or_default()
     }

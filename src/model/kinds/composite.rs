@@ -60,8 +60,8 @@ impl ObjectDefinition for CompositeType {
         vec![if loses { statement.with(Danger::DataLoss, "the attribute's values are gone wherever the type is used") } else { statement }]
     }
 
-    fn drop_renamed(&self, subject: Subject<'_>) -> Vec<EmittedStatement> {
-        drop_renamed("TYPE", subject)
+    fn drop_renamed(&self, subject: Subject<'_>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
+        drop_renamed("TYPE", subject, context)
     }
 
     fn rename(&self, _table: &str, from: &str, to: &str) -> Option<String> {

@@ -113,6 +113,8 @@ pub(in crate::model) struct EmitContext<'c> {
     pub(in crate::model) actions: Actions<'c>,
     /// Objects that change and that the text of a function may name, by their names without schema.
     pub(in crate::model) changed_names: HashMap<&'c str, Vec<&'c Key>>,
+    /// The end of the temporary names of types and sequences that are dropped last.
+    pub(in crate::model) old_suffix: String,
     /// The circle of foreign keys that each table before is in, if it is in one.
     pub(in crate::model) circles: HashMap<&'c Key, usize>,
     /// Sequences that columns which may have rows begin to take their values from, with those columns.

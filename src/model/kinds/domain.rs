@@ -71,8 +71,8 @@ impl ObjectDefinition for Domain {
         statements
     }
 
-    fn drop_renamed(&self, subject: Subject<'_>) -> Vec<EmittedStatement> {
-        drop_renamed("DOMAIN", subject)
+    fn drop_renamed(&self, subject: Subject<'_>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
+        drop_renamed("DOMAIN", subject, context)
     }
 
     fn rename(&self, _table: &str, from: &str, to: &str) -> Option<String> {

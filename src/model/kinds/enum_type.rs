@@ -64,8 +64,8 @@ impl ObjectDefinition for EnumType {
         new.iter().enumerate().filter(|(_, label)| !known.contains(label)).map(add).collect()
     }
 
-    fn drop_renamed(&self, subject: Subject<'_>) -> Vec<EmittedStatement> {
-        drop_renamed("TYPE", subject)
+    fn drop_renamed(&self, subject: Subject<'_>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
+        drop_renamed("TYPE", subject, context)
     }
 
     fn rename(&self, _table: &str, from: &str, to: &str) -> Option<String> {
@@ -77,12 +77,12 @@ impl ObjectDefinition for EnumType {
 pub(super) fn drop_or_rename<'c>(word: &str, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
     let shown = subject.shown();
     vec![match context.actions.is_renamed_away(subject.key) {
-        true => EmittedStatement::rename(format!("ALTER {word} {shown} RENAME TO {}", renamed_away(shown).1)),
+        true => EmittedStatement::rename(format!("ALTER {word} {shown} RENAME TO {}", renamed_away(shown, &context.old_suffix).1)),
         false => EmittedStatement::drop(format!("DROP {word} {shown}")),
     }]
 }
 
 /// Drops the type that was renamed, when nothing uses it any more.
-pub(super) fn drop_renamed(word: &str, subject: Subject<'_>) -> Vec<EmittedStatement> {
-    vec![EmittedStatement::drop(format!("DROP {word} {}", renamed_away(subject.shown()).0))]
+pub(super) fn drop_renamed(word: &str, subject: Subject<'_>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
+    vec![EmittedStatement::drop(format!("DROP {word} {}", renamed_away(subject.shown(), &context.old_suffix).0))]
 }

@@ -78,7 +78,7 @@ pub(in crate::model) trait ObjectDefinition: PartialEq + Clone {
     }
 
     /// Drops what [`Self::drop`] only renamed, because other objects used it.
-    fn drop_renamed(&self, _subject: Subject<'_>) -> Vec<EmittedStatement> {
+    fn drop_renamed(&self, _subject: Subject<'_>, _context: &EmitContext<'_>) -> Vec<EmittedStatement> {
         Vec::new()
     }
 

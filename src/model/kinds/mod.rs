@@ -277,8 +277,8 @@ impl Definition {
         }
     }
 
-    pub(in crate::model) fn drop_renamed(&self, subject: Subject<'_>) -> Vec<EmittedStatement> {
-        dispatch!(self, it => it.drop_renamed(subject))
+    pub(in crate::model) fn drop_renamed(&self, subject: Subject<'_>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
+        dispatch!(self, it => it.drop_renamed(subject, context))
     }
 
     pub(in crate::model) fn rename(&self, table: &str, from: &str, to: &str) -> Option<String> {

@@ -50,11 +50,11 @@ impl ObjectDefinition for RangeType {
         let (shown, Some(subtype)) = (subject.shown(), self.subtype().filter(|_| context.actions.is_renamed_away(subject.key))) else {
             return drop_or_rename("TYPE", subject, context);
         };
-        let rename = |name: &str| EmittedStatement::rename(format!("ALTER TYPE {name} RENAME TO {}", renamed_away(name).1));
+        let rename = |name: &str| EmittedStatement::rename(format!("ALTER TYPE {name} RENAME TO {}", renamed_away(name, &context.old_suffix).1));
         let mut statements = vec![rename(shown)];
         // A type takes its constructors along, but not their names.
         let constructor = |name: &str, arguments: &str| {
-            EmittedStatement::rename(format!("ALTER FUNCTION {name}({arguments}) RENAME TO {}", renamed_away(name).1))
+            EmittedStatement::rename(format!("ALTER FUNCTION {name}({arguments}) RENAME TO {}", renamed_away(name, &context.old_suffix).1))
         };
         if let Some(multirange) = self.multirange() {
             statements.extend([rename(multirange), constructor(multirange, "")]);
@@ -67,8 +67,8 @@ impl ObjectDefinition for RangeType {
         statements
     }
 
-    fn drop_renamed(&self, subject: Subject<'_>) -> Vec<EmittedStatement> {
-        drop_renamed("TYPE", subject)
+    fn drop_renamed(&self, subject: Subject<'_>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
+        drop_renamed("TYPE", subject, context)
     }
 
     fn rename(&self, _table: &str, from: &str, to: &str) -> Option<String> {

@@ -62,7 +62,7 @@ impl ObjectDefinition for Sequence {
             let is_identity =
                 |column: &&Key| SequenceSource::of(context.old, column).is_some_and(|old| old.key.is_none() && old.name == shown);
             if columns.iter().any(is_identity) {
-                let rename = format!("ALTER SEQUENCE {shown} RENAME TO {}", renamed_away(shown).1);
+                let rename = format!("ALTER SEQUENCE {shown} RENAME TO {}", renamed_away(shown, &context.old_suffix).1);
                 statements.insert(0, EmittedStatement::rename(rename));
             }
             statements.extend(new.continue_from(columns, context));
@@ -81,8 +81,8 @@ impl ObjectDefinition for Sequence {
             .collect()
     }
 
-    fn drop_renamed(&self, subject: Subject<'_>) -> Vec<EmittedStatement> {
-        drop_renamed("SEQUENCE", subject)
+    fn drop_renamed(&self, subject: Subject<'_>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
+        drop_renamed("SEQUENCE", subject, context)
     }
 
     fn alter<'c>(&self, new: &Self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {

@@ -38,9 +38,9 @@ impl<'c> SequenceSource<'c> {
     /// Its name while this column's new sequence is set to its position; none if it is gone then, or counts in the other direction.
     fn name_while_replaced(&self, new: &Self, context: &EmitContext<'c>) -> Option<String> {
         let name = match self.key {
-            Some(key) if context.actions.is_renamed_away(key) => renamed_away(self.name).0,
+            Some(key) if context.actions.is_renamed_away(key) => renamed_away(self.name, &context.old_suffix).0,
             Some(key) if context.is_dropped(key) => return None,
-            None if self.name == new.name => renamed_away(self.name).0,
+            None if self.name == new.name => renamed_away(self.name, &context.old_suffix).0,
             Some(_) | None => self.name.to_owned(),
         };
         ((self.numbers.increment < 0) == (new.numbers.increment < 0)).then_some(name)

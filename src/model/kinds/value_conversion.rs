@@ -82,7 +82,7 @@ impl<'c> NamedType<'c> {
     fn name_while_converted(self, context: &EmitContext<'c>) -> String {
         let name = self.name.trim_end_matches("[]");
         match self.own() {
-            Some((key, _)) if context.actions.is_renamed_away(key) => renamed_away(name).0 + &self.name[name.len()..],
+            Some((key, _)) if context.actions.is_renamed_away(key) => renamed_away(name, &context.old_suffix).0 + &self.name[name.len()..],
             _ => type_name(self.name),
         }
     }

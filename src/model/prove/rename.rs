@@ -135,7 +135,7 @@ fn exchanged_identities(from: &Catalog, model: &Catalog) -> Vec<Rename> {
             circle.push(next);
         }
         if circle.pop().is_some_and(|last| last == first) {
-            let (aside, _) = renamed_away(&first);
+            let (aside, _) = renamed_away(&first, "_old");
             renames.push(rename(&first, &aside));
             renames.extend((1..circle.len()).rev().map(|number| rename(&circle[number], &circle[(number + 1) % circle.len()])));
             renames.push(rename(&aside, &circle[1]));

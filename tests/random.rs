@@ -133,8 +133,12 @@ const RIGHTS: [&str; 6] = [
 ];
 
 /// Rights on a view.
-const VIEW_RIGHTS: [&str; 4] =
-    ["", "REVOKE ALL ON {} FROM pair_reader;", "GRANT SELECT ON {} TO pair_writer;", "REVOKE ALL ON {} FROM pair_reader, pair_writer, PUBLIC;"];
+const VIEW_RIGHTS: [&str; 4] = [
+    "",
+    "REVOKE ALL ON {} FROM pair_reader;",
+    "GRANT SELECT ON {} TO pair_writer;",
+    "REVOKE ALL ON {} FROM pair_reader, pair_writer, PUBLIC;",
+];
 
 /// Default privileges of a schema.
 const PRIVILEGES: [&str; 5] = [

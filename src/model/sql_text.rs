@@ -261,7 +261,10 @@ mod tests {
     fn a_name_may_need_quotation_marks_and_be_as_long_as_can_be() {
         assert_eq!(renamed_away("mood", "_old"), ("mood_old".to_owned(), "mood_old".to_owned()));
         assert_eq!(renamed_away("s.mood", "_old"), ("s.mood_old".to_owned(), "mood_old".to_owned()));
-        assert_eq!(renamed_away("\"S.x\".\"My \"\"mood\"", "_old"), ("\"S.x\".\"My \"\"mood_old\"".to_owned(), "\"My \"\"mood_old\"".to_owned()));
+        assert_eq!(
+            renamed_away("\"S.x\".\"My \"\"mood\"", "_old"),
+            ("\"S.x\".\"My \"\"mood_old\"".to_owned(), "\"My \"\"mood_old\"".to_owned())
+        );
         assert_eq!(renamed_away(&"m".repeat(63), "_old2").1, format!("{}_old2", "m".repeat(58)));
         assert_eq!(usual_sequence_name("a", "id"), "a_id_seq");
         assert_eq!(usual_sequence_name("\"Order\"", "\"Id\""), "\"Order_Id_seq\"");

@@ -13,7 +13,9 @@ pub(super) fn of(old: &Schema, new: &Schema) -> (String, String) {
     let mut filled = Vec::new();
     for (number, table) in old.tables.iter().enumerate().filter(|(_, table)| table.exists) {
         let later = new.tables.get(number).filter(|table| table.exists);
-        let Some(inserted) = (0..ROWS).map(|row| insert(number, table, later, (old, new), row)).collect::<Option<String>>() else { continue };
+        let Some(inserted) = (0..ROWS).map(|row| insert(number, table, later, (old, new), row)).collect::<Option<String>>() else {
+            continue;
+        };
         rows += &inserted;
         filled.push(number);
         if let Some(later) = later {
@@ -79,7 +81,8 @@ fn value(column: &Column, other: Option<&Column>, (old, new): (&Schema, &Schema)
     if other.is_some_and(|other| other.kind != column.kind) {
         return null();
     }
-    let kept: Vec<&str> = ["c", "d", "e"].into_iter().zip(1..).filter(|(_, at)| old.labels[*at] && new.labels[*at]).map(|(label, _)| label).collect();
+    let kept: Vec<&str> =
+        ["c", "d", "e"].into_iter().zip(1..).filter(|(_, at)| old.labels[*at] && new.labels[*at]).map(|(label, _)| label).collect();
     match column.kind {
         0 | 1 => Some((row + 4).to_string()),
         2 => Some(format!("'it''s {row}'")),

@@ -50,7 +50,8 @@ impl ObjectDefinition for RangeType {
         let (shown, Some(subtype)) = (subject.shown(), self.subtype().filter(|_| context.actions.is_renamed_away(subject.key))) else {
             return drop_or_rename("TYPE", subject, context);
         };
-        let rename = |name: &str| EmittedStatement::rename(format!("ALTER TYPE {name} RENAME TO {}", renamed_away(name, &context.old_suffix).1));
+        let rename =
+            |name: &str| EmittedStatement::rename(format!("ALTER TYPE {name} RENAME TO {}", renamed_away(name, &context.old_suffix).1));
         let mut statements = vec![rename(shown)];
         // A type takes its constructors along, but not their names.
         let constructor = |name: &str, arguments: &str| {

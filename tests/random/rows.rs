@@ -89,7 +89,7 @@ fn value(column: &Column, other: Option<&Column>, (old, new): (&Schema, &Schema)
         3 => Some(format!("'x{row}'")),
         4 => Some(format!("'2024-01-0{} 12:00:00+02'", row + 1)),
         5 if unique => null(),
-        5 => Some((row % 2 == 0).to_string()),
+        5 => Some(row.is_multiple_of(2).to_string()),
         6 => Some(format!("{}.25", row + 1)),
         7 if unique => null(),
         7 if check => kept.first().map(|label| format!("'{label}'")).or_else(null),

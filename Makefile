@@ -55,7 +55,7 @@ demo: build ## Watch pgmarch wait for a throwaway server, migrate it and let a d
 	@scripts/dev/demo.sh $(BINARY)
 
 test: ## Run all tests, against real throwaway servers (docs-test is among them)
-	@$(NEED) cargo postgres proxies
+	@$(NEED) cargo postgres proxies orms
 	@scripts/dev/earlier-release.sh >/dev/null
 	cargo test --locked --workspace --features test-support
 
@@ -75,17 +75,17 @@ faults: build ## Disturb runs in every way there is, and print which survived (2
 
 MAJORS ?=
 matrix: ## Run the scenarios on PostgreSQL 13 to 18 (MAJORS="13 18" for some of them)
-	@$(NEED) cargo postgres npm
+	@$(NEED) cargo postgres npm orms
 	@scripts/dev/earlier-release.sh >/dev/null
 	PGMARCH_TEST_TENANTS=all scripts/dev/postgres-majors.sh $(MAJORS)
 
 test-released: build ## Run all scenarios with the released binary
-	@$(NEED) cargo postgres proxies
+	@$(NEED) cargo postgres proxies orms
 	@scripts/dev/earlier-release.sh >/dev/null
 	PGMARCH_TEST_BINARY=$(abspath $(BINARY)) cargo test --locked --features test-support --test scenarios
 
 # What no server has a say in, or takes long, is left to `make test`, on one major.
-SKIPPED := alembic:: import:: leaks:: harness:: scripts:: garbage:: reading:: random:: a_thousand_tables
+SKIPPED := alembic:: import:: leaks:: harness:: scripts:: garbage:: reading:: recipes:: random:: a_thousand_tables
 matrix-quick: ## The same on the oldest and the newest alone, without what is slow (8 minutes)
 	@$(NEED) cargo postgres npm
 	@scripts/dev/earlier-release.sh >/dev/null

@@ -16,10 +16,6 @@ fn with(command: &str, database: &Database, project: &Project) -> Program {
     pgmarch(database, project).in_folder(project.path()).env("PGMARCH_MODEL_COMMAND", command)
 }
 
-fn scratch(database: &Database) -> String {
-    database.one("SELECT count(*) FROM pg_database WHERE datname LIKE 'pgmarch\\_scratch\\_%model'")
-}
-
 #[test]
 fn psql_fills_the_scratch_database() {
     let (database, project) = (Database::new(), project());
@@ -58,7 +54,9 @@ fn a_failure_shows_its_output_without_control_characters_and_the_password() {
 fn a_command_that_takes_too_long_or_is_interrupted_leaves_no_process() {
     let (database, project) = (Database::new(), project());
     let mark = project.path().join("pids").to_string_lossy().into_owned();
-    let command = format!("sleep 600 & echo $! $$ > {mark}.new; mv {mark}.new {mark}; wait");
+    let command = format!(
+        "name=${{DATABASE_URL##*/}}; echo ${{name%%\\?*}} > {mark}.database; sleep 600 & echo $! $$ > {mark}.new; mv {mark}.new {mark}; wait"
+    );
     let is_alive = || {
         let pids = project.read("pids");
         let is_running = |pid: &str| {
@@ -83,8 +81,9 @@ fn a_command_that_takes_too_long_or_is_interrupted_leaves_no_process() {
     running.signal("TERM");
     running.wait().exits(143);
     waited(&|| !is_alive());
-    database.eventually("SELECT count(*) FROM pg_database WHERE datname LIKE 'pgmarch\\_scratch\\_%model'", "0");
-    assert_eq!(scratch(&database), "0");
+    let scratch = project.read("pids.database");
+    assert!(scratch.starts_with("pgmarch_scratch_"), "{scratch}");
+    database.eventually(&format!("SELECT count(*) FROM pg_database WHERE datname = '{}'", scratch.trim()), "0");
 }
 
 #[test]

@@ -50,6 +50,7 @@ mod planted_tables;
 mod prepared_statements;
 mod random;
 mod reading;
+mod recipes;
 mod rights;
 mod round_trips;
 mod scope;

@@ -178,16 +178,22 @@ need_peers() {
     scripts/bench/peers.sh
 }
 
+# scripts/dev/orm.sh installs the ORMs themselves.
+need_orms() {
+    if ! has node || ! has npm; then apt "Drizzle comes from npm" nodejs npm; fi
+    python3 -c 'import ensurepip, venv' 2>/dev/null || apt "Alembic and Django live in virtual environments" python3-venv
+}
+
 need_docker() {
     has docker || apt "the container engine" docker.io
     docker info >/dev/null 2>&1 || die "please start the Docker daemon (systemctl start docker, or dockerd) and make sure that $(id -un) may use it"
 }
 
-known="make cargo musl amd64 arm64 postgres pgbouncer proxies npm fuzz linters validators docker engines peers"
+known="make cargo musl amd64 arm64 postgres pgbouncer proxies npm fuzz linters validators docker engines peers orms"
 [ $# -gt 0 ] || die "usage: need.sh $known..."
 for what; do
     case $what in
-        make | cargo | musl | amd64 | arm64 | postgres | pgbouncer | proxies | npm | fuzz | linters | validators | docker | engines | peers) "need_$what" ;;
+        make | cargo | musl | amd64 | arm64 | postgres | pgbouncer | proxies | npm | fuzz | linters | validators | docker | engines | peers | orms) "need_$what" ;;
         *) die "unknown need '$what'; known: $known" ;;
     esac
 done

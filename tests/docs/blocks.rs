@@ -48,7 +48,7 @@ fn blocks_of(language: &str) -> Vec<Block> {
 #[test]
 fn every_block_has_a_language_that_is_held_to_something() {
     // `text` is what `tables.rs` writes.
-    let held = ["console", "mermaid", "rust", "sh", "sql", "text", "yaml"];
+    let held = ["console", "mermaid", "python", "rust", "sh", "sql", "text", "typescript", "yaml"];
     for block in blocks() {
         assert!(held.contains(&block.language.as_str()), "{}:{}: `{}`", block.path, block.line, block.language);
         assert!(block.language != "text" || block.path == "docs/reference.md", "{}:{}", block.path, block.line);
@@ -63,6 +63,24 @@ fn rust_blocks_are_the_example_that_is_tested() {
     for block in blocks_of("rust") {
         assert_eq!((block.path.as_str(), block.text.as_str()), ("docs/embedding.md", example.as_str()), "line {}", block.line);
     }
+}
+
+/// The files of `examples/orms/` that docs/model.md shows; `tests/recipes.rs` runs them.
+const RECIPES: [(&str, &str); 4] = [
+    ("python", "sqlalchemy/create_model.py"),
+    ("python", "sqlalchemy/compare.py"),
+    ("python", "django/settings.py"),
+    ("typescript", "drizzle/drizzle.config.ts"),
+];
+
+#[test]
+fn recipes_are_the_files_that_are_tested() {
+    for (language, name) in RECIPES {
+        let file = std::fs::read_to_string(super::root().join("examples/orms").join(name)).unwrap();
+        super::part_is("docs/model.md", name, &format!("```{language}\n{file}```\n"));
+    }
+    let shown = blocks_of("python").len() + blocks_of("typescript").len();
+    assert_eq!(shown, RECIPES.len(), "a block of Python or TypeScript is no file of examples/orms");
 }
 
 #[test]

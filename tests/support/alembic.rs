@@ -9,21 +9,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::Database;
+use super::orm::installed;
 
-/// Python with Alembic in it: made once, under `.cache/`.
+/// Python with Alembic in it.
 fn python() -> &'static Path {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    PYTHON.get_or_init(|| {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/dev/alembic.sh");
-        let output = Command::new(&script).output().unwrap_or_else(|error| panic!("{}: {error}", script.display()));
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "the tests beside Alembic need python3 with venv, and Alembic from PyPI: {} failed\n{stderr}",
-            script.display()
-        );
-        PathBuf::from(String::from_utf8(output.stdout).expect("a path in UTF-8").trim())
-    })
+    PYTHON.get_or_init(|| installed("alembic").join("bin/python"))
 }
 
 /// An Alembic project: a folder with `env.py` and `versions/`.

@@ -7,6 +7,7 @@ pub(crate) mod alembic;
 pub(crate) mod certificate;
 pub(crate) mod database;
 pub(crate) mod installation;
+pub(crate) mod orm;
 pub(crate) mod outcome;
 mod output;
 pub(crate) mod program;

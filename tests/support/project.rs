@@ -28,6 +28,11 @@ impl Project {
         Project::of_repository(&format!("tests/fixtures/{name}"))
     }
 
+    /// The project of an ORM at `examples/orms/<name>`.
+    pub(crate) fn example(name: &str) -> Project {
+        Project::of_repository(&format!("examples/orms/{name}"))
+    }
+
     /// The same files in a folder that may be written into.
     pub(crate) fn copied(&self) -> Project {
         let copy = Project::new();

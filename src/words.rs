@@ -29,6 +29,12 @@ pub(crate) fn seconds(duration: Duration) -> String {
     }
 }
 
+/// A text as one word of a shell.
+pub(crate) fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '=');
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
 /// Version rows, for a message.
 pub(crate) fn version<S: Borrow<str>>(rows: &[S]) -> String {
     if rows.is_empty() { "base".to_owned() } else { rows.join(", ") }

@@ -171,6 +171,41 @@ fn a_rename_is_pointed_out_and_done_only_when_told() {
 }
 
 #[test]
+fn names_that_are_words_of_sql_are_quoted() {
+    let database = Database::new();
+    let project = Project::new()
+        .child("001", "base", "CREATE TABLE \"user\" (id integer PRIMARY KEY, x integer, \"Old\" text);", "DROP TABLE \"user\";")
+        .file("schema.sql", "CREATE TABLE \"user\" (id integer PRIMARY KEY, \"order\" integer, \"New\" text);");
+    upgrade(&database, &project);
+    database.execute("INSERT INTO \"user\" VALUES (1, 2, 'a')");
+    let run = pgmarch(&database, &project).args(["create", "guess"]).run().exits(0);
+    for hint in ["--rename '\"user\".x=\"order\"'\n", "--rename '\"user\".\"Old\"=\"New\"'\n"] {
+        assert!(run.stdout.contains(hint), "{hint}\n{run}");
+    }
+    project.remove("002_guess.sql");
+    // As a shell passes them without single quotes, and as they are.
+    for renames in [["user.x=order", "user.Old=\"New\""], ["\"user\".x=\"order\"", "\"user\".\"Old\"=\"New\""]] {
+        pgmarch(&database, &project).args(["create", "told", "--rename", renames[0], "--rename", renames[1]]).run().exits(0);
+        let text = project.read("002_told.sql");
+        let (_, body) = text.split_once("-- migrate:up").expect("up");
+        assert_eq!(
+            body,
+            "\nALTER TABLE \"user\" RENAME COLUMN x TO \"order\";\nALTER TABLE \"user\" RENAME COLUMN \"Old\" TO \"New\";\n\n-- migrate:down\n\
+             ALTER TABLE \"user\" RENAME COLUMN \"New\" TO \"Old\";\nALTER TABLE \"user\" RENAME COLUMN \"order\" TO x;\n"
+        );
+        project.remove("002_told.sql");
+    }
+    for wrong in ["user.x=a b", "user.x=user.y", "user.x=\"\"", "user.x="] {
+        pgmarch(&database, &project).args(["create", "wrong", "--rename", wrong]).run().exits(2).stderr_contains("is no name");
+    }
+    let project = Project::new()
+        .child("001", "base", "CREATE TABLE \"user\" (id integer);", "DROP TABLE \"user\";")
+        .file("schema.sql", "CREATE TABLE \"order\" (id integer);");
+    pgmarch(&Database::new(), &project).args(["create", "told", "--rename", "user=order"]).run().exits(0);
+    assert!(project.read("002_told.sql").contains("ALTER TABLE \"user\" RENAME TO \"order\";"));
+}
+
+#[test]
 fn the_names_of_a_renamed_tables_parts_follow_it() {
     let database = Database::new();
     let table = |name: &str, column: &str| {

@@ -171,6 +171,7 @@ fn version_tables_of_other_tools_are_no_difference_on_either_side() {
     let (database, model) = (Database::new(), Database::new());
     let own = "CREATE TABLE django_migrations (id serial PRIMARY KEY, app text);
         CREATE TABLE migrations (id serial PRIMARY KEY, migration text, batch integer);
+        CREATE SCHEMA typeorm; CREATE TABLE typeorm.migrations (id serial PRIMARY KEY, \"timestamp\" bigint, name text);
         CREATE SCHEMA drizzle; CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text);";
     let project =
         Project::new().child("001", "base", "CREATE TABLE a (id integer); CREATE TABLE flyway_schema_history (x integer);", "SELECT 1;");

@@ -1,5 +1,7 @@
 //! What the server prints, as a person would write it: types, expressions, names.
 
+use crate::sql::quote_identifier;
+
 /// A type: `character varying(10)` is `varchar(10)`.
 pub(super) fn type_name(text: &str) -> String {
     for (long, short) in [("character varying", "varchar"), ("character(", "char("), ("bit varying", "varbit")] {
@@ -205,6 +207,16 @@ pub(super) fn bare_name(shown: &str) -> &str {
     dot.map_or(shown, |(place, _)| &shown[place + 1..])
 }
 
+/// The parts of a full name: dots in quotes separate nothing.
+pub(super) fn parts(name: &str) -> Vec<&str> {
+    let mut is_quoted = false;
+    let separates = |character: char| {
+        is_quoted ^= character == '"';
+        !is_quoted && character == '.'
+    };
+    name.split(separates).collect()
+}
+
 /// A name without its quotation marks.
 pub(super) fn unquoted(name: &str) -> String {
     name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).map_or_else(|| name.to_owned(), |inner| inner.replace("\"\"", "\""))
@@ -216,32 +228,29 @@ pub(super) fn clipped(text: &str, length: usize) -> &str {
     &text[..end.unwrap_or_default()]
 }
 
-/// How the server names the sequence of a `serial` or identity column, if that name is free (`makeObjectName`).
+/// How the server names the sequence of a `serial` or identity column, if that name is free.
 pub(super) fn usual_sequence_name(table: &str, column: &str) -> String {
+    usual_name(table, column, "seq")
+}
+
+/// How the server names a part of a column, if that name is free (`makeObjectName`). The table has no schema.
+pub(super) fn usual_name(table: &str, column: &str, label: &str) -> String {
     let (table, column) = (unquoted(table), unquoted(column));
     let (mut of_table, mut of_column) = (table.len(), column.len());
-    while of_table + of_column > LONGEST_NAME - "__seq".len() {
+    while of_table + of_column > LONGEST_NAME - "__".len() - label.len() {
         if of_table > of_column { of_table -= 1 } else { of_column -= 1 }
     }
-    ident(&format!("{}_{}_seq", clipped(&table, of_table), clipped(&column, of_column)))
+    ident(&format!("{}_{}_{label}", clipped(&table, of_table), clipped(&column, of_column)))
 }
 
 /// A name in SQL with something at its end, also if it is as long as names can be.
 pub(super) fn with_suffix(name: &str, suffix: &str) -> String {
-    let quoted = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let mut bare = quoted.map_or_else(|| name.to_owned(), |quoted| quoted.replace("\"\"", "\""));
-    while bare.len() + suffix.len() > 63 {
-        bare.pop();
-    }
-    ident(&(bare + suffix))
+    ident(&format!("{}{suffix}", clipped(&unquoted(name), LONGEST_NAME - suffix.len())))
 }
 
-/// A name, quoted if it must be.
+/// A name of the longest length, quoted if it must be.
 pub(super) fn ident(name: &str) -> String {
-    let name = clipped(name, LONGEST_NAME);
-    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+    quote_identifier(clipped(name, LONGEST_NAME))
 }
 
 /// Storage options to SET and to RESET, each as a list.
@@ -269,7 +278,12 @@ mod tests {
         assert_eq!(usual_sequence_name("a", "id"), "a_id_seq");
         assert_eq!(usual_sequence_name("\"Order\"", "\"Id\""), "\"Order_Id_seq\"");
         assert_eq!(usual_sequence_name(&"t".repeat(60), "id"), format!("{}_id_seq", "t".repeat(56)));
+        assert_eq!(usual_name("\"order\"", "\"user\"", "not_null"), "order_user_not_null");
+        assert_eq!(with_suffix("\"order\"", "_pkey"), "order_pkey");
+        assert_eq!(with_suffix("\"A \"\"b\"", "_new"), "\"A \"\"b_new\"");
+        assert_eq!(ident("order"), "\"order\"");
         assert_eq!(bare_name("\"a.b\".c"), "c");
+        assert_eq!(parts("\"a.b\".c"), ["\"a.b\"", "c"]);
     }
 
     #[test]

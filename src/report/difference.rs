@@ -6,6 +6,7 @@ use crate::escape;
 use crate::model::compare::{Change, DifferenceKind};
 use crate::model::hazard::Hazard;
 use crate::model::statement::EmittedStatement;
+use crate::words::shell_word;
 
 /// The difference between two schemas, and the statements that lead from one to the other.
 #[derive(Debug, Serialize)]
@@ -67,7 +68,8 @@ impl Difference {
 
     /// What to type if a column was renamed.
     pub(crate) fn renames_text(&self) -> String {
-        let hint = |rename: &String| format!("-- if this is a rename, its values can be kept: --rename {}\n", escape::line(rename));
+        let hint =
+            |rename: &String| format!("-- if this is a rename, its values can be kept: --rename {}\n", escape::line(shell_word(rename)));
         self.likely_renames.iter().map(hint).collect()
     }
 }

@@ -5,6 +5,7 @@
 //! sql!("SELECT … FROM {table} WHERE id = {id}", table = …, id = …) ─► Sql ─► Message ─► Session
 //! ```
 
+mod identifier;
 mod message;
 mod name;
 mod server_timeout;
@@ -14,6 +15,7 @@ mod value;
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
+pub(crate) use identifier::quote_identifier;
 pub(crate) use message::Message;
 pub(crate) use name::{Ident, QualifiedName, SearchPath, TableName};
 pub use server_timeout::ServerTimeout;

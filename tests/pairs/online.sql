@@ -138,3 +138,22 @@ INSERT INTO a (x) SELECT max(x) + 1 FROM a;
 DO $$BEGIN INSERT INTO a (x) VALUES (1); RAISE 'nothing protects a'; EXCEPTION WHEN unique_violation THEN END$$;
 -->
 CREATE TABLE a (x integer, CONSTRAINT one UNIQUE (x));
+
+--- names that are words of SQL
+CREATE TYPE "order" AS ENUM ('a', 'b');
+CREATE TABLE "user" (id int PRIMARY KEY, "table" int, "left" "order", "primary" text);
+CREATE UNIQUE INDEX "check" ON "user" ("table");
+CREATE INDEX "desc" ON "user" ("primary");
+CREATE TABLE "group" ("select" int, "user" int REFERENCES "user", "from" int);
+CREATE SEQUENCE "end" OWNED BY "group"."from";
+ALTER TABLE "group" ALTER "from" SET DEFAULT nextval('"end"');
+--rows
+INSERT INTO "user" VALUES (1, 1, 'a', 'x');
+INSERT INTO "group" VALUES (1, 1);
+-->
+CREATE TYPE "order" AS ENUM ('b', 'a');
+CREATE TABLE "user" (id int, "table" int NOT NULL, "left" "order", "primary" text, "grant" serial, CONSTRAINT "limit" PRIMARY KEY (id));
+CREATE UNIQUE INDEX "check" ON "user" ("table") INCLUDE (id);
+CREATE INDEX "desc" ON "user" ("primary" DESC);
+CREATE TABLE "group" ("select" int NOT NULL CONSTRAINT "where" CHECK ("select" > 0), "user" int CONSTRAINT "user" REFERENCES "user" ON DELETE CASCADE, "from" int GENERATED ALWAYS AS IDENTITY);
+CREATE TABLE "for" ("do" serial PRIMARY KEY, "end" bigserial);

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use tokio_postgres::error::DbError;
 
-use super::{FailedStatement, constant, quoted};
+use super::{FailedStatement, constant};
 use crate::apply::executor::Executor;
 use crate::revision::statement::identifiers::find_identifiers;
 use crate::sql;
-use crate::sql::{Literal, Message};
+use crate::sql::{Literal, Message, quote_identifier};
 
 /// The most characters of a query in advice.
 const MOST_QUERY: usize = 800;
@@ -31,7 +31,7 @@ impl Executor<'_> {
     pub(super) async fn data_advice(&self, failed: &FailedStatement<'_>) -> Option<String> {
         let error = failed.error;
         let (schema, table) = (error.schema()?, error.table()?);
-        let name = format!("{}.{}", quoted(schema), quoted(table));
+        let name = format!("{}.{}", quote_identifier(schema), quote_identifier(table));
         let facts = self.constraint_facts(error, schema, table).await;
         if !facts.has_table {
             // The revision itself creates it, so its data is in the file.
@@ -44,7 +44,7 @@ impl Executor<'_> {
         let key = error.detail().and_then(ViolatedKey::parse);
         let query = match (error.code().code(), changes_table) {
             ("23502", true) => {
-                let column = quoted(error.column()?);
+                let column = quote_identifier(error.column()?);
                 if !facts.has_column {
                     return Some(format!(
                         "{name} has rows, for which the new column {column} would be NULL: give it a DEFAULT, or add it without NOT NULL and fill it first, in {file}"

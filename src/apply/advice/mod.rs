@@ -65,13 +65,6 @@ fn is_raised(error: &DbError) -> bool {
     error.routine() == Some("exec_stmt_raise")
 }
 
-/// A name as SQL writes it: quoted only where it must be.
-fn quoted(name: &str) -> String {
-    let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
-}
-
 /// A text as a string constant.
 fn constant(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))

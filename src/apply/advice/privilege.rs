@@ -1,10 +1,10 @@
 //! A privilege that the role lacks: which object it is about, whose that is, and what grants the privilege.
 
-use super::{FailedStatement, quoted};
+use super::FailedStatement;
 use crate::apply::executor::Executor;
 use crate::revision::statement::identifiers::find_identifiers;
 use crate::sql;
-use crate::sql::{Literal, Message};
+use crate::sql::{Literal, Message, quote_identifier};
 
 /// The most characters of a statement that are compared with the names of objects.
 const MOST_TEXT: usize = 10_000;
@@ -41,7 +41,7 @@ impl Executor<'_> {
             message = Literal(failed.error.message()),
             statement = Literal(&statement)
         );
-        let quoted_role = quoted(&role);
+        let quoted_role = quote_identifier(&role);
         let found = self.look_up(&Message::of(query)).await.into_iter().next().and_then(|row| {
             let [kind, name, bare, owner, missing, has_row_security, has_superuser] = <[Option<String>; 7]>::try_from(row).ok()?;
             let missing = missing.unwrap_or_default().split(", ").filter(|privilege| !privilege.is_empty()).map(str::to_owned).collect();
@@ -81,7 +81,7 @@ fn setting_advice(words: &[String], role: &str) -> String {
     let words: Vec<&str> = words.iter().map(String::as_str).skip(1).skip_while(|word| ["local", "session"].contains(word)).collect();
     match words.as_slice() {
         ["role" | "authorization", wanted, ..] => {
-            let wanted = quoted(wanted);
+            let wanted = quote_identifier(wanted);
             format!("as a superuser run GRANT {wanted} TO {role}; or run the revision as that role: PGMARCH_ROLE={wanted}")
         }
         [setting, ..] => format!(

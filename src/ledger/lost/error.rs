@@ -6,6 +6,7 @@ use std::fmt;
 use super::reset::rows_text;
 use crate::exit::{Exit, Explain};
 use crate::sql::QualifiedName;
+use crate::words::shell_word;
 
 /// Why an upgrade does not start at base although the version table says base.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,12 +86,6 @@ impl fmt::Display for LostVersionTable {
             ),
         }
     }
-}
-
-/// A value quoted for a shell.
-fn shell_word(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-    if text.bytes().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// A table's schema as `PGMARCH_SEARCH_PATH` takes it.

@@ -1,5 +1,8 @@
 //! Version tables of other migration tools and frameworks: they are never differences. Pure.
 
+use std::collections::BTreeSet;
+
+use crate::model::sql_text::unquoted;
 use crate::model::{Catalog, Key, ObjectKind};
 
 /// Names as a [`Key`] has them: with a schema where the bare name says too little.
@@ -85,14 +88,14 @@ pub(super) fn is_version_table(key: &Key, catalog: &Catalog) -> bool {
         let mut alike = NAMES_WITH_COLUMNS.iter().filter(|(name, _)| is_named(name)).peekable();
         alike.peek().is_some() && {
             let own = columns(key, catalog);
-            alike.any(|(_, columns)| own == *columns)
+            alike.any(|(_, columns)| own.iter().eq(columns.iter()))
         }
     }
 }
 
-/// The names of a table's columns, in their order.
-fn columns<'c>(table: &Key, catalog: &'c Catalog) -> Vec<&'c str> {
+/// The names of a table's columns, sorted.
+fn columns(table: &Key, catalog: &Catalog) -> BTreeSet<String> {
     let first = Key { kind: ObjectKind::Column, name: format!("{}.", table.name).into() };
     let own = catalog.objects.range(&first..).take_while(|(key, _)| key.kind == ObjectKind::Column && key.name.starts_with(&*first.name));
-    own.filter(|(_, column)| column.parent.as_ref() == Some(table)).map(|(_, column)| &*column.shown).collect()
+    own.filter(|(_, column)| column.parent.as_ref() == Some(table)).map(|(_, column)| unquoted(&column.shown)).collect()
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::replacement::Replacements;
 use super::subject::Subject;
 use crate::model::ignore::Ignore;
+use crate::model::sql_text::bare_name;
 use crate::model::{Catalog, Key, Object, ObjectKind};
 
 /// Which form of a statement is wanted.
@@ -152,7 +153,7 @@ impl<'c> EmitContext<'c> {
 
     /// Whether there is a CREATE for an index of a table or materialized view, or for the constraint that it belongs to.
     pub(in crate::model) fn has_created_index(&self, whole: &Key, index: &str) -> bool {
-        let is = |(_, object): (_, &Object)| object.shown.rsplit('.').next() == Some(index);
+        let is = |(_, object): (_, &Object)| bare_name(&object.shown) == index;
         let of = |kind| self.parts.of(whole, kind).filter(|(part, _)| self.is_created(part)).any(is);
         of(ObjectKind::Index) || of(ObjectKind::Constraint)
     }

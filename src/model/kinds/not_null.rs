@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::context::{EmitContext, Form};
 use super::interface::Subject;
 use crate::model::hazard::Danger;
-use crate::model::sql_text::ident;
+use crate::model::sql_text::{bare_name, usual_name};
 use crate::model::statement::EmittedStatement;
 
 /// NOT NULL, which is a constraint with a name from PostgreSQL 18 on.
@@ -27,12 +27,11 @@ pub(super) fn change_not_null(
 ) -> Vec<EmittedStatement> {
     let (table, name) = (subject.parent, subject.shown());
     let alter = |what: String| EmittedStatement::alter(format!("ALTER TABLE {table} {what}"));
-    let bare = table.rsplit('.').next().unwrap_or(table);
     match (old, new) {
         _ if old == new => Vec::new(),
         (_, None) => vec![alter_column(subject, "DROP NOT NULL")],
         (Some(old), Some(new)) if old.name != new.name && old.valid == new.valid && old.no_inherit == new.no_inherit => {
-            let of = |not_null: &NotNull| not_null.name.clone().unwrap_or_else(|| format!("{bare}_{name}_not_null"));
+            let of = |not_null: &NotNull| not_null.name.clone().unwrap_or_else(|| usual_name(bare_name(table), name, "not_null"));
             vec![EmittedStatement::rename(format!("ALTER TABLE {table} RENAME CONSTRAINT {} TO {}", of(old), of(new)))]
         }
         (Some(_), Some(_)) => {
@@ -61,8 +60,7 @@ pub(super) fn change_not_null(
 pub(super) fn set_not_null_in_steps(subject: Subject<'_>) -> [EmittedStatement; 4] {
     let (table, name) = (subject.parent, subject.shown());
     let alter = |what: String| EmittedStatement::alter(format!("ALTER TABLE {table} {what}"));
-    let bare = |name: &str| name.trim_matches('"').to_owned();
-    let check = ident(&format!("{}_{}_not_null_check", bare(table.rsplit('.').next().unwrap_or(table)), bare(name)));
+    let check = usual_name(bare_name(table), name, "not_null_check");
     [
         alter(format!("ADD CONSTRAINT {check} CHECK ({name} IS NOT NULL) NOT VALID")),
         alter(format!("VALIDATE CONSTRAINT {check}")).with(Danger::MayFail, "it fails if a row has NULL"),

@@ -6,7 +6,7 @@ use super::Definition;
 use super::context::EmitContext;
 use super::enum_type::{TYPE, drop_or_rename, drop_renamed};
 use super::interface::{Facts, ObjectDefinition, Subject};
-use crate::model::sql_text::renamed_away;
+use crate::model::sql_text::{bare_name, ident, renamed_away, unquoted, with_suffix};
 use crate::model::statement::EmittedStatement;
 
 /// A range type: the options of its CREATE.
@@ -79,5 +79,11 @@ impl ObjectDefinition for RangeType {
 
 /// How the server names the multirange type of a range type by default (PostgreSQL manual, CREATE TYPE).
 fn multirange_name(range: &str) -> String {
-    if range.contains("range") { range.replacen("range", "multirange", 1) } else { format!("{range}_multirange") }
+    let bare = bare_name(range);
+    let schema = &range[..range.len() - bare.len()];
+    let name = unquoted(bare);
+    match name.contains("range") {
+        true => format!("{schema}{}", ident(&name.replacen("range", "multirange", 1))),
+        false => format!("{schema}{}", with_suffix(bare, "_multirange")),
+    }
 }

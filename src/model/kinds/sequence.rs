@@ -12,7 +12,7 @@ use super::sequence_numbers::SequenceNumbers;
 use super::sequence_position::{SequenceSource, change_numbers};
 use crate::model::hazard::Danger;
 use crate::model::rights::RightsClass;
-use crate::model::sql_text::renamed_away;
+use crate::model::sql_text::{bare_name, renamed_away, usual_sequence_name};
 use crate::model::statement::EmittedStatement;
 use crate::model::{Key, ObjectKind};
 
@@ -153,7 +153,8 @@ pub(in crate::model) fn find_serials<'c>(context: &EmitContext<'c>) -> BTreeMap<
         let plain =
             sequence.numbers == SequenceNumbers::by_default(&definition.type_name) && !sequence.unlogged && definition.identity.is_none();
         let (table, own) = (column.parent, column.shown());
-        let named = *object.shown == *format!("{table}_{own}_seq") && !object.shown.contains('"');
+        let usual = usual_sequence_name(bare_name(table), own);
+        let named = object.shown.strip_suffix(&*usual).is_some_and(|schema| table.strip_suffix(bare_name(table)) == Some(schema));
         let next = format!("nextval('{}'::regclass)", object.shown);
         let counted = context.new.default_of(column.key).is_some_and(|(_, expression)| expression == next);
         let not_null = definition.not_null.as_ref().is_some_and(|not_null| not_null.name.is_none() && not_null.valid);

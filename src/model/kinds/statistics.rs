@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, ObjectDefinition, Subject, TypeChange};
 use crate::model::Key;
+use crate::model::sql_text::bare_name;
 use crate::model::statement::EmittedStatement;
 
 /// A statistics object of a table.
@@ -29,7 +30,7 @@ impl ObjectDefinition for ExtendedStatistics {
 
     fn create<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
         let shown = subject.shown();
-        let full = format!("{}.{}", self.schema, shown.rsplit('.').next().unwrap_or(shown));
+        let full = format!("{}.{}", self.schema, bare_name(shown));
         let create = EmittedStatement::create(self.definition.replacen(&full, shown, 1));
         let target = self.target.map(|target| EmittedStatement::alter(format!("ALTER STATISTICS {shown} SET STATISTICS {target}")));
         [create].into_iter().chain(target).collect()

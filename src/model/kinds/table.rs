@@ -9,7 +9,7 @@ use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, Subj
 use crate::model::ObjectKind;
 use crate::model::hazard::Danger;
 use crate::model::rights::RightsClass;
-use crate::model::sql_text::{self, options};
+use crate::model::sql_text::{self, bare_name, options, with_suffix};
 use crate::model::statement::EmittedStatement;
 
 /// A table without its parts.
@@ -133,7 +133,7 @@ impl Table {
         // A primary key of one column with the usual name stands beside it.
         let plain_key = constraints.iter().find_map(|(shown, constraint)| {
             let column = constraint.definition.strip_prefix("PRIMARY KEY (")?.strip_suffix(')')?;
-            let usual = *shown == format!("{}_pkey", name.rsplit('.').next().unwrap_or(name));
+            let usual = *shown == with_suffix(bare_name(name), "_pkey");
             let is_own = |other: &Subject<'_>| other.shown() == column && !context.new.is_inherited(other.key);
             (usual && !column.contains(',') && columns.iter().any(is_own)).then_some(column)
         });

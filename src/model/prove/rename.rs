@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 use crate::model::kinds::interface::Subject;
-use crate::model::sql_text::{bare_name, renamed_away};
+use crate::model::sql_text::{bare_name, ident, parts, renamed_away, unquoted};
 use crate::model::{Catalog, Key, Object, ObjectKind};
 
 /// `--rename` of an object that does not exist.
@@ -35,27 +35,52 @@ impl Rename {
         let problem = |problem: String| RenameError { typed: typed.to_owned(), problem };
         let (from, to) =
             typed.split_once('=').ok_or_else(|| problem("write table.old=new for a column, or old=new for a table".to_owned()))?;
+        let to = new_name(to).ok_or_else(|| {
+            problem(format!(
+                "{to} is no name; write the new name alone, without a table or a schema, in double quotes if it has other characters"
+            ))
+        })?;
         let missing = |from: &str| {
             problem(format!(
                 "the revisions make nothing that is called {from}; names are written as in SQL, with their schema where they need it"
             ))
         };
+        let exact = |shown: &str| shown == from;
+        // A shell removes double quotes.
+        let without_quotes = |shown: &str| parts(shown).into_iter().map(unquoted).eq(from.split('.'));
+        let found = Self::of(&to, old, exact).or_else(|| Self::of(&to, old, without_quotes));
+        found.ok_or_else(|| missing(from))
+    }
+
+    /// The rename of the first object whose name, that of a column with its table's, is the one that is meant.
+    fn of(to: &str, old: &Catalog, is_meant: impl Fn(&str) -> bool) -> Option<Self> {
         for (key, object) in &old.objects {
             let Some(subject) = old.subject(key) else { continue };
             let rename = |from: &str, to: &str| object.definition().rename(subject.parent, from, to);
-            if key.kind == ObjectKind::Column && from == format!("{}.{}", subject.parent, object.shown) {
+            let shown = &*object.shown;
+            if key.kind == ObjectKind::Column && is_meant(&format!("{}.{shown}", subject.parent)) {
                 let table = object.parent.as_ref().map(|table| table.name.to_string());
-                let both = rename(&object.shown, to).zip(rename(to, &object.shown));
-                return both.map(|(up, down)| Self { up, down, table }).ok_or_else(|| missing(from));
+                let (up, down) = rename(shown, to).zip(rename(to, shown))?;
+                return Some(Self { up, down, table });
             }
-            if key.kind.facts().can_be_renamed && *from == *object.shown {
+            if key.kind.facts().can_be_renamed && is_meant(shown) {
                 let own = key.bare();
-                let now = format!("{}{to}", from.strip_suffix(own).unwrap_or_default());
+                let now = format!("{}{to}", shown.strip_suffix(own).unwrap_or_default());
                 let table = (key.kind == ObjectKind::Table).then(|| format!("{}.{to}", key.schema()));
-                return rename(from, to).zip(rename(&now, own)).map(|(up, down)| Self { up, down, table }).ok_or_else(|| missing(from));
+                let (up, down) = rename(shown, to).zip(rename(&now, own))?;
+                return Some(Self { up, down, table });
             }
         }
-        Err(missing(from))
+        None
+    }
+}
+
+/// A new name as SQL writes it: without quotes in lower case, and quoted if it is a word of SQL.
+fn new_name(typed: &str) -> Option<String> {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
+    match typed.starts_with('"') {
+        true => (bare_name(typed) == typed && typed.len() > 2 && typed.ends_with('"')).then(|| ident(&unquoted(typed))),
+        false => (!typed.is_empty() && typed.chars().all(is_part)).then(|| ident(&typed.to_ascii_lowercase())),
     }
 }
 

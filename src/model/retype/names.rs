@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::sql_text::{LONGEST_NAME, clipped, ident, unquoted};
+use crate::model::sql_text::{LONGEST_NAME, clipped, ident, parts, unquoted};
 use crate::model::{Catalog, Key, ObjectKind};
 
 /// Every name in some catalogs, without its schema and without quotes.
@@ -36,16 +36,6 @@ impl UsedNames {
     }
 }
 
-/// The parts of a full name: dots in quotes separate nothing.
-pub(super) fn parts(name: &str) -> Vec<&str> {
-    let mut is_quoted = false;
-    let separates = |character: char| {
-        is_quoted ^= character == '"';
-        !is_quoted && character == '.'
-    };
-    name.split(separates).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +47,5 @@ mod tests {
         assert_eq!(names.unused("id", "bigint"), "id_bigint3");
         assert_eq!(names.unused("\"a \"\"b\"", "new"), "\"a \"\"b_new\"");
         assert_eq!(names.unused(&"x".repeat(63), "new").len(), LONGEST_NAME);
-        assert_eq!(parts("\"a.b\".c"), ["\"a.b\"", "c"]);
     }
 }

@@ -11,7 +11,7 @@ use crate::revision::format::{header_place, parse};
 use crate::revision::id::compare_naturally;
 use crate::revision::next_id::next_id;
 use crate::revision::{Fault, FileProblem, Id, ParsedRevision, Revision};
-use crate::words::nearest;
+use crate::words::{nearest, shell_word};
 
 impl Graph {
     /// Reads all revisions of a folder, or returns all its faults.
@@ -120,7 +120,7 @@ fn renumber(parsed: &[ParsedRevision], first: &ParsedRevision, second: &ParsedRe
     let renamed = revision.path.with_file_name(rest.map_or_else(|| format!("{free}_{name}"), |rest| format!("{free}{rest}")));
     let mut steps = Vec::new();
     if revision.path != renamed {
-        steps.push(format!("`mv {} {}`", shell_word(&revision.path), shell_word(&renamed)));
+        steps.push(format!("`mv {} {}`", shell_word(&revision.path.display().to_string()), shell_word(&renamed.display().to_string())));
     }
     let mut headers = Vec::new();
     if header_place(revision, "revision").is_some() {
@@ -133,13 +133,6 @@ fn renumber(parsed: &[ParsedRevision], first: &ParsedRevision, second: &ParsedRe
         steps.push(format!("write {} in its header", headers.join(" and ")));
     }
     format!("give the other one the next id: {}", steps.join(", then "))
-}
-
-/// A path as a word of a shell.
-fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
-    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// Ids and branch labels that are not unique.

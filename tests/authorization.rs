@@ -89,6 +89,50 @@ fn what_is_new_or_has_its_rights_again_changes_no_authorization() {
 }
 
 #[test]
+fn what_a_recreated_object_gets_no_more_is_above_its_drop() {
+    let old = "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT INSERT ON TABLES TO pair_writer;
+        CREATE TABLE a (x integer, y integer);
+        CREATE VIEW v AS SELECT x, y FROM a;
+        GRANT SELECT ON v TO pair_reader;
+        GRANT UPDATE (y) ON v TO pair_reader;
+        REVOKE INSERT ON v FROM pair_writer;
+        CREATE VIEW w AS SELECT x FROM a;
+        ALTER VIEW w OWNER TO pair_writer;
+        CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+        GRANT EXECUTE ON FUNCTION f TO pair_reader;";
+    let model = "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT INSERT ON TABLES TO pair_writer;
+        CREATE TABLE a (x bigint, y integer);
+        CREATE VIEW v AS SELECT x, y FROM a;
+        CREATE VIEW w AS SELECT x FROM a;
+        CREATE FUNCTION f() RETURNS bigint LANGUAGE sql AS 'SELECT 1';";
+    let written = up(old, model);
+    for (hazards, statement) in [
+        (
+            &[
+                "pair_reader loses SELECT when v is recreated",
+                "pair_writer gets INSERT when v is recreated",
+                "pair_reader loses UPDATE (y) when v is recreated",
+            ][..],
+            "DROP VIEW v;",
+        ),
+        (
+            &[
+                "the role that runs this gets all rights of the owner, the present owner loses them when VIEW w is recreated",
+                "pair_writer gets INSERT when w is recreated",
+            ],
+            "DROP VIEW w;",
+        ),
+        (&["pair_reader loses EXECUTE when ROUTINE f() is recreated"], "DROP FUNCTION f();"),
+    ] {
+        let number = written.iter().position(|line| line == statement).unwrap_or_else(|| panic!("{statement}\n{}", written.join("\n")));
+        let above: Vec<String> = hazards.iter().map(|hazard| format!("-- authorization change: {hazard}")).collect();
+        assert_eq!(written[number - above.len()..number], above, "{}", written.join("\n"));
+    }
+    let changes = written.iter().filter(|line| line.contains("authorization change")).count();
+    assert_eq!(changes, 6, "{}", written.join("\n"));
+}
+
+#[test]
 fn a_view_that_diff_recreates_is_not_opened() {
     let database = database();
     let old = "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO pair_reader;

@@ -16,13 +16,14 @@ mod stages;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::compare::compare;
+use super::hazard::{Danger, Hazard};
 use super::ignore::Ignore;
 use super::kinds::constraint::referenced_tables;
 use super::kinds::context::{Action, Actions, EmitContext, Parts};
 use super::kinds::interface::{AlterRules, EnumLabels, ObjectStep, StatementNode};
 use super::kinds::sequence::find_serials;
 use super::kinds::sequence_position::{find_new_sources, find_replaced_sequences};
-use super::sql_text::literals;
+use super::sql_text::{bare_name, literals};
 use super::statement::{EmitStage, EmittedStatement};
 use super::{Catalog, Definition, Key, Object, ObjectKind};
 use crate::revision::SectionMode;
@@ -91,7 +92,7 @@ fn changed_names<'c>(new: &'c Catalog, actions: &Actions<'c>) -> HashMap<&'c str
     let mut names: HashMap<&str, Vec<&Key>> = HashMap::new();
     for (key, object) in &new.objects {
         if key.kind.facts().is_named_in_routines && actions.of(key) != Action::Keep {
-            let short = object.shown.split('(').next().and_then(|name| name.rsplit('.').next()).unwrap_or("");
+            let short = bare_name(object.shown.split('(').next().unwrap_or("")).trim_matches('"');
             names.entry(short).or_default().push(key);
         }
     }
@@ -187,6 +188,7 @@ impl<'c> Emitter<'c> {
     ) -> Vec<(Section, EmittedStatement)> {
         self.find_inline(nodes, index, &edges.hard, ordered, sections);
         let inline: BTreeSet<&Key> = self.context.inline.values().flatten().copied().collect();
+        let mut silent_changes = self.silent_authorization_changes();
         let mut statements = Vec::new();
         for number in ordered.iter().copied() {
             let (step, key) = nodes[number];
@@ -196,9 +198,25 @@ impl<'c> Emitter<'c> {
             let own = &sections[number];
             // A statement that only the final text has is in the section of its node.
             let places = own.statements.iter().copied().chain(std::iter::repeat(own.first));
-            statements.extend(places.zip(self.with_gap(number, (step, key), self.write(step, key))));
+            let mut written = self.with_gap(number, (step, key), self.write(step, key));
+            if let (Some(texts), Some(first)) = (silent_changes.remove(&(step, key)), written.first_mut()) {
+                first.hazards.extend(texts.into_iter().map(|text| Hazard::new(Danger::AuthorizationChange, text)));
+            }
+            statements.extend(places.zip(written));
         }
         statements
+    }
+
+    /// What roles gain and lose because objects are recreated, by the step that drops them.
+    fn silent_authorization_changes(&self) -> BTreeMap<StatementNode<'c>, Vec<String>> {
+        let mut changes: BTreeMap<StatementNode<'c>, Vec<String>> = BTreeMap::new();
+        for (key, _) in self.context.actions.all().filter(|(_, action)| *action == Action::Recreate) {
+            let texts = properties::silent_authorization_changes(key, &self.context);
+            if !texts.is_empty() {
+                changes.entry(self.emitting_object(ObjectStep::Drop, key)).or_default().extend(texts);
+            }
+        }
+        changes
     }
 
     /// The sections of each node. `None`: what keeps statements apart that belong together is now done in a transaction, so try again.

@@ -1,6 +1,6 @@
 //! What every object can have: a comment, an owner, rights of other roles.
 
-use super::rights::set_rights;
+use super::rights::{set_rights, silent_changes};
 use crate::model::hazard::Danger;
 use crate::model::ignore::Ignore;
 use crate::model::kinds::context::EmitContext;
@@ -20,11 +20,7 @@ pub(super) fn set_properties(key: &Key, context: &EmitContext<'_>) -> Vec<Emitte
         let owner = new.owner().unwrap_or("CURRENT_USER");
         let statement = EmittedStatement::set_owner(format!("ALTER {address} OWNER TO {owner}"));
         let is_change = context.old.objects.get(key).is_some_and(|old| old.owner() != new.owner());
-        let text = match new.owner() {
-            Some(owner) => format!("{owner} gets all rights of the owner, the present owner loses them"),
-            None => "the role that runs this gets all rights of the owner, the present owner loses them".to_owned(),
-        };
-        statements.push(if is_change { statement.with(Danger::AuthorizationChange, &text) } else { statement });
+        statements.push(if is_change { statement.with(Danger::AuthorizationChange, &new_owner(new)) } else { statement });
     }
     if !ignore.grants {
         statements.extend(set_rights(subject, old, context));
@@ -39,6 +35,20 @@ pub(super) fn set_properties(key: &Key, context: &EmitContext<'_>) -> Vec<Emitte
     statements.extend(attribute_comments(old, new));
     statements.extend(identity_comment(old, new));
     statements
+}
+
+fn new_owner(new: &Object) -> String {
+    let owner = new.owner().unwrap_or("the role that runs this");
+    format!("{owner} gets all rights of the owner, the present owner loses them")
+}
+
+/// What roles may do more or less with an object that is recreated, though no statement says so.
+pub(super) fn silent_authorization_changes(key: &Key, context: &EmitContext<'_>) -> Vec<String> {
+    let (Some(subject), Some(old)) = (context.new.subject(key), context.old.objects.get(key)) else { return Vec::new() };
+    let new = subject.object;
+    let owner = (old.owner().is_some() && new.owner().is_none())
+        .then(|| format!("{} when {} is recreated", new_owner(new), new.definition().address(subject)));
+    owner.into_iter().chain(silent_changes(subject, context)).collect()
 }
 
 /// The comment on the sequence of an identity column.

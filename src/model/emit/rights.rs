@@ -9,66 +9,85 @@ use crate::model::{Attribute, Catalog, Key, Object, ObjectKind};
 
 /// The statements that set the rights on an object and its columns. `old` is the object that stays.
 pub(super) fn set_rights(subject: Subject<'_>, old: Option<&Object>, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
+    transitions(subject, old, context).iter().flat_map(RightsTransition::statements).collect()
+}
+
+/// What roles gain and lose because an object is recreated, without a GRANT or REVOKE: its new rights are those that CREATE gives it.
+pub(super) fn silent_changes(subject: Subject<'_>, context: &EmitContext<'_>) -> Vec<String> {
+    transitions(subject, None, context).iter().flat_map(RightsTransition::silent_changes).collect()
+}
+
+fn transitions<'o>(subject: Subject<'o>, old: Option<&'o Object>, context: &EmitContext<'o>) -> Vec<RightsTransition<'o>> {
     match subject.key.kind.facts().grants {
         Grants::None => Vec::new(),
-        Grants::On(words, class) => set_rights_on_object(subject, words, class, old, context),
+        Grants::On(words, class) => of_object(subject, words, class, old, context),
         Grants::OnColumn => {
             let Some((key, table)) = subject.object.parent.as_ref().and_then(|table| context.new.objects.get_key_value(table)) else {
                 return Vec::new();
             };
-            let mut statements = set_rights_on_column(subject, old, (key, table), context);
-            statements.extend(set_rights_on_identity(subject, old, table, context));
-            statements
+            let mut transitions = vec![of_column(subject, old, (key, table), context)];
+            transitions.extend(of_identity(subject, old, table, context));
+            transitions
         }
     }
 }
 
-fn set_rights_on_object(
-    subject: Subject<'_>,
+fn of_object<'o>(
+    subject: Subject<'o>,
     words: &str,
     class: RightsClass,
-    old: Option<&Object>,
-    context: &EmitContext<'_>,
-) -> Vec<EmittedStatement> {
+    old: Option<&'o Object>,
+    context: &EmitContext<'o>,
+) -> Vec<RightsTransition<'o>> {
     let (new, server) = (subject.object, context.options.server);
-    let securable = Securable { on: format!("{words}{}", subject.shown()), owner: owner_of(new) };
+    let on = format!("{words}{}", subject.shown());
     let (before, after) = before_and_after(subject.key, new, old, class, context);
     let earlier = context.old.objects.get(subject.key);
     let was = earlier.map(|earlier| transferred(all_rights(earlier, class, server), earlier, new));
-    let mut statements = securable.set(&before, &after, was.as_deref(), |rights| class.listed(rights, server));
     let revoked = changes(&before, &after);
-    for column in new.definition().attributes() {
+    let of_column = |column: &'o Attribute| {
         let of = |view: &Object| view.definition().attributes().iter().find(|other| other.name == column.name).cloned();
         let rights = |column: Option<Attribute>| column.and_then(|column| column.grants).unwrap_or_default();
-        let before = old.map_or_else(Vec::new, |old| rights_left(&rights(of(old)), old, new, &revoked));
-        let was = earlier.and_then(|earlier| of(earlier).map(|column| transferred(rights(Some(column)), earlier, new)));
-        statements.extend(securable.set_on_column(&column.name, &before, column.grants.as_deref().unwrap_or_default(), was.as_deref()));
-    }
-    statements
+        RightsTransition {
+            securable: Securable { on: on.clone(), owner: owner_of(new), listing: Listing::Column(&column.name) },
+            before: old.map_or_else(Vec::new, |old| rights_left(&rights(of(old)), old, new, &revoked)),
+            after: column.grants.clone().unwrap_or_default(),
+            was: earlier.and_then(|earlier| of(earlier).map(|column| transferred(rights(Some(column)), earlier, new))),
+        }
+    };
+    let columns: Vec<RightsTransition<'o>> = new.definition().attributes().iter().map(of_column).collect();
+    let securable = Securable { on: on.clone(), owner: owner_of(new), listing: Listing::Object(class, server) };
+    [RightsTransition { securable, was, before: before.clone(), after: after.clone() }].into_iter().chain(columns).collect()
 }
 
-fn set_rights_on_column(
-    subject: Subject<'_>,
+fn of_column<'o>(
+    subject: Subject<'o>,
     old: Option<&Object>,
-    (key, table): (&Key, &Object),
+    (key, table): (&Key, &'o Object),
     context: &EmitContext<'_>,
-) -> Vec<EmittedStatement> {
-    let securable = Securable { on: subject.parent.to_owned(), owner: owner_of(table) };
+) -> RightsTransition<'o> {
+    let securable = Securable { on: subject.parent.to_owned(), owner: owner_of(table), listing: Listing::Column(subject.shown()) };
     let rights = |column: &Object| column.grants().unwrap_or_default().to_vec();
+    let after = rights(subject.object);
     let Some(old_table) = context.old.objects.get(key) else {
-        return securable.set_on_column(subject.shown(), &[], &rights(subject.object), None);
+        return RightsTransition { securable, before: Vec::new(), after, was: None };
     };
     let before = old.map(rights).filter(|rights| !rights.is_empty()).map_or_else(Vec::new, |rights| {
         let (before, after) = before_and_after(key, table, Some(old_table), RightsClass::Tables, context);
         rights_left(&rights, old_table, table, &changes(&before, &after))
     });
     let was = context.old.objects.get(subject.key).map(|column| transferred(rights(column), old_table, table));
-    securable.set_on_column(subject.shown(), &before, &rights(subject.object), was.as_deref())
+    RightsTransition { securable, before, after, was }
 }
 
 /// The sequence of an identity column, which belongs to its table's owner.
-fn set_rights_on_identity(subject: Subject<'_>, old: Option<&Object>, table: &Object, context: &EmitContext<'_>) -> Vec<EmittedStatement> {
-    let Some(new) = subject.object.definition().identity() else { return Vec::new() };
+fn of_identity<'o>(
+    subject: Subject<'o>,
+    old: Option<&Object>,
+    table: &'o Object,
+    context: &EmitContext<'_>,
+) -> Option<RightsTransition<'o>> {
+    let new = subject.object.definition().identity()?;
     let (class, server) = (RightsClass::Sequences, context.options.server);
     let old_table = subject.object.parent.as_ref().and_then(|table| context.old.objects.get(table));
     let rights = |column: &Object| {
@@ -77,12 +96,12 @@ fn set_rights_on_identity(subject: Subject<'_>, old: Option<&Object>, table: &Ob
     };
     let was = context.old.objects.get(subject.key).and_then(rights);
     if was.is_none() && context.options.ignore.grants {
-        return Vec::new();
+        return None;
     }
     let before = old.and_then(rights).unwrap_or_else(|| of_new_owner(initial(class, subject.key, context), table));
     let after = new.grants.clone().unwrap_or_else(|| class.built_in(server));
-    let securable = Securable { on: format!("SEQUENCE {}", new.sequence), owner: owner_of(table) };
-    securable.set(&before, &after, was.as_deref(), |rights| class.listed(rights, server))
+    let securable = Securable { on: format!("SEQUENCE {}", new.sequence), owner: owner_of(table), listing: Listing::Object(class, server) };
+    Some(RightsTransition { securable, before, after, was })
 }
 
 /// What GRANT and REVOKE are about.
@@ -91,27 +110,65 @@ struct Securable<'o> {
     on: String,
     /// Its owner in SQL.
     owner: &'o str,
+    /// How rights are listed before ON.
+    listing: Listing<'o>,
 }
 
-impl Securable<'_> {
-    /// The statements from the rights before them to those after. `was` are those before the migration, if the object existed then:
-    /// what differs from them is tagged, but not what a recreated object gets again.
-    fn set(&self, before: &[Grant], after: &[Grant], was: Option<&[Grant]>, listed: impl Fn(&[&str]) -> String) -> Vec<EmittedStatement> {
-        let differing = was.map(|was| changes(was, after)).unwrap_or_default();
+/// How rights are listed.
+enum Listing<'o> {
+    /// `SELECT`, on a server of this version.
+    Object(RightsClass, u32),
+    /// `SELECT (column)`.
+    Column(&'o str),
+}
+
+impl Listing<'_> {
+    fn of(&self, rights: &[&str]) -> String {
+        match self {
+            Self::Object(class, server) => class.listed(rights, *server),
+            Self::Column(column) => rights.iter().map(|right| format!("{right} ({column})")).collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
+/// From some rights to others.
+struct RightsTransition<'o> {
+    securable: Securable<'o>,
+    /// Before the statements that set them.
+    before: Vec<Grant>,
+    after: Vec<Grant>,
+    /// Before the migration, if the object existed then: what differs from them is tagged, but not what a recreated object gets again.
+    was: Option<Vec<Grant>>,
+}
+
+impl RightsTransition<'_> {
+    fn differing(&self) -> Vec<RightsChange<'_>> {
+        self.was.as_ref().map(|was| changes(was, &self.after)).unwrap_or_default()
+    }
+
+    fn statements(&self) -> Vec<EmittedStatement> {
+        let (securable, differing) = (&self.securable, self.differing());
         let set = |change: &RightsChange<'_>| {
-            let rights = listed(&change.privileges);
-            let statement = EmittedStatement::set_rights(change.sql(&rights, &self.on, self.owner));
+            let rights = securable.listing.of(&change.privileges);
+            let statement = EmittedStatement::set_rights(change.sql(&rights, &securable.on, securable.owner));
             match differing.iter().any(|other| other.overlaps(change)) {
                 true => statement.with(Danger::AuthorizationChange, &change.effect(&rights)),
                 false => statement,
             }
         };
-        changes(before, after).iter().map(set).collect()
+        changes(&self.before, &self.after).iter().map(set).collect()
     }
 
-    fn set_on_column(&self, column: &str, before: &[Grant], after: &[Grant], was: Option<&[Grant]>) -> Vec<EmittedStatement> {
-        let listed = |rights: &[&str]| rights.iter().map(|right| format!("{right} ({column})")).collect::<Vec<_>>().join(", ");
-        self.set(before, after, was, listed)
+    /// What differs, and no statement is about it.
+    fn silent_changes(&self) -> Vec<String> {
+        let set = changes(&self.before, &self.after);
+        let is_silent = |grantee: &str, right: &str| !set.iter().any(|set| set.grantee == grantee && set.privileges.contains(&right));
+        let silent = |mut change: RightsChange<'_>| {
+            change.privileges.retain(|right| is_silent(change.grantee, right));
+            let rights = self.securable.listing.of(&change.privileges);
+            (!change.privileges.is_empty()).then(|| format!("{} when {} is recreated", change.effect(&rights), self.securable.on))
+        };
+        self.differing().into_iter().filter_map(silent).collect()
     }
 }
 

@@ -63,6 +63,8 @@ fn what_belongs_to_the_environment_is_no_drift() {
          REFRESH MATERIALIZED VIEW m;
          ALTER TABLE a OWNER TO {other};
          GRANT SELECT ON p TO {other};
+         ALTER DEFAULT PRIVILEGES FOR ROLE {other} GRANT SELECT ON TABLES TO PUBLIC;
+         ALTER DEFAULT PRIVILEGES FOR ROLE {other} IN SCHEMA public GRANT SELECT ON SEQUENCES TO PUBLIC;
          CREATE TABLE schema_migrations (version text PRIMARY KEY);
          CREATE TABLE flyway_schema_history (installed_rank serial PRIMARY KEY, description text);
          CREATE TABLE \"__EFMigrationsHistory\" (\"MigrationId\" text PRIMARY KEY);

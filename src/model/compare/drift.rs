@@ -74,10 +74,11 @@ impl DriftScope {
 }
 
 /// Whether something that only the live database has belongs to the environment: an extension, an event trigger, another tool's
-/// version table, a partition that a job has added.
+/// version table, a partition that a job has added, default privileges of another role.
 fn is_environment(key: &Key, live: &Catalog, made: &Catalog) -> bool {
     match live.objects.get(key).map(|object| object.definition()) {
         Some(definition) if definition.kind().facts().namespace == Namespace::Database => true,
+        Some(Definition::DefaultPrivileges(privileges)) => privileges.role.is_some(),
         Some(Definition::Table(table)) => {
             let is_partition = table.bound.is_some()
                 && table

@@ -280,6 +280,30 @@ fn the_online_form_blocks_no_other_session() {
 }
 
 #[test]
+fn partitions_move_without_blocking_other_sessions() {
+    let database = Database::new();
+    let table = "CREATE TABLE p (x integer) PARTITION BY LIST (x);";
+    let old = format!(
+        "{table} CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p_2 (x integer); CREATE TABLE p_3 PARTITION OF p FOR VALUES IN (3);"
+    );
+    let new = format!("{table} CREATE TABLE p_1 (x integer); CREATE TABLE p_2 PARTITION OF p FOR VALUES IN (2);");
+    let project = Project::new().child("001", "base", &old, "SELECT 1;").file("schema.sql", &new);
+    pgmarch(&database, &project).args(["create", "move", "--online"]).run().exits(0);
+    let text: String = project.names().iter().filter(|name| name.contains("move")).map(|name| project.read(name)).collect();
+    let concurrently = if database.major() >= 14 { " CONCURRENTLY" } else { "" };
+    for statement in [
+        &format!("DETACH PARTITION p_1{concurrently};"),
+        "ADD CONSTRAINT p_2_partition_check CHECK (x IS NOT NULL AND x = 2) NOT VALID;",
+        "VALIDATE CONSTRAINT p_2_partition_check;",
+        "ALTER TABLE p ATTACH PARTITION p_2 FOR VALUES IN (2);\nALTER TABLE p_2 DROP CONSTRAINT p_2_partition_check;",
+        "DROP TABLE p_3;",
+    ] {
+        assert!(text.contains(statement), "{statement}\n{text}");
+    }
+    assert_eq!(text.contains("DETACH PARTITION p_3 CONCURRENTLY;"), database.major() >= 14, "{text}");
+}
+
+#[test]
 fn a_wider_type_is_reached_in_steps() {
     let database = Database::new();
     let table = |id: &str| {

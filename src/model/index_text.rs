@@ -42,6 +42,12 @@ pub(super) fn is_on_only(definition: &str) -> bool {
     IndexDefinition::parse(definition).is_some_and(|index| index.is_on_only)
 }
 
+/// Whether two indexes differ in their names and tables alone.
+pub(super) fn is_same_index(one: &str, other: &str) -> bool {
+    let of = |definition| IndexDefinition::parse(definition).map(|index| (index.create, index.method, index.rest));
+    of(one).is_some_and(|one| of(other) == Some(one))
+}
+
 /// The columns of a unique B-tree index, and what follows them.
 pub(super) fn unique_columns(definition: &str) -> Option<&str> {
     let index = IndexDefinition::parse(definition)?;

@@ -157,3 +157,82 @@ CREATE UNIQUE INDEX "check" ON "user" ("table") INCLUDE (id);
 CREATE INDEX "desc" ON "user" ("primary" DESC);
 CREATE TABLE "group" ("select" int NOT NULL CONSTRAINT "where" CHECK ("select" > 0), "user" int CONSTRAINT "user" REFERENCES "user" ON DELETE CASCADE, "from" int GENERATED ALWAYS AS IDENTITY);
 CREATE TABLE "for" ("do" serial PRIMARY KEY, "end" bigserial);
+
+--- a partition with its own key and indexes is attached
+CREATE TABLE p (id integer, at date, s varchar, CONSTRAINT p_id_at_key UNIQUE (id, at), CONSTRAINT small CHECK (id < 1000)) PARTITION BY RANGE (at);
+CREATE INDEX p_s ON p (s);
+CREATE TABLE "p 1" (id integer, at date, s varchar, CONSTRAINT "p 1_id_at_key" UNIQUE (id, at), CONSTRAINT small CHECK (id < 1000));
+CREATE INDEX "p 1_s_idx" ON "p 1" (s);
+--rows
+INSERT INTO "p 1" VALUES (1, '2026-01-01', 'a'), (2, '2026-12-31', NULL);
+--insert
+INSERT INTO "p 1" SELECT max(id) + 1, '2026-02-01', 'b' FROM "p 1";
+DO $$BEGIN INSERT INTO "p 1" VALUES (1, '2026-01-01'); RAISE 'nothing protects it'; EXCEPTION WHEN unique_violation THEN END$$;
+-->
+CREATE TABLE p (id integer, at date, s varchar, CONSTRAINT p_id_at_key UNIQUE (id, at), CONSTRAINT small CHECK (id < 1000)) PARTITION BY RANGE (at);
+CREATE INDEX p_s ON p (s);
+CREATE TABLE "p 1" PARTITION OF p FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+
+--- a partition is detached and another one dropped
+CREATE TABLE p (id integer, at date, s varchar, CONSTRAINT p_id_at_key UNIQUE (id, at)) PARTITION BY RANGE (at, id);
+CREATE INDEX p_s ON p (s);
+CREATE TABLE p_1 PARTITION OF p FOR VALUES FROM ('2026-01-01', 0) TO ('2027-01-01', MAXVALUE);
+CREATE TABLE p_2 PARTITION OF p FOR VALUES FROM ('2028-01-01', MINVALUE) TO ('2029-01-01', 100);
+CREATE TABLE p_3 PARTITION OF p FOR VALUES FROM ('2030-01-01', 1) TO ('2030-01-01', 100);
+--rows
+INSERT INTO p_1 VALUES (1, '2026-01-01', 'a'), (2, '2026-12-31', NULL);
+INSERT INTO p_3 VALUES (1, '2030-01-01', 'a');
+--insert
+INSERT INTO p_1 SELECT max(id) + 1, '2026-02-01', 'b' FROM p_1;
+INSERT INTO p SELECT coalesce(max(id), 0) + 1, '2030-01-01', 'b' FROM p_3;
+DO $$BEGIN INSERT INTO p_1 VALUES (1, '2026-01-01'); RAISE 'nothing protects it'; EXCEPTION WHEN unique_violation THEN END$$;
+-->
+CREATE TABLE p (id integer, at date, s varchar, CONSTRAINT p_id_at_key UNIQUE (id, at)) PARTITION BY RANGE (at, id);
+CREATE INDEX p_s ON p (s);
+CREATE TABLE p_1 (id integer, at date, s varchar, CONSTRAINT p_1_id_at_key UNIQUE (id, at));
+CREATE INDEX p_1_s_idx ON p_1 (s);
+CREATE TABLE p_3 PARTITION OF p FOR VALUES FROM ('2030-01-01', 1) TO ('2030-01-01', 100);
+
+--- partitions by lists get other bounds, and a table with partitions is attached
+CREATE TABLE p (x varchar, y integer) PARTITION BY LIST (x);
+CREATE TABLE p_1 PARTITION OF p FOR VALUES IN ('a', 'b''c', NULL);
+CREATE TABLE p_2 PARTITION OF p FOR VALUES IN ('d');
+CREATE TABLE q (x varchar, y integer) PARTITION BY RANGE (y);
+CREATE TABLE q_1 PARTITION OF q FOR VALUES FROM (MINVALUE) TO (100);
+--rows
+INSERT INTO p_1 VALUES ('a', 1), (NULL, 2);
+INSERT INTO q VALUES ('z', 3), ('y', 4);
+--insert
+INSERT INTO p VALUES ('a', 5);
+INSERT INTO q VALUES ('z', 5);
+-->
+CREATE TABLE p (x varchar, y integer) PARTITION BY LIST (x);
+CREATE TABLE p_1 PARTITION OF p FOR VALUES IN ('a', NULL);
+CREATE TABLE p_2 PARTITION OF p FOR VALUES IN ('d', 'e''f');
+CREATE TABLE q PARTITION OF p FOR VALUES IN ('z', 'y') PARTITION BY RANGE (y);
+CREATE TABLE q_1 PARTITION OF q FOR VALUES FROM (MINVALUE) TO (100);
+
+--- partitions beside a default partition, and by hashes
+CREATE TABLE p (x integer, y integer) PARTITION BY LIST (x);
+CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p_rest PARTITION OF p DEFAULT;
+CREATE TABLE p_2 (x integer, y integer);
+CREATE TABLE h (x integer) PARTITION BY HASH (x);
+CREATE TABLE h_0 PARTITION OF h FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE h_1 (x integer);
+--rows
+INSERT INTO p VALUES (1, 1), (3, 3);
+INSERT INTO p_2 VALUES (2, 2);
+INSERT INTO h_0 VALUES (1);
+--insert
+INSERT INTO p_1 VALUES (1, 1);
+INSERT INTO p_2 VALUES (2, 3);
+INSERT INTO p VALUES (5, 5);
+-->
+CREATE TABLE p (x integer, y integer) PARTITION BY LIST (x);
+CREATE TABLE p_1 (x integer, y integer);
+CREATE TABLE p_rest PARTITION OF p DEFAULT;
+CREATE TABLE p_2 PARTITION OF p FOR VALUES IN (2);
+CREATE TABLE h (x integer) PARTITION BY HASH (x);
+CREATE TABLE h_0 (x integer);
+CREATE TABLE h_1 PARTITION OF h FOR VALUES WITH (MODULUS 2, REMAINDER 1);

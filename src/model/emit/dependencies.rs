@@ -21,9 +21,10 @@ impl<'c> Emitter<'c> {
             }),
             ObjectStep::Drop => match context.replacements.adopter(key) {
                 Some(constraint) => Some((ObjectStep::Create, constraint)),
-                None => {
-                    of(context.old).and_then(|(subject, definition)| Some((ObjectStep::Drop, definition.dropped_by(subject, context)?)))
-                }
+                None => of(context.old).and_then(|(subject, definition)| match context.attached_with(subject) {
+                    Some(table) => Some((ObjectStep::Alter, table)),
+                    None => Some((ObjectStep::Drop, definition.dropped_by(subject, context)?)),
+                }),
             },
             ObjectStep::Alter => {
                 of(context.new).and_then(|(subject, definition)| Some((ObjectStep::Alter, definition.altered_by(subject, context)?)))

@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::context::{Action, EmitContext, Form};
-use super::interface::{AlterRules, Effect, Facts, ObjectDefinition, ObjectStep, Subject, TypeChange};
+use super::interface::{AlterRules, Effect, Facts, ObjectDefinition, ObjectStep, StatementNode, Subject, TypeChange};
 use super::{Definition, Index};
 use crate::model::hazard::Danger;
 use crate::model::index_text::unique_columns;
@@ -131,6 +131,10 @@ impl ObjectDefinition for Constraint {
 
     fn can_be_inline(&self) -> bool {
         self.index_options.as_ref().is_none_or(Vec::is_empty) && !self.definition.ends_with(" NOT VALID")
+    }
+
+    fn created_by<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Option<StatementNode<'c>> {
+        Some((ObjectStep::Alter, context.detached_with(subject)?))
     }
 
     /// Its table, or a column; but a foreign key of tables that refer to each other in a circle is dropped first.

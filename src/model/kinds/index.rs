@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::context::{Action, EmitContext, Form};
-use super::interface::{AlterRules, Facts, ObjectDefinition, ObjectStep, Subject};
+use super::interface::{AlterRules, Facts, ObjectDefinition, ObjectStep, StatementNode, Subject};
 use crate::model::Key;
 use crate::model::hazard::Danger;
 use crate::model::index_text::{create_index, create_index_concurrently, is_on_only};
@@ -91,6 +91,10 @@ impl ObjectDefinition for Index {
 
     fn without_name(&self, key: &Key) -> Self {
         Self { definition: self.definition.replacen(&format!(" {} ON ", key.bare()), " ON ", 1), ..self.clone() }
+    }
+
+    fn created_by<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Option<StatementNode<'c>> {
+        Some((ObjectStep::Alter, context.detached_with(subject)?))
     }
 
     fn dropped_by<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Option<&'c Key> {

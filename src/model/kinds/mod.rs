@@ -19,6 +19,8 @@ mod index;
 pub(in crate::model) mod interface;
 mod not_null;
 pub(in crate::model) mod object_kind;
+mod partition;
+mod partition_bound;
 mod policy;
 mod range;
 pub(in crate::model) mod replacement;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Definition;
 use super::constraint::Constraint;
-use super::context::EmitContext;
+use super::context::{Action, EmitContext};
 use super::interface::{AlterRules, Effect, Facts, Grants, ObjectDefinition, Subject};
 use crate::model::ObjectKind;
 use crate::model::hazard::Danger;
@@ -64,12 +64,15 @@ impl ObjectDefinition for Table {
         statements
     }
 
-    fn drop<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+    /// DROP TABLE of a partition would lock the whole partitioned table.
+    fn drop<'c>(&self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
         let statement = EmittedStatement::drop(format!("DROP TABLE {}", subject.shown()));
-        vec![statement.with(Danger::DataLoss, "the table's rows are gone; the way down makes it empty")]
+        let drop = statement.with(Danger::DataLoss, "the table's rows are gone; the way down makes it empty");
+        let detach = self.detach_concurrently(subject, context).filter(|_| context.action(subject.key) == Action::Drop);
+        detach.into_iter().chain([drop]).collect()
     }
 
-    fn alter<'c>(&self, new: &Self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
+    fn alter<'c>(&self, new: &Self, subject: Subject<'c>, context: &EmitContext<'c>) -> Vec<EmittedStatement> {
         let (name, old) = (subject.shown(), self);
         let alter = |what: String| EmittedStatement::alter(format!("ALTER TABLE {name} {what}"));
         let mut statements = Vec::new();
@@ -86,8 +89,7 @@ impl ObjectDefinition for Table {
         }
         statements.extend(row_security(name, Some(old), new));
         if old.parents != new.parents || old.bound != new.bound {
-            statements.extend(old.detach(new, name));
-            statements.extend(old.attach_to_parents(new, name));
+            statements.extend(old.move_partition(new, subject, context));
         }
         statements
     }
@@ -185,29 +187,6 @@ impl Table {
             sql += &format!(" WITH ({})", self.options.join(", "));
         }
         sql
-    }
-
-    /// A partition is detached from its table, a child from parents that it no longer has.
-    fn detach(&self, new: &Self, name: &str) -> Vec<EmittedStatement> {
-        let left = |(full, parent): &(String, String)| match self.bound.is_some() {
-            true => Some(format!("ALTER TABLE {parent} DETACH PARTITION {name}")),
-            false if new.parents.iter().any(|(other, _)| other == full) => None,
-            false => Some(format!("ALTER TABLE {name} NO INHERIT {parent}")),
-        };
-        self.parents.iter().filter_map(left).map(EmittedStatement::alter).collect()
-    }
-
-    fn attach_to_parents(&self, new: &Self, name: &str) -> Vec<EmittedStatement> {
-        let mut statements = Vec::new();
-        for (full, parent) in &new.parents {
-            if let Some(bound) = &new.bound {
-                let statement = EmittedStatement::alter(format!("ALTER TABLE {parent} ATTACH PARTITION {name} {bound}"));
-                statements.push(statement.with(Danger::Scan, "every row is read to see that it fits the partition"));
-            } else if self.bound.is_some() || !self.parents.iter().any(|(other, _)| other == full) {
-                statements.push(EmittedStatement::alter(format!("ALTER TABLE {name} INHERIT {parent}")));
-            }
-        }
-        statements
     }
 }
 

@@ -262,7 +262,7 @@ fn the_online_form_blocks_no_other_session() {
         ALTER TABLE a ADD CONSTRAINT a_x_fkey FOREIGN KEY (x) REFERENCES b;";
     let project = project(model);
     pgmarch(&database, &project).args(["create", "careful", "--online"]).run().exits(0);
-    let (first, rest) = (project.read("002_careful.sql"), project.read("003_careful_the_rest.sql"));
+    let (first, rest) = (project.read("002_careful.sql"), project.read("003_careful_build_indexes.sql"));
     assert!(first.contains("ADD CONSTRAINT a_x_fkey FOREIGN KEY (x) REFERENCES b(id) NOT VALID"), "{first}");
     assert!(!first.contains("transaction:false") && rest.contains("-- migrate:up transaction:false"), "{first}{rest}");
     for statement in [
@@ -367,7 +367,7 @@ fn what_needs_an_index_that_is_built_afterwards_comes_afterwards_too() {
              CREATE TABLE p (x integer REFERENCES c) PARTITION BY LIST (x);",
         );
     pgmarch(&database, &project).args(["create", "careful", "--online"]).run().exits(0);
-    let (steps, rest) = (project.read("002_careful.sql"), project.read("003_careful_the_rest.sql"));
+    let (steps, rest) = (project.read("002_careful.sql"), project.read("003_careful_changes.sql"));
     let order = [
         "DROP INDEX CONCURRENTLY gone;",
         "CREATE UNIQUE INDEX CONCURRENTLY a_pkey ON a (x);",

@@ -51,6 +51,7 @@ pub(crate) fn import(up: &str, down: Option<&str>, versions: &[VersionFile], ver
             branch: version.labels.first().cloned(),
             created: version.created.as_deref().and_then(to_rfc3339),
             message: version.message.or_else(|| messages.get(id.as_str()).cloned()).unwrap_or_else(|| format!("Revision {id}")),
+            part: None,
             up: section.clone(),
             down: downgrade.map(|downgrade| downgrade.section),
         });

@@ -17,7 +17,8 @@ use crate::escape;
 use crate::model::compare::compare;
 use crate::model::compare::left_alone::LeftAlone;
 use crate::model::emit::{EmitOptions, Form, script};
-use crate::model::prove::prove;
+use crate::model::prove::{ProvenMigration, prove};
+use crate::model::statement::part_name;
 use crate::report::difference::{Difference, unknown};
 use crate::revision::SectionMode;
 use crate::revision::format::draft::{Draft, DraftSection, now};
@@ -108,7 +109,7 @@ async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Co
         (above.up, above.down) = (part(step.mode, &step.up), Some(part(step.down_mode, &step.down)));
         created.push(write(&above, context)?);
         if number + 1 < proven.len() {
-            above = following(&above, words, context).await?;
+            above = following(&above, &proven[number + 1], context).await?;
         }
     }
     if words.json {
@@ -127,14 +128,14 @@ async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Co
 }
 
 /// The revision after the one that was just written.
-async fn following(above: &Draft, words: &cli::CreateArgs, context: &Context) -> Result<Draft, Error> {
+async fn following(above: &Draft, step: &ProvenMigration, context: &Context) -> Result<Draft, Error> {
     let graph = existing_graph(&context.config.migrations).await?;
     Ok(Draft {
         id: next(graph.as_ref(), None)?,
         revises: vec![above.id.clone()],
         depends_on: Vec::new(),
         branch: None,
-        message: format!("{}: the rest", words.message.join(" ")),
+        part: Some(part_name(step.mode, &step.up)),
         ..above.clone()
     })
 }
@@ -177,6 +178,7 @@ pub(super) fn draft(words: &cli::CreateArgs, graph: Option<&Graph>, up: DraftSec
         branch: words.branch.clone(),
         created: Some(now()),
         message: words.message.join(" "),
+        part: None,
         up,
         down,
     })

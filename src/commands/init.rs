@@ -41,6 +41,7 @@ pub async fn run(args: &cli::InitArgs, context: &Context) -> Result<(), Error> {
         branch: None,
         created: Some(now()),
         message: if args.message.is_empty() { "Initial schema".to_owned() } else { args.message.join(" ") },
+        part: None,
         up: section(UP),
         down: Some(section(DOWN)),
     };

@@ -50,6 +50,7 @@ pub async fn run(args: &cli::MergeArgs, context: &Context) -> Result<(), Error> 
         branch: args.branch.clone(),
         created: Some(now()),
         message,
+        part: None,
         up: DraftSection::no_op(),
         down: Some(DraftSection::no_op()),
     };

@@ -2,6 +2,7 @@
 //! runs.
 
 use super::hazard::{Danger, Hazard};
+use crate::revision::SectionMode;
 
 /// One statement, without its semicolon.
 ///
@@ -155,6 +156,18 @@ impl EmittedStatement {
             | Operation::SetRights
             | Operation::Comment => false,
         }
+    }
+}
+
+/// What one of several revisions of a change does, in words for its name.
+pub fn part_name(mode: SectionMode, statements: &[EmittedStatement]) -> &'static str {
+    let any = |is: fn(&EmittedStatement) -> bool| statements.iter().any(is);
+    match mode {
+        SectionMode::Stepwise if any(|statement| statement.operation == Operation::Create) => "build indexes",
+        SectionMode::Stepwise if statements.iter().all(|statement| statement.operation == Operation::Drop) => "drop indexes",
+        SectionMode::Stepwise => "validate",
+        SectionMode::Transaction if any(|statement| matches!(statement.operation, Operation::Drop | Operation::Rename)) => "swap",
+        SectionMode::Transaction => "changes",
     }
 }
 

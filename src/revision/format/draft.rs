@@ -25,6 +25,8 @@ pub(crate) struct Draft {
     pub created: Option<String>,
     /// A description in one line.
     pub message: String,
+    /// Which part of a change it is, if that needs several revisions; at the end of the message and of the file's name.
+    pub part: Option<&'static str>,
     /// The `up` section.
     pub up: DraftSection,
     /// The `down` section; `None`: irreversible.
@@ -69,7 +71,8 @@ impl Draft {
         header("depends-on", (!self.depends_on.is_empty()).then(|| join(&self.depends_on)));
         header("branch", self.branch.clone());
         header("created", self.created.clone());
-        header("message", Some(one_line(&self.message)));
+        let part = self.part.map(|part| format!(": {part}")).unwrap_or_default();
+        header("message", Some(one_line(&self.message) + &part));
         text += &format!("\n{}", self.up.text(Direction::Up));
         if let Some(down) = &self.down {
             text += &format!("\n{}", down.text(Direction::Down));
@@ -79,7 +82,8 @@ impl Draft {
 
     /// The file's name: `NNN_slug.sql`.
     pub(crate) fn file_name(&self) -> String {
-        format!("{}_{}.sql", self.id, slug(&self.message))
+        let part = self.part.map(|part| format!("_{}", slug(part))).unwrap_or_default();
+        format!("{}_{}{part}.sql", self.id, slug_within(&self.message, LONGEST_SLUG - part.len()))
     }
 
     /// Writes the file into `folder`. An existing file is not overwritten. Commands call it on the reactor's thread, so that a signal
@@ -104,18 +108,22 @@ fn one_line(message: &str) -> String {
 
 /// Lower-case words joined by `_`.
 pub(crate) fn slug(message: &str) -> String {
+    slug_within(message, LONGEST_SLUG)
+}
+
+fn slug_within(message: &str, longest: usize) -> String {
     let lower = message.to_ascii_lowercase();
     let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let mut slug = String::new();
     for word in words {
-        if !slug.is_empty() && slug.len() + 1 + word.len() > LONGEST_SLUG {
+        if !slug.is_empty() && slug.len() + 1 + word.len() > longest {
             break;
         }
         let join = if slug.is_empty() { "" } else { "_" };
         slug += join;
         slug += word;
     }
-    slug.truncate(LONGEST_SLUG);
+    slug.truncate(longest);
     if slug.is_empty() { "revision".to_owned() } else { slug }
 }
 
@@ -132,6 +140,24 @@ mod tests {
     }
 
     #[test]
+    fn a_part_stays_in_the_name_of_its_file() {
+        let draft = |message: &str| Draft {
+            id: Id::parse("003").expect("an id"),
+            revises: Vec::new(),
+            depends_on: Vec::new(),
+            branch: None,
+            created: None,
+            message: message.to_owned(),
+            part: Some("build indexes"),
+            up: DraftSection::default(),
+            down: None,
+        };
+        assert_eq!(draft("x").file_name(), "003_x_build_indexes.sql");
+        assert!(draft("x").text().contains("-- message: x: build indexes\n"));
+        assert_eq!(draft(&"word ".repeat(30)).file_name(), "003_word_word_word_word_word_build_indexes.sql");
+    }
+
+    #[test]
     fn a_draft_is_read_back_as_it_was_meant() {
         let id = |text: &str| Id::parse(text).expect("an id");
         let draft = Draft {
@@ -141,6 +167,7 @@ mod tests {
             branch: Some("billing".into()),
             created: Some("2026-11-22T10:15:00Z".into()),
             message: "Join\nthem".into(),
+            part: None,
             up: DraftSection { stepwise: true, sql: "VACUUM t;".into() },
             down: Some(DraftSection::no_op()),
         };

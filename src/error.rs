@@ -158,7 +158,9 @@ impl From<ProofError> for Error {
     fn from(error: ProofError) -> Self {
         match error {
             ProofError::Scratch(error) => Self::Scratch(error),
-            ProofError::Fails { .. } | ProofError::Remains { .. } | ProofError::Rename(_) | ProofError::Scope(_) => Self::Proof(error),
+            ProofError::Fails { .. } | ProofError::Remains { .. } | ProofError::Rows(_) | ProofError::Rename(_) | ProofError::Scope(_) => {
+                Self::Proof(error)
+            }
         }
     }
 }

@@ -48,6 +48,7 @@ mod pairs;
 mod planted_code;
 mod planted_tables;
 mod prepared_statements;
+mod proof;
 mod random;
 mod reading;
 mod recipes;

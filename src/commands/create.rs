@@ -17,9 +17,11 @@ use crate::escape;
 use crate::model::compare::compare;
 use crate::model::compare::left_alone::LeftAlone;
 use crate::model::emit::{EmitOptions, Form, script};
-use crate::model::prove::{ProvenMigration, prove};
+use crate::model::prove::extent::ProofExtent;
+use crate::model::prove::{Proof, ProvenMigration, prove};
 use crate::model::statement::part_name;
 use crate::report::difference::{Difference, unknown};
+use crate::report::extent::extent_text;
 use crate::revision::SectionMode;
 use crate::revision::format::draft::{Draft, DraftSection, now};
 use crate::revision::graph::{Graph, Node};
@@ -49,6 +51,8 @@ struct FromModel {
     /// The differences and the statements.
     #[serde(flatten)]
     difference: Difference,
+    /// How much was checked.
+    checked: ProofExtent,
     /// Objects that exist and are not compared.
     not_compared: Vec<String>,
     /// What the model lacks and stays as it is.
@@ -99,7 +103,7 @@ async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Co
     let form = if words.online { Form::Online } else { Form::Plain };
     let options = EmitOptions { server: scratch_server.server, form, ignore: comparison.properties() };
     let renames = if words.rename.is_empty() { before.likely_renames(wanted) } else { Vec::new() };
-    let proven = prove(&scratch, before, scoped, &words.rename, options, &comparison).await?;
+    let Proof { migrations: proven, extent } = prove(&scratch, before, scoped, &words.rename, options, &comparison).await?;
     let statements: Vec<_> = proven.iter().flat_map(|step| &step.up).collect();
     let difference = Difference::new(&changes, &statements, renames);
     let mut created = Vec::new();
@@ -113,18 +117,19 @@ async fn from_model(words: &cli::CreateArgs, graph: Option<&Graph>, context: &Co
         }
     }
     if words.json {
-        return answer(&json(&FromModel { created, difference, not_compared, left_alone })?);
+        return answer(&json(&FromModel { created, difference, checked: extent, not_compared, left_alone })?);
     }
     if created.is_empty() {
         let name = escape::line(model.name(context));
         return answer(&format!("nothing to do: the revisions lead to {name}\n{}{}", unknown(&not_compared), left_alone.text()));
     }
     let files: String = created.iter().map(|created| format!("{}\n\n{}\n", escape::line(&created.path), created.text)).collect();
-    let steps = "proven in scratch databases: up leads to the model, down leads back\nnext: read it, then\n  \
+    let steps = "next: read it, then\n  \
                  pgmarch lint                   what may hurt\n  \
                  pgmarch upgrade                run it\n  \
                  pgmarch downgrade -1           and back\n";
-    answer(&format!("{files}{}{}{}{steps}", difference.renames_text(), unknown(&not_compared), left_alone.text()))
+    let (hints, unknown, extent) = (difference.renames_text(), unknown(&not_compared) + &left_alone.text(), extent_text(&extent));
+    answer(&format!("{files}{hints}{unknown}proven in scratch databases: up leads to the model, down leads back\n{extent}{steps}"))
 }
 
 /// The revision after the one that was just written.

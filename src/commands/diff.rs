@@ -30,6 +30,9 @@ struct DiffReport {
     difference: Difference,
     /// Whether the statements were run on a copy of the database's schema, and led to the model.
     proven: bool,
+    /// Why they are not proven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_proven: Option<String>,
     /// Objects that exist and are not compared.
     not_compared: Vec<String>,
     /// What the model lacks and stays as it is.
@@ -71,7 +74,7 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
     let options = EmitOptions { server: state.server.number, form, ignore };
     let groups = emit(&live, &scoped.catalog, options);
     let changes = compare(&live, &scoped.catalog);
-    let outcome = if groups.is_empty() {
+    let not_proven = if groups.is_empty() {
         None
     } else {
         match compare_inputs::untrusted_owner(&live, &session, context).await? {
@@ -79,24 +82,20 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
             untrusted => untrusted,
         }
     };
-    let proven = match outcome {
-        None => true,
-        Some(why) => {
-            warn!("not proven: {why}");
-            false
-        }
-    };
+    if let Some(why) = &not_proven {
+        warn!("not proven: {why}");
+    }
     let statements = groups.iter().flat_map(|group| &group.statements).collect::<Vec<_>>();
     let difference = Difference::new(&changes, &statements, live.likely_renames(&scoped.catalog));
     let found = changes.len();
     let not_compared: Vec<String> = live.unknown.union(&scoped.catalog.unknown).cloned().collect();
     if words.json {
-        answer(&json(&DiffReport { difference, proven, not_compared, left_alone: scoped.left_alone })?)?;
+        answer(&json(&DiffReport { difference, proven: not_proven.is_none(), not_proven, not_compared, left_alone: scoped.left_alone })?)?;
     } else if found == 0 {
         let same = format!("{} is as {} says", pool.address(), model.name(context));
         answer(&format!("{}\n{}{}", escape::line(same), unknown(&not_compared), scoped.left_alone.text()))?;
     } else {
-        let mut text = String::new();
+        let mut text = not_proven.map(|why| format!("-- not proven: {}\n\n", escape::line(why))).unwrap_or_default();
         for (number, group) in groups.iter().enumerate() {
             let sql = script(&group.statements);
             text += &match group.mode {

@@ -1,6 +1,7 @@
 //! A statement that pgmarch writes, with its tags: what it does, what it may do to data and other sessions, in which kind of section it
 //! runs.
 
+use super::Key;
 use super::hazard::{Danger, Hazard};
 use crate::revision::SectionMode;
 
@@ -16,6 +17,8 @@ pub struct EmittedStatement {
     pub hazards: Vec<Hazard>,
     /// What a reader should know besides.
     pub(super) note: Option<&'static str>,
+    /// The object whose statement it is; `None` for a rename that was asked for.
+    pub object: Option<Key>,
     /// What it does.
     pub(super) operation: Operation,
     /// In which kind of section it runs.
@@ -65,7 +68,7 @@ pub(super) enum EmitStage {
 
 impl EmittedStatement {
     fn of(operation: Operation, sql: impl Into<String>) -> Self {
-        Self { sql: sql.into(), hazards: Vec::new(), note: None, operation, stage: EmitStage::Transaction }
+        Self { sql: sql.into(), hazards: Vec::new(), note: None, object: None, operation, stage: EmitStage::Transaction }
     }
 
     /// `CREATE`, but that of an enum.
@@ -119,6 +122,12 @@ impl EmittedStatement {
         self
     }
 
+    /// As a statement of an object.
+    pub(super) fn of_object(mut self, object: &Key) -> Self {
+        self.object = Some(object.clone());
+        self
+    }
+
     /// On its own, outside of a transaction.
     pub(super) fn stepwise(self) -> Self {
         Self { stage: EmitStage::Stepwise, ..self }
@@ -142,6 +151,11 @@ impl EmittedStatement {
     /// The value that it adds to an enum.
     pub(super) fn added_enum_value(&self) -> Option<&str> {
         if let Operation::AddEnumValue(value) = &self.operation { Some(value) } else { None }
+    }
+
+    /// Whether it may read or write rows: not if it only sets an owner, rights or a comment.
+    pub(super) fn may_use_rows(&self) -> bool {
+        !matches!(self.operation, Operation::SetOwner | Operation::SetRights | Operation::Comment)
     }
 
     /// Whether a constant in its text may be a value of an enum that must have been committed before.

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod difference;
+pub mod extent;
 pub mod failure;
 mod failure_report;
 pub mod graph_drawing;

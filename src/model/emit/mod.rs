@@ -264,7 +264,7 @@ impl<'c> Emitter<'c> {
             }
             ObjectStep::DropRenamed => of(context.old).map(|(subject, definition)| definition.drop_renamed(subject, context)),
         };
-        written.unwrap_or_default()
+        written.unwrap_or_default().into_iter().map(|statement| statement.of_object(key)).collect()
     }
 
     /// Every step that has a statement of its own, in the order in which it would read best.

@@ -27,7 +27,7 @@ impl RangeType {
     }
 
     /// The type of its bounds.
-    pub(super) fn subtype(&self) -> Option<&str> {
+    pub(in crate::model) fn subtype(&self) -> Option<&str> {
         self.option("subtype = ")
     }
 }

@@ -100,7 +100,7 @@ const PART: usize = 200;
 /// A scratch database, to which no other session connects.
 #[derive(Debug)]
 pub struct Scratch {
-    session: Session,
+    pub(super) session: Session,
     scope: Scope,
     pub(super) name: Ident,
     /// Keeps the connection open.
@@ -265,12 +265,12 @@ impl Scratch {
     }
 
     /// Begins a transaction with role and search path.
-    fn opening(&self) -> Sql {
+    pub(super) fn opening(&self) -> Sql {
         sql!("BEGIN;\n{settings}", settings = self.settings(true))
     }
 
     /// Sends a statement that names no object.
-    async fn control(&self, statement: &'static str) -> Result<(), Failure> {
+    pub(super) async fn control(&self, statement: &'static str) -> Result<(), Failure> {
         self.session.run(&Message::verbatim(Sql::of(statement))).await.map(drop)
     }
 

@@ -1,0 +1,38 @@
+//! Rows that a migration changes without saying so.
+
+use thiserror::Error;
+
+/// What happened to rows in a scratch database.
+#[derive(Debug, Error)]
+pub enum RowError {
+    /// A value is another one, or rows are missing.
+    #[error("the {way} migration changes rows in a scratch database, and no statement has the hazard `data loss`: {}{table} had {before} and has {after}", .column.as_ref().map(|column| format!("column {column} of ")).unwrap_or_default())]
+    Changed {
+        /// `up` or `down`.
+        way: &'static str,
+        /// The table.
+        table: String,
+        /// The column, without quotes; `None` if the number of rows is another.
+        column: Option<String>,
+        /// As it was.
+        before: String,
+        /// As it is.
+        after: String,
+    },
+    /// A sequence gives a number that the column has already.
+    #[error(
+        "after the {way} migration the next INSERT fails in a scratch database: the sequence {sequence} gives {next}, and column {column} has values up to {furthest}"
+    )]
+    Collides {
+        /// `up` or `down`.
+        way: &'static str,
+        /// The column.
+        column: String,
+        /// The sequence.
+        sequence: String,
+        /// The next number.
+        next: i128,
+        /// The value that is furthest in the direction of the sequence.
+        furthest: i128,
+    },
+}

@@ -11,14 +11,13 @@ use crate::cli;
 use crate::error::Error;
 use crate::escape;
 use crate::ledger::Access;
-use crate::model::Catalog;
 use crate::model::compare::compare;
 use crate::model::compare::left_alone::LeftAlone;
-use crate::model::compare::scoped_model::ScopedModel;
-use crate::model::emit::{EmitOptions, Form, StatementGroup, emit, script};
+use crate::model::emit::{EmitOptions, Form, emit, script};
 use crate::model::prove::ProofError;
+use crate::model::prove::copy::prove_on_copy;
+use crate::model::prove::extent::ProofExtent;
 use crate::model::prove::scratch::read;
-use crate::model::prove::scratch_server::ScratchServer;
 use crate::model::read::{Scope, ViewedSearchPath};
 use crate::report::difference::{Difference, unknown};
 use crate::revision::SectionMode;
@@ -33,6 +32,9 @@ struct DiffReport {
     /// Why they are not proven.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_proven: Option<String>,
+    /// How much the proof checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checked: Option<ProofExtent>,
     /// Objects that exist and are not compared.
     not_compared: Vec<String>,
     /// What the model lacks and stays as it is.
@@ -74,13 +76,20 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
     let options = EmitOptions { server: state.server.number, form, ignore };
     let groups = emit(&live, &scoped.catalog, options);
     let changes = compare(&live, &scoped.catalog);
-    let not_proven = if groups.is_empty() {
-        None
+    let proof = if groups.is_empty() {
+        Ok(None)
     } else {
         match compare_inputs::untrusted_owner(&live, &session, context).await? {
-            None => prove_on_copy(&scratch_server, &live, &scoped, &groups, options, context).await?,
-            untrusted => untrusted,
+            None => {
+                let scratch = scratch_server.database("copy", compare_inputs::scope(context, &scratch_server)).await?;
+                prove_on_copy(&scratch, &live, &scoped, &groups, options).await?.map(Some)
+            }
+            Some(why) => Err(why),
         }
+    };
+    let (checked, not_proven) = match proof {
+        Ok(extent) => (extent, None),
+        Err(why) => (None, Some(why)),
     };
     if let Some(why) = &not_proven {
         warn!("not proven: {why}");
@@ -90,7 +99,8 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
     let found = changes.len();
     let not_compared: Vec<String> = live.unknown.union(&scoped.catalog.unknown).cloned().collect();
     if words.json {
-        answer(&json(&DiffReport { difference, proven: not_proven.is_none(), not_proven, not_compared, left_alone: scoped.left_alone })?)?;
+        let (proven, left_alone) = (not_proven.is_none(), scoped.left_alone);
+        answer(&json(&DiffReport { difference, proven, not_proven, checked, not_compared, left_alone })?)?;
     } else if found == 0 {
         let same = format!("{} is as {} says", pool.address(), model.name(context));
         answer(&format!("{}\n{}{}", escape::line(same), unknown(&not_compared), scoped.left_alone.text()))?;
@@ -111,36 +121,4 @@ pub async fn run(words: &cli::DiffArgs, context: &Context) -> Result<(), Error> 
     } else {
         Err(Error::Command(CommandError::Different { what: "the database and the model".to_owned(), changes: found }))
     }
-}
-
-/// Recreates the schema of the live database in a scratch database and executes the statements there; why that fails, if it does.
-async fn prove_on_copy(
-    scratch_server: &ScratchServer,
-    live: &Catalog,
-    wanted: &ScopedModel,
-    groups: &[StatementGroup],
-    options: EmitOptions,
-    context: &Context,
-) -> Result<Option<String>, Error> {
-    let scratch = scratch_server.database("copy", compare_inputs::scope(context, scratch_server)).await?;
-    // The roles that it names need not exist on the scratch server.
-    let ignore = options.ignore;
-    let live = &live.clone().ignoring(ignore);
-    let empty = scratch.read().await?.ignoring(ignore);
-    let plain = EmitOptions { form: Form::Plain, ..options };
-    for (what, groups) in
-        [("a copy of its schema can't be made", emit(&empty, live, plain)), ("the statements fail on a copy", groups.to_vec())]
-    {
-        for group in groups {
-            let texts: Vec<String> = group.statements.iter().map(|statement| statement.sql.clone()).collect();
-            if let Err(refusal) = scratch.run("the difference", group.mode, &texts).await? {
-                let sql = texts.get(refusal.number).and_then(|sql| sql.lines().next()).unwrap_or("COMMIT");
-                return Ok(Some(format!("{what}: {} at `{sql}`", refusal.message)));
-            }
-        }
-    }
-    let result = scratch.read().await?.ignoring(ignore);
-    let remainder = compare(&result, &wanted.settled(&result).into_owned().ignoring(ignore));
-    let remains = remainder.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    Ok((!remainder.is_empty()).then(|| format!("on a copy the statements leave: {remains}")))
 }

@@ -1,5 +1,6 @@
 //! The proof, in a scratch database and before a file is written, that the up migration leads to the model and the down migration back.
 
+pub mod copy;
 pub mod extent;
 mod lock_table;
 pub mod model_command;
@@ -231,7 +232,7 @@ async fn up(
     if !remainder.is_empty() {
         return Err(ProofError::Remains { way: "up", remainder });
     }
-    rows.check_up(scratch).await??;
+    rows.check_after(scratch, "up migration").await??;
     Ok(())
 }
 

@@ -6,10 +6,10 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum RowError {
     /// A value is another one, or rows are missing.
-    #[error("the {way} migration changes rows in a scratch database, and no statement has the hazard `data loss`: {}{table} had {before} and has {after}", .column.as_ref().map(|column| format!("column {column} of ")).unwrap_or_default())]
+    #[error("the {what} changes rows in a scratch database, and no statement has the hazard `data loss`: {}{table} had {before} and has {after}", .column.as_ref().map(|column| format!("column {column} of ")).unwrap_or_default())]
     Changed {
-        /// `up` or `down`.
-        way: &'static str,
+        /// `up migration`, `down migration`, or the `SQL` of `diff`.
+        what: &'static str,
         /// The table.
         table: String,
         /// The column, without quotes; `None` if the number of rows is another.
@@ -21,11 +21,11 @@ pub enum RowError {
     },
     /// A sequence gives a number that the column has already.
     #[error(
-        "after the {way} migration the next INSERT fails in a scratch database: the sequence {sequence} gives {next}, and column {column} has values up to {furthest}"
+        "after the {what} the next INSERT fails in a scratch database: the sequence {sequence} gives {next}, and column {column} has values up to {furthest}"
     )]
     Collides {
-        /// `up` or `down`.
-        way: &'static str,
+        /// `up migration`, `down migration`, or the `SQL` of `diff`.
+        what: &'static str,
         /// The column.
         column: String,
         /// The sequence.

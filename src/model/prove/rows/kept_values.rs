@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::catalog_types::{CatalogTypes, TypeStructure};
+use crate::model::Attribute;
 use crate::model::sql_text::bare_type;
 
 /// A row, as `to_jsonb` has it.
@@ -59,11 +60,17 @@ impl<'c> BothTypes<'c> {
         }
     }
 
-    /// The same, every attribute of a composite type included.
+    /// The same, every attribute of a composite type included that both types have: then no cast of a generated value fails.
     pub(super) fn keeps_wholly(&self, before: &'c str, after: &'c str) -> bool {
         match (self.old.shape(before), self.new.shape(after)) {
-            (TypeStructure::Composite(_), TypeStructure::Composite(_)) => {
-                before == after && self.old.shape(before) == self.new.shape(after)
+            (TypeStructure::Domain(base), _) => self.keeps_wholly(base, after),
+            (_, TypeStructure::Domain(base)) => self.keeps_wholly(before, base),
+            (TypeStructure::Composite(old), TypeStructure::Composite(new)) => {
+                let later = |attribute: &Attribute| new.iter().find(|other| other.name == attribute.name);
+                before == after
+                    && old.iter().all(|attribute| {
+                        later(attribute).is_none_or(|later| self.keeps_wholly(&attribute.type_name, &later.type_name))
+                    })
             }
             (TypeStructure::Array(before), TypeStructure::Array(after)) => self.keeps_wholly(before, after),
             (TypeStructure::Enum(old), TypeStructure::Enum(new)) => old.iter().any(|label| new.contains(label)),

@@ -101,17 +101,17 @@ impl<'c> ScratchRows<'c> {
         self.losses.extend(statements.iter().filter(loses).map(|statement| statement.object.clone()));
     }
 
-    /// Compares the rows after the up migration.
-    pub(super) async fn check_up(&self, scratch: &Scratch) -> Result<Result<(), RowError>, ScratchError> {
-        self.check(scratch, "up", self.new).await
+    /// Compares the rows after the change; `what` made it.
+    pub(super) async fn check_after(&self, scratch: &Scratch, what: &'static str) -> Result<Result<(), RowError>, ScratchError> {
+        self.check(scratch, what, self.new).await
     }
 
     /// Compares the rows after the down migration.
     pub(super) async fn check_down(&self, scratch: &Scratch) -> Result<Result<(), RowError>, ScratchError> {
-        self.check(scratch, "down", self.old).await
+        self.check(scratch, "down migration", self.old).await
     }
 
-    async fn check(&self, scratch: &Scratch, way: &'static str, now: &'c Catalog) -> Result<Result<(), RowError>, ScratchError> {
+    async fn check(&self, scratch: &Scratch, what: &'static str, now: &'c Catalog) -> Result<Result<(), RowError>, ScratchError> {
         if self.before.is_empty() {
             return Ok(Ok(()));
         }
@@ -125,13 +125,13 @@ impl<'c> ScratchRows<'c> {
                 continue;
             }
             if let Some(ChangedValue { column, before, after }) = both.difference(&self.kept_columns(table, &both), before, rows) {
-                return Ok(Err(RowError::Changed { way, table: table.name.to_string(), column, before, after }));
+                return Ok(Err(RowError::Changed { what, table: table.name.to_string(), column, before, after }));
             }
         }
         let collision = self.colliding_columns(scratch, now).await?.into_iter().find(|(column, _)| !self.colliding.contains(*column));
         Ok(collision.map_or(Ok(()), |(column, (sequence, next))| {
             let NextNumber { next, furthest, .. } = next;
-            Err(RowError::Collides { way, column: column.name.to_string(), sequence, next, furthest })
+            Err(RowError::Collides { what, column: column.name.to_string(), sequence, next, furthest })
         }))
     }
 

@@ -1,6 +1,6 @@
 //! The proof of `create` and `diff` has rows: what a migration does to them is seen before a file is written.
 
-use crate::support::{Database, Project, pgmarch};
+use crate::support::{Database, Project, pgmarch, pgmarch_at};
 
 /// A project whose model differs from its one revision.
 fn project(old: &str, new: &str) -> Project {
@@ -38,6 +38,32 @@ fn a_change_that_alters_values_is_refused_with_table_column_and_both_values() {
 }
 
 #[test]
+fn sql_of_diff_that_alters_values_on_the_copy_is_not_proven() {
+    let database = Database::new();
+    let table = "CREATE TABLE t (id integer PRIMARY KEY, a integer, b integer);\n";
+    let meddling = meddling("UPDATE t SET a = b, b = a");
+    let project = project(&format!("{table}{meddling}"), &format!("{}{meddling}", table.replace("b integer", "b integer, added integer")));
+    pgmarch(&database, &project).run().exits(0);
+    let run = pgmarch(&database, &project).args(["diff"]).run().exits(1);
+    let first = run.stdout.lines().next().unwrap_or_default();
+    assert!(first.starts_with("-- not proven: the SQL changes rows in a scratch database"), "{run}");
+    assert!(first.ends_with("column a of public.t had 1 and has 51"), "{run}");
+    let answer = pgmarch(&database, &project).args(["diff", "--json"]).run().exits(1).json();
+    assert_eq!((&answer["proven"], &answer["checked"]), (&false.into(), &serde_json::Value::Null), "{answer}");
+}
+
+#[test]
+fn diff_is_proven_with_rows() {
+    let database = Database::new();
+    let old = "CREATE TYPE pair AS (x integer, y text);\nCREATE TABLE t (id serial PRIMARY KEY, p pair);\n";
+    let new = old.replace("x integer, y text", "y text, x bigint").replace("serial", "integer GENERATED ALWAYS AS IDENTITY");
+    let project = project(old, &new);
+    pgmarch(&database, &project).run().exits(0);
+    let answer = pgmarch(&database, &project).args(["diff", "--json"]).run().exits(1).json();
+    assert_eq!((&answer["proven"], &answer["checked"]["tables_with_rows"]), (&true.into(), &1.into()), "{answer}");
+}
+
+#[test]
 fn rows_are_generated_for_every_type_and_constraint() {
     let database = Database::new();
     let old = "
@@ -67,12 +93,16 @@ INSERT INTO seeded VALUES (1, 'one'), (2, 'two');
         new = new.replace(last, &format!("{last}, added_{table} integer"));
     }
     new = new.replace("note text)", "note text, added integer)");
-    let project = project(old, &new);
-    let run = pgmarch(&database, &project).args(["create", "added", "--json"]).run().exits(0);
-    let checked = &run.json()["checked"];
-    assert_eq!((&checked["tables"], &checked["tables_with_rows"]), (&5.into(), &5.into()), "{checked}");
-    assert_eq!((checked["without_rows"].to_string(), checked["rows_removed"].to_string()), ("[]".to_owned(), "[]".to_owned()));
-    assert_eq!(checked["objects"]["table"], 7);
+    let role = database.role("creator", &[]);
+    database.execute(&format!("ALTER ROLE {} CREATEDB", role.name));
+    for url in [database.url(), role.url.clone()] {
+        let project = project(old, &new);
+        let run = pgmarch_at(&url, &project).args(["create", "added", "--json"]).run().exits(0);
+        let checked = &run.json()["checked"];
+        assert_eq!((&checked["tables"], &checked["tables_with_rows"]), (&5.into(), &5.into()), "{checked}");
+        assert_eq!((checked["without_rows"].to_string(), checked["rows_removed"].to_string()), ("[]".to_owned(), "[]".to_owned()));
+        assert_eq!(checked["objects"]["table"], 7);
+    }
 }
 
 #[test]
@@ -94,4 +124,16 @@ fn a_table_without_rows_is_named_with_the_reason() {
     run.stdout_contains("compared: ").stdout_contains(
         "run with rows in 0 of 1 table that changes\n  no rows in public.t: new row for relation \"t\" violates check constraint",
     );
+}
+
+#[test]
+fn rows_in_the_way_of_a_down_migration_are_removed_whatever_triggers_the_model_has() {
+    let database = Database::new();
+    let function = "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';\n";
+    let old = format!(
+        "{function}CREATE TABLE t (id integer PRIMARY KEY, x integer NOT NULL);\nCREATE TRIGGER touch BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION touch();\n"
+    );
+    let project = project(&old, &format!("{function}CREATE TABLE t (id integer PRIMARY KEY);\n"));
+    let run = pgmarch(&database, &project).args(["create", "x"]).run().exits(0);
+    run.stdout_contains("rows removed from public.t, where a statement may fail: `ALTER TABLE t ADD COLUMN x integer NOT NULL`");
 }

@@ -35,6 +35,12 @@ impl<'c> CatalogTypes<'c> {
         Self { types: types.map(|(key, object)| (&*object.shown, (key, object.definition()))).collect() }
     }
 
+    /// Those of some definitions, by name.
+    #[cfg(test)]
+    pub(super) fn of_definitions(key: &'c Key, definitions: &[(&'c str, &'c Definition)]) -> Self {
+        Self { types: definitions.iter().map(|(name, definition)| (*name, (key, *definition))).collect() }
+    }
+
     /// What a type consists of.
     pub(super) fn shape(&self, type_name: &'c str) -> TypeStructure<'c> {
         if let Some(element) = type_name.strip_suffix("[]") {

@@ -28,8 +28,6 @@ const BEYOND_ROWS: u32 = 9_000;
 pub(super) struct Filling {
     /// Tables that have no rows, each with the reason.
     pub(super) empty: BTreeMap<Key, String>,
-    /// What is switched off and on around statements that change the rows of a table.
-    pub(super) switches: BTreeMap<Key, (Vec<String>, Vec<String>)>,
 }
 
 /// Inserts rows into tables, and into those that their foreign keys refer to.
@@ -57,7 +55,6 @@ pub(super) async fn fill(
     for table in touched::in_order(tables, foreign_keys, old) {
         let rows = TableRows::new(table, foreign_keys.get(table).map(Vec::as_slice).unwrap_or_default(), &context);
         let outcome = insert(scratch, &rows, &context, &empty, existing.contains(table), &mut left).await?;
-        filling.switches.insert(table.clone(), (rows.before, rows.after));
         if let Err(why) = outcome {
             empty.insert(table.clone());
             filling.empty.insert(table.clone(), why);

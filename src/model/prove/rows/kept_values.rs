@@ -68,9 +68,9 @@ impl<'c> BothTypes<'c> {
             (TypeStructure::Composite(old), TypeStructure::Composite(new)) => {
                 let later = |attribute: &Attribute| new.iter().find(|other| other.name == attribute.name);
                 before == after
-                    && old.iter().all(|attribute| {
-                        later(attribute).is_none_or(|later| self.keeps_wholly(&attribute.type_name, &later.type_name))
-                    })
+                    && old
+                        .iter()
+                        .all(|attribute| later(attribute).is_none_or(|later| self.keeps_wholly(&attribute.type_name, &later.type_name)))
             }
             (TypeStructure::Array(before), TypeStructure::Array(after)) => self.keeps_wholly(before, after),
             (TypeStructure::Enum(old), TypeStructure::Enum(new)) => old.iter().any(|label| new.contains(label)),
@@ -189,7 +189,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::Catalog;
+    use crate::model::{Catalog, Definition, Key, ObjectKind};
 
     fn rows(values: &[Value]) -> Vec<JsonRow> {
         values.iter().filter_map(|value| value.as_object().cloned()).collect()
@@ -208,5 +208,23 @@ mod tests {
         assert_eq!(swapped.expect("a difference").column.as_deref(), Some("x"));
         let fewer = both.difference(&columns, &before, &rows(&[json!({"id": 2, "x": "b"})])).expect("a difference");
         assert_eq!((fewer.before.as_str(), fewer.after.as_str()), ("2 rows", "1 rows"));
+    }
+
+    #[test]
+    fn a_composite_type_keeps_values_whatever_the_order_of_its_attributes() {
+        let composite = |attributes: &[(&str, &str)]| {
+            let attributes = attributes.iter().map(|(name, type_name)| json!({"name": name, "type": type_name})).collect::<Vec<_>>();
+            Definition::Composite(serde_json::from_value(json!({"attributes": attributes})).expect("a composite type"))
+        };
+        let key = Key { kind: ObjectKind::Type, name: "t".into() };
+        let keeps = |before: &[(&str, &str)], after: &[(&str, &str)]| {
+            let (before, after) = (composite(before), composite(after));
+            let (old, new) = (CatalogTypes::of_definitions(&key, &[("t", &before)]), CatalogTypes::of_definitions(&key, &[("t", &after)]));
+            BothTypes { old: &old, new: &new }.keeps_wholly("t[]", "t[]")
+        };
+        let whole = [("a", "integer"), ("b", "text")];
+        assert!(keeps(&whole, &[("b", "text"), ("a", "integer")]));
+        assert!(keeps(&whole, &[("a", "bigint"), ("c", "date")]));
+        assert!(!keeps(&whole, &[("b", "character varying(1)"), ("a", "integer")]));
     }
 }

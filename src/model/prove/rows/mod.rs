@@ -23,6 +23,7 @@ use super::scratch::{Scratch, ScratchError};
 use super::transaction::TransactionEnd;
 use crate::model::emit::StatementGroup;
 use crate::model::hazard::Danger;
+use crate::model::kinds::context::Parts;
 use crate::model::statement::EmittedStatement;
 use crate::model::{Catalog, Definition, Key, Object, ObjectKind};
 use catalog_types::CatalogTypes;
@@ -228,12 +229,36 @@ impl<'c> ScratchRows<'c> {
         if filled.is_empty() {
             return Ok(false);
         }
+        let statements = self.deletes(&filled, self.old);
+        if scratch.transaction(&statements, TransactionEnd::Commit).await?.is_ok() {
+            for table in &filled {
+                for stored in touched::storing(&BTreeSet::from([*table]), self.old) {
+                    self.before.insert(stored, self.existing.get(stored).cloned().unwrap_or_default());
+                }
+            }
+        } else {
+            // After the up migration tables have other triggers and columns.
+            let statements = self.deletes(&filled, self.new);
+            if scratch.transaction(&statements, TransactionEnd::Commit).await?.is_err() {
+                return Ok(false);
+            }
+            for table in &filled {
+                self.before.retain(|stored, _| touched::root(stored, self.old) != *table);
+            }
+        }
+        self.removed.extend(filled.into_iter().map(|table| (table, why.to_owned())));
+        Ok(true)
+    }
+
+    /// Statements that delete the generated rows of tables, as they are in one of the catalogs.
+    fn deletes(&self, tables: &[&'c Key], catalog: &'c Catalog) -> Vec<String> {
+        let parts = Parts::of_catalog(catalog);
         let (mut before, mut deletes, mut after) = (Vec::new(), Vec::new(), Vec::new());
-        for table in &filled {
-            let (off, on) = self.filling.switches.get(*table).cloned().unwrap_or_default();
+        for table in tables {
+            let (off, on) = table_rows::switches(table, catalog, &parts);
             before.extend(off);
             after.extend(on);
-            for stored in touched::storing(&BTreeSet::from([*table]), self.old) {
+            for stored in touched::storing(&BTreeSet::from([touched::root(table, catalog)]), catalog) {
                 let existing = self.existing.get(stored).map(Vec::as_slice).unwrap_or_default();
                 let item = |row: &JsonRow| crate::model::sql_text::quote(&Value::Object(row.clone()).to_string());
                 let kept = existing.iter().map(item).collect::<Vec<_>>().join(", ");
@@ -245,17 +270,7 @@ impl<'c> ScratchRows<'c> {
                 deletes.push(format!("DELETE FROM ONLY {} pgmarch_row{condition}", stored.name));
             }
         }
-        let statements: Vec<String> = before.into_iter().chain(deletes).chain(after).collect();
-        if scratch.transaction(&statements, TransactionEnd::Commit).await?.is_err() {
-            return Ok(false);
-        }
-        for table in filled {
-            self.removed.insert(table, why.to_owned());
-            for stored in touched::storing(&BTreeSet::from([table]), self.old) {
-                self.before.insert(stored, self.existing.get(stored).cloned().unwrap_or_default());
-            }
-        }
-        Ok(true)
+        before.into_iter().chain(deletes).chain(after).collect()
     }
 
     /// Whether every generated value of a column fits the type that it gets: then no cast of it fails.

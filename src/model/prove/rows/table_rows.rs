@@ -131,7 +131,7 @@ impl<'c> TableRows<'c> {
                 constants: found,
             });
         }
-        let (before, after) = switches(table, context);
+        let (before, after) = switches(table, context.old, &context.parts);
         let (before, after) =
             foreign_keys.iter().map(|key| &key.table).filter(|target| *target != table).collect::<BTreeSet<_>>().into_iter().fold(
                 (before, after),
@@ -249,11 +249,11 @@ fn add_check<'c>(checks: &mut Vec<Check<'c>>, name: &'c str, column: usize) {
 }
 
 /// Statements that switch off what acts on inserted rows, and those that switch it on again as it was.
-fn switches(table: &Key, context: &RowContext<'_>) -> (Vec<String>, Vec<String>) {
+pub(super) fn switches(table: &Key, catalog: &Catalog, parts: &Parts<'_>) -> (Vec<String>, Vec<String>) {
     let alter = |what: String| format!("ALTER TABLE {} {what}", table.name);
-    let (mut before, mut after) = force_switch(table, context.old);
+    let (mut before, mut after) = force_switch(table, catalog);
     for (kind, word) in [(ObjectKind::Trigger, "TRIGGER"), (ObjectKind::Rule, "RULE")] {
-        for (_, object) in context.parts.of(table, kind) {
+        for (_, object) in parts.of(table, kind) {
             let rule = || if let Definition::Rule(rule) = object.definition() { Some(rule.enabled) } else { None };
             let trigger = if let Definition::Trigger(trigger) = object.definition() { Some(trigger.enabled) } else { None };
             let Some(enabled) = trigger.or_else(rule) else { continue };

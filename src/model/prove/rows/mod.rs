@@ -216,11 +216,11 @@ impl<'c> ScratchRows<'c> {
         // Rows of tables that refer to them go first.
         let mut order: Vec<&'c Key> = touched::in_order(&self.touched, &self.foreign_keys, self.old);
         order.reverse();
-        for table in order.iter().rev() {
-            let refers = |key: &ForeignKeyColumns| tables.contains(&key.table);
-            if self.foreign_keys.get(table).is_some_and(|keys| keys.iter().any(refers)) {
-                tables.insert(table);
-            }
+        let refers = |table: &Key, tables: &BTreeSet<&Key>| {
+            self.foreign_keys.get(table).is_some_and(|keys| keys.iter().any(|key| tables.contains(&key.table)))
+        };
+        while let Some(table) = self.foreign_keys.keys().find(|table| !tables.contains(*table) && refers(table, &tables)) {
+            tables.insert(table);
         }
         let filled: Vec<&'c Key> = order
             .into_iter()
@@ -229,7 +229,7 @@ impl<'c> ScratchRows<'c> {
         if filled.is_empty() {
             return Ok(false);
         }
-        let statements = self.deletes(&filled, self.old);
+        let statements = self.deletes(&filled);
         if scratch.transaction(&statements, TransactionEnd::Commit).await?.is_ok() {
             for table in &filled {
                 for stored in touched::storing(&BTreeSet::from([*table]), self.old) {
@@ -237,28 +237,26 @@ impl<'c> ScratchRows<'c> {
                 }
             }
         } else {
-            // After the up migration tables have other triggers and columns.
-            let statements = self.deletes(&filled, self.new);
-            if scratch.transaction(&statements, TransactionEnd::Commit).await?.is_err() {
+            // Tables that refer to each other, or that have other triggers and columns after the up migration.
+            let names = filled.iter().map(|table| table.name.to_string()).collect::<Vec<_>>().join(", ");
+            if scratch.transaction(&[format!("TRUNCATE {names} CASCADE")], TransactionEnd::Commit).await?.is_err() {
                 return Ok(false);
             }
-            for table in &filled {
-                self.before.retain(|stored, _| touched::root(stored, self.old) != *table);
-            }
+            self.before.retain(|stored, _| !tables.contains(touched::root(stored, self.old)));
         }
         self.removed.extend(filled.into_iter().map(|table| (table, why.to_owned())));
         Ok(true)
     }
 
-    /// Statements that delete the generated rows of tables, as they are in one of the catalogs.
-    fn deletes(&self, tables: &[&'c Key], catalog: &'c Catalog) -> Vec<String> {
-        let parts = Parts::of_catalog(catalog);
+    /// Statements that delete the generated rows of tables, as they are before the change.
+    fn deletes(&self, tables: &[&'c Key]) -> Vec<String> {
+        let parts = Parts::of_catalog(self.old);
         let (mut before, mut deletes, mut after) = (Vec::new(), Vec::new(), Vec::new());
         for table in tables {
-            let (off, on) = table_rows::switches(table, catalog, &parts);
+            let (off, on) = table_rows::switches(table, self.old, &parts);
             before.extend(off);
             after.extend(on);
-            for stored in touched::storing(&BTreeSet::from([touched::root(table, catalog)]), catalog) {
+            for stored in touched::storing(&BTreeSet::from([*table]), self.old) {
                 let existing = self.existing.get(stored).map(Vec::as_slice).unwrap_or_default();
                 let item = |row: &JsonRow| crate::model::sql_text::quote(&Value::Object(row.clone()).to_string());
                 let kept = existing.iter().map(item).collect::<Vec<_>>().join(", ");

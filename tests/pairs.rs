@@ -32,7 +32,7 @@ pub(crate) struct Pair {
 
 /// `--- name [18] [alone]`, the old schema, `-->`, the new one; after either, sections that begin with a line of their name:
 /// `--rows`, `--insert`, `--after`, and `--arguments` with one line of words.
-fn pairs(file: &str) -> Vec<Pair> {
+pub(crate) fn pairs(file: &str) -> Vec<Pair> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pairs").join(file);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let blocks = format!("\n{text}");
@@ -189,7 +189,7 @@ fn try_psql(database: &Database, what: &str, sql: &str) -> Result<(), String> {
 }
 
 /// The roles that rights are about; they belong to the server.
-fn roles(database: &Database) {
+pub(crate) fn roles(database: &Database) {
     let make = |role: &str| format!("DO $$BEGIN CREATE ROLE {role}; EXCEPTION WHEN duplicate_object OR unique_violation THEN END$$");
     database.execute(&make("pair_reader"));
     database.execute(&make("pair_writer"));

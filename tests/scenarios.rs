@@ -15,6 +15,7 @@ mod docs;
 mod downgrade;
 mod drift;
 mod dry_run;
+mod dumped_models;
 mod durability;
 mod embed;
 mod encryption;

@@ -84,7 +84,7 @@ impl Model {
         let catalog = match self {
             Self::Files(sources) => {
                 let scratch = scratch_server.database("model", scope(context, scratch_server)).await?;
-                scratch.load(sources).await?;
+                scratch.load(sources, ignore).await?;
                 scratch.read().await?
             }
             Self::Command(command) => {

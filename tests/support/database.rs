@@ -115,6 +115,12 @@ impl Database {
         self.dump_with(&[])
     }
 
+    /// What `pg_dump --schema-only` writes, as it is.
+    #[track_caller]
+    pub(crate) fn whole_dump(&self, options: &[&str]) -> String {
+        self.client("pg_dump", &[&["--schema-only"], options].concat(), "")
+    }
+
     /// The schema without pgmarch's ledger.
     #[track_caller]
     pub(crate) fn dump_without_ledger(&self) -> String {
@@ -141,7 +147,7 @@ impl Database {
     /// The schema with further options of `pg_dump`.
     #[track_caller]
     pub(crate) fn dump_with(&self, options: &[&str]) -> String {
-        let dump = self.client("pg_dump", &[&["--schema-only"], options].concat(), "");
+        let dump = self.whole_dump(options);
         let differing = ["-- Dumped ", "\\restrict ", "\\unrestrict "];
         let same = |line: &&str| !differing.iter().any(|start| line.starts_with(start));
         dump.lines().filter(same).collect::<Vec<&str>>().join("\n")

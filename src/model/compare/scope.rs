@@ -56,6 +56,7 @@ impl ComparisonScope {
         }
         let theirs = old.objects.iter().filter(|(key, _)| outside.contains(*key));
         scoped.take_with_parts(theirs, |_, key, _, _| Some(is_version_table(key, old).then_some("version table")));
+        scoped.keep_filled(old);
         if self.ignored.contains(&Ignored::RowSecurity) {
             scoped.keep_row_security(old);
         }

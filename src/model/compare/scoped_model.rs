@@ -127,6 +127,19 @@ impl ScopedModel {
         settled
     }
 
+    /// Materialized views that are filled stay so: `pg_dump --schema-only` writes each `WITH NO DATA`, and whether one is filled is data.
+    pub(super) fn keep_filled(&mut self, old: &Catalog) {
+        for (key, object) in &mut self.catalog.objects {
+            let is_filled = |object: &Object| matches!(object.definition(), Definition::View(view) if view.materialized && view.populated);
+            if !is_filled(object)
+                && old.objects.get(key).is_some_and(is_filled)
+                && let Definition::View(view) = object.content_mut().definition_mut()
+            {
+                view.populated = true;
+            }
+        }
+    }
+
     /// Row-level security as the other schema has it.
     pub(super) fn keep_row_security(&mut self, old: &Catalog) {
         for (key, object) in &mut self.catalog.objects {

@@ -55,6 +55,10 @@ impl ObjectDefinition for Column {
         format!("COLUMN {}.{}", subject.parent, subject.shown())
     }
 
+    fn expressions(&mut self) -> Vec<&mut String> {
+        self.generated.iter_mut().map(|(_, expression)| expression).collect()
+    }
+
     fn can_alter(&self, new: &Self, _rules: AlterRules) -> bool {
         match (&self.generated, &new.generated) {
             (None, None) | (Some(('s', _)), None) => true,

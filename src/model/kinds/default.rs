@@ -23,6 +23,10 @@ impl ObjectDefinition for ColumnDefault {
         format!("COLUMN {}.{}", subject.parent, subject.shown())
     }
 
+    fn expressions(&mut self) -> Vec<&mut String> {
+        vec![&mut self.expression]
+    }
+
     fn can_alter(&self, _new: &Self, _rules: AlterRules) -> bool {
         true
     }

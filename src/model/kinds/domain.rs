@@ -27,6 +27,10 @@ impl ObjectDefinition for Domain {
         format!("DOMAIN {}", subject.shown())
     }
 
+    fn expressions(&mut self) -> Vec<&mut String> {
+        self.default.iter_mut().collect()
+    }
+
     fn can_alter(&self, new: &Self, _rules: AlterRules) -> bool {
         self.base == new.base && self.collation == new.collation
     }

@@ -38,6 +38,11 @@ impl ObjectDefinition for Routine {
         format!("{} {}", self.kind, subject.shown())
     }
 
+    /// Its text, unless the body is a string.
+    fn expressions(&mut self) -> Vec<&mut String> {
+        if self.language == "sql" && !self.definition.contains("\nAS ") { vec![&mut self.definition] } else { Vec::new() }
+    }
+
     fn can_alter(&self, new: &Self, _rules: AlterRules) -> bool {
         self.kind == new.kind && self.arguments == new.arguments && self.result == new.result
     }

@@ -23,6 +23,10 @@ impl ObjectDefinition for Rule {
         format!("RULE {} ON {}", subject.shown(), subject.parent)
     }
 
+    fn expressions(&mut self) -> Vec<&mut String> {
+        vec![&mut self.definition]
+    }
+
     fn can_alter(&self, new: &Self, _rules: AlterRules) -> bool {
         self.definition == new.definition
     }

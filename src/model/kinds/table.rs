@@ -37,6 +37,10 @@ impl ObjectDefinition for Table {
         format!("TABLE {}", subject.shown())
     }
 
+    fn expressions(&mut self) -> Vec<&mut String> {
+        self.partition_key.iter_mut().collect()
+    }
+
     fn can_alter(&self, new: &Self, rules: AlterRules) -> bool {
         self.partition_key == new.partition_key && (self.access_method == new.access_method || rules.server >= 150_000)
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::EmitContext;
 use super::interface::{AlterRules, Effect, Facts, ObjectDefinition, Subject, TypeChange};
+use crate::model::sql_text::lists;
 use crate::model::statement::EmittedStatement;
 
 /// A trigger of a table or view.
@@ -22,12 +23,16 @@ impl ObjectDefinition for Trigger {
         format!("TRIGGER {} ON {}", subject.shown(), subject.parent)
     }
 
+    fn expressions(&mut self) -> Vec<&mut String> {
+        vec![&mut self.definition]
+    }
+
     fn can_alter(&self, new: &Self, _rules: AlterRules) -> bool {
         self.definition == new.definition
     }
 
     fn create<'c>(&self, subject: Subject<'c>, _context: &EmitContext<'c>) -> Vec<EmittedStatement> {
-        let create = EmittedStatement::create(self.definition.clone());
+        let create = EmittedStatement::create(lists(&self.definition));
         [create].into_iter().chain(enable("TRIGGER", subject, 'O', self.enabled)).collect()
     }
 

@@ -1,6 +1,7 @@
 //! The proof, in a scratch database and before a file is written, that the up migration leads to the model and the down migration back.
 
 pub mod copy;
+mod dump_failure;
 pub mod extent;
 mod lock_table;
 pub mod model_command;

@@ -7,12 +7,14 @@ use pg_connect::ConnectError;
 use thiserror::Error;
 use tokio_postgres::error::{DbError, ErrorPosition};
 
+use super::dump_failure;
 use super::lock_table::LockTable;
 use super::scratch_refusal::ScratchRefusal;
 use super::source::{Source, SourceError};
 use crate::exit::{Exit, Explain};
 use crate::facts::FailureFacts;
 use crate::model::Catalog;
+use crate::model::ignore::Ignore;
 use crate::model::read::{CatalogRowError, CatalogRows, Scope};
 use crate::revision::statement::kind::affects_whole_server;
 use crate::revision::statement::split;
@@ -79,7 +81,7 @@ impl Explain for ScratchError {
             Self::Broken(broken) if broken.iter().all(SourceError::is_out_of_locks) => {
                 "set max_locks_per_transaction higher on the scratch server and restart it (PGMARCH_SCRATCH_URL names another server), or let one statement create fewer objects; nothing was written".into()
             }
-            Self::Broken(_) => "fix the statements above; nothing was written".into(),
+            Self::Broken(broken) => dump_failure::advice(broken),
             Self::Wait(error @ WaitError::Refused { .. }) => error.next_step(),
             Self::Wait(_) => "check PGMARCH_SCRATCH_URL, or without it the database's own settings".into(),
             Self::Server(_) | Self::Unreadable(_) => "look at the server's log; PGMARCH_SCRATCH_URL names another server".into(),
@@ -163,10 +165,10 @@ impl Scratch {
     }
 
     /// Runs the model in transactions of `PART` statements; if one fails, its statements one by one, to find every error.
-    pub async fn load(&self, model: &[Source]) -> Result<(), ScratchError> {
+    pub async fn load(&self, model: &[Source], ignore: Ignore) -> Result<(), ScratchError> {
         let mut broken = Vec::new();
         for source in model {
-            broken.extend(self.in_parts(source).await?);
+            broken.extend(dump_failure::relevant(self.in_parts(source).await?, ignore));
         }
         if broken.is_empty() { Ok(()) } else { Err(ScratchError::Broken(broken)) }
     }
@@ -248,7 +250,7 @@ impl Scratch {
     }
 
     async fn end_session(&self) -> Result<(), Failure> {
-        self.control("RESET ROLE").await?;
+        self.control("RESET SESSION AUTHORIZATION; RESET ROLE").await?;
         self.control("RESET ALL").await
     }
 

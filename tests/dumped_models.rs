@@ -74,9 +74,8 @@ fn differs_in_nothing(schema: &str) -> Result<(), String> {
 #[test]
 fn a_dump_of_every_kind_of_object_is_a_model() {
     let major = { Database::new().major() };
-    let known = |file: &str| -> Vec<Pair> {
-        pairs(file).into_iter().filter(|pair| pair.since <= major && !pair.new.trim().is_empty()).collect()
-    };
+    let known =
+        |file: &str| -> Vec<Pair> { pairs(file).into_iter().filter(|pair| pair.since <= major && !pair.new.trim().is_empty()).collect() };
     let mut failed = Vec::new();
     let mut check = |name: &str, schema: &str| {
         if let Err(error) = differs_in_nothing(schema) {
@@ -98,7 +97,9 @@ fn a_dump_of_every_kind_of_object_is_a_model() {
 fn project(words: &str) -> Project {
     let table = "CREATE TABLE public.a (\n    id integer\n);\n";
     let settings = "SET statement_timeout = 0;\nSELECT pg_catalog.set_config('search_path', '', false);\n";
-    Project::new().child("001", "base", "CREATE TABLE a (id integer);", "DROP TABLE a;").file("schema.sql", &format!("{settings}{table}{words}"))
+    Project::new()
+        .child("001", "base", "CREATE TABLE a (id integer);", "DROP TABLE a;")
+        .file("schema.sql", &format!("{settings}{table}{words}"))
 }
 
 #[test]
@@ -132,7 +133,8 @@ fn owners_and_rights_of_roles_that_are_missing_are_one_sentence_or_left_out() {
     let project = project(words);
     pgmarch(&database, &project).run().exits(0);
     let failed = pgmarch(&database, &project).args(["create", "view"]).run().exits(3);
-    let failed = failed.stderr_contains("role \"pair_missing\" does not exist, and 3 more statements fail for the same reason (SQLSTATE 42704)");
+    let failed =
+        failed.stderr_contains("role \"pair_missing\" does not exist, and 3 more statements fail for the same reason (SQLSTATE 42704)");
     failed.stderr_contains("CREATE ROLE \"pair_missing\"").stderr_contains("--ignore owners,grants");
     pgmarch(&database, &project).args(["create", "view", "--ignore", "owners"]).run().exits(3).stderr_contains("and one more statement");
     let created = pgmarch(&database, &project).args(["create", "view", "--ignore", "owners,grants"]).run().exits(0);
@@ -144,7 +146,10 @@ fn a_materialized_view_that_is_filled_stays_filled() {
     let database = Database::new();
     let project = Project::new()
         .child("001", "base", "CREATE MATERIALIZED VIEW m AS SELECT 1 AS x; CREATE MATERIALIZED VIEW n AS SELECT 1 AS x;", "SELECT 1;")
-        .file("schema.sql", "CREATE MATERIALIZED VIEW m AS SELECT 1 AS x WITH NO DATA; CREATE MATERIALIZED VIEW n AS SELECT 2 AS y WITH NO DATA;");
+        .file(
+            "schema.sql",
+            "CREATE MATERIALIZED VIEW m AS SELECT 1 AS x WITH NO DATA; CREATE MATERIALIZED VIEW n AS SELECT 2 AS y WITH NO DATA;",
+        );
     pgmarch(&database, &project).run().exits(0);
     let created = pgmarch(&database, &project).args(["create", "next"]).run().exits(0);
     created.stdout_contains("CREATE MATERIALIZED VIEW n").stdout_lacks("WITH NO DATA").stdout_lacks("REFRESH");

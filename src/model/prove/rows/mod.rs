@@ -229,15 +229,18 @@ impl<'c> ScratchRows<'c> {
         if filled.is_empty() {
             return Ok(false);
         }
-        let statements = self.deletes(&filled);
-        if scratch.transaction(&statements, TransactionEnd::Commit).await?.is_ok() {
+        let now = scratch.read().await?;
+        let stored = touched::storing(&filled.iter().copied().collect(), self.old);
+        let is_deleted = have_same_columns(&stored, self.old, &now)
+            && scratch.transaction(&self.deletes(&filled, &now), TransactionEnd::Commit).await?.is_ok();
+        if is_deleted {
             for table in &filled {
                 for stored in touched::storing(&BTreeSet::from([*table]), self.old) {
                     self.before.insert(stored, self.existing.get(stored).cloned().unwrap_or_default());
                 }
             }
         } else {
-            // Tables that refer to each other, or that have other triggers and columns after the up migration.
+            // Tables that refer to each other, or that have other columns now: which rows are generated is not known then.
             let names = filled.iter().map(|table| table.name.to_string()).collect::<Vec<_>>().join(", ");
             if scratch.transaction(&[format!("TRUNCATE {names} CASCADE")], TransactionEnd::Commit).await?.is_err() {
                 return Ok(false);
@@ -248,12 +251,12 @@ impl<'c> ScratchRows<'c> {
         Ok(true)
     }
 
-    /// Statements that delete the generated rows of tables, as they are before the change.
-    fn deletes(&self, tables: &[&'c Key]) -> Vec<String> {
-        let parts = Parts::of_catalog(self.old);
+    /// Statements that delete the generated rows of tables; `now` is what there is, whose switches are as they were afterwards.
+    fn deletes(&self, tables: &[&'c Key], now: &Catalog) -> Vec<String> {
+        let parts = Parts::of_catalog(now);
         let (mut before, mut deletes, mut after) = (Vec::new(), Vec::new(), Vec::new());
         for table in tables {
-            let (off, on) = table_rows::switches(table, self.old, &parts);
+            let (off, on) = table_rows::switches(table, now, &parts);
             before.extend(off);
             after.extend(on);
             for stored in touched::storing(&BTreeSet::from([*table]), self.old) {
@@ -291,7 +294,10 @@ impl<'c> ScratchRows<'c> {
             for catalog in [self.new, self.old] {
                 let Some(object) = catalog.objects.get(&key) else { continue };
                 if key.kind == ObjectKind::Table {
-                    found.extend(self.old.objects.get_key_value(&key).map(|(table, _)| touched::root(table, self.old)));
+                    // Of a table that becomes a partition, also those of its later parent: its default partition is read.
+                    let roots = [&key, touched::root(&key, self.new)];
+                    let before = roots.into_iter().filter_map(|table| self.old.objects.get_key_value(table));
+                    found.extend(before.map(|(table, _)| touched::root(table, self.old)));
                 } else if key.kind == ObjectKind::View {
                     open.extend(object.needs().cloned());
                 } else if matches!(key.kind, ObjectKind::Type | ObjectKind::Domain) {
@@ -325,6 +331,15 @@ impl<'c> ScratchRows<'c> {
             rows_removed: self.removed.iter().map(|(table, why)| without((table, why))).collect(),
         }
     }
+}
+
+/// Whether the columns of tables, and their types, are the same in two catalogs.
+fn have_same_columns(tables: &BTreeSet<&Key>, one: &Catalog, other: &Catalog) -> bool {
+    let columns = |catalog: &Catalog| -> BTreeSet<(Key, String)> {
+        let of_tables = catalog.objects.iter().filter(|(_, object)| object.parent.as_ref().is_some_and(|table| tables.contains(table)));
+        of_tables.filter_map(|(key, object)| Some((key.clone(), object.definition().as_column()?.type_name.clone()))).collect()
+    };
+    columns(one) == columns(other)
 }
 
 /// Drops the indexes that a statement left invalid when it failed, so that it can run again.

@@ -48,7 +48,9 @@ pub async fn prove_on_copy(
 fn not_proven<T>(what: &str, error: ProofError) -> Result<Result<T, String>, ScratchError> {
     match error {
         ProofError::Scratch(error) => Err(error),
-        ProofError::Fails { sql, message, .. } => Ok(Err(format!("{what}: {message} at `{}`", first_line(&sql)))),
-        error => Ok(Err(format!("{what}: {error}"))),
+        ProofError::Fails { ref sql, ref message, .. } => Ok(Err(format!("{what}: {message} at `{}`", first_line(sql)))),
+        ProofError::Remains { .. } | ProofError::Rows(_) | ProofError::Rename(_) | ProofError::Scope(_) => {
+            Ok(Err(format!("{what}: {error}")))
+        }
     }
 }

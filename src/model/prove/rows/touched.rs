@@ -96,9 +96,11 @@ pub(super) fn in_order<'c>(
 ) -> Vec<&'c Key> {
     let (mut order, mut seen) = (Vec::new(), BTreeSet::new());
     for table in tables {
+        if !seen.insert(*table) {
+            continue;
+        }
         // Each table with how many of its foreign keys have been followed.
         let mut path = vec![(*table, 0)];
-        seen.insert(*table);
         while let Some((table, followed)) = path.last_mut() {
             let next = foreign_keys.get(*table).and_then(|keys| keys.get(*followed));
             *followed += 1;
@@ -122,4 +124,37 @@ pub(super) fn storing<'c>(tables: &BTreeSet<&'c Key>, old: &'c Catalog) -> BTree
     let is_stored = |definition: &Definition| definition.as_table().is_some_and(|table| table.partition_key.is_none());
     let all = old.objects.iter().filter(|(key, object)| key.kind == ObjectKind::Table && is_stored(object.definition()));
     all.map(|(key, _)| key).filter(|key| tables.contains(root(key, old))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::kinds::Schema;
+    use crate::model::{Object, ObjectContent};
+
+    fn table(name: &str) -> Key {
+        Key { kind: ObjectKind::Table, name: name.into() }
+    }
+
+    #[test]
+    fn a_table_that_another_one_refers_to_comes_first_and_once() {
+        let mut catalog = Catalog::default();
+        let (a, b) = (table("public.a"), table("public.b"));
+        for key in [&a, &b] {
+            let content = ObjectContent {
+                parent: None,
+                shown: key.bare().into(),
+                properties: None,
+                shared_definition: Arc::new(Definition::Schema(Schema {})),
+                others: Box::default(),
+            };
+            catalog.objects.insert(key.clone(), Object::new(Arc::new(content), (0, 0)));
+        }
+        let (a, b) = (catalog.objects.get_key_value(&a).expect("a").0, catalog.objects.get_key_value(&b).expect("b").0);
+        let to_b = ForeignKeyColumns { own: vec!["b".to_owned()], table: b.clone(), referenced: vec!["id".to_owned()] };
+        let order = in_order(&BTreeSet::from([a, b]), &BTreeMap::from([(a, vec![to_b])]), &catalog);
+        assert_eq!(order, [b, a]);
+    }
 }

@@ -245,7 +245,10 @@ impl<'c> ScratchRows<'c> {
             if scratch.transaction(&[format!("TRUNCATE {names} CASCADE")], TransactionEnd::Commit).await?.is_err() {
                 return Ok(false);
             }
-            self.before.retain(|stored, _| !tables.contains(touched::root(stored, self.old)));
+            let emptied = touched::cascade(&filled, &now);
+            self.before.retain(|stored, _| !emptied.contains(*stored) && !tables.contains(touched::root(stored, self.old)));
+            let others = emptied.iter().filter_map(|table| self.old.objects.get_key_value(table));
+            self.removed.extend(others.map(|(table, _)| (touched::root(table, self.old), why.to_owned())));
         }
         self.removed.extend(filled.into_iter().map(|table| (table, why.to_owned())));
         Ok(true)

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::catalog_types::CatalogTypes;
 use super::foreign_key::ForeignKeyColumns;
 use crate::model::compare::compare;
+use crate::model::kinds::constraint::referenced_tables;
 use crate::model::{Catalog, Definition, Key, ObjectKind};
 
 /// The tables before the change that it touches and that are there afterwards. `written` are the objects whose statements are run.
@@ -117,6 +118,27 @@ pub(super) fn in_order<'c>(
         }
     }
     order
+}
+
+/// The tables that `TRUNCATE … CASCADE` empties: these, their partitions and children, and those that refer to one of them.
+pub(super) fn cascade(tables: &[&Key], catalog: &Catalog) -> BTreeSet<Key> {
+    let mut emptied: BTreeSet<Key> = tables.iter().map(|table| (*table).clone()).collect();
+    loop {
+        let reached = catalog.objects.iter().filter_map(|(key, object)| {
+            if let Some(table) = object.definition().as_table() {
+                let is_child = table.parents.iter().any(|(parent, _)| emptied.iter().any(|table| *table.name == **parent));
+                return is_child.then(|| key.clone());
+            }
+            let is_foreign_key = object.definition().as_constraint().is_some_and(|constraint| constraint.kind == 'f');
+            let refers = is_foreign_key && referenced_tables(object, catalog).any(|table| emptied.contains(table));
+            object.parent.clone().filter(|_| refers)
+        });
+        let more: BTreeSet<Key> = reached.filter(|table| !emptied.contains(table)).collect();
+        if more.is_empty() {
+            return emptied;
+        }
+        emptied.extend(more);
+    }
 }
 
 /// The tables that hold the rows of a table: itself, or the partitions of a partitioned table.

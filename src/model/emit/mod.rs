@@ -84,7 +84,21 @@ fn emit_with(old: &Catalog, new: &Catalog, options: EmitOptions, labels: EnumLab
     context.actions.renamed_away.extend(context.replaced_sequences.values());
     context.serials = find_serials(&context);
     context.replacements = replacements::find(&context);
-    group_by_section(Emitter { context, gaps: BTreeSet::new() }.statements())
+    let casts = casts_to_growing_enum(&context);
+    group_by_section(Emitter { context, gaps: BTreeSet::new() }.statements(), casts)
+}
+
+/// Whether the values of a column are cast to an enum that gets new values: one of its rows may have such a value.
+fn casts_to_growing_enum(context: &EmitContext<'_>) -> bool {
+    let is_growing = |key: &Key| {
+        context.action(key) == Action::Alter && context.new.objects.get(key).is_some_and(|object| object.definition().as_enum().is_some())
+    };
+    let is_cast = |(key, object): (&Key, &Object)| {
+        let type_of = |object: &Object| object.definition().as_column().map(|column| column.type_name.clone());
+        let before = context.old.objects.get(key).and_then(type_of);
+        before.is_some() && before != type_of(object) && object.needs().any(is_growing)
+    };
+    context.new.objects.iter().any(is_cast)
 }
 
 /// Objects that change and that the text of a function may name, by their names without schema.
@@ -128,14 +142,13 @@ fn foreign_keys<'c>(old: &'c Catalog, actions: &Actions<'c>) -> BTreeMap<&'c Key
     targets
 }
 
-/// Values of enums go first, on their own, if another statement may use one.
-fn group_by_section(statements: Vec<(Section, EmittedStatement)>) -> Vec<StatementGroup> {
+/// Values of enums go first, on their own, if another statement may use one; `casts` whether rows may have one.
+fn group_by_section(statements: Vec<(Section, EmittedStatement)>, casts: bool) -> Vec<StatementGroup> {
     let added = statements.iter().filter_map(|(_, statement)| statement.added_enum_value());
     let values: Vec<String> = added.flat_map(literals).collect();
-    let is_used = statements
-        .iter()
-        .filter(|(_, statement)| statement.may_use_enum_values())
-        .any(|(_, statement)| values.iter().any(|value| statement.sql.contains(value.as_str())));
+    let may_use = |(_, statement): &&(Section, EmittedStatement)| statement.may_use_enum_values();
+    let has_value = |statement: &EmittedStatement| values.iter().any(|value| statement.sql.contains(value.as_str()));
+    let is_used = casts || statements.iter().filter(may_use).any(|(_, statement)| has_value(statement));
     let place = |(section, statement): &(Section, EmittedStatement)| {
         (!(is_used && *section == 0 && statement.stage == EmitStage::EnumValue), *section)
     };

@@ -248,7 +248,8 @@ impl<'c> ScratchRows<'c> {
             let emptied = touched::cascade(&filled, &now);
             self.before.retain(|stored, _| !emptied.contains(*stored) && !tables.contains(touched::root(stored, self.old)));
             let others = emptied.iter().filter_map(|table| self.old.objects.get_key_value(table));
-            self.removed.extend(others.map(|(table, _)| (touched::root(table, self.old), why.to_owned())));
+            let others = others.map(|(table, _)| touched::root(table, self.old));
+            self.removed.extend(others.filter(|table| !self.filling.empty.contains_key(*table)).map(|table| (table, why.to_owned())));
         }
         self.removed.extend(filled.into_iter().map(|table| (table, why.to_owned())));
         Ok(true)
@@ -325,11 +326,11 @@ impl<'c> ScratchRows<'c> {
             *objects.entry(key.kind.name()).or_insert(0) += 1;
         }
         let without = |(table, why): (&Key, &String)| TableWithoutRows { table: table.name.to_string(), why: why.clone() };
-        let removed = self.removed.keys().filter(|table| self.touched.contains(*table)).count();
+        let has_rows = |table: &&&Key| !self.filling.empty.contains_key(**table) && !self.removed.contains_key(**table);
         ProofExtent {
             objects,
             tables: self.touched.len(),
-            tables_with_rows: self.touched.len() - self.filling.empty.len() - removed,
+            tables_with_rows: self.touched.iter().filter(has_rows).count(),
             without_rows: self.filling.empty.iter().map(without).collect(),
             rows_removed: self.removed.iter().map(|(table, why)| without((table, why))).collect(),
         }

@@ -241,7 +241,11 @@ impl<'c> ScratchRows<'c> {
             }
         } else {
             // Tables that refer to each other, or that have other columns now: which rows are generated is not known then.
-            let names = filled.iter().map(|table| table.name.to_string()).collect::<Vec<_>>().join(", ");
+            let there = filled.iter().filter(|table| now.objects.contains_key(**table));
+            let names = there.map(|table| table.name.to_string()).collect::<Vec<_>>().join(", ");
+            if names.is_empty() {
+                return Ok(false);
+            }
             if scratch.transaction(&[format!("TRUNCATE {names} CASCADE")], TransactionEnd::Commit).await?.is_err() {
                 return Ok(false);
             }

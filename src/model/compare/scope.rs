@@ -1,7 +1,6 @@
 //! What a comparison is about: the model, completed by the objects of the other schema that are none of its business. They are in both
 //! catalogs then, so that no statement drops them, and one that stands in the way is dropped and created again. Pure.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::ignored::Ignored;
@@ -13,6 +12,7 @@ use super::version_tables::is_version_table;
 use crate::config::ModelScope;
 use crate::model::ignore::Ignore;
 use crate::model::kinds::interface::Namespace;
+use crate::model::sql_text::unquoted;
 use crate::model::{Catalog, Definition, Key, Object, ObjectKind};
 
 /// What is compared.
@@ -132,12 +132,4 @@ fn only_in(catalog: &Catalog, some: &BTreeSet<Key>) -> BTreeSet<Key> {
 
 fn has_schema(catalog: &Catalog, name: &str) -> bool {
     catalog.objects.keys().any(|key| key.kind == ObjectKind::Schema && unquoted(&key.name) == name)
-}
-
-/// A name as the catalog has it, from one as SQL has it.
-fn unquoted(name: &str) -> Cow<'_, str> {
-    match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(inner) => inner.replace("\"\"", "\"").into(),
-        None => name.into(),
-    }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::catalog_types::{CatalogTypes, TypeStructure};
 use crate::model::Attribute;
-use crate::model::sql_text::bare_type;
+use crate::model::sql_text::{bare_type, unquoted};
 
 /// A row, as `to_jsonb` has it.
 pub(super) type JsonRow = Map<String, Value>;
@@ -148,14 +148,6 @@ impl<'c> BothTypes<'c> {
         let column = &columns[number];
         let shown = |row: &JsonRow| row.get(&column.name).unwrap_or(&Value::Null).to_string();
         Some(ChangedValue { column: Some(column.name.clone()), before: shown(first), after: shown(nearest) })
-    }
-}
-
-/// A name without its quotes.
-pub(super) fn unquoted(name: &str) -> String {
-    match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(inner) => inner.replace("\"\"", "\""),
-        None => name.to_owned(),
     }
 }
 

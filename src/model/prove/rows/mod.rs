@@ -24,12 +24,13 @@ use super::transaction::TransactionEnd;
 use crate::model::emit::StatementGroup;
 use crate::model::hazard::Danger;
 use crate::model::kinds::context::Parts;
+use crate::model::sql_text::unquoted;
 use crate::model::statement::EmittedStatement;
 use crate::model::{Catalog, Definition, Key, Object, ObjectKind};
 use catalog_types::CatalogTypes;
 use fill::{Filling, fill};
 use foreign_key::ForeignKeyColumns;
-use kept_values::{BothTypes, ChangedValue, JsonRow, KeptColumn, unquoted};
+use kept_values::{BothTypes, ChangedValue, JsonRow, KeptColumn};
 use next_number::{NextNumber, counted_columns};
 
 /// Tables of more rows are not compared.

@@ -58,7 +58,7 @@ pub(super) struct RowChoice {
     row: u32,
     /// Added to its number.
     pub(super) shift: u32,
-    /// The variant of each column that has another than 0.
+    /// The variant of each column whose variant is not 0.
     variants: BTreeMap<usize, usize>,
     /// The constraint that refused it last.
     refused_by: String,
